@@ -1,0 +1,2 @@
+//! The vordr binary.
+fn main() {}

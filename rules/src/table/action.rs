@@ -1,0 +1,86 @@
+//! What is done with a request: exactly one of these for each location.
+
+use super::{HttpVersion, UpstreamId, UpstreamTls};
+use crate::placeholder::Template;
+use http::{HeaderValue, StatusCode};
+use std::time::Duration;
+
+/// A location's action.
+#[derive(Debug)]
+pub enum Action {
+    /// Send the request to an upstream.
+    Proxy(Box<Proxy>),
+    /// Answer with a `Location`.
+    Redirect(Redirect),
+    /// Answer from the rules.
+    Respond(Respond),
+    /// Answer from a folder.
+    Files(Files),
+}
+
+/// `proxy`: which upstream, and how the request is changed on its way there.
+#[derive(Debug)]
+pub struct Proxy {
+    /// The pool.
+    pub upstream: UpstreamId,
+    /// What `Host` the upstream sees.
+    pub host: HostHeader,
+    /// `origin auto`: the request's own public `Origin` becomes the upstream's.
+    pub origin_fix: bool,
+    /// `location-fix auto`: `Location`, `Refresh` and cookie domains become the public ones.
+    pub location_fix: bool,
+    /// Path prefix taken off before forwarding; never ends in `/`.
+    pub strip_prefix: Option<String>,
+    /// TLS towards the upstream; `None` for http.
+    pub tls: Option<UpstreamTls>,
+    /// Which HTTP version is spoken upstream.
+    pub http: HttpVersion,
+    /// The longest a resolved address is believed.
+    pub resolve: Duration,
+    /// Send the client's address in a PROXY header of this version (1 or 2).
+    pub proxy_protocol: Option<u8>,
+}
+
+/// What `Host` an upstream sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostHeader {
+    /// As the client sent it.
+    Preserve,
+    /// The upstream's authority, without a default port. Each server's own.
+    Upstream,
+    /// This one.
+    Fixed(HeaderValue),
+}
+
+/// `redirect`.
+#[derive(Debug)]
+pub struct Redirect {
+    /// 301, 302, 303, 307 or 308.
+    pub status: StatusCode,
+    /// The target; the request's query is appended unless it has a `?` of its own.
+    pub target: Template,
+}
+
+/// `respond`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Respond {
+    /// The status.
+    pub status: StatusCode,
+    /// `Content-Type`; `None` where there is no body.
+    pub content_type: Option<HeaderValue>,
+    /// The body, read at load (`file="…"` included).
+    pub body: Vec<u8>,
+}
+
+/// `files`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    /// The folder.
+    pub root: String,
+    /// The name tried in a folder.
+    pub index: String,
+    /// The path served where nothing is found.
+    pub fallback: Option<String>,
+    /// Whether `name.gz`, `name.br`, `name.zst` are served in the place of `name`.
+    pub precompressed: bool,
+}

@@ -1,0 +1,64 @@
+//! An address to listen on, and which servers answer there.
+
+use super::ServerId;
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+
+/// Where a socket listens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Address {
+    /// A bare port: IPv4 and IPv6.
+    Port(u16),
+    /// One IP address.
+    Ip(IpAddr, u16),
+    /// A Unix socket's path.
+    Unix(String),
+}
+
+impl Address {
+    /// The port; `None` for a Unix socket.
+    pub fn port(&self) -> Option<u16> {
+        match self {
+            Self::Port(port) | Self::Ip(_, port) => Some(*port),
+            Self::Unix(_) => None,
+        }
+    }
+}
+
+/// As an operator writes it: `:80`, `127.0.0.1:80`, `[::1]:80`, `unix:/run/v.sock`.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Port(port) => write!(f, ":{port}"),
+            Self::Ip(ip, port) => write!(f, "{}", std::net::SocketAddr::new(*ip, *port)),
+            Self::Unix(path) => write!(f, "unix:{path}"),
+        }
+    }
+}
+
+/// One address with every server that listens on it.
+#[derive(Debug)]
+pub struct Listener {
+    /// The address.
+    pub address: Address,
+    /// Whether clients speak TLS here.
+    pub tls: bool,
+    /// Whether a PROXY header comes first.
+    pub proxy_protocol: bool,
+    /// Exact hosts, lowercase.
+    pub(crate) exact: HashMap<Box<str>, Binding>,
+    /// Wildcards without their `*` (`.example.org`), lowercase.
+    pub(crate) wildcard: HashMap<Box<str>, Binding>,
+    /// The server for every other host.
+    pub default: Binding,
+}
+
+/// A server on a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Binding {
+    /// The server.
+    pub server: ServerId,
+    /// `redirect=https`: requests are sent to the https address.
+    pub redirect_https: bool,
+}

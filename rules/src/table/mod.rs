@@ -1,0 +1,116 @@
+//! What runs: the rules compiled into a form that a request is looked up in.
+//!
+//! A [`Table`] holds no reference to the text it came from; places survive as [`Place`]s, for `show`,
+//! `explain` and the log. Ids are indices into the table's own lists and mean nothing outside it.
+
+mod action;
+mod find;
+mod listener;
+mod process;
+mod settings;
+mod upstream;
+
+pub use action::{Action, Files, HostHeader, Proxy, Redirect, Respond};
+pub use find::{Captures, Match, Outcome, Request};
+pub use listener::{Address, Binding, Listener};
+pub use process::{AccessLog, AcmeAccount, ErrorLog, Level, Limits, LogFormat, LogTarget, Process};
+pub use settings::{
+    Access, AccessRule, Auth, AuthKind, Cors, HeaderOperation, OnError, Origins, RateLimit, Satisfy,
+    Settings, Timeouts, WebSocket,
+};
+pub use upstream::{
+    Balance, Health, HttpVersion, Passive, Retry, ServerAddress, Sticky, TlsVersion, Upstream,
+    UpstreamServer, UpstreamTls,
+};
+
+use std::sync::Arc;
+
+/// A whole configuration, ready to run.
+#[derive(Debug)]
+pub struct Table {
+    /// What concerns the process as a whole.
+    pub process: Process,
+    /// Every address that is listened on, in the order it first appears.
+    pub listeners: Vec<Listener>,
+    /// Every server, in file order.
+    pub servers: Vec<Server>,
+    /// Every pool: the named ones, then those written in place.
+    pub upstreams: Vec<Upstream>,
+}
+
+/// Index of a [`Listener`] in [`Table::listeners`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ListenerId(pub usize);
+
+/// Index of a [`Server`] in [`Table::servers`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ServerId(pub usize);
+
+/// Index of a [`Location`] in [`Server::locations`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LocationId(pub usize);
+
+/// Index of an [`Upstream`] in [`Table::upstreams`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct UpstreamId(pub usize);
+
+/// Where a word stands: the file's name as it was given, and its line and column, both from 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file's name.
+    pub file: Arc<str>,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+}
+
+/// One `server`: hosts that share locations and a certificate.
+#[derive(Debug)]
+pub struct Server {
+    /// The hosts as written, lowercase; the first one is the server's name in logs and metrics.
+    pub hosts: Vec<String>,
+    /// The `tls` block, where there is one.
+    pub tls: Option<ServerTls>,
+    /// Its locations, in file order.
+    pub locations: Vec<Location>,
+    /// Settings that hold where no location does: for answers of vordr's own making (404, 400).
+    pub settings: Settings,
+    /// Where the `server` node stands.
+    pub place: Place,
+}
+
+impl Server {
+    /// The server's name in logs and metrics: its first host.
+    pub fn name(&self) -> &str {
+        self.hosts.first().map_or("_", String::as_str)
+    }
+}
+
+/// What a server shows in a TLS handshake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerTls {
+    /// Paths of the certificate chain and key, both PEM.
+    pub certificate: Option<(String, String)>,
+    /// Contact address, where certificates come from ACME.
+    pub acme: Option<String>,
+    /// Versions offered, lowest first; never empty.
+    pub versions: Vec<TlsVersion>,
+    /// CA file against which client certificates are checked, and whether one is required.
+    pub client_ca: Option<(String, bool)>,
+    /// `Strict-Transport-Security`: its age, and whether sub-domains are included.
+    pub hsts: Option<(std::time::Duration, bool)>,
+}
+
+/// One `location`: which requests it takes, what is done with them, and under which settings.
+#[derive(Debug)]
+pub struct Location {
+    /// As written, for logs and metrics: `/a`, `/a /b`, `= /x`, `~ ^/v(\d+)/`.
+    pub name: String,
+    /// What is done.
+    pub action: Action,
+    /// Every setting that holds here, inheritance done.
+    pub settings: Settings,
+    /// Where the `location` node stands.
+    pub place: Place,
+}

@@ -1,0 +1,147 @@
+//! `vordr { … }`: what concerns the process as a whole.
+
+use super::Address;
+use ipnet::IpNet;
+use std::time::Duration;
+
+/// The process's own settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Worker threads; `None` is one per core that the cgroup's quota allows.
+    pub workers: Option<usize>,
+    /// How long open streams may live after a stop is asked for; `None` is for ever.
+    pub drain: Option<Duration>,
+    /// Whose forwarded headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Where `/health`, `/status` and the rest are served.
+    pub admin: Option<Address>,
+    /// Where `/metrics` is served, besides `admin`.
+    pub metrics: Option<Address>,
+    /// Whether nginx-exporter's names are served too (`metrics … compat=nginx`).
+    pub metrics_compat_nginx: bool,
+    /// The access log; `None` is off.
+    pub access_log: Option<AccessLog>,
+    /// The error log.
+    pub error_log: ErrorLog,
+    /// Folder for certificates and accounts.
+    pub state: Option<String>,
+    /// Limits on connections and request heads.
+    pub limits: Limits,
+    /// Where rate limits are counted, if not in memory: URL, and whether requests pass while it is down.
+    pub limit_store: Option<(String, bool)>,
+    /// The ACME account for every server that asks for one.
+    pub acme: Option<AcmeAccount>,
+    /// `error-detail on`: error pages name addresses.
+    pub error_detail: bool,
+}
+
+/// `acme`, for the process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcmeAccount {
+    /// Directory URL; `None` is Let's Encrypt.
+    pub directory: Option<String>,
+    /// CA file that the directory's certificate is checked against.
+    pub ca: Option<String>,
+    /// Contact address.
+    pub email: Option<String>,
+}
+
+/// `access-log`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessLog {
+    /// Where lines go.
+    pub target: LogTarget,
+    /// Their form.
+    pub format: LogFormat,
+    /// Whether the query is written.
+    pub query: bool,
+}
+
+/// Where a log goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogTarget {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+    /// A file, appended to.
+    File(String),
+}
+
+/// The form of an access log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// nginx's and Apache's `combined`.
+    Combined,
+}
+
+/// `error-log`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorLog {
+    /// Where lines go.
+    pub target: LogTarget,
+    /// The lowest level written.
+    pub level: Level,
+}
+
+/// A log level, gravest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Something failed.
+    Error,
+    /// Something will fail, or was worked around.
+    Warn,
+    /// What is going on.
+    Info,
+    /// What is going on inside.
+    Debug,
+}
+
+/// `limits { … }`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// The whole request head must arrive within this; `None` is no limit.
+    pub header_timeout: Option<Duration>,
+    /// The largest request head, in bytes.
+    pub header_size: u64,
+    /// How long an idle connection is kept; `None` closes after each response.
+    pub keepalive: Option<Duration>,
+    /// How many requests one connection may carry.
+    pub keepalive_requests: Option<u32>,
+    /// How many client connections may be open.
+    pub connections: Option<u64>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            header_timeout: Some(Duration::from_secs(30)),
+            header_size: 32 * 1024,
+            keepalive: Some(Duration::from_secs(75)),
+            keepalive_requests: Some(1000),
+            connections: Some(20_000),
+        }
+    }
+}
+
+impl Default for Process {
+    fn default() -> Self {
+        Self {
+            workers: None,
+            drain: Some(Duration::from_secs(8)),
+            trusted_proxies: Vec::new(),
+            admin: None,
+            metrics: None,
+            metrics_compat_nginx: false,
+            access_log: Some(AccessLog { target: LogTarget::Stdout, format: LogFormat::Json, query: true }),
+            error_log: ErrorLog { target: LogTarget::Stderr, level: Level::Info },
+            state: None,
+            limits: Limits::default(),
+            limit_store: None,
+            acme: None,
+            error_detail: false,
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The settings that hold in a location, inheritance done.
+
+use super::Action;
+use crate::placeholder::Template;
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use ipnet::IpNet;
+use std::time::Duration;
+
+/// Everything that holds in one location.
+#[derive(Debug)]
+pub struct Settings {
+    /// Limits on silence.
+    pub timeouts: Timeouts,
+    /// WebSockets.
+    pub websocket: WebSocket,
+    /// Whether a request is read whole before it is sent.
+    pub buffering: bool,
+    /// The largest request body, in bytes; `None` is no limit.
+    pub body_limit: Option<u64>,
+    /// The path, and perhaps query, that the upstream sees.
+    pub rewrite: Option<Template>,
+    /// What is done to request headers, in order, after vordr's own changes.
+    pub request: Vec<HeaderOperation>,
+    /// What is done to response headers, in order, after the upstream's and CORS.
+    pub response: Vec<HeaderOperation>,
+    /// Cross-origin requests; `None` leaves them to the upstream.
+    pub cors: Option<Cors>,
+    /// Who may come, by address.
+    pub access: Access,
+    /// Who may come, by credentials; every one must agree.
+    pub auth: Vec<Auth>,
+    /// Whether `access` and `auth` must both agree.
+    pub satisfy: Satisfy,
+    /// How often.
+    pub limit: Option<RateLimit>,
+    /// Codings offered, most wanted first; empty is none.
+    pub compress: Vec<String>,
+    /// What is done in the place of a failure.
+    pub on_error: Vec<OnError>,
+}
+
+/// Limits on silence; `None` is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// TCP and TLS together, for each attempt. Default 5 s.
+    pub connect: Option<Duration>,
+    /// No progress towards the upstream. Default 60 s.
+    pub send: Option<Duration>,
+    /// No progress from the upstream. Default 60 s.
+    pub read: Option<Duration>,
+    /// No progress from or towards the client while a message is under way. Default 60 s.
+    pub client: Option<Duration>,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        let minute = Some(Duration::from_secs(60));
+        Self { connect: Some(Duration::from_secs(5)), send: minute, read: minute, client: minute }
+    }
+}
+
+/// `websocket`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WebSocket {
+    /// Whether upgrades are forwarded; if not, they are answered 426.
+    pub allowed: bool,
+    /// Silence in both directions that ends a stream; an event stream's limit too. Default 1 h.
+    pub idle: Option<Duration>,
+    /// Silence after which vordr sends a ping.
+    pub ping: Option<Duration>,
+}
+
+impl Default for WebSocket {
+    fn default() -> Self {
+        Self { allowed: true, idle: Some(Duration::from_secs(3600)), ping: None }
+    }
+}
+
+/// One change to a message's headers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeaderOperation {
+    /// Replace all of that name.
+    Set(HeaderName, Template),
+    /// Append one.
+    Add(HeaderName, Template),
+    /// Set it where there is none.
+    Default(HeaderName, Template),
+    /// Delete all of that name.
+    Remove(HeaderName),
+    /// Delete all whose lowercase name starts with this.
+    RemovePrefix(String),
+}
+
+/// `cors`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cors {
+    /// Who may ask.
+    pub origins: Origins,
+    /// `Access-Control-Allow-Methods`.
+    pub methods: Vec<Method>,
+    /// `Access-Control-Allow-Headers`; empty echoes what was asked for.
+    pub headers: Vec<HeaderName>,
+    /// `Access-Control-Expose-Headers`.
+    pub expose: Vec<HeaderName>,
+    /// `Access-Control-Allow-Credentials`.
+    pub credentials: bool,
+    /// `Access-Control-Max-Age`.
+    pub max_age: Option<Duration>,
+    /// Joined once, for the answer: methods, headers, exposed headers.
+    pub rendered: [Option<HeaderValue>; 3],
+}
+
+/// Which origins `cors` admits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origins {
+    /// `*`.
+    Any,
+    /// Exact ones, and those with a `*` as their leftmost label: `https://*.b.example`. Lowercase.
+    Listed(Vec<String>),
+}
+
+/// `allow` and `deny`: the first that holds decides; none lets pass.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// In the order written.
+    pub rules: Vec<AccessRule>,
+}
+
+/// One `allow` or `deny`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessRule {
+    /// Whether a match lets pass.
+    pub allow: bool,
+    /// Whom it matches; `None` is everybody.
+    pub network: Option<IpNet>,
+}
+
+/// `satisfy`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Satisfy {
+    /// Address and credentials.
+    #[default]
+    All,
+    /// Either.
+    Any,
+}
+
+/// `limit`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Requests that are let through in `per`.
+    pub requests: u32,
+    /// The span of time that `requests` counts for.
+    pub per: Duration,
+    /// How many may come at once beyond the rate.
+    pub burst: u32,
+    /// Whose requests are counted together.
+    pub key: Template,
+}
+
+/// One `auth`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Auth {
+    /// Its kind, with what that needs.
+    pub kind: AuthKind,
+    /// Request headers set from what was learnt: (`claim` or header, request header).
+    pub copy: Vec<(String, HeaderName)>,
+}
+
+/// The kinds of `auth`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuthKind {
+    /// Password file, realm.
+    Basic {
+        /// Path of the htpasswd file.
+        file: String,
+        /// Shown to the user.
+        realm: String,
+    },
+    /// A header that must hold one of the keys of a file.
+    Key {
+        /// The header's name.
+        header: HeaderName,
+        /// Path of the file, a key a line.
+        file: String,
+    },
+    /// `Authorization: Bearer` with one of the tokens of a file.
+    Bearer {
+        /// Path of the file, a token a line.
+        file: String,
+    },
+    /// A JSON web token.
+    Jwt {
+        /// URL of the keys.
+        jwks: String,
+        /// Expected `iss`.
+        issuer: Option<String>,
+        /// Expected `aud`.
+        audience: Option<String>,
+    },
+    /// Another server decides.
+    Forward {
+        /// Its URL.
+        url: String,
+    },
+}
+
+/// `on-error`.
+#[derive(Debug)]
+pub struct OnError {
+    /// Which statuses.
+    pub statuses: Vec<StatusCode>,
+    /// Whether the upstream's own answer with such a status counts, not only vordr's failures.
+    pub from_upstream: bool,
+    /// What is done.
+    pub action: Action,
+}

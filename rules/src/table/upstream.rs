@@ -1,0 +1,182 @@
+//! A pool of servers behind vordr.
+
+use super::Place;
+use crate::placeholder::Template;
+use http::StatusCode;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// A pool: `upstream NAME { … }`, or written in place.
+#[derive(Debug)]
+pub struct Upstream {
+    /// Its name; one written in place is named after its first server: `chat.example.org`, `127.0.0.1:8000`.
+    pub name: String,
+    /// Its servers, in file order; never empty.
+    pub servers: Vec<UpstreamServer>,
+    /// How one is chosen.
+    pub balance: Balance,
+    /// How a client stays with one.
+    pub sticky: Option<Sticky>,
+    /// Active checks.
+    pub health: Option<Health>,
+    /// What is learnt from live requests.
+    pub passive: Option<Passive>,
+    /// When a request is tried again.
+    pub retry: Retry,
+    /// How long a request waits while no server is up.
+    pub try_for: Option<Duration>,
+    /// Idle connections kept to each server. Default 128.
+    pub keepalive: usize,
+    /// How long an idle connection is kept; `None` is for ever. Default 60 s.
+    pub keepalive_idle: Option<Duration>,
+    /// Connections open to one server at once; `None` is no limit.
+    pub connections: Option<usize>,
+    /// Where it is written.
+    pub place: Place,
+}
+
+/// One `server` of a pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamServer {
+    /// Where it is.
+    pub address: ServerAddress,
+    /// Its share of requests, from 1.
+    pub weight: u32,
+    /// Used only while no other is up.
+    pub backup: bool,
+}
+
+/// Where an upstream server is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ServerAddress {
+    /// An IP address.
+    Ip(IpAddr, u16),
+    /// A name that is resolved while vordr runs.
+    Name(String, u16),
+    /// An SRV name: `srv://_http._tcp.example.org`.
+    Srv(String),
+    /// A Unix socket's path.
+    Unix(String),
+}
+
+/// `host:port` as it stands in a URL, IPv6 in brackets; a Unix socket as `unix:/path`.
+impl std::fmt::Display for ServerAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Ip(ip, port) => write!(f, "{}", std::net::SocketAddr::new(*ip, *port)),
+            Self::Name(name, port) => write!(f, "{name}:{port}"),
+            Self::Srv(name) => write!(f, "srv://{name}"),
+            Self::Unix(path) => write!(f, "unix:{path}"),
+        }
+    }
+}
+
+/// `balance`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Balance {
+    /// In turn, by weight.
+    #[default]
+    RoundRobin,
+    /// The one with the fewest requests.
+    LeastConn,
+    /// The better of two at random.
+    Random,
+    /// By client address.
+    IpHash,
+    /// By a key, consistently.
+    Hash(Template),
+}
+
+/// `sticky`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sticky {
+    /// A cookie of vordr's own.
+    Cookie(String),
+    /// A request header.
+    Header(String),
+    /// A query parameter.
+    Query(String),
+}
+
+/// `health`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// The path asked for.
+    pub path: String,
+    /// How often. Default 10 s.
+    pub every: Duration,
+    /// How long an answer may take. Default 2 s.
+    pub timeout: Duration,
+    /// Failures in a row that take a server out. Default 3.
+    pub fall: u32,
+    /// Successes in a row that bring it back. Default 2.
+    pub rise: u32,
+    /// The status expected. Default 200.
+    pub status: StatusCode,
+}
+
+/// `passive`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passive {
+    /// Failures that take a server out.
+    pub fails: u32,
+    /// Counted over this span.
+    pub within: Duration,
+    /// Out for this long.
+    pub pause: Duration,
+}
+
+/// `retry`: by default once, when a kept-alive connection fails before any response byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retry {
+    /// Attempts beyond the first.
+    pub times: u32,
+    /// On a failure to connect.
+    pub connect: bool,
+    /// On a kept-alive connection that turns out closed.
+    pub reused: bool,
+    /// On a timeout.
+    pub timeout: bool,
+    /// On these statuses of the upstream.
+    pub statuses: Vec<StatusCode>,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { times: 1, connect: false, reused: true, timeout: false, statuses: Vec::new() }
+    }
+}
+
+/// `http`: the version spoken upstream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum HttpVersion {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+    /// HTTP/2 only.
+    Http2,
+    /// By ALPN.
+    Auto,
+}
+
+/// A TLS version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    /// 1.2
+    Tls12,
+    /// 1.3
+    Tls13,
+}
+
+/// TLS towards an upstream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamTls {
+    /// Whether the certificate is checked.
+    pub verify: bool,
+    /// The name asked for and checked; `None` follows the host that is sent.
+    pub sni: Option<String>,
+    /// The lowest version accepted.
+    pub min: TlsVersion,
+    /// CA file; `None` is the system's.
+    pub ca: Option<String>,
+}
