@@ -1,6 +1,8 @@
 //! `{client_ip}` and its kin: text with placeholders, compiled once into parts.
 
+use crate::diagnostic::nearest;
 use http::HeaderName;
+use std::fmt;
 
 /// Text with placeholders.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,4 +45,164 @@ pub enum Placeholder {
     Cookie(String),
     /// `{1}`: a capture of the location's regex, from 1.
     Capture(usize),
+}
+
+/// The names without an argument, in the order they are offered.
+const PLAIN: [(&str, Placeholder); 8] = [
+    ("host", Placeholder::Host),
+    ("uri", Placeholder::Uri),
+    ("path", Placeholder::Path),
+    ("query", Placeholder::Query),
+    ("method", Placeholder::Method),
+    ("scheme", Placeholder::Scheme),
+    ("client_ip", Placeholder::ClientIp),
+    ("request_id", Placeholder::RequestId),
+];
+
+/// Why a text with placeholders cannot be compiled.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// There is no such placeholder.
+    #[error("there is no placeholder `{{{name}}}`")]
+    Unknown {
+        /// What stands between the braces.
+        name: String,
+        /// What it was most likely meant to be.
+        nearest: Option<&'static str>,
+    },
+    /// A `{` without its `}`.
+    #[error("`{{` is not closed")]
+    Unclosed,
+    /// A `}` without its `{`.
+    #[error("`}}` closes nothing")]
+    Unopened,
+}
+
+impl Template {
+    /// Compiles a text; `{{` and `}}` stand for braces.
+    pub fn compile(text: &str) -> Result<Self, TemplateError> {
+        let mut parts = Vec::new();
+        let mut literal = String::new();
+        let mut rest = text;
+        while let Some(brace) = rest.find(['{', '}']) {
+            let (before, from) = rest.split_at(brace);
+            literal.push_str(before);
+            if let Some(after) = from.strip_prefix("{{").or_else(|| from.strip_prefix("}}")) {
+                literal.push_str(from.get(..1).unwrap_or_default());
+                rest = after;
+                continue;
+            }
+            let after = from.strip_prefix('{').ok_or(TemplateError::Unopened)?;
+            let (name, behind) = after.split_once('}').ok_or(TemplateError::Unclosed)?;
+            if !literal.is_empty() {
+                parts.push(Part::Text(std::mem::take(&mut literal)));
+            }
+            parts.push(Part::Placeholder(Placeholder::named(name)?));
+            rest = behind;
+        }
+        literal.push_str(rest);
+        if !literal.is_empty() {
+            parts.push(Part::Text(literal));
+        }
+        Ok(Self { parts })
+    }
+
+    /// The whole text, where nothing is to be filled in.
+    pub fn as_text(&self) -> Option<&str> {
+        match self.parts.as_slice() {
+            [] => Some(""),
+            [Part::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The highest capture asked for; 0 where there is none.
+    pub fn highest_capture(&self) -> usize {
+        let captures = self.parts.iter().map(|part| match part {
+            Part::Placeholder(Placeholder::Capture(number)) => *number,
+            _ => 0,
+        });
+        captures.max().unwrap_or(0)
+    }
+}
+
+/// As an author would write it.
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}"))?,
+                Part::Placeholder(placeholder) => write!(f, "{{{placeholder}}}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Placeholder {
+    fn named(name: &str) -> Result<Self, TemplateError> {
+        if let Some((_, plain)) = PLAIN.iter().find(|(known, _)| *known == name) {
+            return Ok(plain.clone());
+        }
+        let unknown = || TemplateError::Unknown { name: name.to_owned(), nearest: nearest(name, offered()) };
+        match name.split_once('.') {
+            Some(("header", header)) => header.parse().map(Self::Header).map_err(|_| unknown()),
+            Some(("cookie", cookie)) if !cookie.is_empty() => Ok(Self::Cookie(cookie.to_owned())),
+            _ => match name.parse() {
+                Ok(number @ 1..=99) => Ok(Self::Capture(number)),
+                _ => Err(unknown()),
+            },
+        }
+    }
+}
+
+/// As it stands between the braces.
+impl fmt::Display for Placeholder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Header(name) => write!(f, "header.{name}"),
+            Self::Cookie(name) => write!(f, "cookie.{name}"),
+            Self::Capture(number) => write!(f, "{number}"),
+            plain => f.write_str(PLAIN.iter().find(|(_, known)| known == plain).map_or("", |(name, _)| name)),
+        }
+    }
+}
+
+fn offered() -> impl Iterator<Item = &'static str> {
+    PLAIN.iter().map(|(name, _)| *name).chain(["header.NAME", "cookie.NAME"])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn text_and_placeholders_become_parts_and_are_written_back_as_they_were() {
+        let written = "https://{host}{uri}?id={request_id}&h={header.x-tenant}&{1}";
+        let template = Template::compile(written).unwrap();
+        assert_eq!(template.parts.len(), 9);
+        assert_eq!(template.to_string(), written);
+        assert_eq!(template.highest_capture(), 1);
+    }
+
+    #[test]
+    fn doubled_braces_are_literal() {
+        let template = Template::compile("{{a}} {host}").unwrap();
+        assert_eq!(template.parts.first(), Some(&Part::Text("{a} ".into())));
+        assert_eq!(template.to_string(), "{{a}} {host}");
+        assert_eq!(Template::compile("{{}}").unwrap().as_text(), Some("{}"));
+    }
+
+    #[test]
+    fn an_unknown_placeholder_names_its_nearest() {
+        assert_eq!(
+            Template::compile("{clientip}"),
+            Err(TemplateError::Unknown { name: "clientip".into(), nearest: Some("client_ip") })
+        );
+        assert!(Template::compile("{0}").is_err());
+        assert!(Template::compile("{header.a b}").is_err());
+        assert_eq!(Template::compile("{host"), Err(TemplateError::Unclosed));
+        assert_eq!(Template::compile("a}"), Err(TemplateError::Unopened));
+    }
 }

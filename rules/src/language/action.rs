@@ -1,0 +1,51 @@
+//! A location's action: exactly one of `proxy`, `redirect`, `respond` and `files`.
+
+use super::files::{self, Files};
+use super::proxy::{self, Proxy};
+use super::redirect::{self, Redirect};
+use super::respond::{self, Respond};
+use crate::diagnostic::Diagnostic;
+use crate::node::{Node, Reading};
+use crate::word::Word;
+use kdl::KdlNode;
+
+/// The words that are actions.
+pub(super) const WORDS: &[&Word] = &[&proxy::WORD, &redirect::WORD, &respond::WORD, &files::WORD];
+
+/// As written.
+#[derive(Debug)]
+pub(crate) enum Action {
+    Proxy(Box<Proxy>),
+    Redirect(Redirect),
+    Respond(Respond),
+    Files(Files),
+}
+
+/// The one action in a block; more or fewer are an error.
+pub(super) fn read_one(parent: &Node<'_>, reading: &mut Reading<'_>) -> Option<Action> {
+    let is_action = |word: &Word| WORDS.iter().any(|action| action.name == word.name);
+    let mut actions = parent.block().into_iter().filter(|(word, _)| is_action(word));
+    let Some((_, first)) = actions.next() else {
+        let error =
+            Diagnostic::error("no-action", parent.span, format!("`{}` does nothing", parent.word.name));
+        reading.report(error.label("add `proxy`, `redirect`, `respond` or `files`"));
+        return None;
+    };
+    let action = read(first, reading);
+    for (word, second) in actions {
+        let span = Node::open(second, word, reading).span;
+        let message = format!("`{}` has a second action", parent.word.name);
+        let error = Diagnostic::error("two-actions", span, message);
+        reading.report(error.label(format!("it already has `{}`", first.name().value())));
+    }
+    action
+}
+
+fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Action> {
+    match kdl.name().value() {
+        "proxy" => proxy::read(kdl, reading).map(|proxy| Action::Proxy(Box::new(proxy))),
+        "redirect" => redirect::read(kdl, reading).map(Action::Redirect),
+        "respond" => respond::read(kdl, reading).map(Action::Respond),
+        _ => files::read(kdl, reading).map(Action::Files),
+    }
+}

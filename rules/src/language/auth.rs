@@ -1,0 +1,99 @@
+//! `auth`: who may come, by credentials.
+
+use super::text;
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::node::{Node, Reading};
+use crate::source::{Span, Spanned};
+use crate::table::{Auth, AuthKind};
+use crate::word::Word;
+use http::HeaderName;
+use kdl::KdlNode;
+
+pub(super) static WORD: Word =
+    Word::simple("auth", "basic | key | bearer | jwt | forward | off", "Who may come, by credentials.")
+        .properties(&["file", "realm", "header", "jwks", "issuer", "audience", "forward", "copy"])
+        .many();
+
+/// As written; `None` is `auth off`.
+pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Spanned<Option<Auth>>> {
+    let mut node = Node::open(kdl, &WORD, reading);
+    let span = node.span;
+    let auth =
+        if node.take_word("off").is_some() { Some(None) } else { read_kind(&mut node, reading).map(Some) };
+    node.finish(reading);
+    Some(Spanned::new(auth?, span))
+}
+
+fn read_kind(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Auth> {
+    let kind = match node.property::<String>("forward", reading) {
+        Some(url) => AuthKind::Forward { url: url.value },
+        None => {
+            let kind = node.need::<String>(reading)?;
+            read_named(&kind, node, reading)?
+        }
+    };
+    let copy =
+        node.property::<String>("copy", reading).map(|copy| read_copy(&copy, reading)).unwrap_or_default();
+    Some(Auth { kind, copy })
+}
+
+fn read_named(kind: &Spanned<String>, node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<AuthKind> {
+    let span = kind.span;
+    Some(match kind.value.as_str() {
+        "basic" => AuthKind::Basic {
+            file: needed("file", node, span, reading)?,
+            realm: optional("realm", node, reading).unwrap_or_else(|| "restricted".to_owned()),
+        },
+        "key" => {
+            let header = node.property::<HeaderName>("header", reading);
+            if header.is_none() {
+                reading.report(lacks("header", span));
+            }
+            AuthKind::Key { header: header?.value, file: needed("file", node, span, reading)? }
+        }
+        "bearer" => AuthKind::Bearer { file: needed("file", node, span, reading)? },
+        "jwt" => AuthKind::Jwt {
+            jwks: needed("jwks", node, span, reading)?,
+            issuer: optional("issuer", node, reading),
+            audience: optional("audience", node, reading),
+        },
+        other => {
+            let error = Diagnostic::error("unknown-word", span, format!("there is no `auth {other}`"));
+            reading.report(match nearest(other, ["basic", "key", "bearer", "jwt", "forward", "off"]) {
+                Some(meant) => error.label(format!("did you mean `{meant}`?")),
+                None => error.label("expected `basic`, `key`, `bearer`, `jwt` or `forward=…`"),
+            });
+            return None;
+        }
+    })
+}
+
+fn optional(name: &str, node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<String> {
+    node.property::<String>(name, reading).map(|found| found.value)
+}
+
+fn needed(name: &'static str, node: &mut Node<'_>, span: Span, reading: &mut Reading<'_>) -> Option<String> {
+    let found = optional(name, node, reading);
+    if found.is_none() {
+        reading.report(lacks(name, span));
+    }
+    found
+}
+
+fn lacks(name: &str, span: Span) -> Diagnostic {
+    Diagnostic::error("missing-property", span, format!("this kind of `auth` lacks `{name}`"))
+        .label(format!("add `{name}=…`"))
+}
+
+/// `"sub:X-User email:X-Email"`, or `"X-User X-Groups"` where both names are the same.
+fn read_copy(copy: &Spanned<String>, reading: &mut Reading<'_>) -> Vec<(String, HeaderName)> {
+    let mut pairs = Vec::new();
+    for pair in copy.value.split_whitespace() {
+        let (from, to) = pair.split_once(':').unwrap_or((pair, pair));
+        match to.parse() {
+            Ok(header) => pairs.push((from.to_owned(), header)),
+            Err(_) => reading.report(text::wrong("auth", copy.span, format!("`{to}` is no header's name"))),
+        }
+    }
+    pairs
+}

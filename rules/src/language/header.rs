@@ -1,0 +1,145 @@
+//! `request { … }` and `response { … }`: changes to headers.
+
+use crate::diagnostic::Diagnostic;
+use crate::node::{Node, Reading};
+use crate::placeholder::{Template, TemplateError};
+use crate::source::{Span, Spanned};
+use crate::table::HeaderOperation;
+use crate::word::Word;
+use http::{HeaderName, HeaderValue};
+use kdl::KdlNode;
+
+pub(super) static REQUEST: Word =
+    Word::simple("request", "", "Changes to the request's headers, after vordr's own.").block(&[OPERATIONS]);
+pub(super) static RESPONSE: Word =
+    Word::simple("response", "", "Changes to the response's headers, after the upstream's and CORS.")
+        .block(&[OPERATIONS]);
+
+const OPERATIONS: &[&Word] = &[&SET, &ADD, &DEFAULT, &REMOVE];
+static SET: Word = Word::simple("set", "NAME VALUE", "Replace a header.").many();
+static ADD: Word = Word::simple("add", "NAME VALUE", "Append a header.").many();
+static DEFAULT: Word = Word::simple("default", "NAME VALUE", "Set a header where there is none.").many();
+static REMOVE: Word =
+    Word::simple("remove", "NAME…", "Delete headers; a `*` at the end stands for any ending.").many();
+
+/// Headers that frame a message or belong to one connection: never the operator's (RFC 9110, section 7.6.1).
+const NOT_TO_BE_HAD: [&str; 9] = [
+    "connection",
+    "content-length",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "http2-settings",
+];
+
+pub(super) fn read(
+    kdl: &KdlNode,
+    word: &'static Word,
+    reading: &mut Reading<'_>,
+) -> Vec<Spanned<HeaderOperation>> {
+    let node = Node::open(kdl, word, reading);
+    let operations =
+        node.block().into_iter().flat_map(|(word, kdl)| read_operation(kdl, word, reading)).collect();
+    node.finish(reading);
+    operations
+}
+
+fn read_operation(
+    kdl: &KdlNode,
+    word: &'static Word,
+    reading: &mut Reading<'_>,
+) -> Vec<Spanned<HeaderOperation>> {
+    let mut node = Node::open(kdl, word, reading);
+    let span = node.span;
+    let operations = match word.name {
+        "remove" => {
+            node.need_some::<String>(reading).into_iter().filter_map(|name| removal(&name, reading)).collect()
+        }
+        _ => {
+            let name = node
+                .need::<HeaderName>(reading)
+                .filter(|name| may_be_had(name.value.as_str(), name.span, reading));
+            let value =
+                node.need::<String>(reading).and_then(|value| header_template(value, word.name, reading));
+            let operation =
+                name.zip(value).map(|(name, value)| operation(word.name, name.value, value.value));
+            operation.into_iter().collect::<Vec<_>>()
+        }
+    };
+    node.finish(reading);
+    operations.into_iter().map(|operation| Spanned::new(operation, span)).collect()
+}
+
+fn operation(word: &str, name: HeaderName, value: Template) -> HeaderOperation {
+    match word {
+        "set" => HeaderOperation::Set(name, value),
+        "add" => HeaderOperation::Add(name, value),
+        _ => HeaderOperation::Default(name, value),
+    }
+}
+
+fn removal(name: &Spanned<String>, reading: &mut Reading<'_>) -> Option<HeaderOperation> {
+    let lower = name.value.to_ascii_lowercase();
+    if let Some(prefix) = lower.strip_suffix('*') {
+        if prefix.is_empty() || prefix.parse::<HeaderName>().is_err() {
+            let message = format!("`{}` would remove every header", name.value);
+            reading.report(
+                Diagnostic::error("wrong-value", name.span, message)
+                    .label("write at least the first letters"),
+            );
+            return None;
+        }
+        return Some(HeaderOperation::RemovePrefix(prefix.to_owned()));
+    }
+    let name = reading.value::<HeaderName>(name, "remove")?;
+    may_be_had(name.value.as_str(), name.span, reading).then_some(HeaderOperation::Remove(name.value))
+}
+
+fn may_be_had(name: &str, span: Span, reading: &mut Reading<'_>) -> bool {
+    let fine = !NOT_TO_BE_HAD.contains(&name);
+    if !fine {
+        let message =
+            format!("`{name}` frames the message or belongs to the connection: vordr sets it itself");
+        reading.report(Diagnostic::error("reserved-header", span, message).label("leave it out"));
+    }
+    fine
+}
+
+/// A header's value with placeholders; its fixed parts must be fit for a header.
+fn header_template(
+    value: Spanned<String>,
+    word: &str,
+    reading: &mut Reading<'_>,
+) -> Option<Spanned<Template>> {
+    if HeaderValue::from_str(&value.value).is_err() {
+        let message = format!("`{word}`: a header's value has no control characters");
+        reading.report(Diagnostic::error("wrong-value", value.span, message));
+        return None;
+    }
+    template(value, word, reading)
+}
+
+/// Text with placeholders.
+pub(super) fn template(
+    text: Spanned<String>,
+    word: &str,
+    reading: &mut Reading<'_>,
+) -> Option<Spanned<Template>> {
+    let error = match Template::compile(&text.value) {
+        Ok(template) => return Some(Spanned::new(template, text.span)),
+        Err(error) => error,
+    };
+    let found = Diagnostic::error("bad-placeholder", text.span, format!("`{word}`: {error}"));
+    let found = match error {
+        TemplateError::Unknown { nearest: Some(meant), .. } => {
+            found.label(format!("did you mean `{{{meant}}}`?"))
+        }
+        TemplateError::Unknown { .. } => found.label("unknown"),
+        _ => found.label("a literal brace is written twice: `{{`"),
+    };
+    reading.report(found.help("vordr help placeholders"));
+    None
+}

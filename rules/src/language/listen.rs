@@ -1,0 +1,36 @@
+//! `listen`: an address that a server answers on.
+
+use super::text::one_of;
+use crate::node::{Node, Reading};
+use crate::source::Spanned;
+use crate::table::Address;
+use crate::word::Word;
+use kdl::KdlNode;
+
+pub(super) static WORD: Word = Word::simple(
+    "listen",
+    "PORT | \"IP:PORT\" | \"unix:PATH\"",
+    "An address to listen on; a bare port is IPv4 and IPv6.",
+)
+.properties(&["tls", "redirect", "proxy-protocol"])
+.many();
+
+/// As written.
+#[derive(Debug)]
+pub(crate) struct Listen {
+    pub address: Spanned<Address>,
+    pub tls: Option<Spanned<bool>>,
+    pub redirect_https: bool,
+    pub proxy_protocol: Option<Spanned<bool>>,
+}
+
+pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Listen> {
+    let mut node = Node::open(kdl, &WORD, reading);
+    let address = node.need(reading);
+    let tls = node.property("tls", reading);
+    let redirect = node.property::<String>("redirect", reading);
+    let redirect_https = one_of(redirect, &["https"], "redirect", reading).is_some();
+    let proxy_protocol = node.property("proxy-protocol", reading);
+    node.finish(reading);
+    Some(Listen { address: address?, tls, redirect_https, proxy_protocol })
+}

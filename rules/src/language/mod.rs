@@ -1,0 +1,34 @@
+//! What the author wrote: one file a word, its type and its reading together.
+
+pub(crate) mod access;
+pub(crate) mod action;
+pub(crate) mod auth;
+pub(crate) mod compress;
+pub(crate) mod cors;
+pub(crate) mod file;
+pub(crate) mod files;
+pub(crate) mod header;
+pub(crate) mod limit;
+pub(crate) mod limits;
+pub(crate) mod listen;
+pub(crate) mod location;
+pub(crate) mod log;
+pub(crate) mod matcher;
+pub(crate) mod on_error;
+pub(crate) mod pool;
+pub(crate) mod process;
+pub(crate) mod proxy;
+pub(crate) mod redirect;
+pub(crate) mod respond;
+pub(crate) mod server;
+pub(crate) mod settings;
+pub(crate) mod text;
+pub(crate) mod timeouts;
+pub(crate) mod tls;
+pub(crate) mod upstream;
+pub(crate) mod websocket;
+
+pub(crate) use file::File;
+
+/// The top of a file, as a word: its block is what may stand there.
+pub static TOP: &crate::word::Word = &file::WORD;

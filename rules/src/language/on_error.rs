@@ -1,0 +1,34 @@
+//! `on-error`: what is done in the place of a failure.
+
+use super::action::{self, Action};
+use super::text::one_of;
+use crate::node::{Node, Reading};
+use crate::source::Span;
+use crate::word::Word;
+use http::StatusCode;
+use kdl::KdlNode;
+
+pub(super) static WORD: Word = Word::simple("on-error", "STATUS…", "An action in the place of a failure.")
+    .properties(&["from"])
+    .block(&[action::WORDS])
+    .many();
+
+/// As written.
+#[derive(Debug)]
+pub(crate) struct OnError {
+    pub span: Span,
+    pub statuses: Vec<StatusCode>,
+    pub from_upstream: bool,
+    pub action: Option<Action>,
+}
+
+pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> OnError {
+    let mut node = Node::open(kdl, &WORD, reading);
+    let statuses = node.need_some::<StatusCode>(reading).into_iter().map(|status| status.value).collect();
+    let from = node.property::<String>("from", reading);
+    let from_upstream = one_of(from, &["upstream"], "from", reading).is_some();
+    let action = action::read_one(&node, reading);
+    let span = node.span;
+    node.finish(reading);
+    OnError { span, statuses, from_upstream, action }
+}

@@ -1,0 +1,180 @@
+//! The words of a pool: how a server is chosen, checked, tried again and waited for.
+
+use super::header::template;
+use super::text::{self, one_of};
+use crate::diagnostic::Diagnostic;
+use crate::node::{Node, Reading};
+use crate::source::{Span, Spanned};
+use crate::table::{Balance, Health, Passive, Retry, Sticky};
+use crate::value::Limit;
+use crate::word::Word;
+use http::StatusCode;
+use std::time::Duration;
+
+/// The words of a pool.
+pub(super) const WORDS: &[&Word] =
+    &[&BALANCE, &STICKY, &HEALTH, &PASSIVE, &RETRY, &TRY_FOR, &KEEPALIVE, &CONNECTIONS];
+
+static BALANCE: Word =
+    Word::simple("balance", "round-robin | least-conn | random | ip-hash | hash", "How a server is chosen.")
+        .properties(&["key"]);
+static STICKY: Word = Word::simple("sticky", "", "How a client stays with one server.")
+    .properties(&["cookie", "header", "query"]);
+static HEALTH: Word = Word::simple("health", "PATH", "Active checks.")
+    .properties(&["every", "timeout", "fall", "rise", "status"]);
+static PASSIVE: Word =
+    Word::simple("passive", "", "What is learnt from live requests.").properties(&["fails", "within", "for"]);
+static RETRY: Word = Word::simple(
+    "retry",
+    "NUMBER | off",
+    "When a request is tried again. Default: once, on a reused connection.",
+)
+.properties(&["on"]);
+static TRY_FOR: Word =
+    Word::simple("try-for", "DURATION", "How long a request waits while no server is up yet.");
+static KEEPALIVE: Word =
+    Word::simple("keepalive", "NUMBER", "Idle connections kept to each server. Default 128, for 60 s.")
+        .properties(&["idle"]);
+static CONNECTIONS: Word =
+    Word::simple("connections", "NUMBER | off", "Connections to each server at once; more wait, then 503.");
+
+/// As written.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    pub balance: Option<Spanned<Balance>>,
+    pub sticky: Option<Spanned<Sticky>>,
+    pub health: Option<Spanned<Health>>,
+    pub passive: Option<Spanned<Passive>>,
+    pub retry: Option<Spanned<Retry>>,
+    pub try_for: Option<Spanned<Duration>>,
+    pub keepalive: Option<Spanned<u32>>,
+    pub keepalive_idle: Option<Spanned<Limit<Duration>>>,
+    pub connections: Option<Spanned<Limit<u64>>>,
+    /// Where the first word of a pool stands.
+    pub first: Option<(Span, &'static str)>,
+}
+
+/// Reads the words of a pool among those of a block.
+pub(super) fn read(parent: &Node<'_>, reading: &mut Reading<'_>) -> Pool {
+    let mut pool = Pool::default();
+    for (word, kdl) in parent.block() {
+        if WORDS.iter().any(|known| known.name == word.name) {
+            let mut node = Node::open(kdl, word, reading);
+            pool.first.get_or_insert((node.span, word.name));
+            read_word(&mut pool, &mut node, reading);
+            node.finish(reading);
+        }
+    }
+    pool
+}
+
+fn read_word(pool: &mut Pool, node: &mut Node<'_>, reading: &mut Reading<'_>) {
+    let span = node.span;
+    match node.word.name {
+        "balance" => pool.balance = read_balance(node, reading).map(|balance| Spanned::new(balance, span)),
+        "sticky" => pool.sticky = read_sticky(node, reading).map(|sticky| Spanned::new(sticky, span)),
+        "health" => pool.health = read_health(node, reading).map(|health| Spanned::new(health, span)),
+        "passive" => pool.passive = Some(Spanned::new(read_passive(node, reading), span)),
+        "retry" => pool.retry = read_retry(node, reading).map(|retry| Spanned::new(retry, span)),
+        "try-for" => pool.try_for = node.need(reading),
+        "keepalive" => {
+            pool.keepalive = node.need(reading);
+            pool.keepalive_idle = node.property("idle", reading);
+        }
+        _ => pool.connections = node.need(reading),
+    }
+}
+
+fn read_balance(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Balance> {
+    let name = node.need::<String>(reading)?;
+    let span = name.span;
+    let at =
+        one_of(Some(name), &["round-robin", "least-conn", "random", "ip-hash", "hash"], "balance", reading)?;
+    Some(match at {
+        0 => Balance::RoundRobin,
+        1 => Balance::LeastConn,
+        2 => Balance::Random,
+        3 => Balance::IpHash,
+        _ => match node.property::<String>("key", reading) {
+            Some(key) => Balance::Hash(template(key, "balance", reading)?.value),
+            None => {
+                let error = Diagnostic::error("missing-property", span, "`balance hash` lacks `key`");
+                reading.report(error.label("add `key=\"{header.X-User}\"`"));
+                return None;
+            }
+        },
+    })
+}
+
+fn read_sticky(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Sticky> {
+    let mut found = None;
+    for kind in ["cookie", "header", "query"] {
+        let Some(value) = node.property::<String>(kind, reading) else { continue };
+        if found.is_some() {
+            let error = Diagnostic::error("conflict", value.span, "`sticky` goes by one thing alone");
+            reading.report(error.label("keep one of them"));
+        }
+        found = Some(match kind {
+            "cookie" => Sticky::Cookie(value.value),
+            "header" => Sticky::Header(value.value),
+            _ => Sticky::Query(value.value),
+        });
+    }
+    if found.is_none() {
+        let error = Diagnostic::error("missing-property", node.span, "`sticky` lacks what it goes by");
+        reading.report(error.label("add `cookie=NAME`, `header=NAME` or `query=NAME`"));
+    }
+    found
+}
+
+fn read_health(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Health> {
+    let path = node.need::<String>(reading);
+    let mut duration = |name: &str, default: u64| {
+        node.property::<Duration>(name, reading).map_or(Duration::from_secs(default), |found| found.value)
+    };
+    let (every, timeout) = (duration("every", 10), duration("timeout", 2));
+    let mut number =
+        |name: &str, default: u32| node.property::<u32>(name, reading).map_or(default, |found| found.value);
+    let (fall, rise) = (number("fall", 3), number("rise", 2));
+    let status = node.property::<StatusCode>("status", reading).map_or(StatusCode::OK, |status| status.value);
+    let path = path?;
+    if !path.value.starts_with('/') {
+        reading.report(text::wrong("health", path.span, "the path starts with `/`"));
+    }
+    Some(Health { path: path.value, every, timeout, fall, rise, status })
+}
+
+fn read_passive(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Passive {
+    let fails = node.property::<u32>("fails", reading).map_or(3, |fails| fails.value);
+    let mut duration = |name: &str| {
+        node.property::<Duration>(name, reading).map_or(Duration::from_secs(30), |found| found.value)
+    };
+    Passive { fails, within: duration("within"), pause: duration("for") }
+}
+
+fn read_retry(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Retry> {
+    let mut retry = Retry::default();
+    if node.take_word("off").is_some() {
+        return Some(Retry { times: 0, ..retry });
+    }
+    retry.times = node.need::<u32>(reading)?.value;
+    if let Some(on) = node.property::<String>("on", reading) {
+        retry.reused = false;
+        for word in on.value.split_whitespace() {
+            match (word, word.parse().ok().and_then(|code: u16| StatusCode::from_u16(code).ok())) {
+                ("connect", _) => retry.connect = true,
+                ("reused", _) => retry.reused = true,
+                ("timeout", _) => retry.timeout = true,
+                (_, Some(status)) if status.is_server_error() || status.is_client_error() => {
+                    retry.statuses.push(status)
+                }
+                _ => reading.report(text::wrong(
+                    "retry",
+                    on.span,
+                    format!("`{word}` is nothing to try again on"),
+                )),
+            }
+        }
+    }
+    Some(retry)
+}

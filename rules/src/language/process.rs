@@ -1,0 +1,141 @@
+//! `vordr { … }`: what concerns the process as a whole.
+
+use super::limits::{self, Limits};
+use super::log;
+use super::text;
+use crate::node::{Node, Reading};
+use crate::source::Spanned;
+use crate::table::{AccessLog, Address, ErrorLog};
+use crate::value::Limit;
+use crate::word::Word;
+use ipnet::IpNet;
+use kdl::KdlNode;
+use std::time::Duration;
+
+pub(super) static WORD: Word =
+    Word::simple("vordr", "", "What concerns the process as a whole.").block(&[&[
+        &WORKERS,
+        &DRAIN,
+        &TRUSTED_PROXIES,
+        &ADMIN,
+        &METRICS,
+        &log::ACCESS,
+        &log::ERROR,
+        &STATE,
+        &limits::WORD,
+        &LIMIT_STORE,
+        &ACME,
+        &ERROR_DETAIL,
+    ]]);
+
+static WORKERS: Word = Word::simple("workers", "auto | NUMBER", "Worker threads; one per core by default.");
+static DRAIN: Word = Word::simple(
+    "drain",
+    "DURATION | off",
+    "How long open streams may live after a stop is asked for. Default 8 s.",
+);
+static TRUSTED_PROXIES: Word =
+    Word::simple("trusted-proxies", "NETWORK…", "Whose X-Forwarded-* and PROXY headers are believed.");
+static ADMIN: Word =
+    Word::simple("admin", "ADDRESS", "Where /health, /status, /metrics, /routes and /config are served.");
+static METRICS: Word =
+    Word::simple("metrics", "ADDRESS", "Where /metrics is served for Prometheus.").properties(&["compat"]);
+static STATE: Word = Word::simple("state", "FOLDER", "Where certificates and accounts are kept.");
+static LIMIT_STORE: Word =
+    Word::simple("limit-store", "URL", "Where rate limits are counted together with other vordr.")
+        .properties(&["on-failure"]);
+static ACME: Word =
+    Word::simple("acme", "", "The account for every server whose certificate comes from ACME.")
+        .properties(&["directory", "ca", "email"]);
+static ERROR_DETAIL: Word =
+    Word::simple("error-detail", "on | off", "Whether error pages name addresses. Default off.");
+
+/// As written; what is absent has its default.
+#[derive(Debug, Default)]
+pub(crate) struct Process {
+    pub workers: Option<Option<u32>>,
+    pub drain: Option<Limit<Duration>>,
+    pub trusted_proxies: Vec<IpNet>,
+    pub admin: Option<Spanned<Address>>,
+    pub metrics: Option<Spanned<Address>>,
+    pub metrics_compat_nginx: bool,
+    pub access_log: Option<Option<AccessLog>>,
+    pub error_log: Option<ErrorLog>,
+    pub state: Option<Spanned<String>>,
+    pub limits: Limits,
+    pub limit_store: Option<Spanned<(String, bool)>>,
+    pub acme: Option<Spanned<crate::table::AcmeAccount>>,
+    pub error_detail: Option<bool>,
+}
+
+pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Spanned<Process> {
+    let node = Node::open(kdl, &WORD, reading);
+    let mut process = Process::default();
+    for (word, child) in node.block() {
+        read_word(&mut process, word, child, reading);
+    }
+    let span = node.span;
+    node.finish(reading);
+    Spanned::new(process, span)
+}
+
+fn read_word(process: &mut Process, word: &'static Word, kdl: &KdlNode, reading: &mut Reading<'_>) {
+    match word.name {
+        "access-log" => process.access_log = log::read_access(kdl, reading),
+        "error-log" => process.error_log = log::read_error(kdl, reading),
+        "limits" => process.limits = limits::read(kdl, reading),
+        _ => {
+            let mut node = Node::open(kdl, word, reading);
+            read_simple(process, &mut node, reading);
+            node.finish(reading);
+        }
+    }
+}
+
+fn read_simple(process: &mut Process, node: &mut Node<'_>, reading: &mut Reading<'_>) {
+    match node.word.name {
+        "workers" => process.workers = read_workers(node, reading),
+        "drain" => process.drain = node.need(reading).map(|found| found.value),
+        "trusted-proxies" => {
+            process.trusted_proxies =
+                node.need_some::<IpNet>(reading).into_iter().map(|found| found.value).collect();
+        }
+        "admin" => process.admin = node.need(reading),
+        "metrics" => {
+            process.metrics = node.need(reading);
+            let compat = node.property::<String>("compat", reading);
+            process.metrics_compat_nginx = text::one_of(compat, &["nginx"], "compat", reading).is_some();
+        }
+        "state" => process.state = node.need(reading),
+        "limit-store" => process.limit_store = read_limit_store(node, reading),
+        "acme" => process.acme = Some(Spanned::new(read_acme(node, reading), node.span)),
+        _ => process.error_detail = node.need(reading).map(|found| found.value),
+    }
+}
+
+fn read_workers(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Option<u32>> {
+    if node.take_word("auto").is_some() {
+        return Some(None);
+    }
+    let count = node.need::<u32>(reading)?;
+    if !(1..=1024).contains(&count.value) {
+        reading.report(text::out_of_range("workers", count.span, "1 to 1024, or `auto`"));
+    }
+    Some(Some(count.value))
+}
+
+fn read_limit_store(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Spanned<(String, bool)>> {
+    let url = node.need::<String>(reading)?;
+    let on_failure = node.property::<String>("on-failure", reading);
+    let open = text::one_of(on_failure, &["open", "closed"], "on-failure", reading) != Some(1);
+    Some(Spanned::new((url.value, open), url.span))
+}
+
+fn read_acme(node: &mut Node<'_>, reading: &mut Reading<'_>) -> crate::table::AcmeAccount {
+    let mut property = |name: &str| node.property::<String>(name, reading).map(|found| found.value);
+    crate::table::AcmeAccount {
+        directory: property("directory"),
+        ca: property("ca"),
+        email: property("email"),
+    }
+}

@@ -1,0 +1,193 @@
+//! `proxy`: send the request to an upstream.
+
+use super::pool::{self, Pool};
+use super::text::{self, one_of};
+use super::tls::version;
+use super::upstream::{Endpoint, endpoint};
+use crate::diagnostic::Diagnostic;
+use crate::node::{Node, Reading};
+use crate::source::{Span, Spanned};
+use crate::table::{HostHeader, HttpVersion, TlsVersion};
+use crate::word::Word;
+use http::HeaderValue;
+use kdl::KdlNode;
+use std::time::Duration;
+
+pub(super) static WORD: Word = Word::simple("proxy", "URL… | NAME", "Send the request to an upstream.")
+    .block(&[
+        &[&HOST, &ORIGIN, &LOCATION_FIX, &STRIP_PREFIX, &HTTP, &TLS, &RESOLVE, &PROXY_PROTOCOL],
+        pool::WORDS,
+    ]);
+
+static HOST: Word = Word::simple(
+    "host",
+    "preserve | upstream | NAME",
+    "The Host that the upstream sees. Default: `preserve` for http, `upstream` for https.",
+);
+static ORIGIN: Word =
+    Word::simple("origin", "auto | off", "Whether the public Origin becomes the upstream's where Host does.");
+static LOCATION_FIX: Word = Word::simple(
+    "location-fix",
+    "auto | off",
+    "Whether the upstream's own address in answers becomes the public one.",
+);
+static STRIP_PREFIX: Word =
+    Word::simple("strip-prefix", "PATH", "A prefix taken off the path that the upstream sees.");
+static HTTP: Word =
+    Word::simple("http", "\"1.1\" | \"2\" | auto", "The HTTP version spoken with the upstream.");
+static TLS: Word = Word::simple("tls", "", "How TLS is spoken with the upstream.")
+    .properties(&["min", "verify", "sni", "ca"]);
+static RESOLVE: Word =
+    Word::simple("resolve", "DURATION", "The longest a resolved address is believed. Default 30 s.");
+static PROXY_PROTOCOL: Word =
+    Word::simple("proxy-protocol", "v1 | v2", "The client's address is sent ahead in a PROXY header.");
+
+/// As written.
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    pub span: Span,
+    pub target: Target,
+    pub host: Option<Spanned<HostHeader>>,
+    pub origin_fix: Option<bool>,
+    pub location_fix: Option<bool>,
+    pub strip_prefix: Option<Spanned<String>>,
+    pub http: Option<Spanned<HttpVersion>>,
+    pub tls: Option<Spanned<Tls>>,
+    pub resolve: Option<Duration>,
+    pub proxy_protocol: Option<Spanned<u8>>,
+    pub pool: Pool,
+}
+
+/// Where to.
+#[derive(Debug)]
+pub(crate) enum Target {
+    /// An `upstream` by name.
+    Named(Spanned<String>),
+    /// A pool written in place; never empty.
+    Inline(Vec<Spanned<Endpoint>>),
+}
+
+/// `tls` in the block of a `proxy`.
+#[derive(Debug, Default)]
+pub(crate) struct Tls {
+    pub min: Option<TlsVersion>,
+    pub verify: Option<bool>,
+    pub sni: Option<String>,
+    pub ca: Option<String>,
+}
+
+pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Proxy> {
+    let mut node = Node::open(kdl, &WORD, reading);
+    let written = node.need_some::<String>(reading);
+    let target = read_target(&written, reading);
+    let mut proxy = Proxy {
+        span: node.span,
+        target: Target::Inline(Vec::new()),
+        host: None,
+        origin_fix: None,
+        location_fix: None,
+        strip_prefix: None,
+        http: None,
+        tls: None,
+        resolve: None,
+        proxy_protocol: None,
+        pool: pool::read(&node, reading),
+    };
+    for (word, child) in node.block() {
+        if !pool::WORDS.iter().any(|known| known.name == word.name) {
+            let mut child = Node::open(child, word, reading);
+            read_word(&mut proxy, &mut child, reading);
+            child.finish(reading);
+        }
+    }
+    node.finish(reading);
+    Some(Proxy { target: target?, ..proxy })
+}
+
+fn read_word(proxy: &mut Proxy, node: &mut Node<'_>, reading: &mut Reading<'_>) {
+    let span = node.span;
+    let auto = |node: &mut Node<'_>, reading: &mut Reading<'_>| {
+        let word = node.need::<String>(reading);
+        one_of(word, &["auto", "off"], node.word.name, reading).map(|at| at == 0)
+    };
+    match node.word.name {
+        "host" => proxy.host = node.need(reading).and_then(|host| read_host(&host, reading)),
+        "origin" => proxy.origin_fix = auto(node, reading),
+        "location-fix" => proxy.location_fix = auto(node, reading),
+        "strip-prefix" => {
+            proxy.strip_prefix = node.need(reading).and_then(|prefix| read_prefix(prefix, reading))
+        }
+        "http" => {
+            let word = node.need::<String>(reading);
+            let at = one_of(word, &["1.1", "2", "auto"], "http", reading);
+            let versions = [HttpVersion::Http1, HttpVersion::Http2, HttpVersion::Auto];
+            proxy.http =
+                at.and_then(|at| versions.get(at).copied()).map(|version| Spanned::new(version, span));
+        }
+        "tls" => proxy.tls = Some(Spanned::new(read_tls(node, reading), span)),
+        "resolve" => proxy.resolve = node.need(reading).map(|resolve| resolve.value),
+        _ => {
+            let word = node.need::<String>(reading);
+            let at = one_of(word, &["v1", "v2"], "proxy-protocol", reading);
+            proxy.proxy_protocol = at.map(|at| Spanned::new(if at == 0 { 1 } else { 2 }, span));
+        }
+    }
+}
+
+fn read_target(written: &[Spanned<String>], reading: &mut Reading<'_>) -> Option<Target> {
+    let is_name = |word: &str| !word.contains([':', '/', '.']) && !word.is_empty();
+    match written {
+        [one] if is_name(&one.value) => Some(Target::Named(one.clone())),
+        _ => {
+            let endpoints: Vec<_> = written.iter().filter_map(|url| read_url(url, reading)).collect();
+            (endpoints.len() == written.len() && !endpoints.is_empty()).then_some(Target::Inline(endpoints))
+        }
+    }
+}
+
+/// A URL, whose scheme says whether TLS is spoken.
+fn read_url(written: &Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned<Endpoint>> {
+    if !written.value.contains("://") && !written.value.starts_with("unix:") {
+        let message = format!("`{}` has no scheme, so it is not clear whether TLS is spoken", written.value);
+        let error = Diagnostic::error("bad-url", written.span, message);
+        reading.report(error.label(format!("write `\"http://{0}\"` or `\"https://{0}\"`", written.value)));
+        return None;
+    }
+    endpoint(written, reading)
+}
+
+fn read_host(host: &Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned<HostHeader>> {
+    let header = match host.value.as_str() {
+        "preserve" => HostHeader::Preserve,
+        "upstream" => HostHeader::Upstream,
+        name => {
+            let fine = !name.is_empty() && !name.contains(['/', '@', ' ']);
+            match HeaderValue::from_str(name).ok().filter(|_| fine) {
+                Some(value) => HostHeader::Fixed(value),
+                None => {
+                    reading.report(text::wrong("host", host.span, format!("`{name}` is no host")));
+                    return None;
+                }
+            }
+        }
+    };
+    Some(Spanned::new(header, host.span))
+}
+
+fn read_prefix(prefix: Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned<String>> {
+    if !prefix.value.starts_with('/') {
+        reading.report(text::wrong("strip-prefix", prefix.span, "the prefix starts with `/`"));
+        return None;
+    }
+    Some(Spanned::new(prefix.value.trim_end_matches('/').to_owned(), prefix.span))
+}
+
+fn read_tls(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Tls {
+    let min = node.property::<String>("min", reading);
+    Tls {
+        min: version(min, "min", reading),
+        verify: node.property("verify", reading).map(|verify| verify.value),
+        sni: node.property("sni", reading).map(|sni| sni.value),
+        ca: node.property("ca", reading).map(|ca| ca.value),
+    }
+}

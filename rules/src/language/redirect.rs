@@ -1,0 +1,35 @@
+//! `redirect`: an answer that names another place.
+
+use super::header::template;
+use super::text;
+use crate::node::{Node, Reading};
+use crate::placeholder::Template;
+use crate::source::Spanned;
+use crate::word::Word;
+use http::StatusCode;
+use kdl::KdlNode;
+
+pub(super) static WORD: Word =
+    Word::simple("redirect", "[STATUS] TARGET", "Answer with a `Location`. Default 302; the query is kept.");
+
+/// As written.
+#[derive(Debug)]
+pub(crate) struct Redirect {
+    pub status: StatusCode,
+    pub target: Spanned<Template>,
+}
+
+pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Redirect> {
+    let mut node = Node::open(kdl, &WORD, reading);
+    let has_status = kdl.entries().iter().filter(|entry| entry.name().is_none()).count() > 1;
+    let status = if has_status { node.take::<StatusCode>(reading) } else { None };
+    let target = node.need::<String>(reading);
+    node.finish(reading);
+    if let Some(status) =
+        status.as_ref().filter(|status| !matches!(status.value.as_u16(), 301..=303 | 307 | 308))
+    {
+        reading.report(text::wrong("redirect", status.span, "the status is 301, 302, 303, 307 or 308"));
+    }
+    let target = template(target?, "redirect", reading)?;
+    Some(Redirect { status: status.map_or(StatusCode::FOUND, |status| status.value), target })
+}

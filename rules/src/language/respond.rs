@@ -1,0 +1,107 @@
+//! `respond`: an answer that stands in the rules.
+
+use super::text;
+use crate::diagnostic::Diagnostic;
+use crate::node::{Node, Reading};
+use crate::source::Spanned;
+use crate::word::Word;
+use http::{HeaderValue, StatusCode};
+use kdl::KdlNode;
+
+pub(super) static WORD: Word = Word::simple("respond", "STATUS [TEXT]", "Answer from the rules.")
+    .properties(&["json", "html", "file", "type"]);
+
+/// As written; a file has been read.
+#[derive(Debug)]
+pub(crate) struct Respond {
+    pub status: StatusCode,
+    pub content_type: Option<HeaderValue>,
+    pub body: Vec<u8>,
+}
+
+/// A body, and the type that goes with it.
+type Body = (Vec<u8>, &'static str);
+
+pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Respond> {
+    let mut node = Node::open(kdl, &WORD, reading);
+    let status = node.need::<StatusCode>(reading);
+    let bodies = read_bodies(&mut node, reading);
+    let content_type = node.property::<String>("type", reading);
+    let span = node.span;
+    node.finish(reading);
+    let mut bodies = bodies.into_iter();
+    let body = bodies.next();
+    for second in bodies {
+        let error = Diagnostic::error("two-bodies", second.span, "`respond` has more than one body");
+        reading.report(error.label("keep one of them"));
+    }
+    let status = status?.value;
+    if body.is_some() && matches!(status.as_u16(), 204 | 304) {
+        reading.report(text::wrong("respond", span, format!("{} has no body", status.as_u16())));
+    }
+    let content_type = match (content_type, &body) {
+        (Some(written), _) => Some(header_value(&written, reading)?),
+        (None, Some(body)) => Some(HeaderValue::from_static(body.value.1)),
+        (None, None) => None,
+    };
+    Some(Respond { status, content_type, body: body.map(|body| body.value.0).unwrap_or_default() })
+}
+
+fn read_bodies(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Vec<Spanned<Body>> {
+    let mut bodies = Vec::new();
+    let mut take = |found: Option<Spanned<String>>, content_type| {
+        bodies.extend(found.map(|found| Spanned::new((found.value.into_bytes(), content_type), found.span)));
+    };
+    take(node.take(reading), "text/plain; charset=utf-8");
+    let json = node.property::<String>("json", reading);
+    if let Some(json) = &json {
+        check_json(json, reading);
+    }
+    take(json, "application/json");
+    take(node.property("html", reading), "text/html; charset=utf-8");
+    if let Some(file) = node.property::<String>("file", reading) {
+        bodies.extend(read_file(&file, reading));
+    }
+    bodies
+}
+
+fn check_json(json: &Spanned<String>, reading: &mut Reading<'_>) {
+    if let Err(error) = serde_json::from_str::<serde_json::Value>(&json.value) {
+        let found = Diagnostic::error("bad-json", json.span, "this is not JSON").label(error.to_string());
+        reading.report(found);
+    }
+}
+
+fn read_file(path: &Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned<Body>> {
+    match reading.surroundings.read(&path.value) {
+        Ok(bytes) => Some(Spanned::new((bytes, type_of(&path.value)), path.span)),
+        Err(error) => {
+            let message = format!("`{}` cannot be read", path.value);
+            reading.report(Diagnostic::error("unreadable-file", path.span, message).label(error.to_string()));
+            None
+        }
+    }
+}
+
+/// The type of a page or a picture by its file's ending.
+fn type_of(path: &str) -> &'static str {
+    match path.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("html" | "htm") => "text/html; charset=utf-8",
+        Some("json") => "application/json",
+        Some("txt") => "text/plain; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
+        Some("ico") => "image/x-icon",
+        _ => "application/octet-stream",
+    }
+}
+
+fn header_value(text: &Spanned<String>, reading: &mut Reading<'_>) -> Option<HeaderValue> {
+    let value = HeaderValue::from_str(&text.value).ok();
+    if value.is_none() {
+        reading.report(text::wrong("respond", text.span, "this is no content type"));
+    }
+    value
+}

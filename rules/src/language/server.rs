@@ -1,0 +1,88 @@
+//! `server HOST… { … }`: hosts that share listeners, a certificate and locations.
+
+use super::listen::{self, Listen};
+use super::location::{self, Location};
+use super::settings::{self, Settings};
+use super::tls;
+use crate::diagnostic::Diagnostic;
+use crate::node::{Node, Reading};
+use crate::source::{Span, Spanned};
+use crate::table::ServerTls;
+use crate::word::Word;
+use kdl::KdlNode;
+
+pub(super) static WORD: Word =
+    Word::simple("server", "HOST…", "Hosts that share listeners, a certificate and locations.")
+        .properties(&["default"])
+        .block(&[&[&listen::WORD, &tls::WORD, &location::WORD], settings::WORDS])
+        .many();
+
+/// As written.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub span: Span,
+    /// Lowercase, without a dot at the end.
+    pub hosts: Vec<Spanned<String>>,
+    pub default: Option<Spanned<bool>>,
+    pub listens: Vec<Listen>,
+    pub tls: Option<Spanned<ServerTls>>,
+    pub locations: Vec<Location>,
+    pub settings: Settings,
+}
+
+pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Server {
+    let mut node = Node::open(kdl, &WORD, reading);
+    let hosts: Vec<_> =
+        node.need_some(reading).into_iter().filter_map(|host| read_host(host, reading)).collect();
+    let server = Server {
+        span: node.span,
+        default: node.property("default", reading),
+        listens: node.children("listen").into_iter().filter_map(|kdl| listen::read(kdl, reading)).collect(),
+        tls: node.child("tls").map(|kdl| tls::read(kdl, &hosts, reading)),
+        locations: node.children("location").into_iter().map(|kdl| location::read(kdl, reading)).collect(),
+        settings: settings::read(&node, reading),
+        hosts,
+    };
+    if server.listens.is_empty() && node.children("listen").is_empty() {
+        let error = Diagnostic::error("no-listen", node.span, "this server listens nowhere");
+        reading.report(error.label("add `listen 80`").help("vordr help listen"));
+    }
+    node.finish(reading);
+    server
+}
+
+/// A name, `*.` and a name, an IP address, or `*` for every host.
+fn read_host(host: Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned<String>> {
+    let name = host.value.to_ascii_lowercase();
+    let name = name.strip_suffix('.').unwrap_or(&name);
+    let wrong = |message: String, label: &str| Diagnostic::error("bad-host", host.span, message).label(label);
+    let labels = name.strip_prefix("*.").unwrap_or(name);
+    let is_ip = labels.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok();
+    let error = if name == "*" || is_ip {
+        None
+    } else if host.value.contains("://") || host.value.contains('/') {
+        Some(wrong(format!("`{}` is a URL, not a host", host.value), "write the name alone"))
+    } else if name.contains(':') {
+        Some(wrong(format!("`{}` has a port", host.value), "the port belongs to `listen`"))
+    } else if name.is_empty() || labels.contains('*') {
+        Some(wrong(
+            format!("`{}` is no host", host.value),
+            "a `*` stands alone for the first label: `*.example.org`",
+        ))
+    } else if labels.split('.').any(|label| label.is_empty() || !label.chars().all(is_host_char)) {
+        Some(wrong(format!("`{}` is no host", host.value), "names have letters, digits, `-` and `.`"))
+    } else {
+        None
+    };
+    match error {
+        Some(error) => {
+            reading.report(error);
+            None
+        }
+        None => Some(Spanned::new(name.to_owned(), host.span)),
+    }
+}
+
+fn is_host_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '-' || c == '_'
+}

@@ -1,0 +1,166 @@
+//! The settings of a server, a location or a template, and how the nearer one wins.
+
+use super::cors::{self, Cors};
+use super::limit::{self, Limit as RateLimit};
+use super::on_error::{self, OnError};
+use super::timeouts::{self, Timeouts};
+use super::websocket::{self, WebSocket};
+use super::{access, auth, compress, header};
+use crate::node::{Node, Reading};
+use crate::placeholder::Template as Text;
+use crate::source::{Span, Spanned};
+use crate::table::{AccessRule, Auth, HeaderOperation, Satisfy};
+use crate::value::{Bytes, Limit};
+use crate::word::Word;
+use kdl::KdlNode;
+
+/// The words that are settings.
+pub(super) const WORDS: &[&Word] = &[
+    &USE,
+    &timeouts::WORD,
+    &websocket::WORD,
+    &BUFFERING,
+    &BODY_LIMIT,
+    &REWRITE,
+    &header::REQUEST,
+    &header::RESPONSE,
+    &cors::WORD,
+    &access::ALLOW,
+    &access::DENY,
+    &access::SATISFY,
+    &limit::WORD,
+    &auth::WORD,
+    &compress::WORD,
+    &on_error::WORD,
+];
+
+pub(super) static TEMPLATE: Word =
+    Word::simple("template", "NAME", "Settings to be pulled in by `use NAME`.").block(&[WORDS]).many();
+
+static USE: Word = Word::simple("use", "NAME…", "Settings of a template; local ones win.").many();
+static BUFFERING: Word =
+    Word::simple("buffering", "on | off", "Whether a request is read whole before it is sent. Default off.");
+static BODY_LIMIT: Word =
+    Word::simple("body-limit", "SIZE | off", "The largest request body; more is answered 413. Default off.");
+static REWRITE: Word =
+    Word::simple("rewrite", "TEXT", "The path, and perhaps query, that the upstream sees.");
+
+/// As written; what is absent is inherited.
+#[derive(Debug, Default)]
+pub(crate) struct Settings {
+    /// In the order written.
+    pub uses: Vec<Spanned<String>>,
+    pub timeouts: Timeouts,
+    pub websocket: WebSocket,
+    pub buffering: Option<Spanned<bool>>,
+    pub body_limit: Option<Spanned<Limit<Bytes>>>,
+    pub rewrite: Option<Spanned<Text>>,
+    pub request: Vec<Spanned<HeaderOperation>>,
+    pub response: Vec<Spanned<HeaderOperation>>,
+    pub cors: Cors,
+    /// `allow` and `deny` as one list.
+    pub access: Vec<Spanned<AccessRule>>,
+    pub satisfy: Option<Spanned<Satisfy>>,
+    pub limit: RateLimit,
+    /// `None` in the list is `auth off`.
+    pub auth: Vec<Spanned<Option<Auth>>>,
+    pub compress: Option<Spanned<Vec<String>>>,
+    pub on_error: Vec<OnError>,
+}
+
+/// `template NAME { … }`.
+#[derive(Debug)]
+pub(crate) struct Template {
+    pub name: Spanned<String>,
+    pub settings: Settings,
+}
+
+pub(super) fn read_template(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Template> {
+    let mut node = Node::open(kdl, &TEMPLATE, reading);
+    let name = node.need::<String>(reading);
+    let settings = read(&node, reading);
+    node.finish(reading);
+    Some(Template { name: name?, settings })
+}
+
+/// Reads the settings among the words of a block.
+pub(super) fn read(parent: &Node<'_>, reading: &mut Reading<'_>) -> Settings {
+    let mut settings = Settings::default();
+    for (word, kdl) in parent.block() {
+        if WORDS.iter().any(|known| known.name == word.name) {
+            settings.read_word(word, kdl, reading);
+        }
+    }
+    settings
+}
+
+impl Settings {
+    fn read_word(&mut self, word: &'static Word, kdl: &KdlNode, reading: &mut Reading<'_>) {
+        match word.name {
+            "timeouts" => self.timeouts = timeouts::read(kdl, reading),
+            "websocket" => self.websocket = websocket::read(kdl, reading),
+            "request" => self.request = header::read(kdl, word, reading),
+            "response" => self.response = header::read(kdl, word, reading),
+            "cors" => self.cors = cors::read(kdl, reading),
+            "allow" | "deny" => self.access.extend(access::read(kdl, word, reading)),
+            "satisfy" => self.satisfy = access::read_satisfy(kdl, reading),
+            "limit" => self.limit = limit::read(kdl, reading),
+            "auth" => self.auth.extend(auth::read(kdl, reading)),
+            "compress" => self.compress = Some(compress::read(kdl, reading)),
+            "on-error" => self.on_error.push(on_error::read(kdl, reading)),
+            _ => {
+                let mut node = Node::open(kdl, word, reading);
+                self.read_simple(&mut node, reading);
+                node.finish(reading);
+            }
+        }
+    }
+
+    fn read_simple(&mut self, node: &mut Node<'_>, reading: &mut Reading<'_>) {
+        match node.word.name {
+            "use" => self.uses.extend(node.need_some(reading)),
+            "buffering" => self.buffering = node.need(reading),
+            "body-limit" => self.body_limit = node.need(reading),
+            _ => self.rewrite = node.need(reading).and_then(|text| read_rewrite(text, reading)),
+        }
+    }
+
+    /// Where each setting was written: its word, and the place.
+    pub(crate) fn spans(&self) -> Vec<(&'static str, Span)> {
+        let mut spans = Vec::new();
+        let mut note = |word, span: Option<Span>| spans.extend(span.map(|span| (word, span)));
+        let (timeouts, websocket) = (&self.timeouts, &self.websocket);
+        for (name, value) in [
+            ("timeouts connect", &timeouts.connect),
+            ("timeouts send", &timeouts.send),
+            ("timeouts read", &timeouts.read),
+            ("timeouts client", &timeouts.client),
+            ("websocket idle", &websocket.idle),
+            ("websocket ping", &websocket.ping),
+        ] {
+            note(name, value.as_ref().map(|value| value.span));
+        }
+        note("websocket", websocket.allowed.as_ref().map(|value| value.span));
+        note("buffering", self.buffering.as_ref().map(|value| value.span));
+        note("body-limit", self.body_limit.as_ref().map(|value| value.span));
+        note("rewrite", self.rewrite.as_ref().map(|value| value.span));
+        note("request", self.request.first().map(|value| value.span));
+        note("response", self.response.first().map(|value| value.span));
+        note("cors", self.cors.span);
+        note("allow", self.access.first().map(|value| value.span));
+        note("satisfy", self.satisfy.as_ref().map(|value| value.span));
+        note("limit", self.limit.span);
+        note("auth", self.auth.first().map(|value| value.span));
+        note("compress", self.compress.as_ref().map(|value| value.span));
+        note("on-error", self.on_error.first().map(|value| value.span));
+        spans
+    }
+}
+
+fn read_rewrite(text: Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned<Text>> {
+    if !text.value.starts_with(['/', '{']) {
+        reading.report(super::text::wrong("rewrite", text.span, "the new path starts with `/`"));
+        return None;
+    }
+    header::template(text, "rewrite", reading)
+}

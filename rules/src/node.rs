@@ -1,0 +1,340 @@
+//! Typed reading of one node. What is left unread is reported, so nothing is accepted and ignored.
+
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::environment::{self, Unfilled};
+use crate::source::{SourceId, Sources, Span, Spanned};
+use crate::surroundings::Surroundings;
+use crate::value::{Raw, Value};
+use crate::word::{Often, Word};
+use kdl::{KdlEntry, KdlNode, KdlValue};
+use std::collections::VecDeque;
+
+/// What one load has seen so far.
+pub(crate) struct Reading<'w> {
+    pub sources: Sources,
+    pub surroundings: &'w dyn Surroundings,
+    pub found: Vec<Diagnostic>,
+    /// Values that `show` masks.
+    pub secrets: Vec<String>,
+    /// The text that is being read.
+    pub source: SourceId,
+}
+
+impl Reading<'_> {
+    pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
+        self.found.push(diagnostic);
+    }
+
+    fn span(&self, span: miette::SourceSpan) -> Span {
+        Span { source: self.source, start: span.offset(), length: span.len() }
+    }
+
+    /// A value from text that stands within a larger one, such as a path in a URL.
+    pub(crate) fn value<T: Value>(&mut self, text: &Spanned<String>, word: &str) -> Option<Spanned<T>> {
+        match T::read(&Raw::Text(&text.value)) {
+            Ok(value) => Some(Spanned::new(value, text.span)),
+            Err(reason) => {
+                self.report(wrong_value::<T>(word, text.span, reason));
+                None
+            }
+        }
+    }
+}
+
+/// A node while it is read.
+pub(crate) struct Node<'k> {
+    pub word: &'static Word,
+    /// The node's name.
+    pub span: Span,
+    arguments: VecDeque<Entry>,
+    properties: Vec<(String, Entry)>,
+    children: Vec<&'k KdlNode>,
+}
+
+/// An argument or a property's value, environment filled in.
+struct Entry {
+    text: Option<String>,
+    integer: Option<i128>,
+    span: Span,
+}
+
+impl Entry {
+    fn raw(&self) -> Raw<'_> {
+        match (&self.text, self.integer) {
+            (Some(text), _) => Raw::Text(text),
+            (None, Some(integer)) => Raw::Integer(integer),
+            (None, None) => Raw::Other,
+        }
+    }
+}
+
+impl<'k> Node<'k> {
+    /// Takes a node apart; whatever `word` does not know is reported here.
+    pub(crate) fn open(kdl: &'k KdlNode, word: &'static Word, reading: &mut Reading<'_>) -> Self {
+        let span = reading.span(kdl.name().span());
+        let mut node =
+            Self { word, span, arguments: VecDeque::new(), properties: Vec::new(), children: Vec::new() };
+        if let Some(annotation) = kdl.ty() {
+            let span = reading.span(annotation.span());
+            reading.report(
+                Diagnostic::error("type-annotation", span, "type annotations mean nothing here")
+                    .label("leave it out"),
+            );
+        }
+        for entry in kdl.entries() {
+            node.take_entry(entry, reading);
+        }
+        if let Some(block) = kdl.children() {
+            node.take_children(block.nodes(), reading);
+        }
+        node
+    }
+
+    fn take_entry(&mut self, kdl: &KdlEntry, reading: &mut Reading<'_>) {
+        let Some(entry) = read_entry(kdl, reading) else { return };
+        let Some(name) = kdl.name().map(|name| name.value().to_owned()) else {
+            return self.arguments.push_back(entry);
+        };
+        if !self.word.properties.contains(&name.as_str()) {
+            return reading.report(self.unknown_property(&name, entry.span));
+        }
+        if self.properties.iter().any(|(known, _)| *known == name) {
+            let message = format!("`{name}` is given twice");
+            return reading
+                .report(Diagnostic::error("duplicate-property", entry.span, message).label("leave one out"));
+        }
+        self.properties.push((name, entry));
+    }
+
+    fn take_children(&mut self, nodes: &'k [KdlNode], reading: &mut Reading<'_>) {
+        if self.word.children.is_empty() && !nodes.is_empty() {
+            let message = format!("`{}` takes no block", self.word.name);
+            return reading.report(Diagnostic::error("no-block", self.span, message));
+        }
+        self.children = known_nodes(nodes, self.word, reading);
+    }
+
+    fn unknown_property(&self, name: &str, span: Span) -> Diagnostic {
+        let word = self.word.name;
+        let error = Diagnostic::error("unknown-property", span, format!("`{word}` has no property `{name}`"));
+        let known = self.word.properties;
+        let error = match nearest(name, known.iter().copied()) {
+            Some(meant) => error.label(format!("did you mean `{meant}`?")),
+            None if self.word.child(name).is_some() => {
+                error.label(format!("write it into a block: `{word} {{ {name} …; }}`"))
+            }
+            None if known.is_empty() => error.label("it takes none"),
+            None => error.label(format!("known are {}", list(known.iter().copied()))),
+        };
+        error.help(format!("vordr help {word}"))
+    }
+
+    /// The next argument, if there is one and it can be read.
+    pub(crate) fn take<T: Value>(&mut self, reading: &mut Reading<'_>) -> Option<Spanned<T>> {
+        let entry = self.arguments.pop_front()?;
+        self.value(&entry, reading)
+    }
+
+    /// The next argument; its absence is an error.
+    pub(crate) fn need<T: Value>(&mut self, reading: &mut Reading<'_>) -> Option<Spanned<T>> {
+        if self.arguments.is_empty() {
+            let message = format!("`{}` lacks an argument", self.word.name);
+            reading.report(
+                Diagnostic::error("missing-argument", self.span, message)
+                    .label(format!("expected {}", T::EXPECTED))
+                    .help(format!("it is written `{} {}`", self.word.name, self.word.arguments)),
+            );
+        }
+        self.take(reading)
+    }
+
+    /// Every argument that is left.
+    pub(crate) fn rest<T: Value>(&mut self, reading: &mut Reading<'_>) -> Vec<Spanned<T>> {
+        let entries = std::mem::take(&mut self.arguments);
+        entries.iter().filter_map(|entry| self.value(entry, reading)).collect()
+    }
+
+    /// Every argument that is left; that there is none is an error.
+    pub(crate) fn need_some<T: Value>(&mut self, reading: &mut Reading<'_>) -> Vec<Spanned<T>> {
+        match self.arguments.is_empty() {
+            true => self.need(reading).into_iter().collect(),
+            false => self.rest(reading),
+        }
+    }
+
+    /// Whether the next argument is this very word; if so, it is taken.
+    pub(crate) fn take_word(&mut self, word: &str) -> Option<Span> {
+        let span = self.arguments.front().filter(|entry| entry.text.as_deref() == Some(word))?.span;
+        self.arguments.pop_front();
+        Some(span)
+    }
+
+    /// A property's value.
+    pub(crate) fn property<T: Value>(&mut self, name: &str, reading: &mut Reading<'_>) -> Option<Spanned<T>> {
+        let at = self.properties.iter().position(|(known, _)| known == name)?;
+        let (_, entry) = self.properties.remove(at);
+        self.value(&entry, reading)
+    }
+
+    /// The nodes of that name in the block.
+    pub(crate) fn children(&self, name: &str) -> Vec<&'k KdlNode> {
+        self.children.iter().copied().filter(|child| child.name().value() == name).collect()
+    }
+
+    /// Every node of the block, with its word.
+    pub(crate) fn block(&self) -> Vec<(&'static Word, &'k KdlNode)> {
+        let words = |child: &&'k KdlNode| Some((self.word.child(child.name().value())?, *child));
+        self.children.iter().filter_map(words).collect()
+    }
+
+    /// The node of that name in the block.
+    pub(crate) fn child(&self, name: &str) -> Option<&'k KdlNode> {
+        self.children.iter().copied().find(|child| child.name().value() == name)
+    }
+
+    /// Reports what was not read.
+    pub(crate) fn finish(self, reading: &mut Reading<'_>) {
+        for entry in &self.arguments {
+            let message = format!("`{}` takes no further argument", self.word.name);
+            let error = Diagnostic::error("surplus-argument", entry.span, message).label("leave it out");
+            reading.report(error.help(format!("it is written `{} {}`", self.word.name, self.word.arguments)));
+        }
+        for (name, entry) in &self.properties {
+            let message = format!("`{name}` means nothing in this form of `{}`", self.word.name);
+            reading.report(Diagnostic::error("surplus-property", entry.span, message).label("leave it out"));
+        }
+    }
+
+    fn value<T: Value>(&self, entry: &Entry, reading: &mut Reading<'_>) -> Option<Spanned<T>> {
+        match T::read(&entry.raw()) {
+            Ok(value) => Some(Spanned::new(value, entry.span)),
+            Err(reason) => {
+                reading.report(wrong_value::<T>(self.word.name, entry.span, reason));
+                None
+            }
+        }
+    }
+}
+
+/// The nodes that `parent` knows; the others, and those that stand too often, are reported.
+pub(crate) fn known_nodes<'k>(
+    nodes: &'k [KdlNode],
+    parent: &'static Word,
+    reading: &mut Reading<'_>,
+) -> Vec<&'k KdlNode> {
+    let mut kept: Vec<&KdlNode> = Vec::new();
+    for node in nodes {
+        let name = node.name().value();
+        let span = reading.span(node.name().span());
+        match parent.child(name) {
+            None => reading.report(unknown_node(parent, name, span)),
+            Some(word)
+                if word.often == Often::Once && kept.iter().any(|seen| seen.name().value() == name) =>
+            {
+                let message = format!("`{name}` stands twice in one block");
+                reading.report(
+                    Diagnostic::error("duplicate-node", span, message)
+                        .label("leave one out, or make them one"),
+                );
+            }
+            Some(_) => kept.push(node),
+        }
+    }
+    kept
+}
+
+fn unknown_node(parent: &'static Word, name: &str, span: Span) -> Diagnostic {
+    let (message, topic) = match parent.name {
+        "" => (format!("there is no `{name}` at the top of a file"), String::new()),
+        word => (format!("`{word}` has no `{name}`"), format!(" {word}")),
+    };
+    let error = Diagnostic::error("unknown-node", span, message);
+    let hint = crate::hint::for_unknown(parent, name);
+    let error = match hint.or_else(|| nearest(name, parent.words().map(|word| word.name)).map(str::to_owned))
+    {
+        Some(meant) => error.label(format!("did you mean `{meant}`?")),
+        None => error.label(format!("known are {}", list(parent.words().map(|word| word.name)))),
+    };
+    error.help(format!("vordr help{topic}"))
+}
+
+fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    words.map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn wrong_value<T: Value>(word: &str, span: Span, reason: Option<String>) -> Diagnostic {
+    let message = match &reason {
+        Some(reason) => format!("`{word}`: {reason}"),
+        None => format!("`{word}` cannot take this value"),
+    };
+    Diagnostic::error("wrong-value", span, message).label(format!("expected {}", T::EXPECTED))
+}
+
+fn read_entry(kdl: &KdlEntry, reading: &mut Reading<'_>) -> Option<Entry> {
+    let span = trimmed(reading.span(kdl.span()), &reading.sources);
+    if kdl.ty().is_some() {
+        reading.report(
+            Diagnostic::error("type-annotation", span, "type annotations mean nothing here")
+                .label("leave it out"),
+        );
+    }
+    match kdl.value() {
+        KdlValue::String(text) if is_raw_string(kdl) => {
+            Some(Entry { text: Some(text.clone()), integer: None, span })
+        }
+        KdlValue::String(text) => {
+            let text = fill_in(text, span, reading)?;
+            Some(Entry { text: Some(text), integer: None, span })
+        }
+        KdlValue::Integer(integer) => Some(Entry { text: None, integer: Some(*integer), span }),
+        _ => Some(Entry { text: None, integer: None, span }),
+    }
+}
+
+/// KDL counts the white space before an entry as a part of it.
+fn trimmed(span: Span, sources: &Sources) -> Span {
+    let text =
+        sources.source(span.source).and_then(|source| source.text.get(span.start..span.start + span.length));
+    let Some(text) = text else { return span };
+    let start = span.start + (text.len() - text.trim_start().len());
+    Span { start, length: text.trim().len(), ..span }
+}
+
+fn is_raw_string(kdl: &KdlEntry) -> bool {
+    kdl.format().is_some_and(|format| format.value_repr.starts_with('#'))
+}
+
+fn fill_in(text: &str, span: Span, reading: &mut Reading<'_>) -> Option<String> {
+    let error = match environment::expand(text, reading.surroundings) {
+        Ok(expanded) => {
+            let filled = expanded.text.into_owned();
+            if expanded.secret && !filled.is_empty() {
+                reading.secrets.push(filled.clone());
+            }
+            return Some(filled);
+        }
+        Err(Unfilled::Undefined { name, why }) => {
+            let error =
+                Diagnostic::error("undefined-variable", span, format!("the environment has no `{name}`"));
+            match why {
+                Some(why) => error.label(why).help(format!("set it: {name}=…")),
+                None => error
+                    .label("needed here")
+                    .help(format!("set it, or give a default: `${{{name}:-default}}`")),
+            }
+        }
+        Err(Unfilled::Unreadable { path, reason }) => {
+            Diagnostic::error("unreadable-file", span, format!("`{path}` cannot be read")).label(reason)
+        }
+        Err(Unfilled::Unclosed) => Diagnostic::error("bad-variable", span, "`${` is not closed")
+            .label("write `${NAME}`")
+            .help("a literal `${` is written `$${`"),
+        Err(Unfilled::NoName(inside)) => {
+            Diagnostic::error("bad-variable", span, format!("`{inside}` is no variable's name"))
+                .label("names have letters, digits and `_`")
+                .help("a literal `${` is written `$${`")
+        }
+    };
+    reading.report(error);
+    None
+}
