@@ -1,4 +1,69 @@
-//! The rule language of vordr: KDL text in; a routing [`table::Table`], or diagnostics, out.
+//! The rule language of vordr: KDL text in; a routing [`table::Table`], or [`Diagnostics`], out.
+//!
+//! The way of a text: [`document`] makes KDL of it, [`language`] reads what the author wrote, [`compile`] makes
+//! of that what runs. No socket is opened and no clock is read; files and variables come through
+//! [`Surroundings`], so the same text with the same surroundings gives the same table.
 
+mod compile;
+mod diagnostic;
+mod document;
+mod environment;
+mod hint;
+mod language;
+mod node;
 pub mod placeholder;
+pub mod render;
+mod source;
+mod stumble;
+mod surroundings;
 pub mod table;
+mod value;
+mod word;
+
+pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use language::TOP;
+pub use source::{Source, SourceId, Sources, Span, Spanned};
+pub use surroundings::{InMemory, Surroundings, glob_matches};
+pub use word::{Often, Word};
+
+use node::Reading;
+use std::sync::Arc;
+use table::Table;
+
+/// Rules that load.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What runs.
+    pub table: Table,
+    /// What is most likely not meant as it stands.
+    pub warnings: Diagnostics,
+    /// Words that are understood, and not served by this version.
+    pub pending: Diagnostics,
+    /// Values that are not to be shown.
+    pub secrets: Vec<String>,
+}
+
+/// Loads rules. `name` stands for the text in diagnostics, and what it includes is relative to it.
+pub fn load(name: &str, text: &str, surroundings: &dyn Surroundings) -> Result<Loaded, Diagnostics> {
+    let mut reading = Reading {
+        sources: Sources::default(),
+        surroundings,
+        found: Vec::new(),
+        secrets: Vec::new(),
+        source: SourceId::default(),
+    };
+    let file = language::file::read(name, text, &mut reading);
+    let outcome = compile::compile(file, &mut reading);
+    let sources = Arc::new(reading.sources);
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        reading.found.into_iter().partition(|diagnostic| diagnostic.severity == Severity::Error);
+    if !errors.is_empty() {
+        return Err(Diagnostics::new(errors.into_iter().chain(warnings).collect(), sources));
+    }
+    Ok(Loaded {
+        table: outcome.table,
+        warnings: Diagnostics::new(warnings, sources.clone()),
+        pending: Diagnostics::new(outcome.pending, sources),
+        secrets: reading.secrets,
+    })
+}

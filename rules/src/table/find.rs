@@ -1,6 +1,7 @@
 //! The one search that `explain` and the running proxy share.
 
-use super::{ListenerId, LocationId, ServerId};
+use super::path::normal;
+use super::{Binding, ListenerId, LocationId, Server, ServerId, Table};
 use http::{HeaderMap, Method};
 
 /// What of a request the search looks at.
@@ -53,4 +54,81 @@ impl Captures {
     pub fn group(&self, number: usize) -> Option<&[u8]> {
         self.groups.get(number.checked_sub(1)?)?.as_deref()
     }
+}
+
+/// How a location came into question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Its exact path.
+    Exact,
+    /// A prefix; the longest one is asked first.
+    Prefix,
+    /// A regex, in file order.
+    Regex,
+}
+
+impl Table {
+    /// The server for a host on a listener, and what the listener asks of it.
+    pub fn binding(&self, listener: ListenerId, host: &str) -> Binding {
+        let none = Binding { server: ServerId(0), redirect_https: false };
+        self.listeners.get(listener.0).map_or(none, |listener| listener.binding(host))
+    }
+
+    /// The location that takes a request: an exact path; else the longest prefix if it is final; else the first
+    /// regex; else the longest prefix. A location whose conditions fail does not count.
+    pub fn find(&self, request: &Request<'_>) -> Outcome {
+        let server = self.binding(request.listener, request.host).server;
+        self.find_in(server, request, &mut |_, _, _| {})
+    }
+
+    /// [`Table::find`] within a server, telling `seen` of each location whose path fits, and whether its
+    /// conditions held.
+    pub fn find_in(
+        &self,
+        server: ServerId,
+        request: &Request<'_>,
+        seen: &mut dyn FnMut(LocationId, Step, bool),
+    ) -> Outcome {
+        let Some(rules) = self.servers.get(server.0) else { return Outcome::NoRoute(server) };
+        let Some(path) = normal(request.path) else { return Outcome::BadPath(server) };
+        match rules.search(&path, request, seen) {
+            Some((location, captures)) => Outcome::Found(Match { server, location, captures }),
+            None => Outcome::NoRoute(server),
+        }
+    }
+}
+
+impl Server {
+    fn search(
+        &self,
+        path: &[u8],
+        request: &Request<'_>,
+        seen: &mut dyn FnMut(LocationId, Step, bool),
+    ) -> Option<(LocationId, Captures)> {
+        let mut holds = |id: LocationId, step| {
+            let holds = self.locations.get(id.0).is_some_and(|location| location.admits(request));
+            seen(id, step, holds);
+            holds
+        };
+        if let Some(exact) = self.paths.exact(path).iter().find(|id| holds(**id, Step::Exact)) {
+            return Some((*exact, Captures::default()));
+        }
+        let prefix = self.paths.prefixes(path).find(|id| holds(*id, Step::Prefix));
+        let is_final =
+            prefix.and_then(|id| self.locations.get(id.0)).is_some_and(|location| location.is_final);
+        if !is_final {
+            let mut matching = self.paths.regexes.iter().filter(|(regex, _)| regex.is_match(path));
+            if let Some((regex, id)) = matching.find(|(_, id)| holds(*id, Step::Regex)) {
+                return Some((*id, captures(regex, path)));
+            }
+        }
+        prefix.map(|id| (id, Captures::default()))
+    }
+}
+
+fn captures(regex: &regex::bytes::Regex, path: &[u8]) -> Captures {
+    let groups = regex.captures(path).map(|found| {
+        found.iter().skip(1).map(|group| group.map(|group| group.as_bytes().to_vec())).collect()
+    });
+    Captures { groups: groups.unwrap_or_default() }
 }

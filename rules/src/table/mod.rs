@@ -4,15 +4,23 @@
 //! `explain` and the log. Ids are indices into the table's own lists and mean nothing outside it.
 
 mod action;
+mod condition;
 mod find;
+mod host;
 mod listener;
+mod path;
+mod paths;
 mod process;
 mod settings;
 mod upstream;
 
 pub use action::{Action, Files, HostHeader, Proxy, Redirect, Respond};
-pub use find::{Captures, Match, Outcome, Request};
+pub use condition::{Condition, cookie};
+pub use find::{Captures, Match, Outcome, Request, Step};
+pub use host::without_port;
 pub use listener::{Address, Binding, Listener};
+pub(crate) use paths::Paths;
+pub use paths::Pattern;
 pub use process::{AccessLog, AcmeAccount, ErrorLog, Level, Limits, LogFormat, LogTarget, Process};
 pub use settings::{
     Access, AccessRule, Auth, AuthKind, Cors, HeaderOperation, OnError, Origins, RateLimit, Satisfy,
@@ -76,6 +84,7 @@ pub struct Server {
     pub locations: Vec<Location>,
     /// Settings that hold where no location does: for answers of vordr's own making (404, 400).
     pub settings: Settings,
+    pub(crate) paths: Paths,
     /// Where the `server` node stands.
     pub place: Place,
 }
@@ -107,10 +116,23 @@ pub struct ServerTls {
 pub struct Location {
     /// As written, for logs and metrics: `/a`, `/a /b`, `= /x`, `~ ^/v(\d+)/`.
     pub name: String,
+    /// The paths it takes.
+    pub patterns: Vec<Pattern>,
+    /// `final=on`: no regex is asked when one of its prefixes is the longest.
+    pub is_final: bool,
+    /// Alternatives; empty is always.
+    pub conditions: Vec<Condition>,
     /// What is done.
     pub action: Action,
     /// Every setting that holds here, inheritance done.
     pub settings: Settings,
     /// Where the `location` node stands.
     pub place: Place,
+}
+
+impl Location {
+    /// Whether one of its conditions holds.
+    fn admits(&self, request: &Request<'_>) -> bool {
+        self.conditions.is_empty() || self.conditions.iter().any(|condition| condition.holds(request))
+    }
 }

@@ -1,6 +1,6 @@
 //! The settings that hold in a location, inheritance done.
 
-use super::Action;
+use super::{Action, Place};
 use crate::placeholder::Template;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use ipnet::IpNet;
@@ -37,6 +37,8 @@ pub struct Settings {
     pub compress: Vec<String>,
     /// What is done in the place of a failure.
     pub on_error: Vec<OnError>,
+    /// Where each word that does not have its default was written.
+    pub places: Vec<(&'static str, Place)>,
 }
 
 /// Limits on silence; `None` is no limit.

@@ -1,0 +1,103 @@
+//! Actions with their names resolved.
+
+use super::upstreams::{Pools, Resolved};
+use crate::diagnostic::Diagnostic;
+use crate::language::action::Action as Written;
+use crate::language::proxy::{Proxy as WrittenProxy, Target};
+use crate::node::Reading;
+use crate::source::Spanned;
+use crate::table::{
+    Action, HostHeader, HttpVersion, Proxy, Redirect, Respond, ServerAddress, TlsVersion, UpstreamTls,
+};
+use std::time::Duration;
+
+/// The longest a resolved address is believed, where nothing is said.
+const RESOLVE: Duration = Duration::from_secs(30);
+
+pub(super) fn compile(written: &Written, pools: &mut Pools, reading: &mut Reading<'_>) -> Option<Action> {
+    Some(match written {
+        Written::Proxy(proxy) => Action::Proxy(Box::new(compile_proxy(proxy, pools, reading)?)),
+        Written::Redirect(redirect) => {
+            Action::Redirect(Redirect { status: redirect.status, target: redirect.target.value.clone() })
+        }
+        Written::Respond(respond) => Action::Respond(Respond {
+            status: respond.status,
+            content_type: respond.content_type.clone(),
+            body: respond.body.clone(),
+        }),
+        Written::Files(files) => Action::Files(files.value.clone()),
+    })
+}
+
+fn compile_proxy(written: &WrittenProxy, pools: &mut Pools, reading: &mut Reading<'_>) -> Option<Proxy> {
+    let Resolved { id, tls: speaks_tls } = match &written.target {
+        Target::Named(name) => {
+            check_no_pool_words(written, reading);
+            pools.named(name, reading)?
+        }
+        Target::Inline(endpoints) => pools.inline(endpoints, &written.pool, reading),
+    };
+    let default_host = if speaks_tls { HostHeader::Upstream } else { HostHeader::Preserve };
+    let host = written.host.as_ref().map_or(default_host, |host| host.value.clone());
+    let tls = compile_tls(written, speaks_tls, reading);
+    if speaks_tls {
+        check_sni(written, &host, tls.as_ref(), pools.addresses(id), reading);
+    }
+    Some(Proxy {
+        upstream: id,
+        host,
+        origin_fix: written.origin_fix.unwrap_or(true),
+        location_fix: written.location_fix.unwrap_or(true),
+        strip_prefix: written.strip_prefix.as_ref().map(|prefix| prefix.value.clone()),
+        tls,
+        http: written.http.as_ref().map_or(HttpVersion::Http1, |http| http.value),
+        resolve: written.resolve.unwrap_or(RESOLVE).max(Duration::from_secs(1)),
+        proxy_protocol: written.proxy_protocol.as_ref().map(|version| version.value),
+    })
+}
+
+/// The words of a pool belong to the `upstream` that is named.
+fn check_no_pool_words(written: &WrittenProxy, reading: &mut Reading<'_>) {
+    let (Some((span, word)), Target::Named(name)) = (written.pool.first, &written.target) else { return };
+    let message = format!("`{word}` belongs into the block of `upstream {}`", name.value);
+    reading.report(Diagnostic::error("misplaced-pool-word", span, message).label("move it there"));
+}
+
+fn compile_tls(written: &WrittenProxy, speaks_tls: bool, reading: &mut Reading<'_>) -> Option<UpstreamTls> {
+    if let (Some(tls), false) = (&written.tls, speaks_tls) {
+        let error = Diagnostic::error("tls-without-https", tls.span, "no TLS is spoken with this upstream");
+        reading.report(error.label("write its address as `https://…`, or leave this out"));
+    }
+    if !speaks_tls {
+        return None;
+    }
+    let own = written.tls.as_ref().map(|tls| &tls.value);
+    Some(UpstreamTls {
+        verify: own.and_then(|tls| tls.verify).unwrap_or(true),
+        sni: own.and_then(|tls| tls.sni.clone()),
+        min: own.and_then(|tls| tls.min).unwrap_or(TlsVersion::Tls12),
+        ca: own.and_then(|tls| tls.ca.clone()),
+    })
+}
+
+/// A certificate names a host; an address alone does not say which.
+fn check_sni(
+    written: &WrittenProxy,
+    host: &HostHeader,
+    tls: Option<&UpstreamTls>,
+    addresses: Vec<&ServerAddress>,
+    reading: &mut Reading<'_>,
+) {
+    let named = tls.is_some_and(|tls| tls.sni.is_some()) || matches!(host, HostHeader::Fixed(_));
+    let by_address =
+        addresses.iter().any(|address| matches!(address, ServerAddress::Ip(..) | ServerAddress::Unix(_)));
+    if by_address && !named {
+        let span = match &written.target {
+            Target::Named(Spanned { span, .. }) => *span,
+            Target::Inline(endpoints) => endpoints.first().map_or(written.span, |endpoint| endpoint.span),
+        };
+        let message = "TLS to an address needs the name that its certificate bears";
+        let error = Diagnostic::error("sni-needed", span, message).label("add `{ tls sni=\"name\"; }`");
+        reading.report(error.help("vordr help proxy.tls"));
+    }
+}

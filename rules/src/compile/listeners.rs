@@ -1,0 +1,142 @@
+//! Addresses gathered over all servers, and what cannot stand together on one of them.
+
+use crate::diagnostic::Diagnostic;
+use crate::language::listen::Listen;
+use crate::language::server::Server;
+use crate::node::Reading;
+use crate::source::{Span, Spanned};
+use crate::table::{Binding, Listener, ServerId};
+use std::collections::HashMap;
+
+pub(super) fn compile(servers: &[Server], reading: &mut Reading<'_>) -> Vec<Listener> {
+    let mut gathered: Vec<Gathering> = Vec::new();
+    for (number, server) in servers.iter().enumerate() {
+        for listen in &server.listens {
+            check_tls(server, listen, reading);
+            let binding = Binding { server: ServerId(number), redirect_https: listen.redirect_https };
+            match gathered.iter_mut().find(|known| known.listener.address == listen.address.value) {
+                Some(known) => known.join(server, listen, binding, reading),
+                None => {
+                    let mut first = Gathering::new(listen, binding);
+                    first.join(server, listen, binding, reading);
+                    gathered.push(first);
+                }
+            }
+        }
+    }
+    gathered.into_iter().map(Gathering::finish).collect()
+}
+
+/// A listener while servers join it.
+struct Gathering {
+    listener: Listener,
+    first: Span,
+    /// Where each host stands.
+    hosts: HashMap<String, Span>,
+    default: Option<Span>,
+    every_host: Option<Binding>,
+}
+
+impl Gathering {
+    fn new(listen: &Listen, binding: Binding) -> Self {
+        let listener = Listener {
+            address: listen.address.value.clone(),
+            tls: is_on(&listen.tls),
+            proxy_protocol: is_on(&listen.proxy_protocol),
+            exact: HashMap::new(),
+            wildcard: HashMap::new(),
+            default: binding,
+        };
+        Self { listener, first: listen.address.span, hosts: HashMap::new(), default: None, every_host: None }
+    }
+
+    fn join(&mut self, server: &Server, listen: &Listen, binding: Binding, reading: &mut Reading<'_>) {
+        self.check_kind(listen, reading);
+        for host in &server.hosts {
+            self.add_host(host, binding, reading);
+        }
+        if let Some(default) = server.default.as_ref().filter(|default| default.value) {
+            if self.default.is_some_and(|earlier| earlier != default.span) {
+                let message = format!("{} has two default servers", self.listener.address);
+                reading.report(
+                    Diagnostic::error("two-defaults", default.span, message)
+                        .label("leave out one `default=on`"),
+                );
+            }
+            self.default = Some(default.span);
+            self.listener.default = binding;
+        }
+    }
+
+    fn check_kind(&self, listen: &Listen, reading: &mut Reading<'_>) {
+        let address = &self.listener.address;
+        let differs = |what: &str| {
+            let message = format!("{address} is listened on with {what} and without");
+            let first = reading.sources.place(self.first);
+            Diagnostic::error("mixed-listener", listen.address.span, message)
+                .label("all servers on one address agree")
+                .help(format!("the first `listen` on it is at {}:{}", first.file, first.line))
+        };
+        let faults = [
+            (is_on(&listen.tls) != self.listener.tls).then(|| differs("TLS")),
+            (is_on(&listen.proxy_protocol) != self.listener.proxy_protocol)
+                .then(|| differs("the PROXY protocol")),
+        ];
+        faults.into_iter().flatten().for_each(|fault| reading.report(fault));
+    }
+
+    fn add_host(&mut self, host: &Spanned<String>, binding: Binding, reading: &mut Reading<'_>) {
+        if let Some(earlier) = self.hosts.insert(host.value.clone(), host.span) {
+            let place = reading.sources.place(earlier);
+            let message = format!("`{}` is served twice on {}", host.value, self.listener.address);
+            let error = Diagnostic::error("duplicate-host", host.span, message).label("leave one out");
+            return reading.report(error.help(format!("it stands at {}:{} too", place.file, place.line)));
+        }
+        match host.value.strip_prefix('*') {
+            Some("") => self.every_host = Some(binding),
+            Some(suffix) => drop(self.listener.wildcard.insert(suffix.into(), binding)),
+            None => drop(self.listener.exact.insert(bracketed(&host.value).into(), binding)),
+        }
+    }
+
+    /// `server "*"` is the default where none is named.
+    fn finish(mut self) -> Listener {
+        if let (None, Some(binding)) = (self.default, self.every_host) {
+            self.listener.default = binding;
+        }
+        self.listener
+    }
+}
+
+fn is_on(switch: &Option<Spanned<bool>>) -> bool {
+    switch.as_ref().is_some_and(|switch| switch.value)
+}
+
+/// An IPv6 address stands in brackets in a Host header.
+fn bracketed(host: &str) -> String {
+    match host.contains(':') && !host.starts_with('[') {
+        true => format!("[{host}]"),
+        false => host.to_owned(),
+    }
+}
+
+fn check_tls(server: &Server, listen: &Listen, reading: &mut Reading<'_>) {
+    if is_on(&listen.tls) && server.tls.is_none() {
+        let error = Diagnostic::error(
+            "incomplete-tls",
+            listen.address.span,
+            "this server has no certificate to show",
+        );
+        reading.report(
+            error.label("add `tls { cert \"…\"; key \"…\"; }`, or `tls { acme \"you@example.org\"; }`"),
+        );
+    }
+    if is_on(&listen.tls) && listen.redirect_https {
+        let error = Diagnostic::error(
+            "conflict",
+            listen.address.span,
+            "`redirect=https` is for a listener without TLS",
+        );
+        reading.report(error.label("leave out one or the other"));
+    }
+}

@@ -1,0 +1,175 @@
+//! From what the author wrote to what runs: names resolved, templates merged, clashes and dead routes reported.
+
+mod action;
+mod dead;
+mod listeners;
+mod pending;
+mod process;
+mod settings;
+mod templates;
+mod upstreams;
+
+use crate::diagnostic::Diagnostic;
+use crate::language::File;
+use crate::language::location::{Location, Path};
+use crate::language::server::Server;
+use crate::node::Reading;
+use crate::source::Span;
+use crate::table::{self, Action, LocationId, Pattern, Process, Respond, Table};
+use http::StatusCode;
+use templates::Templates;
+use upstreams::Pools;
+
+/// What compiling comes to; whether it may be used is told by the diagnostics.
+pub(crate) struct Outcome {
+    pub table: Table,
+    /// Words whose behaviour does not exist yet.
+    pub pending: Vec<Diagnostic>,
+}
+
+/// Makes a table of a file.
+pub(crate) fn compile(mut file: File, reading: &mut Reading<'_>) -> Outcome {
+    let templates = Templates::new(std::mem::take(&mut file.templates), reading);
+    let mut pools = Pools::new(&file.upstreams, reading);
+    let servers: Vec<_> =
+        file.servers.iter().map(|server| compile_server(server, &templates, &mut pools, reading)).collect();
+    let listeners = listeners::compile(&file.servers, reading);
+    if file.servers.is_empty() && reading.found.is_empty() {
+        let nothing = Span { source: reading.source, start: 0, length: 0 };
+        let warning = Diagnostic::warning("no-server", nothing, "these rules serve nothing");
+        reading.report(warning.label("add `server \"example.org\" { listen 80; location \"/\" { … } }`"));
+    }
+    let pending = pending::find(&file, &templates);
+    let process =
+        file.process.as_ref().map_or_else(Process::default, |process| process::compile(&process.value));
+    Outcome { table: Table { process, listeners, servers, upstreams: pools.finish() }, pending }
+}
+
+fn compile_server(
+    server: &Server,
+    templates: &Templates,
+    pools: &mut Pools,
+    reading: &mut Reading<'_>,
+) -> table::Server {
+    let layers = templates.layers(&server.settings, reading);
+    dead::report(&server.locations, reading);
+    let locations: Vec<_> = server
+        .locations
+        .iter()
+        .map(|location| compile_location(location, &layers, templates, pools, reading))
+        .collect();
+    let mut paths = table::Paths::default();
+    for (number, location) in locations.iter().enumerate() {
+        location.patterns.iter().for_each(|pattern| paths.add(pattern, LocationId(number)));
+    }
+    paths.put_unconditional_last(|id| {
+        locations.get(id.0).is_some_and(|location| !location.conditions.is_empty())
+    });
+    table::Server {
+        hosts: server.hosts.iter().map(|host| host.value.clone()).collect(),
+        tls: server.tls.as_ref().map(|tls| tls.value.clone()),
+        settings: settings::compile(&layers, pools, reading),
+        locations,
+        paths,
+        place: reading.sources.place(server.span),
+    }
+}
+
+fn compile_location(
+    location: &Location,
+    outer: &[&crate::language::settings::Settings],
+    templates: &Templates,
+    pools: &mut Pools,
+    reading: &mut Reading<'_>,
+) -> table::Location {
+    let mut layers = outer.to_vec();
+    layers.extend(templates.layers(&location.settings, reading));
+    let patterns: Vec<_> = location.paths.iter().map(pattern).collect();
+    let action = location.action.as_ref().and_then(|action| action::compile(action, pools, reading));
+    let settings = settings::compile(&layers, pools, reading);
+    check_captures(location, action.as_ref(), reading);
+    warn_of_scattered_sessions(location, action.as_ref(), pools, reading);
+    table::Location {
+        name: name(&patterns),
+        is_final: location.is_final,
+        conditions: location.conditions.clone(),
+        action: action.unwrap_or_else(nothing),
+        settings,
+        place: reading.sources.place(location.span),
+        patterns,
+    }
+}
+
+/// Stands where an action is faulty; such a table is never handed out.
+fn nothing() -> Action {
+    Action::Respond(Respond {
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        content_type: None,
+        body: Vec::new(),
+    })
+}
+
+fn pattern(path: &Path) -> Pattern {
+    match path {
+        Path::Exact(path) => Pattern::Exact(path.value.clone()),
+        Path::Prefix(path) => Pattern::Prefix(path.value.clone()),
+        Path::RawPrefix(path) => Pattern::RawPrefix(path.value.clone()),
+        Path::Regex(regex) => Pattern::Regex(regex.value.clone()),
+    }
+}
+
+/// As an operator knows the route: `/a /b`, `= /x`, `~ ^/v`.
+fn name(patterns: &[Pattern]) -> String {
+    let names = patterns.iter().map(|pattern| match pattern {
+        Pattern::Exact(path) => format!("= {path}"),
+        Pattern::Prefix(path) => path.clone(),
+        Pattern::RawPrefix(path) => format!("{path}*"),
+        Pattern::Regex(regex) => format!("~ {regex}"),
+    });
+    names.collect::<Vec<_>>().join(" ")
+}
+
+/// `{2}` means something only where every way into the location captures two groups.
+fn check_captures(location: &Location, action: Option<&Action>, reading: &mut Reading<'_>) {
+    let captured = location.paths.iter().map(|path| match path {
+        Path::Regex(regex) => regex.value.captures_len() - 1,
+        _ => 0,
+    });
+    let captured = captured.min().unwrap_or(0);
+    let target = match (action, &location.action) {
+        (Some(Action::Redirect(_)), Some(crate::language::action::Action::Redirect(redirect))) => {
+            Some(&redirect.target)
+        }
+        _ => None,
+    };
+    for template in target.into_iter().chain(&location.settings.rewrite) {
+        let asked = template.value.highest_capture();
+        if asked > captured {
+            let message = format!("`{{{asked}}}` is never captured: this location has {captured} groups");
+            reading.report(
+                Diagnostic::error("bad-capture", template.span, message)
+                    .label("captures come from `regex=#\"…(…)…\"#`"),
+            );
+        }
+    }
+}
+
+/// Socket.IO's polls belong to a session that one server holds in memory.
+fn warn_of_scattered_sessions(
+    location: &Location,
+    action: Option<&Action>,
+    pools: &Pools,
+    reading: &mut Reading<'_>,
+) {
+    let takes_socketio = location.paths.iter().any(|path| pattern(path).takes(b"/socket.io/"));
+    let Some(Action::Proxy(proxy)) = action else { return };
+    if takes_socketio && pools.scatters(proxy.upstream) {
+        let message = "a Socket.IO session breaks when its polls go to more than one server";
+        let warning = Diagnostic::warning("scattered-sessions", location.span, message);
+        reading.report(
+            warning
+                .label("its upstream lacks `sticky`")
+                .help("add `sticky cookie=vordr_sid` to the upstream"),
+        );
+    }
+}

@@ -1,0 +1,115 @@
+//! Words that are understood and checked, and whose behaviour this version does not have: `run` refuses them, so
+//! that nothing is accepted and ignored.
+
+use super::templates::Templates;
+use crate::diagnostic::Diagnostic;
+use crate::language::File;
+use crate::language::action::Action;
+use crate::language::pool::Pool;
+use crate::language::process::Process;
+use crate::language::proxy::{Proxy, Target};
+use crate::language::server::Server;
+use crate::language::settings::Settings;
+use crate::language::upstream::Endpoint;
+use crate::source::{Span, Spanned};
+use crate::table::{HttpVersion, ServerAddress};
+
+/// Everything in a file that is not served yet.
+pub(super) fn find(file: &File, templates: &Templates) -> Vec<Diagnostic> {
+    let mut found = Found(Vec::new());
+    if let Some(process) = &file.process {
+        found.in_process(&process.value);
+    }
+    for upstream in &file.upstreams {
+        let endpoints: Vec<_> = upstream.servers.iter().map(|server| server.endpoint.clone()).collect();
+        found.in_pool(&endpoints, &upstream.pool);
+    }
+    templates.settings().for_each(|settings| found.in_settings(settings));
+    file.servers.iter().for_each(|server| found.in_server(server));
+    found.0
+}
+
+struct Found(Vec<Diagnostic>);
+
+impl Found {
+    fn note(&mut self, what: &str, span: Option<Span>) {
+        let Some(span) = span else { return };
+        let message = format!("{what} is not served by this version of vordr");
+        self.0.push(
+            Diagnostic::error("not-yet", span, message).label("understood, and refused by `vordr run`"),
+        );
+    }
+
+    fn in_process(&mut self, process: &Process) {
+        self.note("`limit-store`", process.limit_store.as_ref().map(|store| store.span));
+        self.note("`acme`", process.acme.as_ref().map(|acme| acme.span));
+        self.note("`state`", process.state.as_ref().map(|state| state.span));
+        let metrics = process.metrics.as_ref().filter(|_| process.metrics_compat_nginx);
+        self.note("`compat=nginx`", metrics.map(|metrics| metrics.span));
+    }
+
+    fn in_server(&mut self, server: &Server) {
+        for listen in &server.listens {
+            let on = |switch: &Option<Spanned<bool>>| {
+                switch.as_ref().filter(|switch| switch.value).map(|on| on.span)
+            };
+            self.note("TLS on a listener", on(&listen.tls));
+            self.note("the PROXY protocol", on(&listen.proxy_protocol));
+        }
+        self.note("`tls`", server.tls.as_ref().map(|tls| tls.span));
+        self.in_settings(&server.settings);
+        for location in &server.locations {
+            self.in_settings(&location.settings);
+            if let Some(action) = &location.action {
+                self.in_action(action);
+            }
+        }
+    }
+
+    fn in_settings(&mut self, settings: &Settings) {
+        self.note("`websocket ping`", settings.websocket.ping.as_ref().map(|ping| ping.span));
+        self.note("`limit`", settings.limit.span.filter(|_| !settings.limit.off));
+        self.note("`auth`", settings.auth.iter().find(|auth| auth.value.is_some()).map(|auth| auth.span));
+        self.note("`satisfy`", settings.satisfy.as_ref().map(|satisfy| satisfy.span));
+        let compress = settings.compress.as_ref().filter(|codings| !codings.value.is_empty());
+        self.note("`compress`", compress.map(|compress| compress.span));
+        for action in settings.on_error.iter().filter_map(|on_error| on_error.action.as_ref()) {
+            self.in_action(action);
+        }
+    }
+
+    fn in_action(&mut self, action: &Action) {
+        match action {
+            Action::Proxy(proxy) => self.in_proxy(proxy),
+            Action::Files(files) => self.note("`files`", Some(files.span)),
+            Action::Redirect(_) | Action::Respond(_) => {}
+        }
+    }
+
+    fn in_proxy(&mut self, proxy: &Proxy) {
+        let newer = proxy.http.as_ref().filter(|http| http.value != HttpVersion::Http1);
+        self.note("HTTP/2 to an upstream", newer.map(|http| http.span));
+        self.note("`proxy-protocol`", proxy.proxy_protocol.as_ref().map(|version| version.span));
+        if let Target::Inline(endpoints) = &proxy.target {
+            self.in_pool(endpoints, &proxy.pool);
+        }
+    }
+
+    fn in_pool(&mut self, endpoints: &[Spanned<Endpoint>], pool: &Pool) {
+        self.note("a second server of a pool", endpoints.get(1).map(|second| second.span));
+        for endpoint in endpoints {
+            match endpoint.value.address {
+                ServerAddress::Unix(_) => self.note("a Unix socket as an upstream", Some(endpoint.span)),
+                ServerAddress::Srv(_) => self.note("an SRV name as an upstream", Some(endpoint.span)),
+                ServerAddress::Ip(..) | ServerAddress::Name(..) => {}
+            }
+        }
+        self.note("`balance`", pool.balance.as_ref().map(|word| word.span));
+        self.note("`sticky`", pool.sticky.as_ref().map(|word| word.span));
+        self.note("`health`", pool.health.as_ref().map(|word| word.span));
+        self.note("`passive`", pool.passive.as_ref().map(|word| word.span));
+        self.note("`retry`", pool.retry.as_ref().map(|word| word.span));
+        self.note("`try-for`", pool.try_for.as_ref().map(|word| word.span));
+        self.note("`connections`", pool.connections.as_ref().map(|word| word.span));
+    }
+}

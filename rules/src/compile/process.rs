@@ -1,0 +1,37 @@
+//! `vordr { … }` with its defaults filled in.
+
+use crate::language::process::Process as Written;
+use crate::table::{Limits, Process};
+
+pub(super) fn compile(written: &Written) -> Process {
+    let default = Process::default();
+    Process {
+        workers: written.workers.flatten().map(|count| count as usize),
+        drain: written.drain.map_or(default.drain, |drain| drain.0),
+        trusted_proxies: written.trusted_proxies.clone(),
+        admin: written.admin.as_ref().map(|address| address.value.clone()),
+        metrics: written.metrics.as_ref().map(|address| address.value.clone()),
+        metrics_compat_nginx: written.metrics_compat_nginx,
+        access_log: written.access_log.clone().unwrap_or(default.access_log),
+        error_log: written.error_log.clone().unwrap_or(default.error_log),
+        state: written.state.as_ref().map(|folder| folder.value.clone()),
+        limits: limits(&written.limits),
+        limit_store: written.limit_store.as_ref().map(|store| store.value.clone()),
+        acme: written.acme.as_ref().map(|acme| acme.value.clone()),
+        error_detail: written.error_detail.unwrap_or(default.error_detail),
+    }
+}
+
+fn limits(written: &crate::language::limits::Limits) -> Limits {
+    let default = Limits::default();
+    let requests = |limit: u64| u32::try_from(limit).unwrap_or(u32::MAX);
+    Limits {
+        header_timeout: written.header_timeout.map_or(default.header_timeout, |limit| limit.0),
+        header_size: written.header_size.map_or(default.header_size, |size| size.0),
+        keepalive: written.keepalive.map_or(default.keepalive, |limit| limit.0),
+        keepalive_requests: written
+            .keepalive_requests
+            .map_or(default.keepalive_requests, |limit| limit.0.map(requests)),
+        connections: written.connections.map_or(default.connections, |limit| limit.0),
+    }
+}

@@ -1,0 +1,173 @@
+//! The settings that hold at a place, made of the layers that were written.
+
+use super::action;
+use super::upstreams::Pools;
+use crate::diagnostic::Diagnostic;
+use crate::language::on_error::OnError as WrittenOnError;
+use crate::language::settings::Settings as Layer;
+use crate::node::Reading;
+use crate::placeholder::{Part, Placeholder, Template};
+use crate::source::Spanned;
+use crate::table::{Access, Auth, Cors, OnError, Origins, RateLimit, Satisfy, Settings, Timeouts, WebSocket};
+use crate::value::Limit;
+use http::{HeaderName, HeaderValue, Method};
+use std::time::Duration;
+
+/// Makes one of `layers`, weakest first.
+pub(super) fn compile(layers: &[&Layer], pools: &mut Pools, reading: &mut Reading<'_>) -> Settings {
+    let operations = |of: fn(&Layer) -> &Vec<Spanned<crate::table::HeaderOperation>>| {
+        layers.iter().flat_map(|layer| of(layer).iter().map(|operation| operation.value.clone())).collect()
+    };
+    Settings {
+        timeouts: timeouts(layers),
+        websocket: websocket(layers),
+        buffering: nearest(layers, |layer| layer.buffering.as_ref()).is_some_and(|on| *on),
+        body_limit: nearest(layers, |layer| layer.body_limit.as_ref())
+            .and_then(|limit| limit.0)
+            .map(|bytes| bytes.0),
+        rewrite: nearest(layers, |layer| layer.rewrite.as_ref()).cloned(),
+        request: operations(|layer| &layer.request),
+        response: operations(|layer| &layer.response),
+        cors: cors(layers, reading),
+        access: access(layers),
+        auth: auth(layers),
+        satisfy: nearest(layers, |layer| layer.satisfy.as_ref()).copied().unwrap_or(Satisfy::All),
+        limit: limit(layers, reading),
+        compress: nearest(layers, |layer| layer.compress.as_ref()).cloned().unwrap_or_default(),
+        on_error: on_error(layers, pools, reading),
+        places: places(layers, reading),
+    }
+}
+
+/// The value of the nearest layer that has one.
+fn nearest<'l, T>(layers: &[&'l Layer], of: impl Fn(&'l Layer) -> Option<&'l Spanned<T>>) -> Option<&'l T> {
+    layers.iter().rev().find_map(|layer| of(layer)).map(|found| &found.value)
+}
+
+fn timeouts(layers: &[&Layer]) -> Timeouts {
+    let default = Timeouts::default();
+    let limit = |value: Option<&Limit<Duration>>, default| value.map_or(default, |limit| limit.0);
+    Timeouts {
+        connect: limit(nearest(layers, |layer| layer.timeouts.connect.as_ref()), default.connect),
+        send: limit(nearest(layers, |layer| layer.timeouts.send.as_ref()), default.send),
+        read: limit(nearest(layers, |layer| layer.timeouts.read.as_ref()), default.read),
+        client: limit(nearest(layers, |layer| layer.timeouts.client.as_ref()), default.client),
+    }
+}
+
+fn websocket(layers: &[&Layer]) -> WebSocket {
+    let default = WebSocket::default();
+    let limit = |value: Option<&Limit<Duration>>, default| value.map_or(default, |limit| limit.0);
+    WebSocket {
+        allowed: nearest(layers, |layer| layer.websocket.allowed.as_ref())
+            .copied()
+            .unwrap_or(default.allowed),
+        idle: limit(nearest(layers, |layer| layer.websocket.idle.as_ref()), default.idle),
+        ping: limit(nearest(layers, |layer| layer.websocket.ping.as_ref()), default.ping),
+    }
+}
+
+/// `allow` and `deny` are one list, which the nearer one replaces as a whole.
+fn access(layers: &[&Layer]) -> Access {
+    let list = layers.iter().rev().map(|layer| &layer.access).find(|list| !list.is_empty());
+    Access { rules: list.into_iter().flatten().map(|rule| rule.value.clone()).collect() }
+}
+
+/// The nearest layer that says anything; an `auth off` in it drops what stands before.
+fn auth(layers: &[&Layer]) -> Vec<Auth> {
+    let list = layers.iter().rev().map(|layer| &layer.auth).find(|list| !list.is_empty());
+    let mut auths = Vec::new();
+    for auth in list.into_iter().flatten() {
+        match &auth.value {
+            Some(auth) => auths.push(auth.clone()),
+            None => auths.clear(),
+        }
+    }
+    auths
+}
+
+/// The layers after the last one that says `off`.
+fn since_off<'a, 'l>(layers: &'a [&'l Layer], is_off: impl Fn(&Layer) -> bool) -> &'a [&'l Layer] {
+    let start = layers.iter().rposition(|layer| is_off(layer)).map_or(0, |off| off + 1);
+    layers.get(start..).unwrap_or_default()
+}
+
+fn limit(layers: &[&Layer], reading: &mut Reading<'_>) -> Option<RateLimit> {
+    let layers = since_off(layers, |layer| layer.limit.off);
+    let span = layers.iter().rev().find_map(|layer| layer.limit.span)?;
+    let Some((requests, per)) = layers.iter().rev().find_map(|layer| layer.limit.rate) else {
+        let error = Diagnostic::error("missing-property", span, "`limit` lacks `rate`");
+        reading.report(error.label("add `rate=\"20/s\"`"));
+        return None;
+    };
+    let by_client = || Template { parts: vec![Part::Placeholder(Placeholder::ClientIp)] };
+    Some(RateLimit {
+        requests,
+        per,
+        burst: layers.iter().rev().find_map(|layer| layer.limit.burst).unwrap_or(0),
+        key: layers.iter().rev().find_map(|layer| layer.limit.key.clone()).unwrap_or_else(by_client),
+    })
+}
+
+fn cors(layers: &[&Layer], reading: &mut Reading<'_>) -> Option<Cors> {
+    let layers = since_off(layers, |layer| layer.cors.off);
+    let span = layers.iter().rev().find_map(|layer| layer.cors.span)?;
+    let Some(origins) = layers.iter().rev().find_map(|layer| layer.cors.origins.as_ref()) else {
+        let error = Diagnostic::error("missing-node", span, "`cors` lacks `origins`");
+        reading.report(error.label("add `origins \"https://app.example\"`, or `origins \"*\"`"));
+        return None;
+    };
+    let credentials = nearest(layers, |layer| layer.cors.credentials.as_ref()).is_some_and(|on| *on);
+    if credentials && origins.value == Origins::Any {
+        let message = "browsers refuse `origins \"*\"` with `credentials on`";
+        let error = Diagnostic::error("cors-credentials", origins.span, message);
+        reading.report(error.label("list the origins").help("vordr help cors"));
+    }
+    let methods =
+        layers.iter().rev().find_map(|layer| layer.cors.methods.clone()).unwrap_or_else(usual_methods);
+    let headers: Vec<HeaderName> =
+        layers.iter().rev().find_map(|layer| layer.cors.headers.clone()).unwrap_or_default();
+    let expose: Vec<HeaderName> =
+        layers.iter().rev().find_map(|layer| layer.cors.expose.clone()).unwrap_or_default();
+    let rendered = [
+        joined(methods.iter().map(Method::as_str)),
+        joined(headers.iter().map(HeaderName::as_str)),
+        joined(expose.iter().map(HeaderName::as_str)),
+    ];
+    let max_age = layers.iter().rev().find_map(|layer| layer.cors.max_age);
+    Some(Cors { origins: origins.value.clone(), methods, headers, expose, credentials, max_age, rendered })
+}
+
+fn usual_methods() -> Vec<Method> {
+    vec![Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE]
+}
+
+fn joined<'a>(words: impl Iterator<Item = &'a str>) -> Option<HeaderValue> {
+    let list = words.collect::<Vec<_>>().join(", ");
+    HeaderValue::try_from(list).ok().filter(|list| !list.is_empty())
+}
+
+/// The nearest first, so that it decides.
+fn on_error(layers: &[&Layer], pools: &mut Pools, reading: &mut Reading<'_>) -> Vec<OnError> {
+    let written: Vec<&WrittenOnError> = layers.iter().rev().flat_map(|layer| &layer.on_error).collect();
+    let mut compiled = Vec::new();
+    for on_error in written {
+        if let Some(action) =
+            on_error.action.as_ref().and_then(|action| action::compile(action, pools, reading))
+        {
+            let statuses = on_error.statuses.clone();
+            compiled.push(OnError { statuses, from_upstream: on_error.from_upstream, action });
+        }
+    }
+    compiled
+}
+
+/// Where each word that holds was written; the nearest place last.
+fn places(layers: &[&Layer], reading: &Reading<'_>) -> Vec<(&'static str, crate::table::Place)> {
+    let mut places: Vec<(&'static str, crate::table::Place)> = Vec::new();
+    for (word, span) in layers.iter().flat_map(|layer| layer.spans()) {
+        places.retain(|(known, _)| *known != word);
+        places.push((word, reading.sources.place(span)));
+    }
+    places
+}

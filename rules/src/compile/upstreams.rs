@@ -1,0 +1,199 @@
+//! Pools: the named ones, and those written in place.
+
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::language::pool::Pool;
+use crate::language::upstream::{Endpoint, Upstream as Written};
+use crate::node::Reading;
+use crate::source::{Span, Spanned};
+use crate::table::{Retry, ServerAddress, Upstream, UpstreamId, UpstreamServer};
+use std::time::Duration;
+
+/// Idle connections kept to each server, where nothing is said.
+const KEEPALIVE: usize = 128;
+/// How long they are kept.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+
+/// Every pool met so far.
+pub(super) struct Pools {
+    pools: Vec<Known>,
+}
+
+struct Known {
+    upstream: Upstream,
+    tls: bool,
+    named: bool,
+    /// Written in place without a word of its own, so that the same addresses share it.
+    plain: bool,
+}
+
+/// A pool, and whether TLS is spoken with it.
+pub(super) struct Resolved {
+    pub id: UpstreamId,
+    pub tls: bool,
+}
+
+impl Pools {
+    pub(super) fn new(written: &[Written], reading: &mut Reading<'_>) -> Self {
+        let mut pools = Self { pools: Vec::new() };
+        for upstream in written {
+            pools.add_named(upstream, reading);
+        }
+        pools
+    }
+
+    fn add_named(&mut self, written: &Written, reading: &mut Reading<'_>) {
+        let name = &written.name;
+        if self.pools.iter().any(|known| known.upstream.name == name.value) {
+            let message = format!("there are two upstreams `{}`", name.value);
+            reading.report(
+                Diagnostic::error("duplicate-name", name.span, message).label("name one of them otherwise"),
+            );
+        }
+        if name.value.is_empty() || name.value.contains([':', '/', '.']) {
+            let message = format!("`{}` reads like an address, not like a name", name.value);
+            reading.report(
+                Diagnostic::error("bad-name", name.span, message).label("names have no `.`, `:` or `/`"),
+            );
+        }
+        let endpoints: Vec<_> = written.servers.iter().map(|server| server.endpoint.clone()).collect();
+        let tls = one_scheme(&endpoints, reading);
+        let mut upstream = make(name.value.clone(), &endpoints, &written.pool, name.span, reading);
+        for (server, written) in upstream.servers.iter_mut().zip(&written.servers) {
+            server.weight = written.weight;
+            server.backup = written.backup.as_ref().is_some_and(|backup| backup.value);
+        }
+        if !upstream.servers.is_empty() && upstream.servers.iter().all(|server| server.backup) {
+            let error =
+                Diagnostic::error("only-backups", name.span, "every server of this upstream is a backup");
+            reading.report(error.label("leave out one `backup=on`"));
+        }
+        self.pools.push(Known { upstream, tls, named: true, plain: false });
+    }
+
+    /// An `upstream` by its name.
+    pub(super) fn named(&self, name: &Spanned<String>, reading: &mut Reading<'_>) -> Option<Resolved> {
+        let named = || self.pools.iter().enumerate().filter(|(_, known)| known.named);
+        if let Some((at, known)) = named().find(|(_, known)| known.upstream.name == name.value) {
+            return Some(Resolved { id: UpstreamId(at), tls: known.tls });
+        }
+        let message = format!("there is no upstream `{}`", name.value);
+        let error = Diagnostic::error("unknown-upstream", name.span, message);
+        let meant = nearest(&name.value, named().map(|(_, known)| known.upstream.name.as_str()));
+        reading.report(match meant {
+            Some(meant) => error.label(format!("did you mean `{meant}`?")),
+            None => error
+                .label(format!("add `upstream {} {{ server \"127.0.0.1:8000\"; }}`", name.value))
+                .help("an address is written as a URL: `proxy \"http://127.0.0.1:8000\"`"),
+        });
+        None
+    }
+
+    /// A pool written in place.
+    pub(super) fn inline(
+        &mut self,
+        endpoints: &[Spanned<Endpoint>],
+        pool: &Pool,
+        reading: &mut Reading<'_>,
+    ) -> Resolved {
+        let tls = one_scheme(endpoints, reading);
+        let plain = pool.first.is_none();
+        let same = |known: &Known| {
+            let servers = known.upstream.servers.iter().map(|server| &server.address);
+            plain
+                && known.plain
+                && known.tls == tls
+                && servers.eq(endpoints.iter().map(|endpoint| &endpoint.value.address))
+        };
+        if let Some(at) = self.pools.iter().position(same) {
+            return Resolved { id: UpstreamId(at), tls };
+        }
+        let name = self.free_name(endpoints, tls);
+        let span = endpoints.first().map(|endpoint| endpoint.span).unwrap_or_default();
+        let upstream = make(name, endpoints, pool, span, reading);
+        self.pools.push(Known { upstream, tls, named: false, plain });
+        Resolved { id: UpstreamId(self.pools.len() - 1), tls }
+    }
+
+    /// A pool written in place is known by its first server, without the port that its scheme implies.
+    fn free_name(&self, endpoints: &[Spanned<Endpoint>], tls: bool) -> String {
+        let first = endpoints.first().map(|endpoint| endpoint.value.address.to_string()).unwrap_or_default();
+        let usual = if tls { ":443" } else { ":80" };
+        let first = first.strip_suffix(usual).unwrap_or(&first).to_owned();
+        let is_taken = |name: &str| self.pools.iter().any(|known| known.upstream.name == name);
+        if !is_taken(&first) {
+            return first;
+        }
+        let mut numbered = (2..).map(|number| format!("{first}#{number}"));
+        numbered.find(|name| !is_taken(name)).unwrap_or(first)
+    }
+
+    pub(super) fn addresses(&self, id: UpstreamId) -> Vec<&ServerAddress> {
+        let known = self.pools.get(id.0);
+        known
+            .map(|known| known.upstream.servers.iter().map(|server| &server.address).collect())
+            .unwrap_or_default()
+    }
+
+    /// Whether requests to the pool may go to more than one server without a client staying with its own.
+    pub(super) fn scatters(&self, id: UpstreamId) -> bool {
+        self.pools.get(id.0).is_some_and(|known| {
+            let active = known.upstream.servers.iter().filter(|server| !server.backup).count();
+            let by_client = !matches!(
+                known.upstream.balance,
+                crate::table::Balance::RoundRobin
+                    | crate::table::Balance::LeastConn
+                    | crate::table::Balance::Random
+            );
+            active > 1 && known.upstream.sticky.is_none() && !by_client
+        })
+    }
+
+    pub(super) fn finish(self) -> Vec<Upstream> {
+        self.pools.into_iter().map(|known| known.upstream).collect()
+    }
+}
+
+/// Whether a pool speaks TLS; its servers must agree.
+fn one_scheme(endpoints: &[Spanned<Endpoint>], reading: &mut Reading<'_>) -> bool {
+    let tls = endpoints.first().is_some_and(|endpoint| endpoint.value.tls);
+    if let Some(other) = endpoints.iter().find(|endpoint| endpoint.value.tls != tls) {
+        let error = Diagnostic::error(
+            "mixed-schemes",
+            other.span,
+            "the servers of one pool speak http, or https, but not both",
+        );
+        reading.report(error.label("make it like the first one"));
+    }
+    tls
+}
+
+fn make(
+    name: String,
+    endpoints: &[Spanned<Endpoint>],
+    pool: &Pool,
+    span: Span,
+    reading: &Reading<'_>,
+) -> Upstream {
+    let servers = endpoints.iter().map(|endpoint| UpstreamServer {
+        address: endpoint.value.address.clone(),
+        weight: 1,
+        backup: false,
+    });
+    let value = |limit: &Spanned<crate::value::Limit<u64>>| {
+        limit.value.0.and_then(|limit| usize::try_from(limit).ok())
+    };
+    Upstream {
+        name,
+        servers: servers.collect(),
+        balance: pool.balance.as_ref().map(|balance| balance.value.clone()).unwrap_or_default(),
+        sticky: pool.sticky.as_ref().map(|sticky| sticky.value.clone()),
+        health: pool.health.as_ref().map(|health| health.value.clone()),
+        passive: pool.passive.as_ref().map(|passive| passive.value.clone()),
+        retry: pool.retry.as_ref().map_or_else(Retry::default, |retry| retry.value.clone()),
+        try_for: pool.try_for.as_ref().map(|try_for| try_for.value),
+        keepalive: pool.keepalive.as_ref().map_or(KEEPALIVE, |keepalive| keepalive.value as usize),
+        keepalive_idle: pool.keepalive_idle.as_ref().map_or(Some(KEEPALIVE_IDLE), |idle| idle.value.0),
+        connections: pool.connections.as_ref().and_then(value),
+        place: reading.sources.place(span),
+    }
+}
