@@ -1,3 +1,23 @@
 //! An edge proxy that is embedded in a program or run on its own.
+//!
+//! [`Vordr`] loads rules, [`Vordr::start`] serves them from threads of its own, and the [`Handle`] stops them.
 
+mod admin;
+mod connection;
+mod control;
 pub mod exchange;
+mod listener;
+mod observe;
+mod pingora;
+mod run;
+mod server;
+mod shared;
+mod start_error;
+mod surroundings;
+mod upstream;
+
+pub use run::run;
+pub use server::{Handle, Vordr};
+pub use start_error::StartError;
+pub use surroundings::System;
+pub use vordr_rules as rules;

@@ -29,6 +29,11 @@ impl Reading<'_> {
         Span { source: self.source, start: span.offset(), length: span.len() }
     }
 
+    /// Where a node's name stands.
+    pub(crate) fn name_span(&self, kdl: &KdlNode) -> Span {
+        self.span(kdl.name().span())
+    }
+
     /// A value from text that stands within a larger one, such as a path in a URL.
     pub(crate) fn value<T: Value>(&mut self, text: &Spanned<String>, word: &str) -> Option<Spanned<T>> {
         match T::read(&Raw::Text(&text.value)) {
@@ -49,6 +54,8 @@ pub(crate) struct Node<'k> {
     arguments: VecDeque<Entry>,
     properties: Vec<(String, Entry)>,
     children: Vec<&'k KdlNode>,
+    /// Whether its block has words that were reported.
+    pub lost_children: bool,
 }
 
 /// An argument or a property's value, environment filled in.
@@ -72,8 +79,14 @@ impl<'k> Node<'k> {
     /// Takes a node apart; whatever `word` does not know is reported here.
     pub(crate) fn open(kdl: &'k KdlNode, word: &'static Word, reading: &mut Reading<'_>) -> Self {
         let span = reading.span(kdl.name().span());
-        let mut node =
-            Self { word, span, arguments: VecDeque::new(), properties: Vec::new(), children: Vec::new() };
+        let mut node = Self {
+            word,
+            span,
+            arguments: VecDeque::new(),
+            properties: Vec::new(),
+            children: Vec::new(),
+            lost_children: false,
+        };
         if let Some(annotation) = kdl.ty() {
             let span = reading.span(annotation.span());
             reading.report(
@@ -112,6 +125,7 @@ impl<'k> Node<'k> {
             return reading.report(Diagnostic::error("no-block", self.span, message));
         }
         self.children = known_nodes(nodes, self.word, reading);
+        self.lost_children = self.children.len() < nodes.len();
     }
 
     fn unknown_property(&self, name: &str, span: Span) -> Diagnostic {

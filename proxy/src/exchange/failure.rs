@@ -1,4 +1,6 @@
-//! What went wrong: its name in logs and metrics, the status it becomes, whether it may be tried again.
+//! What went wrong: its name in logs and metrics, the status it becomes, and the words for it.
+
+use http::StatusCode;
 
 /// Why an exchange did not end as its client and upstream meant it to.
 ///
@@ -8,7 +10,7 @@
 pub enum Failure {
     // Of the upstream.
     /// The upstream's name has not been resolved (yet): 503.
-    Dns,
+    Dns(String),
     /// The connection was refused, or the address cannot be reached: 502.
     Refused,
     /// `timeouts connect`: 504.
@@ -27,6 +29,8 @@ pub enum Failure {
     Protocol(String),
     /// No server of the pool is up: 503.
     NoneUp,
+    /// The upstream itself answered with a status that `on-error … from=upstream` names.
+    Status(StatusCode),
     // Of the client, or by the rules.
     /// No location takes the request: 404.
     NoRoute,
@@ -38,6 +42,8 @@ pub enum Failure {
     HeaderSize,
     /// `body-limit`: 413.
     BodyLimit,
+    /// `deny`: 403.
+    Address,
     /// `timeouts client`: 408.
     ClientTimeout,
     /// The client went away: 499 in the log, nothing on the wire.
@@ -48,8 +54,132 @@ pub enum Failure {
     ConnectionLimit,
     /// `websocket idle` ran out: the stream is closed.
     Idle,
-    /// vordr is stopping: the stream is closed.
-    Shutdown,
     /// A fault of vordr's own: 500.
     Internal(String),
+}
+
+/// Who is at the other end of a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Party {
+    /// The upstream.
+    Upstream,
+    /// The client, or what the rules ask of it.
+    Client,
+    /// vordr.
+    Own,
+}
+
+impl Failure {
+    /// Its stable name.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Dns(_) => "dns",
+            Self::Refused => "refused",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::Tls(_) => "tls",
+            Self::WriteTimeout => "write_timeout",
+            Self::ReadTimeout => "read_timeout",
+            Self::Reset => "reset",
+            Self::EarlyClose => "early_close",
+            Self::Protocol(_) => "protocol",
+            Self::NoneUp => "none_up",
+            Self::Status(_) => "status",
+            Self::NoRoute => "no_route",
+            Self::BadRequest(_) => "bad_request",
+            Self::HeaderTimeout => "header_timeout",
+            Self::HeaderSize => "header_size",
+            Self::BodyLimit => "body_limit",
+            Self::Address => "address",
+            Self::ClientTimeout => "client_timeout",
+            Self::ClientGone => "client_gone",
+            Self::WebSocketOff => "websocket_off",
+            Self::ConnectionLimit => "connection_limit",
+            Self::Idle => "idle",
+            Self::Internal(_) => "internal",
+        }
+    }
+
+    /// The status a client is answered, or that the log notes where nothing can be answered.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Refused | Self::Tls(_) | Self::Reset | Self::EarlyClose | Self::Protocol(_) => {
+                StatusCode::BAD_GATEWAY
+            }
+            Self::Dns(_) | Self::NoneUp | Self::ConnectionLimit => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ConnectTimeout | Self::WriteTimeout | Self::ReadTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::Status(status) => *status,
+            Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::HeaderTimeout | Self::ClientTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::HeaderSize => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::BodyLimit => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Address => StatusCode::FORBIDDEN,
+            // nginx's own, and by now everybody's, for a client that did not wait.
+            Self::ClientGone => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
+            Self::WebSocketOff => StatusCode::UPGRADE_REQUIRED,
+            Self::Idle | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// Who is at the other end.
+    pub fn party(&self) -> Party {
+        match self {
+            Self::Dns(_)
+            | Self::Refused
+            | Self::ConnectTimeout
+            | Self::Tls(_)
+            | Self::WriteTimeout
+            | Self::ReadTimeout
+            | Self::Reset
+            | Self::EarlyClose
+            | Self::Protocol(_)
+            | Self::NoneUp
+            | Self::Status(_) => Party::Upstream,
+            Self::Idle | Self::Internal(_) => Party::Own,
+            _ => Party::Client,
+        }
+    }
+
+    /// The setting that ran out, as an operator writes it.
+    pub fn timeout(&self) -> Option<&'static str> {
+        match self {
+            Self::ConnectTimeout => Some("timeouts connect"),
+            Self::WriteTimeout => Some("timeouts send"),
+            Self::ReadTimeout => Some("timeouts read"),
+            Self::ClientTimeout => Some("timeouts client"),
+            Self::HeaderTimeout => Some("limits header-timeout"),
+            Self::Idle => Some("websocket idle"),
+            _ => None,
+        }
+    }
+
+    /// What happened, in words; `upstream` is the pool's name.
+    pub fn detail(&self, upstream: Option<&str>) -> String {
+        let upstream = upstream.map_or_else(|| "the upstream".to_owned(), |name| format!("upstream {name}"));
+        match self {
+            Self::Dns(reason) => format!("{upstream}: its name is not resolved: {reason}"),
+            Self::Refused => format!("{upstream}: connection refused"),
+            Self::ConnectTimeout => format!("{upstream}: no connection within `timeouts connect`"),
+            Self::Tls(reason) => format!("{upstream}: TLS failed: {reason}"),
+            Self::WriteTimeout => format!("{upstream}: takes nothing more within `timeouts send`"),
+            Self::ReadTimeout => format!("{upstream}: no answer within `timeouts read`"),
+            Self::Reset => format!("{upstream}: the connection was reset"),
+            Self::EarlyClose => format!("{upstream}: the connection was closed before the answer was whole"),
+            Self::Protocol(reason) => format!("{upstream}: its answer cannot be read: {reason}"),
+            Self::NoneUp => format!("{upstream}: no server is up"),
+            Self::Status(status) => format!("{upstream}: answered {}", status.as_u16()),
+            Self::NoRoute => "no location takes this request".to_owned(),
+            Self::BadRequest(reason) => (*reason).to_owned(),
+            Self::HeaderTimeout => "the request head was not whole within `limits header-timeout`".to_owned(),
+            Self::HeaderSize => "the request head is larger than `limits header-size`".to_owned(),
+            Self::BodyLimit => "the request body is larger than `body-limit`".to_owned(),
+            Self::Address => "this address is not allowed here".to_owned(),
+            Self::ClientTimeout => "the client did not go on within `timeouts client`".to_owned(),
+            Self::ClientGone => "the client went away before the answer was whole".to_owned(),
+            Self::WebSocketOff => "WebSockets are off here".to_owned(),
+            Self::ConnectionLimit => "more connections than `limits connections`".to_owned(),
+            Self::Idle => "the stream was silent for longer than `websocket idle`".to_owned(),
+            Self::Internal(reason) => format!("a fault of vordr's own: {reason}"),
+        }
+    }
 }

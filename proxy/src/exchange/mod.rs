@@ -1,4 +1,22 @@
 //! One request and its answer, in order of time. It decides, over `http` types, and knows neither Pingora
 //! nor a socket.
 
-pub mod failure;
+mod admit;
+mod answer;
+mod context;
+mod cors;
+mod deliver;
+mod failure;
+mod fill;
+mod forward;
+mod headers;
+mod operation;
+mod page;
+mod recover;
+
+pub use admit::Admission;
+pub use answer::Answer;
+pub use context::{Arrival, Exchange, Public, Reached};
+pub use failure::{Failure, Party};
+pub use headers::Headers;
+pub use page::refusal;

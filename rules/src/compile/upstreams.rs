@@ -20,8 +20,6 @@ pub(super) struct Pools {
 
 struct Known {
     upstream: Upstream,
-    tls: bool,
-    named: bool,
     /// Written in place without a word of its own, so that the same addresses share it.
     plain: bool,
 }
@@ -67,14 +65,16 @@ impl Pools {
                 Diagnostic::error("only-backups", name.span, "every server of this upstream is a backup");
             reading.report(error.label("leave out one `backup=on`"));
         }
-        self.pools.push(Known { upstream, tls, named: true, plain: false });
+        upstream.named = true;
+        upstream.tls = tls;
+        self.pools.push(Known { upstream, plain: false });
     }
 
     /// An `upstream` by its name.
     pub(super) fn named(&self, name: &Spanned<String>, reading: &mut Reading<'_>) -> Option<Resolved> {
-        let named = || self.pools.iter().enumerate().filter(|(_, known)| known.named);
+        let named = || self.pools.iter().enumerate().filter(|(_, known)| known.upstream.named);
         if let Some((at, known)) = named().find(|(_, known)| known.upstream.name == name.value) {
-            return Some(Resolved { id: UpstreamId(at), tls: known.tls });
+            return Some(Resolved { id: UpstreamId(at), tls: known.upstream.tls });
         }
         let message = format!("there is no upstream `{}`", name.value);
         let error = Diagnostic::error("unknown-upstream", name.span, message);
@@ -101,7 +101,7 @@ impl Pools {
             let servers = known.upstream.servers.iter().map(|server| &server.address);
             plain
                 && known.plain
-                && known.tls == tls
+                && known.upstream.tls == tls
                 && servers.eq(endpoints.iter().map(|endpoint| &endpoint.value.address))
         };
         if let Some(at) = self.pools.iter().position(same) {
@@ -109,8 +109,9 @@ impl Pools {
         }
         let name = self.free_name(endpoints, tls);
         let span = endpoints.first().map(|endpoint| endpoint.span).unwrap_or_default();
-        let upstream = make(name, endpoints, pool, span, reading);
-        self.pools.push(Known { upstream, tls, named: false, plain });
+        let mut upstream = make(name, endpoints, pool, span, reading);
+        upstream.tls = tls;
+        self.pools.push(Known { upstream, plain });
         Resolved { id: UpstreamId(self.pools.len() - 1), tls }
     }
 
@@ -184,6 +185,8 @@ fn make(
     };
     Upstream {
         name,
+        named: false,
+        tls: false,
         servers: servers.collect(),
         balance: pool.balance.as_ref().map(|balance| balance.value.clone()).unwrap_or_default(),
         sticky: pool.sticky.as_ref().map(|sticky| sticky.value.clone()),

@@ -26,17 +26,22 @@ pub(super) fn read_one(parent: &Node<'_>, reading: &mut Reading<'_>) -> Option<A
     let is_action = |word: &Word| WORDS.iter().any(|action| action.name == word.name);
     let mut actions = parent.block().into_iter().filter(|(word, _)| is_action(word));
     let Some((_, first)) = actions.next() else {
+        if parent.lost_children {
+            // A misspelt action has been reported.
+            return None;
+        }
         let error =
             Diagnostic::error("no-action", parent.span, format!("`{}` does nothing", parent.word.name));
         reading.report(error.label("add `proxy`, `redirect`, `respond` or `files`"));
         return None;
     };
     let action = read(first, reading);
-    for (word, second) in actions {
-        let span = Node::open(second, word, reading).span;
+    for (_, second) in actions {
+        let span = reading.name_span(second);
         let message = format!("`{}` has a second action", parent.word.name);
         let error = Diagnostic::error("two-actions", span, message);
         reading.report(error.label(format!("it already has `{}`", first.name().value())));
+        read(second, reading);
     }
     action
 }

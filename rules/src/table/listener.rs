@@ -62,3 +62,10 @@ pub struct Binding {
     /// `redirect=https`: requests are sent to the https address.
     pub redirect_https: bool,
 }
+
+impl Listener {
+    /// Every server here, once for each of its hosts.
+    pub fn bindings(&self) -> impl Iterator<Item = Binding> {
+        self.exact.values().chain(self.wildcard.values()).copied().chain([self.default])
+    }
+}

@@ -11,6 +11,10 @@ use std::time::Duration;
 pub struct Upstream {
     /// Its name; one written in place is named after its first server: `chat.example.org`, `127.0.0.1:8000`.
     pub name: String,
+    /// Whether it has a name of its own, or was written in place.
+    pub named: bool,
+    /// Whether its servers are https ones.
+    pub tls: bool,
     /// Its servers, in file order; never empty.
     pub servers: Vec<UpstreamServer>,
     /// How one is chosen.
@@ -160,7 +164,7 @@ pub enum HttpVersion {
 }
 
 /// A TLS version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum TlsVersion {
     /// 1.2
     Tls12,

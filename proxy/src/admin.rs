@@ -1,0 +1,116 @@
+//! The admin and metrics addresses: health, status, metrics, routes and rules over HTTP.
+
+use crate::observe::status;
+use crate::shared::Shared;
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::json;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+/// How many connections are served at once; more wait.
+const CONNECTIONS: usize = 64;
+/// A head must come within this, and so must the next request on a connection.
+const HEAD: Duration = Duration::from_secs(5);
+
+/// What an address serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Everything.
+    Admin,
+    /// `/metrics` alone.
+    Metrics,
+}
+
+/// Serves one address, for ever.
+pub(crate) async fn serve(listener: TcpListener, scope: Scope, shared: Arc<Shared>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        // Never closed, so a place is always to be had in the end.
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let shared = shared.clone();
+        tokio::spawn(async move {
+            let service = service_fn(|request| {
+                let answer = answer(scope, &shared, &request);
+                async move { Ok::<_, Infallible>(answer) }
+            });
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD)
+                .serve_connection(TokioIo::new(stream), service);
+            // A client that breaks off is its own affair.
+            let _ = connection.await;
+            drop(place);
+        });
+    }
+}
+
+fn answer(scope: Scope, shared: &Shared, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return object(
+            StatusCode::METHOD_NOT_ALLOWED,
+            &json!({ "error": "GET and HEAD alone are served here" }),
+        );
+    }
+    match (request.uri().path(), scope) {
+        ("/metrics", _) => text("text/plain; version=0.0.4; charset=utf-8", metrics(shared)),
+        ("/health", Scope::Admin) => object(StatusCode::OK, &json!({ "status": "healthy" })),
+        ("/status", Scope::Admin) => object(StatusCode::OK, &status(shared)),
+        ("/routes", Scope::Admin) => object(StatusCode::OK, &routes(shared)),
+        ("/config", Scope::Admin) => text("text/plain; charset=utf-8", shared.effective_rules.clone()),
+        _ => object(
+            StatusCode::NOT_FOUND,
+            &json!({ "error": "there is /health, /status, /metrics, /routes and /config" }),
+        ),
+    }
+}
+
+fn metrics(shared: &Shared) -> String {
+    let metrics = &shared.observer.metrics;
+    for name in shared.upstreams.names() {
+        if let Some(at) = name.last_success {
+            metrics.resolved(&name.name, at);
+        }
+    }
+    metrics.render()
+}
+
+fn routes(shared: &Shared) -> serde_json::Value {
+    let table = shared.table.load();
+    let routes = table.servers.iter().flat_map(|server| {
+        let table = &table;
+        server.locations.iter().map(move |location| {
+            json!({
+                "server": server.name(),
+                "route": location.name,
+                "action": crate::server::summary(&location.action, table),
+                "place": format!("{}:{}", location.place.file, location.place.line),
+            })
+        })
+    });
+    routes.collect()
+}
+
+fn object(status: StatusCode, body: &serde_json::Value) -> Response<Full<Bytes>> {
+    let mut response = text("application/json", format!("{body}\n"));
+    *response.status_mut() = status;
+    response
+}
+
+fn text(content_type: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
+    response
+}

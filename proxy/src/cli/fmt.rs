@@ -1,0 +1,68 @@
+//! `vordr fmt`: rules laid out canonically.
+
+use super::{RulesFile, rules};
+use std::io::Read;
+use std::process::ExitCode;
+use vordr::rules::format;
+
+/// `vordr fmt [FILE]`
+#[derive(Debug, clap::Args)]
+pub(super) struct Fmt {
+    #[command(flatten)]
+    rules: RulesFile,
+    /// Change nothing; exit 1 if the layout is not canonical.
+    #[arg(long)]
+    check: bool,
+}
+
+impl Fmt {
+    pub(super) fn run(&self) -> ExitCode {
+        let path = &self.rules.path;
+        let text = match read(path) {
+            Ok(text) => text,
+            Err(error) => {
+                eprintln!("vordr: cannot read {path}: {error}");
+                return ExitCode::FAILURE;
+            }
+        };
+        match format(path, &text) {
+            Ok(formatted) if self.check && formatted != text => {
+                eprintln!("vordr: {path} is not in canonical layout; `vordr fmt {path}` mends it");
+                ExitCode::FAILURE
+            }
+            Ok(_) if self.check => ExitCode::SUCCESS,
+            Ok(formatted) => write(path, &text, &formatted),
+            Err(diagnostics) => {
+                rules::print(&diagnostics);
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+/// `-` is standard input.
+fn read(path: &str) -> std::io::Result<String> {
+    if path != "-" {
+        return std::fs::read_to_string(path);
+    }
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn write(path: &str, before: &str, formatted: &str) -> ExitCode {
+    if path == "-" {
+        print!("{formatted}");
+        return ExitCode::SUCCESS;
+    }
+    if before == formatted {
+        return ExitCode::SUCCESS;
+    }
+    match std::fs::write(path, formatted) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("vordr: cannot write {path}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

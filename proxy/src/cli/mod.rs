@@ -1,0 +1,118 @@
+//! The command line.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is what a command line is for")]
+
+mod explain;
+mod fmt;
+mod health;
+mod help;
+mod rules;
+
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use std::process::ExitCode;
+use vordr::{StartError, Vordr};
+
+/// An edge proxy that says why.
+#[derive(Debug, Parser)]
+#[command(version, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where the rules are, where nothing is said.
+const DEFAULT_RULES: &str = "/etc/vordr/vordr.kdl";
+
+/// The file of rules that a command is about.
+#[derive(Debug, clap::Args)]
+struct RulesFile {
+    /// The rules.
+    #[arg(value_name = "FILE", env = "VORDR_CONFIG", default_value = DEFAULT_RULES)]
+    path: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve; SIGTERM and SIGINT stop within `drain`.
+    Run(RulesFile),
+    /// Load the rules, and report all that is to be mended.
+    Check {
+        #[command(flatten)]
+        rules: RulesFile,
+        /// For people or for programs.
+        #[arg(long, value_enum, default_value = "human")]
+        format: Format,
+    },
+    /// Tell which location takes a request, and why the others do not.
+    Explain(explain::Explain),
+    /// Print the effective rules: environment filled in, templates merged, defaults written out.
+    Show(RulesFile),
+    /// Lay rules out canonically, comments kept.
+    Fmt(fmt::Fmt),
+    /// Ask a running vordr how it is; exit 0 if it is well.
+    Health(RulesFile),
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print every word of the rule language, for editors.
+    Schema,
+    /// Explain a word of the rule language.
+    Help {
+        /// The word: `location`, `location.websocket`, `proxy`.
+        word: Option<String>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Human,
+    Json,
+}
+
+/// Reads the arguments and does what they say.
+pub(crate) fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Run(rules) => run(&rules.path),
+        Command::Check { rules, format } => rules::check(&rules.path, matches!(format, Format::Json)),
+        Command::Explain(explain) => explain.run(),
+        Command::Show(rules) => rules::show(&rules.path),
+        Command::Fmt(fmt) => fmt.run(),
+        Command::Health(rules) => health::run(&rules.path),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "vordr", &mut std::io::stdout());
+            ExitCode::SUCCESS
+        }
+        Command::Schema => {
+            println!("{:#}", vordr::rules::schema::schema());
+            ExitCode::SUCCESS
+        }
+        Command::Help { word: None } => {
+            // Printing to a closed pipe is nobody's fault.
+            let _ = Arguments::command().print_help();
+            println!("\nWords of the rules: vordr help WORD\n{}", help::words());
+            ExitCode::SUCCESS
+        }
+        Command::Help { word: Some(word) } => help::word(&word),
+    }
+}
+
+fn run(path: &str) -> ExitCode {
+    let served = Vordr::from_file(path).and_then(|vordr| {
+        rules::print(vordr.warnings());
+        vordr::run(vordr)
+    });
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+/// Says why vordr does not start: the diagnostics, or one line.
+fn fail(error: &StartError) -> ExitCode {
+    if let StartError::Rules(diagnostics) = error {
+        rules::print(diagnostics);
+    }
+    eprintln!("vordr: {error}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,32 @@
+//! Closing a connection so that the last answer arrives.
+//!
+//! A socket that is closed while the client is still sending is reset by the kernel, and a reset throws away
+//! what the client has not read yet: the very answer (413, 408, 431) that says what was wrong. So the writing
+//! half is closed first, and what still comes is read and dropped for a while (RFC 9112, section 9.6).
+
+use super::transport::Transport;
+use bytes::BytesMut;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+
+/// How long a client that keeps sending is listened to.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Closes `transport` in the background, where that takes time at all.
+pub(super) fn close(transport: Transport, pending: BytesMut, still_sending: bool) {
+    if pending.is_empty() && !still_sending {
+        return;
+    }
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn(timeout(LINGER, linger(transport, pending, still_sending)));
+    }
+}
+
+async fn linger(mut transport: Transport, pending: BytesMut, still_sending: bool) {
+    if transport.write_all(&pending).await.is_err() || transport.shutdown().await.is_err() || !still_sending {
+        return;
+    }
+    let mut unread = [0; 4096];
+    while let Ok(1..) = transport.read(&mut unread).await {}
+}

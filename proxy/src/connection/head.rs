@@ -1,0 +1,219 @@
+//! A request's head as bytes: where it ends, and whether it may be believed.
+//!
+//! Pingora reads heads too, but it accepts a bare LF and a missing Host, has no deadline for a whole head, and
+//! answers what it refuses without a word in any log. So vordr judges first, and Pingora sees only heads that
+//! have one reading.
+
+use crate::exchange::Failure;
+use memchr::memchr;
+
+/// The most header lines that a head may have.
+const MAX_HEADERS: usize = 128;
+
+/// How much of a request follows its head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// So many bytes (RFC 9112, section 6.2); 0 where there is no body.
+    Length(u64),
+    /// Chunks (RFC 9112, section 7.1).
+    Chunked,
+}
+
+/// Finds the end of a head that arrives in pieces; looks at each byte once.
+#[derive(Debug, Default)]
+pub(crate) struct HeadScan {
+    line_start: usize,
+    scanned: usize,
+    seen_a_line: bool,
+}
+
+impl HeadScan {
+    /// The head's length with its last empty line, once `bytes` hold it whole.
+    pub(crate) fn end(&mut self, bytes: &[u8]) -> Result<Option<usize>, Failure> {
+        while let Some(found) = bytes.get(self.scanned..).and_then(|rest| memchr(b'\n', rest)) {
+            let newline = self.scanned + found;
+            let line = bytes.get(self.line_start..newline).unwrap_or_default();
+            let Some((b'\r', line)) = line.split_last() else {
+                return Err(Failure::BadRequest("a line of the head ends in LF without CR"));
+            };
+            self.scanned = newline + 1;
+            self.line_start = self.scanned;
+            // RFC 9112, section 2.2: empty lines before the request line are skipped.
+            match (line.is_empty(), self.seen_a_line) {
+                (true, true) => return Ok(Some(self.scanned)),
+                (true, false) => {}
+                (false, _) => self.seen_a_line = true,
+            }
+        }
+        self.scanned = bytes.len();
+        Ok(None)
+    }
+}
+
+/// Reads a whole head strictly: anything that two parsers could read in two ways is refused.
+pub(crate) fn judge(head: &[u8]) -> Result<Framing, Failure> {
+    let mut headers = [const { std::mem::MaybeUninit::uninit() }; MAX_HEADERS];
+    let mut request = httparse::Request::new(&mut []);
+    match request.parse_with_uninit_headers(head, &mut headers) {
+        Ok(httparse::Status::Complete(_)) => {}
+        Ok(httparse::Status::Partial) => return Err(Failure::BadRequest("the head ends early")),
+        Err(httparse::Error::TooManyHeaders) => return Err(Failure::HeaderSize),
+        Err(error) => return Err(Failure::BadRequest(in_words(error))),
+    }
+    if request.method == Some("CONNECT") {
+        return Err(Failure::BadRequest("CONNECT is not served"));
+    }
+    let http11 = request.version == Some(1);
+    let mut framing = Fields::default();
+    for header in request.headers.iter() {
+        framing.read(header)?;
+    }
+    framing.conclude(http11)
+}
+
+/// The fields that decide where a request ends and whom it is for.
+#[derive(Default)]
+struct Fields {
+    hosts: usize,
+    length: Option<u64>,
+    chunked: bool,
+}
+
+impl Fields {
+    fn read(&mut self, header: &httparse::Header<'_>) -> Result<(), Failure> {
+        let name = header.name;
+        if name.eq_ignore_ascii_case("host") {
+            self.hosts += 1;
+        } else if name.eq_ignore_ascii_case("content-length") {
+            let length = parse_length(header.value)?;
+            if self.length.is_some_and(|earlier| earlier != length) {
+                return Err(Failure::BadRequest("two Content-Length headers disagree"));
+            }
+            self.length = Some(length);
+        } else if name.eq_ignore_ascii_case("transfer-encoding") {
+            if self.chunked || !header.value.trim_ascii().eq_ignore_ascii_case(b"chunked") {
+                return Err(Failure::BadRequest("Transfer-Encoding is not just `chunked`"));
+            }
+            self.chunked = true;
+        }
+        Ok(())
+    }
+
+    fn conclude(self, http11: bool) -> Result<Framing, Failure> {
+        match self.hosts {
+            0 if http11 => return Err(Failure::BadRequest("HTTP/1.1 without a Host header")),
+            0 | 1 => {}
+            _ => return Err(Failure::BadRequest("more than one Host header")),
+        }
+        match (self.chunked, self.length) {
+            (true, Some(_)) => Err(Failure::BadRequest("both Content-Length and Transfer-Encoding")),
+            (true, None) if !http11 => Err(Failure::BadRequest("Transfer-Encoding in an HTTP/1.0 request")),
+            (true, None) => Ok(Framing::Chunked),
+            (false, length) => Ok(Framing::Length(length.unwrap_or(0))),
+        }
+    }
+}
+
+/// Digits alone: no sign, no list, no space within (RFC 9110, section 8.6).
+fn parse_length(value: &[u8]) -> Result<u64, Failure> {
+    let value = value.trim_ascii();
+    std::str::from_utf8(value)
+        .ok()
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+        .and_then(|text| text.parse().ok())
+        .ok_or(Failure::BadRequest("Content-Length is not a number"))
+}
+
+fn in_words(error: httparse::Error) -> &'static str {
+    match error {
+        httparse::Error::HeaderName => "a header's name has a character that no name may have",
+        httparse::Error::HeaderValue => "a header's value has a control character",
+        httparse::Error::NewLine => "a line of the head does not end in CR LF",
+        httparse::Error::Version => "the HTTP version is neither 1.0 nor 1.1",
+        httparse::Error::Token => "the request line is not `METHOD TARGET VERSION`",
+        _ => "the head cannot be read",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn refused(head: &str) -> &'static str {
+        match judge(head.as_bytes()) {
+            Err(Failure::BadRequest(why)) => why,
+            other => panic!("{head:?} gave {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_head_is_found_in_pieces() {
+        let whole = b"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\nbody";
+        let mut scan = HeadScan::default();
+        for cut in 0..whole.len() - 4 {
+            assert_eq!(scan.end(&whole[..cut]), Ok(None), "at {cut}");
+        }
+        assert_eq!(scan.end(whole), Ok(Some(whole.len() - 4)));
+    }
+
+    #[test]
+    fn a_bare_line_feed_is_refused_as_soon_as_it_is_seen() {
+        assert!(HeadScan::default().end(b"GET / HTTP/1.1\nHost").is_err());
+        assert!(HeadScan::default().end(b"GET / HTTP/1.1\r\nHost: a\n\r\n").is_err());
+        assert!(HeadScan::default().end(b"\n").is_err());
+    }
+
+    #[test]
+    fn a_body_is_framed_by_its_length_or_its_chunks() {
+        assert_eq!(judge(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), Ok(Framing::Length(0)));
+        assert_eq!(
+            judge(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 12\r\n\r\n"),
+            Ok(Framing::Length(12))
+        );
+        assert_eq!(
+            judge(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n"),
+            Ok(Framing::Chunked)
+        );
+    }
+
+    #[test]
+    fn what_two_parsers_could_read_in_two_ways_is_refused() {
+        for fields in [
+            "Content-Length: 1\r\nContent-Length: 2",
+            "Content-Length: +1",
+            "Content-Length: 1, 1",
+            "Content-Length: ",
+            "Content-Length: 99999999999999999999",
+            "Content-Length: 1\r\nTransfer-Encoding: chunked",
+            "Transfer-Encoding: gzip, chunked",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+            "Transfer-Encoding: xchunked",
+            "Transfer-Encoding : chunked",
+            "X: a\r\n folded",
+            "Host: b",
+        ] {
+            refused(&format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n"));
+        }
+        refused("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n");
+    }
+
+    #[test]
+    fn a_host_is_needed_from_http_1_1_on() {
+        assert_eq!(refused("GET / HTTP/1.1\r\n\r\n"), "HTTP/1.1 without a Host header");
+        assert_eq!(judge(b"GET / HTTP/1.0\r\n\r\n"), Ok(Framing::Length(0)));
+    }
+
+    #[test]
+    fn connect_and_other_versions_are_refused() {
+        refused("CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n");
+        refused("GET / HTTP/2.0\r\nHost: a\r\n\r\n");
+        refused("GET  / HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+
+    #[test]
+    fn too_many_headers_are_too_large_a_head() {
+        let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: y\r\n".repeat(MAX_HEADERS));
+        assert_eq!(judge(head.as_bytes()), Err(Failure::HeaderSize));
+    }
+}

@@ -1,0 +1,143 @@
+//! What a client's connection and the exchange on it tell each other.
+//!
+//! Both run in one task, with Pingora between them; so every value is an atomic, and none is contended.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+use tokio::time::Instant;
+use vordr_rules::table::Address;
+
+/// Stands for no limit.
+const OFF: u64 = 0;
+
+/// The thread between a connection and its exchanges.
+#[derive(Debug)]
+pub(crate) struct Link {
+    /// The listener's address, as the rules have it.
+    pub listener: Address,
+    /// The client's socket address; `None` on a Unix socket.
+    pub peer: Option<SocketAddr>,
+    /// The port that the client connected to; 0 on a Unix socket.
+    pub local_port: u16,
+    opened: Instant,
+    head_nanos: AtomicU64,
+    requests: AtomicU64,
+    admitted: AtomicBool,
+    tunnel: AtomicBool,
+    silence_limit: AtomicU64,
+    last_progress: AtomicU64,
+    silent_too_long: AtomicBool,
+}
+
+impl Link {
+    pub(crate) fn new(listener: Address, peer: Option<SocketAddr>, local_port: u16) -> Arc<Self> {
+        Arc::new(Self {
+            listener,
+            peer,
+            local_port,
+            opened: Instant::now(),
+            head_nanos: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
+            admitted: AtomicBool::new(false),
+            tunnel: AtomicBool::new(false),
+            silence_limit: AtomicU64::new(OFF),
+            last_progress: AtomicU64::new(0),
+            silent_too_long: AtomicBool::new(false),
+        })
+    }
+
+    /// When the connection was accepted.
+    pub(crate) fn opened(&self) -> Instant {
+        self.opened
+    }
+
+    /// Notes that a whole head has come, whose first byte came at `since`.
+    pub(crate) fn head_arrived(&self, since: Instant) {
+        self.head_nanos.store(nanos(since.duration_since(self.opened)), Relaxed);
+        self.requests.fetch_add(1, Relaxed);
+        self.admitted.store(false, Relaxed);
+        self.watch(None);
+    }
+
+    /// When the first byte of the present head came.
+    pub(crate) fn head_since(&self) -> Instant {
+        self.opened + Duration::from_nanos(self.head_nanos.load(Relaxed))
+    }
+
+    /// How many requests have come, the present one included.
+    pub(crate) fn requests(&self) -> u64 {
+        self.requests.load(Relaxed)
+    }
+
+    /// The present head has reached vordr's hooks, so the exchange will account for it.
+    pub(crate) fn admit(&self) {
+        self.admitted.store(true, Relaxed);
+    }
+
+    /// Whether the present head reached vordr's hooks; if not, Pingora refused it by itself.
+    pub(crate) fn was_admitted(&self) -> bool {
+        self.admitted.load(Relaxed)
+    }
+
+    /// From here on the connection carries another protocol: whatever comes is handed over.
+    pub(crate) fn open_tunnel(&self) {
+        self.tunnel.store(true, Relaxed);
+    }
+
+    /// Whether the connection carries another protocol.
+    pub(crate) fn is_tunnel(&self) -> bool {
+        self.tunnel.load(Relaxed)
+    }
+
+    /// Ends the exchange if nothing moves for `limit`, counted from now; `None` ends the watch.
+    pub(crate) fn watch(&self, limit: Option<Duration>) {
+        self.silent_too_long.store(false, Relaxed);
+        self.progress();
+        // At least a nanosecond, so that it is not taken for no limit.
+        self.silence_limit.store(limit.map_or(OFF, |limit| nanos(limit).max(1)), Relaxed);
+    }
+
+    /// Something moved.
+    pub(crate) fn progress(&self) {
+        self.last_progress.store(nanos(self.opened.elapsed()), Relaxed);
+    }
+
+    /// When the exchange has been silent for too long; `None` while nobody watches.
+    pub(crate) fn silence_ends(&self) -> Option<Instant> {
+        match self.silence_limit.load(Relaxed) {
+            OFF => None,
+            limit => Some(
+                self.opened + Duration::from_nanos(self.last_progress.load(Relaxed).saturating_add(limit)),
+            ),
+        }
+    }
+
+    /// The watch ran out.
+    pub(crate) fn give_up(&self) {
+        self.silent_too_long.store(true, Relaxed);
+    }
+
+    /// Whether the watch ran out.
+    pub(crate) fn gave_up(&self) -> bool {
+        self.silent_too_long.load(Relaxed)
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX / 2)
+}
+
+impl Link {
+    /// The link of the connection that a session is on, which its digest carries along.
+    pub(crate) fn of(digest: Option<&pingora_core::protocols::Digest>) -> Option<Arc<Self>> {
+        digest?.proxy_digest.as_ref()?.user_data.as_ref()?.downcast_ref::<Arc<Self>>().cloned()
+    }
+
+    /// The present request, refused before it reached a route.
+    pub(crate) fn rejection(&self, failure: crate::exchange::Failure) -> crate::observe::Rejection {
+        let since = if self.requests() == 0 { self.opened } else { self.head_since() };
+        crate::observe::Rejection { failure, peer: self.peer, since: since.into_std() }
+    }
+}

@@ -1,0 +1,105 @@
+//! The life of a connection: heads in, exchanges through Pingora, until one side is done.
+
+use super::link::Link;
+use super::stream::{ClientStream, HeadLimits, NoHead};
+use super::transport::Transport;
+use crate::exchange::{Answer, Failure, refusal};
+use crate::pingora::Gateway;
+use crate::shared::Shared;
+use bytes::BytesMut;
+use pingora_core::apps::HttpServerApp;
+use pingora_core::protocols::http::ServerSession;
+use pingora_core::protocols::http::v1::server::HttpSession;
+use pingora_proxy::HttpProxy;
+use std::sync::Arc;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use vordr_rules::table::Limits;
+
+/// What every connection of one worker uses.
+pub(crate) struct Worker {
+    /// What every worker uses.
+    pub shared: Arc<Shared>,
+    /// Pingora, with a pool of upstream connections of this worker's own.
+    pub proxy: Arc<HttpProxy<Gateway>>,
+    /// Tells Pingora that vordr stops.
+    pub shutdown: watch::Receiver<bool>,
+    /// Tells idle connections that vordr stops.
+    pub stopping: CancellationToken,
+}
+
+/// Serves one connection to its end.
+pub(crate) async fn serve(worker: Arc<Worker>, transport: Transport, link: Arc<Link>) {
+    let mut stream = ClientStream::new(transport, link.clone(), worker.stopping.clone().cancelled_owned());
+    loop {
+        let limits = head_limits(&worker.shared.table.load().process.limits, &link);
+        match stream.next_head(limits).await {
+            Ok(head) => match exchange(&worker, stream, &link, head).await {
+                Some(again) => stream = again,
+                None => return,
+            },
+            Err(NoHead::Over) => return,
+            Err(NoHead::Refused(failure)) => return refuse(&worker.shared, stream, &link, failure).await,
+        }
+    }
+}
+
+/// A connection beyond `limits connections`: told so, and closed.
+pub(crate) async fn refuse_connection(worker: Arc<Worker>, transport: Transport, link: Arc<Link>) {
+    let stream = ClientStream::new(transport, link.clone(), worker.stopping.clone().cancelled_owned());
+    refuse(&worker.shared, stream, &link, Failure::ConnectionLimit).await;
+}
+
+/// A first head has `header-timeout` from the start; a further one may be waited for as long as `keepalive`.
+fn head_limits(limits: &Limits, link: &Link) -> HeadLimits {
+    let (from, wait) = match link.requests() {
+        0 => (link.opened(), limits.header_timeout),
+        _ => (Instant::now(), limits.keepalive),
+    };
+    HeadLimits {
+        first_byte: wait.map(|wait| from + wait),
+        whole: limits.header_timeout,
+        size: usize::try_from(limits.header_size).unwrap_or(usize::MAX),
+    }
+}
+
+/// One request through Pingora; the connection comes back if it may carry another.
+async fn exchange(
+    worker: &Worker,
+    stream: ClientStream,
+    link: &Arc<Link>,
+    head: BytesMut,
+) -> Option<ClientStream> {
+    let mut session = HttpSession::new(Box::new(stream));
+    session.set_pipelined_prefix(head);
+    let again = worker.proxy.process_new_http(ServerSession::H1(session), &worker.shutdown).await;
+    if !link.was_admitted() {
+        // Judged fit by us and refused by Pingora all the same, which has answered 400.
+        worker.shared.observer.rejected(&link.rejection(Failure::BadRequest("the head has no one reading")));
+    }
+    let (stream, _) = again?.consume();
+    stream.into_any().downcast::<ClientStream>().ok().map(|stream| *stream)
+}
+
+/// Answers what is refused, and closes.
+async fn refuse(shared: &Shared, mut stream: ClientStream, link: &Arc<Link>, failure: Failure) {
+    let answer = refusal(&failure);
+    shared.observer.rejected(&link.rejection(failure));
+    stream.still_sending();
+    // A client that does not read its refusal is not waited for: closing lingers in the background.
+    let _ = stream.write_all(&in_http1(&answer)).await;
+}
+
+/// An answer as bytes, with the end of the connection in it.
+fn in_http1(answer: &Answer) -> Vec<u8> {
+    let reason = answer.status.canonical_reason().unwrap_or_default();
+    let mut bytes = format!("HTTP/1.1 {} {reason}\r\nServer: vordr\r\n", answer.status.as_u16()).into_bytes();
+    for (name, value) in &answer.headers {
+        bytes.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+    }
+    bytes.extend(format!("Content-Length: {}\r\nConnection: close\r\n\r\n", answer.body.len()).bytes());
+    bytes.extend_from_slice(&answer.body);
+    bytes
+}

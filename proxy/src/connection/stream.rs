@@ -1,0 +1,322 @@
+//! A client's connection as Pingora sees it.
+//!
+//! Between the socket and Pingora stands this type. It reads heads itself, within their deadline; hands over
+//! exactly one request at a time, so that what a client sends ahead waits for its turn; gathers small writes;
+//! ends an exchange that has been silent for too long; and closes so that a last answer is not lost.
+
+use super::alarm::Alarm;
+use super::head::{Framing, HeadScan, judge};
+use super::link::Link;
+use super::transport::Transport;
+use crate::exchange::Failure;
+use async_trait::async_trait;
+use bytes::{Buf, BytesMut};
+use pingora_core::protocols::raw_connect::ProxyDigest;
+use pingora_core::protocols::{
+    GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest,
+    UniqueID, UniqueIDType,
+};
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+/// How much is gathered before it is written.
+const WRITE_BUFFER: usize = 16 * 1024;
+/// How much is read at once while a head is awaited.
+const READ_STEP: usize = 4 * 1024;
+/// Pingora may read whatever comes.
+const UNLIMITED: u64 = u64::MAX;
+
+/// A client's connection.
+#[derive(Debug)]
+pub(crate) struct ClientStream {
+    /// Taken when the connection is closed.
+    transport: Option<Transport>,
+    link: Arc<Link>,
+    digest: Arc<ProxyDigest>,
+    /// Read from the socket, and not yet handed over.
+    ahead: BytesMut,
+    /// How much of the present request Pingora may still read.
+    allowance: u64,
+    /// Handed to us, and not yet written.
+    pending: BytesMut,
+    alarm: Alarm,
+    stopping: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+/// The limits on a head that is awaited.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HeadLimits {
+    /// No first byte by then: the connection is closed without a word.
+    pub first_byte: Option<Instant>,
+    /// Once there is a first byte, the whole head must be there this much later.
+    pub whole: Option<std::time::Duration>,
+    /// Bytes.
+    pub size: usize,
+}
+
+/// Why there is no further request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NoHead {
+    /// The client is done, or idle for too long, or vordr stops: nothing is to be said.
+    Over,
+    /// The head is refused.
+    Refused(Failure),
+}
+
+impl ClientStream {
+    pub(crate) fn new(
+        transport: Transport,
+        link: Arc<Link>,
+        stopping: WaitForCancellationFutureOwned,
+    ) -> Self {
+        Self {
+            transport: Some(transport),
+            digest: digest_of(&link),
+            link,
+            ahead: BytesMut::new(),
+            allowance: 0,
+            pending: BytesMut::new(),
+            alarm: Alarm::new(),
+            stopping: Box::pin(stopping),
+        }
+    }
+
+    /// Waits for the next head, judges it, and returns its bytes; its body may then be read.
+    pub(crate) async fn next_head(&mut self, limits: HeadLimits) -> Result<BytesMut, NoHead> {
+        let mut wait = HeadWait { scan: HeadScan::default(), since: None, limits };
+        let length = poll_fn(|cx| self.poll_head(&mut wait, cx)).await?;
+        let head = self.ahead.split_to(length);
+        self.allowance = match judge(&head).map_err(NoHead::Refused)? {
+            Framing::Length(length) => length,
+            Framing::Chunked => UNLIMITED,
+        };
+        self.link.head_arrived(wait.since.unwrap_or_else(Instant::now));
+        Ok(head)
+    }
+
+    fn poll_head(&mut self, wait: &mut HeadWait, cx: &mut Context<'_>) -> Poll<Result<usize, NoHead>> {
+        loop {
+            if !self.ahead.is_empty() {
+                wait.since.get_or_insert_with(Instant::now);
+                match wait.scan.end(&self.ahead) {
+                    Ok(Some(length)) if length <= wait.limits.size => return Poll::Ready(Ok(length)),
+                    Ok(None) if self.ahead.len() <= wait.limits.size => {}
+                    Ok(_) => return Poll::Ready(Err(NoHead::Refused(Failure::HeaderSize))),
+                    Err(failure) => return Poll::Ready(Err(NoHead::Refused(failure))),
+                }
+            } else if self.stopping.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Err(NoHead::Over));
+            }
+            self.ahead.reserve(READ_STEP);
+            match self.poll_fill(cx) {
+                Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => return Poll::Ready(Err(NoHead::Over)),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Pending if self.alarm.is_due(wait.due(), cx) => {
+                    return Poll::Ready(Err(match wait.since {
+                        None => NoHead::Over,
+                        Some(_) => NoHead::Refused(Failure::HeaderTimeout),
+                    }));
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Reads from the socket to the end of `ahead`; 0 is the end of the stream.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let Some(transport) = self.transport.as_mut() else { return Poll::Ready(Ok(0)) };
+        tokio_util::io::poll_read_buf(Pin::new(transport), cx, &mut self.ahead)
+    }
+
+    /// The client may not be done sending, though nothing more is read.
+    pub(crate) fn still_sending(&mut self) {
+        self.allowance = UNLIMITED;
+    }
+
+    /// Takes the socket apart for good: what is still to be written, and whether the client is still sending.
+    fn take_rest(&mut self) -> Option<(Transport, BytesMut, bool)> {
+        let still_sending = self.allowance > 0 || !self.ahead.is_empty();
+        let transport = self.transport.take()?;
+        Some((transport, std::mem::take(&mut self.pending), still_sending && !self.link.is_tunnel()))
+    }
+
+    /// While a request is being answered, more from the client is read only to learn that it went away.
+    fn poll_departure(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            return Poll::Pending;
+        }
+        self.ahead.reserve(READ_STEP);
+        match ready!(self.poll_fill(cx)) {
+            Ok(0) => Poll::Ready(Ok(())),
+            Ok(_) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    fn poll_hand_over(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.ahead.is_empty() {
+            let Some(transport) = self.transport.as_mut() else { return Poll::Ready(Ok(())) };
+            let limit = usize::try_from(self.allowance).unwrap_or(usize::MAX);
+            let mut part = buf.take(limit);
+            ready!(Pin::new(transport).poll_read(cx, &mut part))?;
+            let read = part.filled().len();
+            buf.advance(read);
+            self.spend(read);
+        } else {
+            let limit = usize::try_from(self.allowance).unwrap_or(usize::MAX);
+            let count = self.ahead.len().min(buf.remaining()).min(limit);
+            buf.put_slice(&self.ahead.split_to(count));
+            self.spend(count);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn spend(&mut self, count: usize) {
+        if self.allowance != UNLIMITED {
+            self.allowance = self.allowance.saturating_sub(count as u64);
+        }
+    }
+
+    /// Writes until nothing is pending.
+    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.pending.is_empty() {
+            let Some(transport) = self.transport.as_mut() else { return Poll::Ready(Err(gone())) };
+            let written = ready!(Pin::new(transport).poll_write(cx, &self.pending))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.pending.advance(written);
+            self.link.progress();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A head that is awaited.
+struct HeadWait {
+    scan: HeadScan,
+    since: Option<Instant>,
+    limits: HeadLimits,
+}
+
+impl HeadWait {
+    fn due(&self) -> Option<Instant> {
+        match self.since {
+            None => self.limits.first_byte,
+            Some(since) => self.limits.whole.map(|whole| since + whole),
+        }
+    }
+}
+
+impl AsyncRead for ClientStream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.alarm.is_due(this.link.silence_ends(), cx) {
+            this.link.give_up();
+            return Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "nothing moved within the limit",
+            )));
+        }
+        if this.link.is_tunnel() {
+            this.allowance = UNLIMITED;
+        }
+        match this.allowance {
+            0 => this.poll_departure(cx),
+            _ => this.poll_hand_over(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for ClientStream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if this.pending.len() + buf.len() <= WRITE_BUFFER {
+            this.pending.extend_from_slice(buf);
+            return Poll::Ready(Ok(buf.len()));
+        }
+        loop {
+            let Some(transport) = this.transport.as_mut() else { return Poll::Ready(Err(gone())) };
+            let both = [IoSlice::new(&this.pending), IoSlice::new(buf)];
+            let written = ready!(Pin::new(transport).poll_write_vectored(cx, &both))?;
+            this.link.progress();
+            let before = this.pending.len();
+            this.pending.advance(written.min(before));
+            match written.checked_sub(before) {
+                Some(of_buf) if of_buf > 0 => return Poll::Ready(Ok(of_buf)),
+                _ if written == 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                _ => {}
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().poll_drain(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // The connection is closed when this is dropped, with what a client may still be sending in mind.
+        self.get_mut().poll_drain(cx)
+    }
+}
+
+impl Drop for ClientStream {
+    fn drop(&mut self) {
+        if let Some((transport, pending, still_sending)) = self.take_rest() {
+            super::closing::close(transport, pending, still_sending);
+        }
+    }
+}
+
+fn gone() -> io::Error {
+    io::ErrorKind::NotConnected.into()
+}
+
+/// The one way from a Pingora session back to its connection: a digest that it carries along.
+fn digest_of(link: &Arc<Link>) -> Arc<ProxyDigest> {
+    let (unused, ()) = http::Response::new(()).into_parts();
+    Arc::new(ProxyDigest::new(Box::new(unused.into()), Some(Box::new(link.clone()))))
+}
+
+#[async_trait]
+impl Shutdown for ClientStream {
+    async fn shutdown(&mut self) {
+        // As in `poll_shutdown`: a failure here means that the client is gone already.
+        let _ = poll_fn(|cx| self.poll_drain(cx)).await;
+    }
+}
+
+impl UniqueID for ClientStream {
+    fn id(&self) -> UniqueIDType {
+        // Asked for upstream connections only, which are told apart by it in Pingora's pool.
+        0
+    }
+}
+
+impl Ssl for ClientStream {}
+
+impl Peek for ClientStream {}
+
+impl GetTimingDigest for ClientStream {
+    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
+        Vec::new()
+    }
+}
+
+impl GetProxyDigest for ClientStream {
+    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
+        Some(self.digest.clone())
+    }
+}
+
+impl GetSocketDigest for ClientStream {
+    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
+        None
+    }
+}

@@ -1,0 +1,264 @@
+//! The first decision on a request: answered here, or forwarded.
+
+use super::answer::{self, Answer};
+use super::context::{Exchange, Public};
+use super::failure::Failure;
+use super::{cors, page};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, UPGRADE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+use ipnet::IpNet;
+use std::net::IpAddr;
+use vordr_rules::table::{Action, Outcome, Request};
+
+pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(super) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+pub(super) const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+pub(super) const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest request id that is taken over from a client.
+const LONGEST_ID: usize = 128;
+
+/// What is to be done with a request.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Send it to the upstream of [`Exchange::proxy`].
+    Forward,
+    /// Answer it here.
+    Answer(Box<Answer>),
+}
+
+impl Exchange {
+    /// Looks at a request's head, finds its location, and decides.
+    pub fn admit(&mut self, request: &Parts) -> Admission {
+        self.request_id = request_id(&request.headers);
+        self.public = self.public_of(request);
+        match self.route(request) {
+            Ok(Some(answer)) => self.answered(answer, request),
+            Ok(None) => self.act(request),
+            Err(failure) => self.refuse(failure, request),
+        }
+    }
+
+    /// The answer to a failure, as the client shall see it.
+    pub fn failure_page(&mut self, failure: &Failure, request: &Parts) -> Answer {
+        let page = page::page(self, failure, &request.headers);
+        let page = if *failure == Failure::WebSocketOff { answer::upgrade_required(page) } else { page };
+        self.finish_answer(page, request)
+    }
+
+    fn refuse(&mut self, failure: Failure, request: &Parts) -> Admission {
+        let page = self.failure_page(&failure, request);
+        self.note(failure);
+        Admission::Answer(Box::new(page))
+    }
+
+    fn answered(&mut self, answer: Answer, request: &Parts) -> Admission {
+        Admission::Answer(Box::new(self.finish_answer(answer, request)))
+    }
+
+    /// Finds the location, and whatever answers before its action does.
+    fn route(&mut self, request: &Parts) -> Result<Option<Answer>, Failure> {
+        let host = self.public_host(request)?;
+        let binding = self.table.binding(self.arrival.listener, &host);
+        self.server = binding.server;
+        if binding.redirect_https && self.public.scheme == "http" && !is_acme(request) {
+            return Ok(Some(self.redirect_to_https(request)));
+        }
+        self.find(&host, request)?;
+        if let Some((granted, answer)) = cors::preflight(self, request) {
+            self.preflight = Some(granted);
+            return Ok(Some(answer));
+        }
+        self.check_address()?;
+        self.check_upgrade(request)?;
+        self.check_length(request)?;
+        Ok(None)
+    }
+
+    fn find(&mut self, host: &str, request: &Parts) -> Result<(), Failure> {
+        let preflight = cors::requested_method(request);
+        let outcome = self.table.find(&Request {
+            listener: self.arrival.listener,
+            // A preflight is answered by the location that will take the request it asks about.
+            method: preflight.as_ref().unwrap_or(&request.method),
+            host,
+            path: request.uri.path(),
+            query: request.uri.query(),
+            headers: &request.headers,
+        });
+        match outcome {
+            Outcome::Found(found) => {
+                self.enter(found);
+                Ok(())
+            }
+            Outcome::NoRoute(_) => Err(Failure::NoRoute),
+            Outcome::BadPath(_) => {
+                Err(Failure::BadRequest("the path climbs above `/`, has a NUL, or is none"))
+            }
+        }
+    }
+
+    /// What the action in force comes to, where it is not `proxy`.
+    pub(super) fn act(&mut self, request: &Parts) -> Admission {
+        let answer = match self.action() {
+            Some(Action::Proxy(_)) => return Admission::Forward,
+            Some(Action::Respond(respond)) => answer::respond(respond),
+            Some(Action::Redirect(redirect)) => self.redirect(redirect, request),
+            Some(Action::Files(_)) => {
+                return self.refuse(Failure::Internal("`files` is not served".into()), request);
+            }
+            None => return self.refuse(Failure::NoRoute, request),
+        };
+        self.answered(answer, request)
+    }
+
+    /// The host that chooses the server; in HTTP/1.0 it may be absent.
+    fn public_host(&self, request: &Parts) -> Result<String, Failure> {
+        let host = request.uri.authority().map(|authority| authority.as_str().as_bytes());
+        let host = host.or_else(|| request.headers.get(HOST).map(HeaderValue::as_bytes));
+        match host {
+            None if request.version == Version::HTTP_10 => Ok(String::new()),
+            None => Err(Failure::BadRequest("HTTP/1.1 without a Host header")),
+            Some(host) if is_host(host) => Ok(String::from_utf8_lossy(host).into_owned()),
+            Some(_) => Err(Failure::BadRequest("the Host header is not a host")),
+        }
+    }
+
+    fn check_address(&self) -> Result<(), Failure> {
+        let Some(settings) = self.settings() else { return Ok(()) };
+        let client = self.public.client;
+        let fits = |network: &Option<IpNet>| network.is_none_or(|network| network.contains(&client));
+        match settings.access.rules.iter().find(|rule| fits(&rule.network)) {
+            Some(rule) if !rule.allow => Err(Failure::Address),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_upgrade(&mut self, request: &Parts) -> Result<(), Failure> {
+        let forwards = matches!(self.action(), Some(Action::Proxy(_)));
+        if !forwards || !asks_for_websocket(request) {
+            return Ok(());
+        }
+        self.upgrade = self.settings().is_some_and(|settings| settings.websocket.allowed);
+        if self.upgrade { Ok(()) } else { Err(Failure::WebSocketOff) }
+    }
+
+    fn check_length(&self, request: &Parts) -> Result<(), Failure> {
+        let limit = self.settings().and_then(|settings| settings.body_limit);
+        let length =
+            request.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        match limit.zip(length) {
+            Some((limit, length)) if length > limit => Err(Failure::BodyLimit),
+            _ => Ok(()),
+        }
+    }
+
+    /// The request as the public knows it: what a trusted proxy says of it is believed.
+    fn public_of(&self, request: &Parts) -> Public {
+        let trusted = &self.table.process.trusted_proxies;
+        let peer = self.public.client;
+        let through_trusted = self.arrival.peer.is_none() || is_trusted(trusted, peer);
+        let host = request.headers.get(HOST).cloned().unwrap_or_else(|| self.public.host.clone());
+        let mut public = Public { host, through_trusted, ..self.public.clone() };
+        // A Unix socket's other end is on this machine, and still has to be named to be believed.
+        if !is_trusted(trusted, peer) {
+            public.through_trusted = false;
+            return public;
+        }
+        public.client = believed_client(&request.headers, trusted).unwrap_or(peer);
+        if let Some(scheme) = first_of(&request.headers, &X_FORWARDED_PROTO).and_then(known_scheme) {
+            public.scheme = scheme;
+            public.port = if scheme == "https" { 443 } else { 80 };
+        }
+        if let Some(port) = first_of(&request.headers, &X_FORWARDED_PORT).and_then(|port| port.parse().ok()) {
+            public.port = port;
+        }
+        let host = first_of(&request.headers, &X_FORWARDED_HOST).filter(|host| is_host(host.as_bytes()));
+        if let Some(host) = host.and_then(|host| HeaderValue::from_str(host).ok()) {
+            public.host = host;
+        }
+        public
+    }
+}
+
+/// An inbound id if it is a plain word, else a new one.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let fine = |id: &&HeaderValue| {
+        let id = id.as_bytes();
+        (1..=LONGEST_ID).contains(&id.len())
+            && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:+/=".contains(byte))
+    };
+    match headers.get(&X_REQUEST_ID).filter(fine) {
+        Some(id) => id.clone(),
+        None => {
+            let id = format!("{:032x}", fastrand::u128(..));
+            HeaderValue::from_str(&id).unwrap_or_else(|_| HeaderValue::from_static("-"))
+        }
+    }
+}
+
+fn is_trusted(trusted: &[IpNet], address: IpAddr) -> bool {
+    trusted.iter().any(|network| network.contains(&address))
+}
+
+/// Read from the right, the first address that is not a trusted proxy's is the client's: whatever stands left of
+/// it, anybody may have written.
+fn believed_client(headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
+    let lines: Vec<&str> =
+        headers.get_all(&X_FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok()).collect();
+    let mut leftmost = None;
+    for entry in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
+        let address = parse_address(entry.trim())?;
+        leftmost = Some(address);
+        if !is_trusted(trusted, address) {
+            break;
+        }
+    }
+    leftmost
+}
+
+/// An address, perhaps in brackets, perhaps with a port.
+fn parse_address(text: &str) -> Option<IpAddr> {
+    let bare = vordr_rules::table::without_port(text);
+    let bare = bare.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(bare);
+    text.parse().or_else(|_| bare.parse()).ok()
+}
+
+fn first_of<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()?.split(',').next().map(str::trim)
+}
+
+fn known_scheme(scheme: &str) -> Option<&'static str> {
+    match scheme.to_ascii_lowercase().as_str() {
+        "https" | "wss" => Some("https"),
+        "http" | "ws" => Some("http"),
+        _ => None,
+    }
+}
+
+/// A name or an address, perhaps with a port, and no byte that means something else in a URL.
+fn is_host(host: &[u8]) -> bool {
+    let fine = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:[]%".contains(byte) || *byte >= 0x80;
+    !host.is_empty() && host.len() <= 255 && host.iter().all(fine)
+}
+
+/// ACME's http-01 challenges are answered without TLS (RFC 8555, section 8.3).
+fn is_acme(request: &Parts) -> bool {
+    request.uri.path().starts_with("/.well-known/acme-challenge/")
+}
+
+/// `Upgrade: websocket` and `Connection: upgrade` on a GET of HTTP/1.1 (RFC 6455, section 4.1).
+fn asks_for_websocket(request: &Parts) -> bool {
+    let lists = |name: HeaderName, word: &str| {
+        let values = request.headers.get_all(name);
+        let mut words =
+            values.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+        words.any(|found| found.trim().eq_ignore_ascii_case(word))
+    };
+    request.method == Method::GET
+        && request.version == Version::HTTP_11
+        && lists(UPGRADE, "websocket")
+        && lists(CONNECTION, "upgrade")
+}

@@ -1,0 +1,211 @@
+//! What one exchange remembers, from its head to its line in the log.
+
+use super::failure::Failure;
+use http::HeaderValue;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use vordr_rules::table::{
+    Action, Captures, ListenerId, Location, LocationId, Match, Proxy, Server, ServerId, Settings, Table,
+};
+
+/// How a request came.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    /// The listener.
+    pub listener: ListenerId,
+    /// The address at the other end of the connection; `None` on a Unix socket.
+    pub peer: Option<IpAddr>,
+    /// The port that was connected to; 0 on a Unix socket.
+    pub local_port: u16,
+    /// Whether the connection is TLS.
+    pub tls: bool,
+    /// When the first byte of its head came.
+    pub started: Instant,
+}
+
+/// One request and its answer.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The rules that hold for all of it, whatever is loaded meanwhile.
+    pub table: Arc<Table>,
+    /// How it came.
+    pub arrival: Arrival,
+    /// Who asks, as far as it is believed.
+    pub public: Public,
+    /// What the log, the upstream and an error's page call it.
+    pub request_id: HeaderValue,
+    /// Its server.
+    pub server: ServerId,
+    /// Its location, once one is found.
+    pub location: Option<LocationId>,
+    /// What the location's regex captured.
+    pub captures: Captures,
+    /// It asks for a WebSocket that may be forwarded.
+    pub upgrade: bool,
+    /// The answer is an event stream.
+    pub event_stream: bool,
+    /// Bytes of the request's body that have come.
+    pub bytes_in: u64,
+    /// Bytes of the answer's body that have left.
+    pub bytes_out: u64,
+    /// When the answer's head came or was made.
+    pub first_byte: Option<Instant>,
+    /// The upstream that was reached last.
+    pub reached: Option<Reached>,
+    /// Attempts beyond the first.
+    pub retries: u32,
+    /// The `on-error` of the settings that is in force, by its index.
+    pub recovering: Option<usize>,
+    /// What went wrong, where something did.
+    pub failure: Option<Failure>,
+    /// Whether a CORS preflight was granted, where this was one.
+    pub preflight: Option<bool>,
+}
+
+/// The request as the public knows it, forwarded headers of trusted proxies believed.
+#[derive(Debug, Clone)]
+pub struct Public {
+    /// The client's address.
+    pub client: IpAddr,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// Host, with its port where one was written.
+    pub host: HeaderValue,
+    /// The port.
+    pub port: u16,
+    /// Whether the other end of the connection is a trusted proxy.
+    pub through_trusted: bool,
+}
+
+/// An upstream that was reached, or was to be.
+#[derive(Debug, Clone)]
+pub struct Reached {
+    /// The pool's name.
+    pub upstream: String,
+    /// The server, as the rules have it.
+    pub peer: String,
+    /// Its authority, without a default port.
+    pub authority: HeaderValue,
+    /// Whether TLS is spoken with it.
+    pub tls: bool,
+    /// When it was chosen.
+    pub chosen: Instant,
+    /// How long the connection took; `None` where a kept one was used.
+    pub connect: Option<Duration>,
+    /// Whether a kept connection was used.
+    pub reused: bool,
+    /// The status it answered.
+    pub status: Option<u16>,
+    /// When its answer's head came.
+    pub answered: Option<Instant>,
+}
+
+impl Exchange {
+    /// Begins one; the rest is learnt by [`Exchange::admit`].
+    pub fn begin(table: Arc<Table>, arrival: Arrival) -> Self {
+        let client = arrival.peer.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        Self {
+            public: Public {
+                client,
+                scheme: if arrival.tls { "https" } else { "http" },
+                host: HeaderValue::from_static(""),
+                port: arrival.local_port,
+                through_trusted: false,
+            },
+            server: ServerId(0),
+            table,
+            arrival,
+            request_id: HeaderValue::from_static("-"),
+            location: None,
+            captures: Captures::default(),
+            upgrade: false,
+            event_stream: false,
+            bytes_in: 0,
+            bytes_out: 0,
+            first_byte: None,
+            reached: None,
+            retries: 0,
+            recovering: None,
+            failure: None,
+            preflight: None,
+        }
+    }
+
+    /// Notes the location that takes the request.
+    pub(super) fn enter(&mut self, found: Match) {
+        self.server = found.server;
+        self.location = Some(found.location);
+        self.captures = found.captures;
+    }
+
+    /// Its server.
+    pub fn server(&self) -> Option<&Server> {
+        self.table.servers.get(self.server.0)
+    }
+
+    /// Its location.
+    pub fn location(&self) -> Option<&Location> {
+        self.server()?.locations.get(self.location?.0)
+    }
+
+    /// The settings that hold: the location's, or its server's where no location takes the request.
+    pub fn settings(&self) -> Option<&Settings> {
+        self.location().map(|location| &location.settings).or_else(|| Some(&self.server()?.settings))
+    }
+
+    /// The action in force: an `on-error`'s, or the location's own.
+    pub fn action(&self) -> Option<&Action> {
+        match self.recovering {
+            Some(index) => self.settings()?.on_error.get(index).map(|on_error| &on_error.action),
+            None => self.location().map(|location| &location.action),
+        }
+    }
+
+    /// The action in force, where it is `proxy`.
+    pub fn proxy(&self) -> Option<&Proxy> {
+        match self.action()? {
+            Action::Proxy(proxy) => Some(proxy),
+            _ => None,
+        }
+    }
+
+    /// The limit on the upstream's silence that holds now, and the failure that it ends in.
+    pub fn silence_limit(&self, tunnel: bool) -> Option<Duration> {
+        let settings = self.settings()?;
+        match tunnel || self.event_stream {
+            true => settings.websocket.idle,
+            false => settings.timeouts.read,
+        }
+    }
+
+    /// What it means that the limit on silence ran out.
+    pub fn silence(&self, tunnel: bool) -> Failure {
+        match tunnel || self.event_stream {
+            true => Failure::Idle,
+            false => Failure::ReadTimeout,
+        }
+    }
+
+    /// Takes back an upstream's answer that turned out not to be one.
+    pub(crate) fn failure_seen(&mut self, failure: &Failure) {
+        if matches!(failure, Failure::Status(_)) {
+            self.first_byte = None;
+        }
+    }
+
+    /// Notes a failure; the first one is what the log tells of.
+    pub fn note(&mut self, failure: Failure) {
+        self.failure.get_or_insert(failure);
+    }
+
+    /// Counts a part of the request's body, and holds it against `body-limit`.
+    pub fn received(&mut self, bytes: usize) -> Result<(), Failure> {
+        self.bytes_in = self.bytes_in.saturating_add(bytes as u64);
+        let limit = self.settings().and_then(|settings| settings.body_limit);
+        match limit.is_some_and(|limit| self.bytes_in > limit) {
+            true => Err(Failure::BodyLimit),
+            false => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Placeholders filled in for one exchange.
+
+use super::context::Exchange;
+use http::HeaderValue;
+use http::request::Parts;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use std::io::Write;
+use vordr_rules::placeholder::{Part, Placeholder, Template};
+use vordr_rules::table::{cookie, without_port};
+
+/// What stays as it is when a decoded capture is put into a path again (RFC 3986, section 3.3).
+const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@');
+
+/// Where a text is to stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Into {
+    /// In a header: what came is put in as it came.
+    Header,
+    /// In a path or a URL: whatever is not fit for one is escaped.
+    Url,
+}
+
+impl Exchange {
+    /// A header's value. `None` where what was filled in is not fit for one, so that nothing can be smuggled in.
+    pub(super) fn header_value(&self, template: &Template, request: &Parts) -> Option<HeaderValue> {
+        match template.as_text() {
+            Some(text) => HeaderValue::from_str(text).ok(),
+            None => HeaderValue::from_bytes(&self.fill(template, request, Into::Header)).ok(),
+        }
+    }
+
+    /// A template with everything filled in.
+    pub(super) fn fill(&self, template: &Template, request: &Parts, into: Into) -> Vec<u8> {
+        let mut out = Vec::with_capacity(64);
+        for part in &template.parts {
+            match part {
+                Part::Text(text) => out.extend_from_slice(text.as_bytes()),
+                Part::Placeholder(placeholder) => self.fill_one(placeholder, request, into, &mut out),
+            }
+        }
+        out
+    }
+
+    fn fill_one(&self, placeholder: &Placeholder, request: &Parts, into: Into, out: &mut Vec<u8>) {
+        let mut foreign = |bytes: &[u8]| match into {
+            Into::Header => out.extend_from_slice(bytes),
+            Into::Url => out.extend(percent_encode(bytes, IN_PATH).flat_map(str::bytes)),
+        };
+        match placeholder {
+            Placeholder::Header(name) => {
+                foreign(request.headers.get(name).map_or(b"", HeaderValue::as_bytes))
+            }
+            Placeholder::Cookie(name) => {
+                foreign(cookie(&request.headers, name).unwrap_or_default().as_bytes())
+            }
+            // Decoded for matching; into a header it goes escaped too, as it may hold any byte.
+            Placeholder::Capture(number) => {
+                let group = self.captures.group(*number).unwrap_or_default();
+                out.extend(percent_encode(group, IN_PATH).flat_map(str::bytes));
+            }
+            Placeholder::Host => {
+                out.extend_from_slice(without_port(self.public.host.to_str().unwrap_or_default()).as_bytes());
+            }
+            Placeholder::Uri => out.extend_from_slice(path_and_query(request).as_bytes()),
+            Placeholder::Path => out.extend_from_slice(request.uri.path().as_bytes()),
+            Placeholder::Query => out.extend_from_slice(request.uri.query().unwrap_or_default().as_bytes()),
+            Placeholder::Method => out.extend_from_slice(request.method.as_str().as_bytes()),
+            Placeholder::Scheme => out.extend_from_slice(self.public.scheme.as_bytes()),
+            // Writing to a Vec cannot fail.
+            Placeholder::ClientIp => drop(write!(out, "{}", self.public.client)),
+            Placeholder::RequestId => out.extend_from_slice(self.request_id.as_bytes()),
+        }
+    }
+}
+
+/// Path and query as they came, without a scheme and host in front.
+pub(super) fn path_and_query(request: &Parts) -> &str {
+    request.uri.path_and_query().map_or("/", |both| both.as_str())
+}

@@ -1,0 +1,149 @@
+//! The request as the upstream shall see it: path, Host, Origin, forwarded headers, the operator's changes.
+
+use super::admit::{X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PROTO, X_REQUEST_ID};
+use super::context::Exchange;
+use super::fill::{Into, path_and_query};
+use super::headers::Headers;
+use super::operation;
+use http::header::{HOST, ORIGIN};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue};
+use std::net::IpAddr;
+use vordr_rules::table::{HostHeader, Proxy};
+
+const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+
+impl Exchange {
+    /// Edits `message`, a copy of `request`, for the upstream that was reached.
+    pub fn forward(&self, request: &Parts, message: &mut impl Headers) {
+        let Some(proxy) = self.proxy() else { return };
+        self.forward_host(proxy, request, message);
+        self.forward_origin(proxy, request, message);
+        self.forward_client(message);
+        message.set(&X_REQUEST_ID, self.request_id.clone());
+        if let Some(settings) = self.settings() {
+            operation::apply(self, &settings.request, request, message);
+        }
+    }
+
+    /// The `Host` that the upstream sees.
+    pub fn upstream_host(&self, proxy: &Proxy, request: &Parts) -> HeaderValue {
+        match &proxy.host {
+            HostHeader::Fixed(host) => host.clone(),
+            HostHeader::Upstream => self.authority(),
+            HostHeader::Preserve => match request.headers.get(HOST) {
+                Some(host) => host.clone(),
+                // HTTP/1.0 may come without one, and HTTP/1.1 may not go without.
+                None => self.authority(),
+            },
+        }
+    }
+
+    fn authority(&self) -> HeaderValue {
+        self.reached.as_ref().map_or(HeaderValue::from_static(""), |reached| reached.authority.clone())
+    }
+
+    fn forward_host(&self, proxy: &Proxy, request: &Parts, message: &mut impl Headers) {
+        message.set(&HOST, self.upstream_host(proxy, request));
+    }
+
+    /// An app that compares Origin with Host must not see two hosts where the browser saw one.
+    fn forward_origin(&self, proxy: &Proxy, request: &Parts, message: &mut impl Headers) {
+        if !proxy.origin_fix || proxy.host == HostHeader::Preserve {
+            return;
+        }
+        if !request.headers.get(ORIGIN).is_some_and(|origin| self.is_public_origin(origin)) {
+            return;
+        }
+        let scheme = if proxy.tls.is_some() { "https" } else { "http" };
+        let host = self.upstream_host(proxy, request);
+        let ours = [scheme.as_bytes(), b"://", host.as_bytes()].concat();
+        if let Ok(ours) = HeaderValue::from_bytes(&ours) {
+            message.set(&ORIGIN, ours);
+        }
+    }
+
+    /// Whether an origin is this very server. Where the connection is not TLS, TLS may have ended at somebody
+    /// in front who did not say so; then either scheme will do.
+    fn is_public_origin(&self, origin: &HeaderValue) -> bool {
+        let Some((scheme, host)) = origin.to_str().ok().and_then(|origin| origin.split_once("://")) else {
+            return false;
+        };
+        let scheme_fits = scheme == self.public.scheme || (self.public.scheme == "http" && scheme == "https");
+        scheme_fits && self.public.host.to_str().is_ok_and(|public| public.eq_ignore_ascii_case(host))
+    }
+
+    /// Who asked, and for what, for apps behind.
+    fn forward_client(&self, message: &mut impl Headers) {
+        let peer = self.arrival.peer.unwrap_or(self.public.client);
+        let through = self.public.through_trusted;
+        let earlier = message.headers().get_all(&X_FORWARDED_FOR).iter().filter(|_| through);
+        let chain =
+            earlier.filter_map(|line| line.to_str().ok()).map(str::to_owned).chain([peer.to_string()]);
+        let chain = chain.collect::<Vec<_>>().join(", ");
+        let mut set = |name: &HeaderName, value: Result<HeaderValue, _>| match value {
+            Ok(value) => message.set(name, value),
+            Err(http::header::InvalidHeaderValue { .. }) => message.remove(name),
+        };
+        set(&X_FORWARDED_FOR, HeaderValue::try_from(chain));
+        set(&X_REAL_IP, HeaderValue::try_from(plain(self.public.client)));
+        set(&X_FORWARDED_PROTO, Ok(HeaderValue::from_static(self.public.scheme)));
+        set(&X_FORWARDED_HOST, Ok(self.public.host.clone()));
+        set(&X_FORWARDED_PORT, Ok(HeaderValue::from(self.public.port)));
+    }
+
+    /// The path and query that the upstream sees; `None` where they stay as they came.
+    pub fn upstream_path(&self, request: &Parts) -> Option<Vec<u8>> {
+        let proxy = self.proxy()?;
+        let rewritten = self.settings()?.rewrite.as_ref().map(|rewrite| {
+            let mut path = self.fill(rewrite, request, Into::Url);
+            if let (Some(query), false) = (request.uri.query(), path.contains(&b'?')) {
+                path.push(b'?');
+                path.extend_from_slice(query.as_bytes());
+            }
+            path
+        });
+        let current = rewritten.as_deref().unwrap_or_else(|| path_and_query(request).as_bytes());
+        let stripped = proxy.strip_prefix.as_ref().and_then(|prefix| strip(current, prefix.as_bytes()));
+        stripped
+            .or(rewritten)
+            .or_else(|| is_absolute(request).then(|| path_and_query(request).as_bytes().to_vec()))
+    }
+}
+
+/// The target names a scheme and a host (RFC 9112, section 3.2.2), which is not for the upstream.
+fn is_absolute(request: &Parts) -> bool {
+    request.uri.authority().is_some()
+}
+
+fn plain(address: IpAddr) -> String {
+    address.to_string()
+}
+
+/// Takes a prefix of whole segments off; at least `/` is left.
+fn strip(path: &[u8], prefix: &[u8]) -> Option<Vec<u8>> {
+    let rest = path.strip_prefix(prefix)?;
+    match rest.first() {
+        None => Some(b"/".to_vec()),
+        Some(b'/') => Some(rest.to_vec()),
+        Some(b'?') => Some([b"/", rest].concat()),
+        Some(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_taken_off_by_whole_segments_and_leaves_at_least_a_slash() {
+        let stripped = |path: &str| {
+            strip(path.as_bytes(), b"/api").map(|path| String::from_utf8_lossy(&path).into_owned())
+        };
+        assert_eq!(stripped("/api/v1?x=1").as_deref(), Some("/v1?x=1"));
+        assert_eq!(stripped("/api").as_deref(), Some("/"));
+        assert_eq!(stripped("/api?x").as_deref(), Some("/?x"));
+        assert_eq!(stripped("/apis"), None);
+        assert_eq!(stripped("/x/api"), None);
+    }
+}

@@ -1,0 +1,62 @@
+//! A message's headers, whoever holds them.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// Headers that can be edited: a plain map, and Pingora's messages, which also keep how names are spelt.
+pub trait Headers {
+    /// All of them.
+    fn headers(&self) -> &HeaderMap;
+    /// Replaces all of that name.
+    fn set(&mut self, name: &HeaderName, value: HeaderValue);
+    /// Appends one.
+    fn add(&mut self, name: &HeaderName, value: HeaderValue);
+    /// Deletes all of that name.
+    fn remove(&mut self, name: &HeaderName);
+}
+
+impl Headers for HeaderMap {
+    fn headers(&self) -> &HeaderMap {
+        self
+    }
+
+    fn set(&mut self, name: &HeaderName, value: HeaderValue) {
+        self.insert(name, value);
+    }
+
+    fn add(&mut self, name: &HeaderName, value: HeaderValue) {
+        self.append(name, value);
+    }
+
+    fn remove(&mut self, name: &HeaderName) {
+        HeaderMap::remove(self, name);
+    }
+}
+
+/// Headers of one connection, never passed on (RFC 9110, section 7.6.1), besides those that `Connection` names.
+const HOP_BY_HOP: [HeaderName; 6] = [
+    http::header::CONNECTION,
+    http::header::PROXY_AUTHENTICATE,
+    http::header::TE,
+    http::header::TRAILER,
+    http::header::UPGRADE,
+    HeaderName::from_static("keep-alive"),
+];
+
+/// Deletes what belongs to the upstream's connection. `Transfer-Encoding` stays: it frames the message, and
+/// whoever writes the message sees to it.
+pub(super) fn strip_hop_by_hop(message: &mut impl Headers) {
+    let named: Vec<HeaderName> = message
+        .headers()
+        .get_all(http::header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .filter(|name| name != http::header::TRANSFER_ENCODING && name != http::header::CONTENT_LENGTH)
+        .collect();
+    for name in named.iter().chain(&HOP_BY_HOP) {
+        if message.headers().contains_key(name) {
+            message.remove(name);
+        }
+    }
+}

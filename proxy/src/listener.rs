@@ -1,0 +1,189 @@
+//! Sockets that listen, and the loops that accept from them.
+
+use crate::connection::Transport;
+use crate::start_error::StartError;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::fs::FileTypeExt;
+use std::time::Duration;
+use tokio::net::{TcpListener, UnixListener};
+use vordr_rules::table::Address;
+
+/// How many connections the kernel keeps waiting; it caps this at `net.core.somaxconn`.
+const BACKLOG: i32 = 4096;
+/// How long accepting pauses after a failure, most likely for want of descriptors.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A bound socket, not yet tied to a runtime.
+#[derive(Debug)]
+pub(crate) struct BoundSocket {
+    /// As the rules have it.
+    pub address: Address,
+    /// The address that was bound, port 0 replaced; `None` for a Unix socket.
+    pub local: Option<SocketAddr>,
+    socket: Socket,
+}
+
+impl BoundSocket {
+    /// Binds and listens.
+    pub(crate) fn bind(address: &Address) -> Result<Self, StartError> {
+        let socket = match address {
+            Address::Port(port) => bind_any(*port),
+            Address::Ip(ip, port) => bind_tcp(SocketAddr::new(*ip, *port)),
+            Address::Unix(path) => bind_unix(path),
+        }
+        .map_err(|source| StartError::Listen { address: address.to_string(), source })?;
+        let local = socket.local_addr().ok().and_then(|address| address.as_socket());
+        Ok(Self { address: address.clone(), local, socket })
+    }
+
+    /// A second handle on the same socket, for another worker.
+    pub(crate) fn share(&self) -> io::Result<Self> {
+        Ok(Self { address: self.address.clone(), local: self.local, socket: self.socket.try_clone()? })
+    }
+
+    /// Ties the socket to the present runtime.
+    pub(crate) fn accepting(self) -> io::Result<Acceptor> {
+        let socket = match self.address {
+            Address::Unix(_) => AcceptSocket::Unix(UnixListener::from_std(self.socket.into())?),
+            _ => AcceptSocket::Tcp(TcpListener::from_std(self.socket.into())?),
+        };
+        Ok(Acceptor { address: self.address, local_port: self.local.map_or(0, |local| local.port()), socket })
+    }
+
+    /// The socket as tokio's, for the admin address.
+    pub(crate) fn into_tcp(self) -> std::net::TcpListener {
+        self.socket.into()
+    }
+}
+
+/// Accepts from one socket.
+#[derive(Debug)]
+pub(crate) struct Acceptor {
+    /// As the rules have it.
+    pub address: Address,
+    /// The port bound; 0 for a Unix socket.
+    pub local_port: u16,
+    socket: AcceptSocket,
+}
+
+#[derive(Debug)]
+enum AcceptSocket {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Acceptor {
+    /// The next connection. A failure to accept is reported to `failed` and waited out.
+    pub(crate) async fn accept(&self, failed: impl Fn(&io::Error)) -> (Transport, Option<SocketAddr>) {
+        loop {
+            let accepted = match &self.socket {
+                AcceptSocket::Tcp(listener) => listener.accept().await.and_then(|(stream, peer)| {
+                    stream.set_nodelay(true)?;
+                    Ok((Transport::Tcp(stream), Some(unmapped(peer))))
+                }),
+                AcceptSocket::Unix(listener) => {
+                    listener.accept().await.map(|(stream, _)| (Transport::Unix(stream), None))
+                }
+            };
+            match accepted {
+                Ok(accepted) => return accepted,
+                // The client was gone before it was accepted: nobody's fault.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    failed(&error);
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+/// An IPv4 client of an IPv6 socket is known by its IPv4 address.
+fn unmapped(peer: SocketAddr) -> SocketAddr {
+    SocketAddr::new(peer.ip().to_canonical(), peer.port())
+}
+
+/// IPv6 and IPv4 in one socket; IPv4 alone where the machine has no IPv6.
+fn bind_any(port: u16) -> io::Result<Socket> {
+    match bind_tcp(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port)) {
+        Err(error) if is_without_ipv6(&error) => {
+            bind_tcp(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port))
+        }
+        bound => bound,
+    }
+}
+
+fn is_without_ipv6(error: &io::Error) -> bool {
+    // EAFNOSUPPORT where the kernel has none, EADDRNOTAVAIL where it is switched off.
+    error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(97)
+}
+
+fn bind_tcp(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(!address.ip().is_unspecified())?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket)
+}
+
+fn bind_unix(path: &str) -> io::Result<Socket> {
+    remove_stale_socket(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&socket2::SockAddr::unix(path)?)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket)
+}
+
+/// A socket file that nobody listens on is left over from a process that was killed.
+fn remove_stale_socket(path: &str) -> io::Result<()> {
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
+    match std::os::unix::net::UnixStream::connect(path) {
+        Err(error) if is_socket && error.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path)
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn port_0_is_replaced_by_the_port_that_was_bound() {
+        let bound = BoundSocket::bind(&Address::Port(0)).unwrap();
+        assert_ne!(bound.local.unwrap().port(), 0);
+    }
+
+    #[test]
+    fn an_address_in_use_is_named() {
+        let bound = BoundSocket::bind(&Address::Ip(Ipv4Addr::LOCALHOST.into(), 0)).unwrap();
+        let taken = Address::Ip(Ipv4Addr::LOCALHOST.into(), bound.local.unwrap().port());
+        let error = BoundSocket::bind(&taken).unwrap_err().to_string();
+        assert!(error.contains(&taken.to_string()) && error.contains("listens there already"), "{error}");
+    }
+
+    #[test]
+    fn a_socket_file_left_behind_is_replaced_and_one_in_use_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("v.sock").to_str().unwrap().to_owned();
+        let address = Address::Unix(path);
+        drop(BoundSocket::bind(&address).unwrap());
+        let bound = BoundSocket::bind(&address).unwrap();
+        assert!(BoundSocket::bind(&address).is_err());
+        drop(bound);
+    }
+
+    #[test]
+    fn an_ipv4_client_of_an_ipv6_socket_has_its_ipv4_address() {
+        assert_eq!(unmapped("[::ffff:192.0.2.1]:5".parse().unwrap()), "192.0.2.1:5".parse().unwrap());
+    }
+}

@@ -1,0 +1,76 @@
+//! What vordr itself has to say: JSON, or words on a terminal.
+
+use super::writer::Writer;
+use crate::start_error::StartError;
+use prometheus::IntCounter;
+use std::io::IsTerminal;
+use vordr_rules::table::{ErrorLog as Rules, Level, LogTarget};
+
+/// The error log.
+#[derive(Debug)]
+pub(crate) struct ErrorLog {
+    writer: Writer,
+    level: Level,
+    words: bool,
+}
+
+impl ErrorLog {
+    pub(super) fn open(rules: &Rules, dropped: IntCounter) -> Result<Self, StartError> {
+        let words = match rules.target {
+            LogTarget::Stdout => std::io::stdout().is_terminal(),
+            LogTarget::Stderr => std::io::stderr().is_terminal(),
+            LogTarget::File(_) => false,
+        };
+        Ok(Self { writer: Writer::open(&rules.target, dropped)?, level: rules.level, words })
+    }
+
+    /// Something failed.
+    pub(crate) fn error(&self, message: &str, fields: &[(&str, &str)]) {
+        self.write(Level::Error, message, fields);
+    }
+
+    /// Something will fail, or was worked around.
+    pub(crate) fn warn(&self, message: &str, fields: &[(&str, &str)]) {
+        self.write(Level::Warn, message, fields);
+    }
+
+    /// What is going on.
+    pub(crate) fn info(&self, message: &str, fields: &[(&str, &str)]) {
+        self.write(Level::Info, message, fields);
+    }
+
+    fn write(&self, level: Level, message: &str, fields: &[(&str, &str)]) {
+        if level > self.level {
+            return;
+        }
+        let line = if self.words { words(level, message, fields) } else { json(level, message, fields) };
+        self.writer.write(line.into_bytes());
+    }
+
+    pub(super) fn flush(&self) {
+        self.writer.flush();
+    }
+}
+
+fn name(level: Level) -> &'static str {
+    match level {
+        Level::Error => "error",
+        Level::Warn => "warn",
+        Level::Info => "info",
+        Level::Debug => "debug",
+    }
+}
+
+fn json(level: Level, message: &str, fields: &[(&str, &str)]) -> String {
+    let mut object = serde_json::Map::new();
+    object.insert("ts".into(), super::record::timestamp().into());
+    object.insert("level".into(), name(level).into());
+    object.insert("message".into(), message.into());
+    object.extend(fields.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())));
+    serde_json::Value::Object(object).to_string() + "\n"
+}
+
+fn words(level: Level, message: &str, fields: &[(&str, &str)]) -> String {
+    let fields: String = fields.iter().map(|(key, value)| format!("  {key}={value}")).collect();
+    format!("{:5} {message}{fields}\n", name(level))
+}

@@ -1,0 +1,140 @@
+//! What people see of a running vordr: a log line, metrics and a status for whatever happens.
+
+mod access_log;
+mod error_log;
+mod metrics;
+mod record;
+mod status;
+mod writer;
+
+pub(crate) use error_log::ErrorLog;
+pub(crate) use record::{Record, Rejection};
+pub(crate) use status::status;
+
+use crate::exchange::{Exchange, Failure, Party};
+use crate::start_error::StartError;
+use access_log::AccessLog;
+use metrics::Metrics;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+use vordr_rules::table::{Address, Table};
+
+/// Logs, metrics and counts; one for each vordr, whatever is reloaded.
+#[derive(Debug)]
+pub(crate) struct Observer {
+    access: Option<AccessLog>,
+    log: ErrorLog,
+    pub(crate) metrics: Metrics,
+    pub(crate) started: Instant,
+    pub(crate) loaded_at: SystemTime,
+}
+
+impl Observer {
+    /// Opens the logs.
+    pub(crate) fn start(table: &Table) -> Result<Arc<Self>, StartError> {
+        let process = &table.process;
+        let metrics = Metrics::new().map_err(|error| StartError::Worker(std::io::Error::other(error)))?;
+        metrics.config_loaded();
+        Ok(Arc::new(Self {
+            access: process
+                .access_log
+                .as_ref()
+                .map(|log| AccessLog::open(log, metrics.dropped_lines.clone()))
+                .transpose()?,
+            log: ErrorLog::open(&process.error_log, metrics.dropped_lines.clone())?,
+            metrics,
+            started: Instant::now(),
+            loaded_at: SystemTime::now(),
+        }))
+    }
+
+    /// What vordr itself has to say.
+    pub(crate) fn log(&self) -> &ErrorLog {
+        &self.log
+    }
+
+    /// A connection was accepted; the guard counts it until it is dropped.
+    pub(crate) fn connection(&self, listener: &Address) -> ConnectionGuard {
+        let labels = listener.to_string();
+        self.metrics.connections_total.with_label_values(&[labels.as_str(), "http"]).inc();
+        let active = self.metrics.connections_active.with_label_values(&[labels.as_str(), "http"]);
+        active.inc();
+        ConnectionGuard { active }
+    }
+
+    /// A request was given a location, or was refused one.
+    pub(crate) fn exchange_started(&self, exchange: &Exchange) {
+        self.metrics.in_flight(exchange).inc();
+    }
+
+    /// A WebSocket was opened: the first of its two lines.
+    pub(crate) fn websocket_opened(&self, record: &Record<'_>) {
+        self.metrics.websocket_opened(record.exchange);
+        self.write(record);
+    }
+
+    /// An exchange has ended, however it did.
+    pub(crate) fn exchange_finished(&self, record: &Record<'_>) {
+        let exchange = record.exchange;
+        self.metrics.in_flight(exchange).dec();
+        self.metrics.finished(record);
+        if let Some(failure) = &exchange.failure {
+            self.count_failure(exchange, failure);
+        }
+        self.write(record);
+    }
+
+    fn count_failure(&self, exchange: &Exchange, failure: &Failure) {
+        match failure.party() {
+            Party::Upstream if !matches!(failure, Failure::Status(_)) => {
+                self.metrics.upstream_failed(exchange, failure)
+            }
+            Party::Client if !matches!(failure, Failure::ClientGone) => {
+                let (server, route) = record::labels(exchange);
+                self.metrics.rejected.with_label_values(&[server, route, failure.reason()]).inc();
+            }
+            _ => {}
+        }
+    }
+
+    /// An attempt failed and is made again.
+    pub(crate) fn retried(&self, exchange: &Exchange, failure: &Failure) {
+        self.metrics.upstream_failed(exchange, failure);
+        let upstream = exchange.reached.as_ref().map_or("", |reached| reached.upstream.as_str());
+        self.metrics.upstream_retries.with_label_values(&[upstream, failure.reason()]).inc();
+    }
+
+    /// A request was refused before it reached a route.
+    pub(crate) fn rejected(&self, rejection: &Rejection) {
+        self.metrics.rejected.with_label_values(&["_other", "_other", rejection.failure.reason()]).inc();
+        if let Some(access) = &self.access {
+            access.write_rejection(rejection);
+        }
+    }
+
+    /// Waits until every line has been handed to the system.
+    pub(crate) fn flush(&self) {
+        if let Some(access) = &self.access {
+            access.flush();
+        }
+        self.log.flush();
+    }
+
+    fn write(&self, record: &Record<'_>) {
+        if let Some(access) = &self.access {
+            access.write(record);
+        }
+    }
+}
+
+/// Counts an open connection.
+#[derive(Debug)]
+pub(crate) struct ConnectionGuard {
+    active: prometheus::IntGauge,
+}
+
+impl Drop for ConnectionGuard {
+    fn drop(&mut self) {
+        self.active.dec();
+    }
+}

@@ -1,0 +1,69 @@
+//! What is written of one exchange.
+
+use crate::exchange::{Exchange, Failure};
+use http::request::Parts;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+/// An exchange, seen from its end (or, for a WebSocket, from its opening too).
+#[derive(Debug)]
+pub(crate) struct Record<'a> {
+    /// The exchange.
+    pub exchange: &'a Exchange,
+    /// Its request's head.
+    pub request: &'a Parts,
+    /// The status the client got; what the failure stands for where it got none.
+    pub status: u16,
+    /// Whether this line tells of a WebSocket's end.
+    pub websocket_ended: bool,
+}
+
+impl Record<'_> {
+    /// Since the first byte of its head, in seconds.
+    pub(super) fn duration(&self) -> f64 {
+        self.exchange.arrival.started.elapsed().as_secs_f64()
+    }
+
+    /// Until the first byte of its answer, in seconds.
+    pub(super) fn time_to_first_byte(&self) -> Option<f64> {
+        let first = self.exchange.first_byte?;
+        Some(first.duration_since(self.exchange.arrival.started).as_secs_f64())
+    }
+
+    /// Whether it became, or was to become, a stream that lives as long as both sides like.
+    pub(super) fn is_stream(&self) -> bool {
+        self.status == 101 || self.exchange.event_stream
+    }
+
+    /// `HTTP/1.1`
+    pub(super) fn protocol(&self) -> &'static str {
+        match self.request.version {
+            http::Version::HTTP_10 => "HTTP/1.0",
+            http::Version::HTTP_2 => "HTTP/2",
+            _ => "HTTP/1.1",
+        }
+    }
+}
+
+/// The labels of an exchange: its server, and its route as written.
+pub(super) fn labels(exchange: &Exchange) -> (&str, &str) {
+    let route = exchange.location().map_or("_other", |location| location.name.as_str());
+    let server = exchange.server().map_or("_other", |server| server.name());
+    (server, route)
+}
+
+/// A request that was refused before it reached a route.
+#[derive(Debug)]
+pub(crate) struct Rejection {
+    /// Why.
+    pub failure: Failure,
+    /// Whose it was; `None` on a Unix socket.
+    pub peer: Option<SocketAddr>,
+    /// When its first byte came, or its connection.
+    pub since: Instant,
+}
+
+/// Now, in UTC, to the millisecond (RFC 3339).
+pub(super) fn timestamp() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+}

@@ -1,0 +1,372 @@
+//! `impl ProxyHttp`: the phases of an exchange, in the order Pingora calls them.
+
+use super::{body, failing, reply};
+use crate::connection::Link;
+use crate::exchange::{Admission, Arrival, Exchange, Failure, Headers};
+use crate::observe::Record;
+use crate::shared::Shared;
+use crate::upstream::Target;
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{StatusCode, Version};
+use pingora_core::modules::http::HttpModules;
+use pingora_core::protocols::Digest;
+use pingora_core::upstreams::peer::HttpPeer;
+use pingora_core::{Error, ErrorType, Result};
+use pingora_http::{RequestHeader, ResponseHeader};
+use pingora_proxy::{FailToProxy, ProxyHttp, Session};
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+use vordr_rules::table::{ListenerId, TlsVersion};
+
+/// Carries the decisions of an exchange out through Pingora.
+pub(crate) struct Gateway {
+    pub(super) shared: Arc<Shared>,
+    stopping: CancellationToken,
+}
+
+/// What Pingora carries along for one exchange.
+#[derive(Default)]
+pub(crate) struct Passage {
+    /// Set by the first hook; absent only if that hook never ran.
+    pub(super) under_way: Option<UnderWay>,
+}
+
+/// An exchange with its connection.
+pub(super) struct UnderWay {
+    pub link: Arc<Link>,
+    pub exchange: Exchange,
+    /// The server of the present attempt.
+    pub target: Option<Target>,
+    /// Which of its addresses is tried.
+    pub address: usize,
+    /// A body that was read whole before it is sent (`buffering on`).
+    pub spooled: Option<Bytes>,
+    /// The answer is another protocol's stream.
+    pub tunnel: bool,
+}
+
+impl Passage {
+    /// The exchange under way; an error that cannot happen is still answered.
+    pub(super) fn get(&mut self) -> Result<&mut UnderWay> {
+        self.under_way
+            .as_mut()
+            .ok_or_else(|| Error::explain(ErrorType::InternalError, "no exchange is under way"))
+    }
+}
+
+impl Gateway {
+    pub(crate) fn new(shared: Arc<Shared>, stopping: CancellationToken) -> Self {
+        Self { shared, stopping }
+    }
+
+    fn begin(&self, link: &Link) -> Exchange {
+        let table = self.shared.table.load_full();
+        let at = table.listeners.iter().position(|listener| listener.address == link.listener);
+        let arrival = Arrival {
+            listener: ListenerId(at.unwrap_or(usize::MAX)),
+            peer: link.peer.map(|peer| peer.ip()),
+            local_port: link.local_port,
+            tls: false,
+            started: link.head_since().into_std(),
+        };
+        Exchange::begin(table, arrival)
+    }
+
+    /// Whether the connection may carry a further request.
+    fn keeps_alive(&self, under_way: &UnderWay) -> bool {
+        let limits = &under_way.exchange.table.process.limits;
+        let used_up =
+            limits.keepalive_requests.is_some_and(|limit| under_way.link.requests() >= u64::from(limit));
+        limits.keepalive.is_some() && !used_up && !self.stopping.is_cancelled()
+    }
+}
+
+#[async_trait]
+impl ProxyHttp for Gateway {
+    type CTX = Passage;
+
+    fn new_ctx(&self) -> Passage {
+        Passage::default()
+    }
+
+    fn init_downstream_modules(&self, _modules: &mut HttpModules) {
+        // None: Pingora's compression would hold events of a stream back.
+    }
+
+    async fn early_request_filter(&self, session: &mut Session, passage: &mut Passage) -> Result<()> {
+        let Some(link) = Link::of(session.digest()) else {
+            return Error::e_explain(ErrorType::InternalError, "the connection has no link");
+        };
+        link.admit();
+        let exchange = self.begin(&link);
+        passage.under_way =
+            Some(UnderWay { link, exchange, target: None, address: 0, spooled: None, tunnel: false });
+        Ok(())
+    }
+
+    async fn request_filter(&self, session: &mut Session, passage: &mut Passage) -> Result<bool> {
+        let under_way = passage.get()?;
+        let admission = under_way.exchange.admit(session.req_header());
+        self.shared.observer.exchange_started(&under_way.exchange);
+        if !self.keeps_alive(under_way) {
+            session.set_keepalive(None);
+        }
+        let settings = under_way.exchange.settings();
+        let client = settings.and_then(|settings| settings.timeouts.client);
+        let buffering = settings.is_some_and(|settings| settings.buffering);
+        session.set_read_timeout(client);
+        session.set_write_timeout(client);
+        match admission {
+            Admission::Answer(answer) => reply::write(session, *answer).await.map(|()| true),
+            Admission::Forward if buffering && !under_way.exchange.upgrade => {
+                under_way.spooled = Some(body::spool(session, &mut under_way.exchange).await?);
+                Ok(false)
+            }
+            Admission::Forward => Ok(false),
+        }
+    }
+
+    async fn upstream_peer(&self, session: &mut Session, passage: &mut Passage) -> Result<Box<HttpPeer>> {
+        let under_way = passage.get()?;
+        if under_way.target.is_none() {
+            let target =
+                choose(&self.shared, &mut under_way.exchange).map_err(|failure| failing::error(&failure))?;
+            under_way.target = Some(target);
+            under_way.address = 0;
+        }
+        let address =
+            under_way.target.as_ref().and_then(|target| target.addresses.get(under_way.address)).copied();
+        let peer = address.and_then(|address| {
+            self.shared.upstreams.peer(address, &under_way.exchange, session.req_header())
+        });
+        peer.map(Box::new).ok_or_else(|| failing::error(&Failure::NoneUp))
+    }
+
+    async fn connected_to_upstream(
+        &self,
+        _session: &mut Session,
+        reused: bool,
+        _peer: &HttpPeer,
+        _fd: RawFd,
+        digest: Option<&Digest>,
+        passage: &mut Passage,
+    ) -> Result<()> {
+        let UnderWay { exchange, .. } = passage.get()?;
+        if let Some(reached) = exchange.reached.as_mut() {
+            reached.reused = reused;
+            reached.connect = (!reused).then(|| reached.chosen.elapsed());
+        }
+        let wants_13 = exchange
+            .proxy()
+            .and_then(|proxy| proxy.tls.as_ref())
+            .is_some_and(|tls| tls.min == TlsVersion::Tls13);
+        let version = digest.and_then(|digest| digest.ssl_digest.as_ref()).map(|tls| tls.version.to_string());
+        match version.filter(|version| wants_13 && !version.contains("1_3") && !version.contains("1.3")) {
+            Some(version) => Err(failing::error(&Failure::Tls(format!("{version} is below `tls min`")))),
+            None => Ok(()),
+        }
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        session: &mut Session,
+        request: &mut RequestHeader,
+        passage: &mut Passage,
+    ) -> Result<()> {
+        let UnderWay { exchange, .. } = passage.get()?;
+        let original = session.req_header();
+        exchange.forward(original, request);
+        if let Some(path) = exchange.upstream_path(original) {
+            request.set_raw_path(&path)?;
+        }
+        Ok(())
+    }
+
+    async fn request_body_filter(
+        &self,
+        _session: &mut Session,
+        part: &mut Option<Bytes>,
+        end: bool,
+        passage: &mut Passage,
+    ) -> Result<()> {
+        let under_way = passage.get()?;
+        under_way.link.progress();
+        if let Some(whole) = under_way.spooled.clone() {
+            // Counted when it was spooled, and sent in one piece.
+            *part = end.then_some(whole);
+        } else {
+            body::count_request(under_way, part.as_ref())?;
+        }
+        if end && !under_way.tunnel {
+            under_way.link.watch(under_way.exchange.silence_limit(false));
+        }
+        Ok(())
+    }
+
+    async fn upstream_response_filter(
+        &self,
+        _session: &mut Session,
+        response: &mut ResponseHeader,
+        passage: &mut Passage,
+    ) -> Result<()> {
+        let UnderWay { exchange, link, .. } = passage.get()?;
+        link.progress();
+        if response.status.is_informational() && response.status != StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(());
+        }
+        if let Some(reached) = exchange.reached.as_mut() {
+            reached.status = Some(response.status.as_u16());
+            reached.answered = Some(Instant::now());
+        }
+        match exchange.replaces(response.status) {
+            true => Err(failing::error(&Failure::Status(response.status))),
+            false => Ok(()),
+        }
+    }
+
+    async fn response_filter(
+        &self,
+        session: &mut Session,
+        response: &mut ResponseHeader,
+        passage: &mut Passage,
+    ) -> Result<()> {
+        let status = response.status;
+        if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(());
+        }
+        let under_way = passage.get()?;
+        let closes = !self.keeps_alive(under_way);
+        under_way.exchange.deliver(session.req_header(), status, response);
+        under_way.tunnel = status == StatusCode::SWITCHING_PROTOCOLS;
+        if under_way.tunnel || under_way.exchange.event_stream {
+            self.open_stream(session, under_way);
+        }
+        // A proxy answers in its own version (RFC 9110, section 2.5).
+        response.set_version(Version::HTTP_11);
+        let old = session.req_header().version == Version::HTTP_10;
+        if old && !under_way.tunnel {
+            // A client of HTTP/1.0 knows no chunks (RFC 9112, section 7): the end of the connection ends the body.
+            response.remove(&http::header::TRANSFER_ENCODING);
+        }
+        if closes || (old && !response.headers.contains_key(http::header::CONTENT_LENGTH)) {
+            session.set_keepalive(None);
+        }
+        Ok(())
+    }
+
+    fn upstream_response_body_filter(
+        &self,
+        _session: &mut Session,
+        _part: &mut Option<Bytes>,
+        end: bool,
+        passage: &mut Passage,
+    ) -> Result<Option<Duration>> {
+        let under_way = passage.get()?;
+        match end {
+            // What is left is between vordr and the client.
+            true => under_way.link.watch(None),
+            false => under_way.link.progress(),
+        }
+        Ok(None)
+    }
+
+    fn response_body_filter(
+        &self,
+        _session: &mut Session,
+        part: &mut Option<Bytes>,
+        _end: bool,
+        passage: &mut Passage,
+    ) -> Result<Option<Duration>> {
+        let exchange = &mut passage.get()?.exchange;
+        exchange.bytes_out = exchange.bytes_out.saturating_add(part.as_ref().map_or(0, Bytes::len) as u64);
+        Ok(None)
+    }
+
+    fn fail_to_connect(
+        &self,
+        session: &mut Session,
+        _peer: &HttpPeer,
+        passage: &mut Passage,
+        error: Box<Error>,
+    ) -> Box<Error> {
+        failing::failed_to_connect(&self.shared, session, passage, error)
+    }
+
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        session: &mut Session,
+        error: Box<Error>,
+        passage: &mut Passage,
+        reused: bool,
+    ) -> Box<Error> {
+        failing::failed_while_proxying(&self.shared, session, passage, error, reused)
+    }
+
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &Error,
+        passage: &mut Passage,
+    ) -> FailToProxy {
+        let error_code = failing::answer(session, error, passage).await;
+        FailToProxy { error_code, can_reuse_downstream: false }
+    }
+
+    async fn logging(&self, session: &mut Session, _error: Option<&Error>, passage: &mut Passage) {
+        let Some(under_way) = passage.under_way.as_mut() else { return };
+        under_way.link.watch(None);
+        let answered = session.response_written().map(|response| response.status.as_u16());
+        let failed = under_way.exchange.failure.as_ref().map(|failure| failure.status().as_u16());
+        let record = Record {
+            exchange: &under_way.exchange,
+            request: session.req_header(),
+            status: answered.or(failed).unwrap_or(0),
+            websocket_ended: under_way.tunnel,
+        };
+        self.shared.observer.exchange_finished(&record);
+    }
+
+    fn suppress_error_log(&self, _session: &Session, _passage: &Passage, _error: &Error) -> bool {
+        // vordr has a line of its own for every exchange.
+        true
+    }
+}
+
+impl Gateway {
+    /// The answer is a stream that lives as long as both sides like: `read` and `client` give way to
+    /// `websocket idle`.
+    fn open_stream(&self, session: &mut Session, under_way: &mut UnderWay) {
+        let limit = under_way.exchange.silence_limit(under_way.tunnel);
+        session.set_write_timeout(limit);
+        under_way.link.watch(limit);
+        if under_way.tunnel {
+            session.set_read_timeout(None);
+            under_way.link.open_tunnel();
+            // Bytes of a tunnel are counted for themselves.
+            (under_way.exchange.bytes_in, under_way.exchange.bytes_out) = (0, 0);
+            let record = Record {
+                exchange: &under_way.exchange,
+                request: session.req_header(),
+                status: 101,
+                websocket_ended: false,
+            };
+            self.shared.observer.websocket_opened(&record);
+        } else {
+            self.shared.observer.metrics.event_stream_opened(&under_way.exchange);
+        }
+    }
+}
+
+/// Chooses a server; where there is none, the exchange remembers which pool it was about.
+fn choose(shared: &Shared, exchange: &mut Exchange) -> std::result::Result<Target, Failure> {
+    let table = exchange.table.clone();
+    let proxy = exchange.proxy().ok_or_else(|| Failure::Internal("the action is not `proxy`".to_owned()))?;
+    let mut reached = None;
+    let target = shared.upstreams.choose(&table, proxy, &mut reached);
+    exchange.reached = reached;
+    target
+}

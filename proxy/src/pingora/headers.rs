@@ -1,0 +1,31 @@
+//! Pingora's messages, edited by the same hands as any other.
+
+use crate::exchange::Headers;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use pingora_http::{RequestHeader, ResponseHeader};
+
+macro_rules! headers_of {
+    ($message:ty) => {
+        impl Headers for $message {
+            fn headers(&self) -> &HeaderMap {
+                &self.headers
+            }
+
+            fn set(&mut self, name: &HeaderName, value: HeaderValue) {
+                // Fails only where a name or a value is not valid, and both are of their types.
+                let _ = self.insert_header(name, value);
+            }
+
+            fn add(&mut self, name: &HeaderName, value: HeaderValue) {
+                let _ = self.append_header(name, value);
+            }
+
+            fn remove(&mut self, name: &HeaderName) {
+                self.remove_header(name);
+            }
+        }
+    };
+}
+
+headers_of!(RequestHeader);
+headers_of!(ResponseHeader);

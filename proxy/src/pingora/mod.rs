@@ -1,0 +1,22 @@
+//! Pingora's hooks, each a call of `exchange/` and little more.
+
+mod body;
+mod failing;
+mod gateway;
+mod headers;
+mod reply;
+
+pub(crate) use gateway::Gateway;
+
+use pingora_core::server::configuration::ServerConf;
+use pingora_proxy::HttpProxy;
+use std::sync::Arc;
+
+/// Idle upstream connections kept by one worker, over all upstreams.
+const IDLE_CONNECTIONS: usize = 4096;
+
+/// Pingora's proxy around the gateway, with a pool of upstream connections of its own.
+pub(crate) fn http_proxy(gateway: Gateway) -> Arc<HttpProxy<Gateway>> {
+    let conf = ServerConf { upstream_keepalive_pool_size: IDLE_CONNECTIONS, ..ServerConf::default() };
+    Arc::new(pingora_proxy::http_proxy(&Arc::new(conf), gateway))
+}

@@ -1,0 +1,20 @@
+//! Answers of vordr's own making, written through Pingora.
+
+use crate::exchange::Answer;
+use pingora_core::Result;
+use pingora_http::ResponseHeader;
+use pingora_proxy::Session;
+
+/// Writes a whole answer.
+pub(super) async fn write(session: &mut Session, answer: Answer) -> Result<()> {
+    let mut head = ResponseHeader::build(answer.status, Some(answer.headers.len() + 2))?;
+    for (name, value) in &answer.headers {
+        head.append_header(name, value)?;
+    }
+    let empty = answer.body.is_empty();
+    session.write_response_header(Box::new(head), empty).await?;
+    if !empty {
+        session.write_response_body(Some(answer.body), true).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! `vordr run`: serve until a signal says stop.
+
+use crate::server::{Handle, Vordr};
+use crate::start_error::StartError;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Serves `vordr` until SIGTERM, SIGINT or SIGQUIT, then lets what is under way finish within `drain`.
+/// A second signal ends at once.
+pub fn run(vordr: Vordr) -> Result<(), StartError> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Worker)?;
+    // Before anything is served, so that no signal finds its default action.
+    let mut signals = runtime.block_on(async { Signals::new() }).map_err(StartError::Worker)?;
+    let handle = vordr.start()?;
+    let name = runtime.block_on(signals.next());
+    handle.log_stop(name);
+    handle.stop();
+    wait(handle, runtime, signals);
+    Ok(())
+}
+
+/// Waits for the end, or for a second signal.
+fn wait(handle: Handle, runtime: tokio::runtime::Runtime, mut signals: Signals) {
+    let (done, ended) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        handle.wait();
+        let _ = done.send(());
+    });
+    runtime.block_on(async {
+        tokio::select! {
+            _ = ended => {}
+            _ = signals.next() => {}
+        }
+    });
+}
+
+/// The signals that ask for an end.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    quit: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.quit.recv() => "SIGQUIT",
+        }
+    }
+}

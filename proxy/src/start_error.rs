@@ -1,0 +1,62 @@
+//! Why vordr does not start, in words for the person who started it.
+
+use std::io;
+use vordr_rules::Diagnostics;
+
+/// Why vordr does not start. Its text is one line that names what to do, except for faulty rules, whose
+/// diagnostics say more.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The rules' file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The rules are faulty, or say something that this version does not serve.
+    #[error("the rules are not served: {} to mend", count(.0))]
+    Rules(Diagnostics),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {}", listen_in_words(source))]
+    Listen {
+        /// The address as the rules have it.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A log file cannot be opened.
+    #[error("cannot write the log {path}: {source}")]
+    Log {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system refuses a thread or a runtime.
+    #[error("cannot start a worker: {0}")]
+    Worker(#[source] io::Error),
+    /// An upstream cannot be spoken to as the rules ask: an unreadable CA, no system certificates.
+    #[error("{0}")]
+    Upstream(String),
+}
+
+fn count(diagnostics: &Diagnostics) -> String {
+    match diagnostics.len() {
+        1 => "one place".to_owned(),
+        many => format!("{many} places"),
+    }
+}
+
+fn listen_in_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "another program listens there already".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "permission denied; a port below 1024 needs root or CAP_NET_BIND_SERVICE (8080 does not)"
+                .to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+        _ => error.to_string(),
+    }
+}

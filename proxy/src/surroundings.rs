@@ -1,0 +1,39 @@
+//! The real world, as the rules see it: files and environment variables.
+
+use std::io;
+use std::path::Path;
+use vordr_rules::{Surroundings, glob_matches};
+
+/// This machine.
+#[derive(Debug, Clone, Copy)]
+pub struct System;
+
+impl Surroundings for System {
+    fn read(&self, path: &str) -> io::Result<Vec<u8>> {
+        std::fs::read(path)
+    }
+
+    /// A pattern's wildcards stand in its file name, not in its folders.
+    fn list(&self, pattern: &str) -> io::Result<Vec<String>> {
+        let folder = pattern.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let at = if folder.is_empty() { Path::new(".") } else { Path::new(folder) };
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(at)? {
+            let name = entry?.file_name();
+            let path = if folder.is_empty() {
+                name.to_string_lossy().into_owned()
+            } else {
+                format!("{folder}/{}", name.to_string_lossy())
+            };
+            if glob_matches(pattern, &path) {
+                found.push(path);
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+}

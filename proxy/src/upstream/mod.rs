@@ -1,0 +1,80 @@
+//! The pools behind vordr: their names resolved while it runs, their servers chosen, their failures named.
+
+mod authority;
+mod classify;
+mod peer;
+mod resolve;
+
+pub(crate) use classify::classify;
+pub(crate) use peer::Target;
+pub(crate) use resolve::NameStatus;
+
+use crate::start_error::StartError;
+use authority::Authorities;
+use resolve::Names;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use vordr_rules::table::{Action, Location, Proxy, ServerAddress, Settings, Table};
+
+/// Every pool's live state.
+#[derive(Debug)]
+pub(crate) struct Upstreams {
+    names: Names,
+    authorities: Authorities,
+}
+
+impl Upstreams {
+    /// Reads the authorities that certificates are checked against; resolving begins with [`Upstreams::resolve`].
+    pub(crate) fn new(table: &Table, nameserver: Option<SocketAddr>) -> Result<Arc<Self>, StartError> {
+        let mut names = Names::new(nameserver);
+        let mut authorities = Authorities::default();
+        for proxy in proxies(table) {
+            if let Some(tls) = &proxy.tls {
+                authorities.add(tls)?;
+            }
+            let servers = table.upstreams.get(proxy.upstream.0).map(|upstream| upstream.servers.as_slice());
+            for server in servers.unwrap_or_default() {
+                if let ServerAddress::Name(name, _) = &server.address {
+                    names.add(name, proxy.resolve);
+                }
+            }
+        }
+        Ok(Arc::new(Self { names, authorities }))
+    }
+
+    /// Resolves every name, and again whenever an answer runs out, for ever.
+    pub(crate) async fn resolve(self: Arc<Self>) {
+        self.names.resolve().await;
+    }
+
+    /// How each name stands.
+    pub(crate) fn names(&self) -> Vec<NameStatus> {
+        self.names.status()
+    }
+}
+
+/// Every `proxy` of the rules, those of `on-error` included.
+fn proxies(table: &Table) -> impl Iterator<Item = &Proxy> {
+    table.servers.iter().flat_map(|server| {
+        let inner = server.locations.iter().flat_map(actions);
+        inner.chain(fallbacks(&server.settings)).filter_map(|action| match action {
+            Action::Proxy(proxy) => Some(&**proxy),
+            _ => None,
+        })
+    })
+}
+
+fn actions(location: &Location) -> impl Iterator<Item = &Action> {
+    std::iter::once(&location.action).chain(fallbacks(&location.settings))
+}
+
+fn fallbacks(settings: &Settings) -> impl Iterator<Item = &Action> {
+    settings.on_error.iter().map(|on_error| &on_error.action)
+}
+
+/// A server's name without the port that its scheme implies, as it stands in a Host header.
+fn authority_of(address: &ServerAddress, tls: bool) -> String {
+    let full = address.to_string();
+    let usual = if tls { ":443" } else { ":80" };
+    full.strip_suffix(usual).map_or(full.clone(), str::to_owned)
+}

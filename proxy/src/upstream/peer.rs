@@ -1,0 +1,112 @@
+//! Which address a request goes to, and how Pingora is told.
+
+use super::{Upstreams, authority_of};
+use crate::exchange::{Exchange, Failure, Reached};
+use http::HeaderValue;
+use http::request::Parts;
+use pingora_core::upstreams::peer::{ALPN, HttpPeer};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+use vordr_rules::table::{Proxy, ServerAddress, Settings, Table, Upstream, UpstreamServer, UpstreamTls};
+
+/// A server that was chosen.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// Its addresses, in the order they are tried.
+    pub addresses: Vec<SocketAddr>,
+}
+
+impl Upstreams {
+    /// Chooses a server of the pool that `proxy` names, and notes which pool it is about.
+    pub(crate) fn choose(
+        &self,
+        table: &Table,
+        proxy: &Proxy,
+        noted: &mut Option<Reached>,
+    ) -> Result<Target, Failure> {
+        let (upstream, server) = first_server(table, proxy).ok_or(Failure::NoneUp)?;
+        *noted = Some(reached(upstream, server, proxy));
+        Ok(Target { addresses: self.addresses(&server.address)? })
+    }
+
+    fn addresses(&self, address: &ServerAddress) -> Result<Vec<SocketAddr>, Failure> {
+        match address {
+            ServerAddress::Ip(ip, port) => Ok(vec![SocketAddr::new(*ip, *port)]),
+            ServerAddress::Name(name, port) => {
+                let with_port =
+                    |ips: Vec<IpAddr>| ips.into_iter().map(|ip| SocketAddr::new(ip, *port)).collect();
+                self.names
+                    .addresses(name)
+                    .map(with_port)
+                    .map_err(|reason| Failure::Dns(format!("{name}: {reason}")))
+            }
+            ServerAddress::Srv(_) | ServerAddress::Unix(_) => Err(Failure::NoneUp),
+        }
+    }
+
+    /// The peer as Pingora wants it. `host` is what the upstream will be called in the request.
+    pub(crate) fn peer(&self, address: SocketAddr, exchange: &Exchange, request: &Parts) -> Option<HttpPeer> {
+        let proxy = exchange.proxy()?;
+        let sni = proxy
+            .tls
+            .as_ref()
+            .map(|tls| sni(tls, &exchange.upstream_host(proxy, request)))
+            .unwrap_or_default();
+        let mut peer = HttpPeer::new(address, proxy.tls.is_some(), sni);
+        let upstream = exchange.table.upstreams.get(proxy.upstream.0)?;
+        set_options(&mut peer, upstream, exchange.settings()?);
+        if let Some(tls) = &proxy.tls {
+            peer.options.verify_cert = tls.verify;
+            peer.options.verify_hostname = tls.verify;
+            peer.options.ca = self.authorities.of(tls);
+            // Pingora's own key for kept connections leaves out what they were checked against.
+            peer.group_key = hash(&(&upstream.name, &tls.ca, tls.verify, tls.min));
+        }
+        Some(peer)
+    }
+}
+
+fn set_options(peer: &mut HttpPeer, upstream: &Upstream, settings: &Settings) {
+    let options = &mut peer.options;
+    options.total_connection_timeout = settings.timeouts.connect;
+    // `read` is watched by the client's connection, as it changes when an answer turns out to be a stream.
+    options.read_timeout = None;
+    options.write_timeout = settings.timeouts.send;
+    options.idle_timeout = upstream.keepalive_idle;
+    options.alpn = ALPN::H1;
+}
+
+fn first_server<'t>(table: &'t Table, proxy: &Proxy) -> Option<(&'t Upstream, &'t UpstreamServer)> {
+    let upstream = table.upstreams.get(proxy.upstream.0)?;
+    Some((upstream, upstream.servers.first()?))
+}
+
+fn reached(upstream: &Upstream, server: &UpstreamServer, proxy: &Proxy) -> Reached {
+    let authority = authority_of(&server.address, proxy.tls.is_some());
+    Reached {
+        upstream: upstream.name.clone(),
+        peer: server.address.to_string(),
+        authority: HeaderValue::try_from(authority).unwrap_or(HeaderValue::from_static("")),
+        tls: proxy.tls.is_some(),
+        chosen: Instant::now(),
+        connect: None,
+        reused: false,
+        status: None,
+        answered: None,
+    }
+}
+
+/// The name asked for in the handshake: the rules', or that of the host which is sent.
+fn sni(tls: &UpstreamTls, host: &HeaderValue) -> String {
+    match &tls.sni {
+        Some(sni) => sni.clone(),
+        None => vordr_rules::table::without_port(host.to_str().unwrap_or_default()).to_owned(),
+    }
+}
+
+fn hash(what: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    what.hash(&mut hasher);
+    hasher.finish()
+}

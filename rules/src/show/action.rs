@@ -1,0 +1,158 @@
+//! Actions and pools, written out.
+
+use super::text::{Page, duration, limit, number, quoted, switch, template, words};
+use super::version_text;
+use crate::table::{
+    Action, Balance, HostHeader, HttpVersion, Proxy, Respond, Retry, ServerAddress, Sticky, Table, Upstream,
+};
+use std::time::Duration;
+
+pub(super) fn write(action: &Action, table: &Table, page: &mut Page) {
+    match action {
+        Action::Proxy(proxy) => write_proxy(proxy, table, page),
+        Action::Redirect(redirect) => {
+            page.line(&format!("redirect {} {}", redirect.status.as_u16(), template(&redirect.target)), None);
+        }
+        Action::Respond(respond) => page.line(&respond_line(respond), None),
+        Action::Files(files) => {
+            let fallback =
+                files.fallback.as_ref().map(|path| format!(" fallback={}", quoted(path))).unwrap_or_default();
+            let line = format!(
+                "files {} index={}{fallback} precompressed={}",
+                quoted(&files.root),
+                quoted(&files.index),
+                switch(files.precompressed)
+            );
+            page.line(&line, None);
+        }
+    }
+}
+
+/// A body that is not text is told of, and not printed.
+fn respond_line(respond: &Respond) -> String {
+    let status = respond.status.as_u16();
+    let content_type = respond.content_type.as_ref().and_then(|value| value.to_str().ok());
+    let content_type = content_type.map(|value| format!(" type={}", quoted(value))).unwrap_or_default();
+    match std::str::from_utf8(&respond.body) {
+        Ok("") => format!("respond {status}{content_type}"),
+        Ok(text) => format!("respond {status} {}{content_type}", quoted(text)),
+        Err(_) => {
+            format!("respond {status}{content_type}    // {} bytes that are no text", respond.body.len())
+        }
+    }
+}
+
+fn write_proxy(proxy: &Proxy, table: &Table, page: &mut Page) {
+    let Some(upstream) = table.upstreams.get(proxy.upstream.0) else { return };
+    let scheme = if proxy.tls.is_some() { "https" } else { "http" };
+    let target = match upstream.named {
+        true => quoted(&upstream.name),
+        false => words(&upstream.servers, |server| url(&server.address, scheme)),
+    };
+    page.open(&format!("proxy {target}"), None);
+    let host = match &proxy.host {
+        HostHeader::Preserve => "preserve".to_owned(),
+        HostHeader::Upstream => "upstream".to_owned(),
+        HostHeader::Fixed(name) => quoted(name.to_str().unwrap_or_default()),
+    };
+    let auto = |on: bool| if on { "auto" } else { "off" };
+    page.line(&format!("host {host}"), None);
+    page.line(&format!("origin {}", auto(proxy.origin_fix)), None);
+    page.line(&format!("location-fix {}", auto(proxy.location_fix)), None);
+    if let Some(prefix) = &proxy.strip_prefix {
+        page.line(&format!("strip-prefix {}", quoted(&format!("{prefix}/"))), None);
+    }
+    if let Some(tls) = &proxy.tls {
+        let sni = tls.sni.as_ref().map(|sni| format!(" sni={}", quoted(sni))).unwrap_or_default();
+        let ca = tls.ca.as_ref().map(|ca| format!(" ca={}", quoted(ca))).unwrap_or_default();
+        page.line(&format!("tls min={} verify={}{sni}{ca}", version_text(tls.min), switch(tls.verify)), None);
+    }
+    let http = match proxy.http {
+        HttpVersion::Http1 => "\"1.1\"",
+        HttpVersion::Http2 => "\"2\"",
+        HttpVersion::Auto => "auto",
+    };
+    page.line(&format!("http {http}"), None);
+    page.line(&format!("resolve {}", duration(proxy.resolve)), None);
+    if let Some(version) = proxy.proxy_protocol {
+        page.line(&format!("proxy-protocol v{version}"), None);
+    }
+    if !upstream.named {
+        write_pool(upstream, page);
+    }
+    page.close();
+}
+
+fn url(address: &ServerAddress, scheme: &str) -> String {
+    match address {
+        ServerAddress::Unix(_) | ServerAddress::Srv(_) => quoted(&address.to_string()),
+        _ => quoted(&format!("{scheme}://{address}")),
+    }
+}
+
+pub(super) fn write_upstream(upstream: &Upstream, page: &mut Page) {
+    page.open(&format!("upstream {}", quoted(&upstream.name)), Some(&upstream.place));
+    for server in &upstream.servers {
+        let scheme = if upstream.tls { "https" } else { "http" };
+        let backup = if server.backup { " backup=on" } else { "" };
+        page.line(&format!("server {} weight={}{backup}", url(&server.address, scheme), server.weight), None);
+    }
+    write_pool(upstream, page);
+    page.close();
+}
+
+fn write_pool(upstream: &Upstream, page: &mut Page) {
+    // A default that is written out would count as a word of the pool's own, and some are not served yet.
+    match &upstream.balance {
+        Balance::RoundRobin => {}
+        Balance::LeastConn => page.line("balance least-conn", None),
+        Balance::Random => page.line("balance random", None),
+        Balance::IpHash => page.line("balance ip-hash", None),
+        Balance::Hash(key) => page.line(&format!("balance hash key={}", template(key)), None),
+    }
+    match &upstream.sticky {
+        None => {}
+        Some(Sticky::Cookie(name)) => page.line(&format!("sticky cookie={}", quoted(name)), None),
+        Some(Sticky::Header(name)) => page.line(&format!("sticky header={}", quoted(name)), None),
+        Some(Sticky::Query(name)) => page.line(&format!("sticky query={}", quoted(name)), None),
+    }
+    if let Some(health) = &upstream.health {
+        let line = format!(
+            "health {} every={} timeout={} fall={} rise={} status={}",
+            quoted(&health.path),
+            duration(health.every),
+            duration(health.timeout),
+            health.fall,
+            health.rise,
+            health.status.as_u16()
+        );
+        page.line(&line, None);
+    }
+    if let Some(passive) = &upstream.passive {
+        let (within, pause) = (duration(passive.within), duration(passive.pause));
+        page.line(&format!("passive fails={} within={within} for={pause}", passive.fails), None);
+    }
+    if upstream.retry != Retry::default() {
+        page.line(&retry_line(&upstream.retry), None);
+    }
+    if let Some(try_for) = upstream.try_for {
+        page.line(&format!("try-for {}", duration(try_for)), None);
+    }
+    // In place, a word of the pool's own would keep it from being shared with another `proxy`.
+    if upstream.named || upstream.keepalive != 128 || upstream.keepalive_idle != Some(Duration::from_secs(60))
+    {
+        page.line(&format!("keepalive {} idle={}", upstream.keepalive, limit(upstream.keepalive_idle)), None);
+    }
+    if upstream.connections.is_some() {
+        page.line(&format!("connections {}", number(upstream.connections)), None);
+    }
+}
+
+fn retry_line(retry: &Retry) -> String {
+    let mut on: Vec<String> = Vec::new();
+    on.extend(retry.connect.then(|| "connect".to_owned()));
+    on.extend(retry.reused.then(|| "reused".to_owned()));
+    on.extend(retry.timeout.then(|| "timeout".to_owned()));
+    on.extend(retry.statuses.iter().map(|status| status.as_str().to_owned()));
+    format!("retry {} on={}", retry.times, quoted(&on.join(" ")))
+}

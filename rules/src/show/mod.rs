@@ -1,0 +1,120 @@
+//! `vordr show`: the rules that hold, written out in full.
+//!
+//! What is printed loads again and gives the same table, unless a secret had to be masked.
+
+mod action;
+mod process;
+mod settings;
+mod text;
+
+use crate::Loaded;
+use crate::table::{Listener, Pattern, Place, Server, ServerId, ServerTls, Table, TlsVersion};
+use text::{Page, duration, quoted, switch};
+
+/// Everything that holds: environment filled in, templates merged, defaults written out, secrets masked.
+pub fn show(loaded: &Loaded) -> String {
+    let mut page = Page::default();
+    let table = &loaded.table;
+    process::write(&table.process, &mut page);
+    for upstream in table.upstreams.iter().filter(|upstream| upstream.named) {
+        action::write_upstream(upstream, &mut page);
+    }
+    for (number, server) in table.servers.iter().enumerate() {
+        write_server(table, ServerId(number), server, &mut page);
+    }
+    page.masked(&loaded.secrets)
+}
+
+fn write_server(table: &Table, id: ServerId, server: &Server, page: &mut Page) {
+    let hosts: Vec<String> = server.hosts.iter().map(|host| quoted(host)).collect();
+    let default =
+        table.listeners.iter().any(|listener| listener.default.server == id && needs_default(listener));
+    let default = if default { " default=on" } else { "" };
+    page.open(&format!("server {}{default}", hosts.join(" ")), Some(&server.place));
+    for listener in &table.listeners {
+        if let Some(binding) = listener.bindings().find(|binding| binding.server == id) {
+            let redirect = if binding.redirect_https { " redirect=https" } else { "" };
+            let tls = if listener.tls { " tls=on" } else { "" };
+            let proxy_protocol = if listener.proxy_protocol { " proxy-protocol=on" } else { "" };
+            let address = quoted(&listener.address.to_string());
+            page.line(&format!("listen {address}{tls}{redirect}{proxy_protocol}"), None);
+        }
+    }
+    if let Some(tls) = &server.tls {
+        write_tls(tls, page);
+    }
+    settings::write(&server.settings, None, table, page);
+    for location in &server.locations {
+        page.open(
+            &format!("location {}", paths(&location.patterns, location.is_final)),
+            Some(&location.place),
+        );
+        location.conditions.iter().for_each(|condition| page.line(&settings::condition(condition), None));
+        settings::write(&location.settings, Some(&server.settings), table, page);
+        action::write(&location.action, table, page);
+        page.close();
+    }
+    page.close();
+}
+
+/// A default server has to be named only where it is not the first one.
+fn needs_default(listener: &Listener) -> bool {
+    listener.bindings().map(|binding| binding.server.0).min() != Some(listener.default.server.0)
+}
+
+fn paths(patterns: &[Pattern], is_final: bool) -> String {
+    let mut words = Vec::new();
+    for pattern in patterns {
+        words.push(match pattern {
+            Pattern::Exact(path) => format!("exact={}", quoted(path)),
+            Pattern::Prefix(path) => quoted(path),
+            Pattern::RawPrefix(path) => format!("{} raw=on", quoted(path)),
+            Pattern::Regex(regex) => format!("regex={}", quoted(regex.as_str())),
+        });
+    }
+    if is_final {
+        words.push("final=on".to_owned());
+    }
+    let mut raw = false;
+    words.iter_mut().for_each(|word| {
+        // `raw=on` is said once for all prefixes of a location.
+        if let Some(path) = word.strip_suffix(" raw=on").map(str::to_owned) {
+            raw = true;
+            *word = path;
+        }
+    });
+    words.extend(raw.then(|| "raw=on".to_owned()));
+    words.join(" ")
+}
+
+fn write_tls(tls: &ServerTls, page: &mut Page) {
+    page.open("tls", None);
+    if let Some((certificate, key)) = &tls.certificate {
+        page.line(&format!("cert {}", quoted(certificate)), None);
+        page.line(&format!("key {}", quoted(key)), None);
+    }
+    if let Some(email) = &tls.acme {
+        page.line(&format!("acme {}", quoted(email)), None);
+    }
+    let versions: Vec<_> = tls.versions.iter().map(|version| version_text(*version)).collect();
+    page.line(&format!("versions {}", versions.join(" ")), None);
+    if let Some((ca, require)) = &tls.client_ca {
+        page.line(&format!("client-ca {} require={}", quoted(ca), switch(*require)), None);
+    }
+    if let Some((age, subdomains)) = &tls.hsts {
+        page.line(&format!("hsts {} subdomains={}", duration(*age), switch(*subdomains)), None);
+    }
+    page.close();
+}
+
+fn version_text(version: TlsVersion) -> &'static str {
+    match version {
+        TlsVersion::Tls12 => "\"1.2\"",
+        TlsVersion::Tls13 => "\"1.3\"",
+    }
+}
+
+/// Where a word was written, if it was.
+fn place_of<'p>(places: &'p [(&'static str, Place)], word: &str) -> Option<&'p Place> {
+    places.iter().find(|(known, _)| *known == word).map(|(_, place)| place)
+}

@@ -1,0 +1,83 @@
+//! `vordr { … }`, written out.
+
+use super::text::{Page, duration, limit, number, quoted, switch, words};
+use crate::table::{Level, Limits, LogFormat, LogTarget, Process};
+
+pub(super) fn write(process: &Process, page: &mut Page) {
+    page.open("vordr", None);
+    page.line(
+        &format!("workers {}", process.workers.map_or("auto".to_owned(), |count| count.to_string())),
+        None,
+    );
+    page.line(&format!("drain {}", limit(process.drain)), None);
+    if !process.trusted_proxies.is_empty() {
+        let networks = words(&process.trusted_proxies, |network| quoted(&network.to_string()));
+        page.line(&format!("trusted-proxies {networks}"), None);
+    }
+    if let Some(admin) = &process.admin {
+        page.line(&format!("admin {}", quoted(&admin.to_string())), None);
+    }
+    if let Some(metrics) = &process.metrics {
+        let compat = if process.metrics_compat_nginx { " compat=nginx" } else { "" };
+        page.line(&format!("metrics {}{compat}", quoted(&metrics.to_string())), None);
+    }
+    write_logs(process, page);
+    write_state(process, page);
+    write_limits(&process.limits, page);
+    page.line(&format!("error-detail {}", switch(process.error_detail)), None);
+    page.close();
+}
+
+fn write_logs(process: &Process, page: &mut Page) {
+    match &process.access_log {
+        None => page.line("access-log off", None),
+        Some(log) => {
+            let format = if log.format == LogFormat::Json { "json" } else { "combined" };
+            let target = target(&log.target);
+            page.line(&format!("access-log {target} format={format} query={}", switch(log.query)), None);
+        }
+    }
+    let level = match process.error_log.level {
+        Level::Error => "error",
+        Level::Warn => "warn",
+        Level::Info => "info",
+        Level::Debug => "debug",
+    };
+    page.line(&format!("error-log {} level={level}", target(&process.error_log.target)), None);
+}
+
+fn target(target: &LogTarget) -> String {
+    match target {
+        LogTarget::Stdout => "stdout".to_owned(),
+        LogTarget::Stderr => "stderr".to_owned(),
+        LogTarget::File(path) => quoted(path),
+    }
+}
+
+fn write_state(process: &Process, page: &mut Page) {
+    if let Some(folder) = &process.state {
+        page.line(&format!("state {}", quoted(folder)), None);
+    }
+    if let Some((url, open)) = &process.limit_store {
+        let on_failure = if *open { "open" } else { "closed" };
+        page.line(&format!("limit-store {} on-failure={on_failure}", quoted(url)), None);
+    }
+    if let Some(acme) = &process.acme {
+        let property = |name: &str, value: &Option<String>| {
+            value.as_ref().map(|value| format!(" {name}={}", quoted(value))).unwrap_or_default()
+        };
+        let properties = [("directory", &acme.directory), ("ca", &acme.ca), ("email", &acme.email)];
+        let properties: String = properties.iter().map(|(name, value)| property(name, value)).collect();
+        page.line(&format!("acme{properties}"), None);
+    }
+}
+
+fn write_limits(limits: &Limits, page: &mut Page) {
+    page.open("limits", None);
+    page.line(&format!("header-timeout {}", limit(limits.header_timeout)), None);
+    page.line(&format!("header-size {}", limits.header_size), None);
+    let keepalive = limits.keepalive.map_or("off".to_owned(), duration);
+    page.line(&format!("keepalive {keepalive} requests={}", number(limits.keepalive_requests)), None);
+    page.line(&format!("connections {}", number(limits.connections)), None);
+    page.close();
+}

@@ -1,0 +1,183 @@
+//! Settings, written out.
+
+use super::text::{Page, limit, number, quoted, switch, template, words};
+use super::{action, place_of};
+use crate::table::{
+    Auth, AuthKind, Condition, Cors, HeaderOperation, OnError, Origins, Satisfy, Settings, Table,
+};
+
+/// Writes settings; what `outer` adds by itself is left out, and what it has and these have not is ended.
+pub(super) fn write(settings: &Settings, outer: Option<&Settings>, table: &Table, page: &mut Page) {
+    let place = |word: &str| place_of(&settings.places, word);
+    let timeouts = &settings.timeouts;
+    let line = format!(
+        "timeouts connect={} send={} read={} client={}",
+        limit(timeouts.connect),
+        limit(timeouts.send),
+        limit(timeouts.read),
+        limit(timeouts.client)
+    );
+    let any_of = ["timeouts read", "timeouts send", "timeouts connect", "timeouts client"];
+    page.line(&line, any_of.iter().find_map(|word| place(word)));
+    let websocket = &settings.websocket;
+    let ping = websocket.ping.map(|ping| format!(" ping={}", limit(Some(ping)))).unwrap_or_default();
+    let line = format!("websocket {} idle={}{ping}", switch(websocket.allowed), limit(websocket.idle));
+    page.line(&line, place("websocket idle").or_else(|| place("websocket")));
+    page.line(&format!("buffering {}", switch(settings.buffering)), place("buffering"));
+    page.line(&format!("body-limit {}", number(settings.body_limit)), place("body-limit"));
+    if let Some(rewrite) = &settings.rewrite {
+        page.line(&format!("rewrite {}", template(rewrite)), place("rewrite"));
+    }
+    let outer_request = outer.map_or(0, |outer| outer.request.len());
+    operations("request", settings.request.get(outer_request..).unwrap_or_default(), page);
+    let outer_response = outer.map_or(0, |outer| outer.response.len());
+    operations("response", settings.response.get(outer_response..).unwrap_or_default(), page);
+    write_cors(settings, outer, page);
+    write_access(settings, outer, page);
+    write_rest(settings, outer, page);
+    let own =
+        settings.on_error.len() - outer.map_or(0, |outer| outer.on_error.len()).min(settings.on_error.len());
+    settings.on_error.iter().take(own).for_each(|on_error| write_on_error(on_error, table, page));
+}
+
+fn operations(name: &str, operations: &[HeaderOperation], page: &mut Page) {
+    if operations.is_empty() {
+        return;
+    }
+    page.open(name, None);
+    for operation in operations {
+        let line = match operation {
+            HeaderOperation::Set(name, value) => format!("set {} {}", quoted(name.as_str()), template(value)),
+            HeaderOperation::Add(name, value) => format!("add {} {}", quoted(name.as_str()), template(value)),
+            HeaderOperation::Default(name, value) => {
+                format!("default {} {}", quoted(name.as_str()), template(value))
+            }
+            HeaderOperation::Remove(name) => format!("remove {}", quoted(name.as_str())),
+            HeaderOperation::RemovePrefix(prefix) => format!("remove {}", quoted(&format!("{prefix}*"))),
+        };
+        page.line(&line, None);
+    }
+    page.close();
+}
+
+fn write_cors(settings: &Settings, outer: Option<&Settings>, page: &mut Page) {
+    match &settings.cors {
+        Some(cors) => write_cors_block(cors, settings, page),
+        None if outer.is_some_and(|outer| outer.cors.is_some()) => page.line("cors off", None),
+        None => {}
+    }
+}
+
+fn write_cors_block(cors: &Cors, settings: &Settings, page: &mut Page) {
+    page.open("cors", place_of(&settings.places, "cors"));
+    let origins = match &cors.origins {
+        Origins::Any => "\"*\"".to_owned(),
+        Origins::Listed(listed) => words(listed, |origin| quoted(origin)),
+    };
+    page.line(&format!("origins {origins}"), None);
+    page.line(&format!("methods {}", words(&cors.methods, |method| quoted(method.as_str()))), None);
+    for (word, names) in [("headers", &cors.headers), ("expose", &cors.expose)] {
+        if !names.is_empty() {
+            page.line(&format!("{word} {}", words(names, |name| quoted(name.as_str()))), None);
+        }
+    }
+    page.line(&format!("credentials {}", switch(cors.credentials)), None);
+    if let Some(age) = cors.max_age {
+        page.line(&format!("max-age {}", limit(Some(age))), None);
+    }
+    page.close();
+}
+
+fn write_access(settings: &Settings, outer: Option<&Settings>, page: &mut Page) {
+    for rule in &settings.access.rules {
+        let word = if rule.allow { "allow" } else { "deny" };
+        let whom = rule.network.map_or_else(|| "all".to_owned(), |network| quoted(&network.to_string()));
+        page.line(&format!("{word} {whom}"), None);
+    }
+    if settings.satisfy == Satisfy::Any || outer.is_some_and(|outer| outer.satisfy != settings.satisfy) {
+        let word = if settings.satisfy == Satisfy::Any { "any" } else { "all" };
+        page.line(&format!("satisfy {word}"), None);
+    }
+    if settings.auth.is_empty() && outer.is_some_and(|outer| !outer.auth.is_empty()) {
+        page.line("auth off", None);
+    }
+    settings.auth.iter().for_each(|auth| page.line(&auth_line(auth), None));
+}
+
+fn auth_line(auth: &Auth) -> String {
+    let optional = |name: &str, value: &Option<String>| {
+        value.as_ref().map(|value| format!(" {name}={}", quoted(value))).unwrap_or_default()
+    };
+    let kind = match &auth.kind {
+        AuthKind::Basic { file, realm } => {
+            format!("auth basic file={} realm={}", quoted(file), quoted(realm))
+        }
+        AuthKind::Key { header, file } => {
+            format!("auth key header={} file={}", quoted(header.as_str()), quoted(file))
+        }
+        AuthKind::Bearer { file } => format!("auth bearer file={}", quoted(file)),
+        AuthKind::Jwt { jwks, issuer, audience } => {
+            format!(
+                "auth jwt jwks={}{}{}",
+                quoted(jwks),
+                optional("issuer", issuer),
+                optional("audience", audience)
+            )
+        }
+        AuthKind::Forward { url } => format!("auth forward={}", quoted(url)),
+    };
+    if auth.copy.is_empty() {
+        return kind;
+    }
+    format!("{kind} copy={}", quoted(&words(&auth.copy, |(from, to)| format!("{from}:{to}"))))
+}
+
+fn write_rest(settings: &Settings, outer: Option<&Settings>, page: &mut Page) {
+    match &settings.limit {
+        Some(rate) => {
+            let unit = match rate.per.as_secs() {
+                1 => "s",
+                60 => "m",
+                3600 => "h",
+                _ => "d",
+            };
+            let key = template(&rate.key);
+            page.line(
+                &format!("limit rate=\"{}/{unit}\" burst={} key={key}", rate.requests, rate.burst),
+                None,
+            );
+        }
+        None if outer.is_some_and(|outer| outer.limit.is_some()) => page.line("limit off", None),
+        None => {}
+    }
+    if !settings.compress.is_empty() {
+        page.line(&format!("compress {}", settings.compress.join(" ")), None);
+    } else if outer.is_some_and(|outer| !outer.compress.is_empty()) {
+        page.line("compress off", None);
+    }
+}
+
+fn write_on_error(on_error: &OnError, table: &Table, page: &mut Page) {
+    let statuses = words(&on_error.statuses, |status| status.as_str().to_owned());
+    let from = if on_error.from_upstream { " from=upstream" } else { "" };
+    page.open(&format!("on-error {statuses}{from}"), None);
+    action::write(&on_error.action, table, page);
+    page.close();
+}
+
+/// One `match`, every demand an argument.
+pub(super) fn condition(condition: &Condition) -> String {
+    let pair = |kind: &str, name: &str, value: &Option<String>| {
+        quoted(
+            &value
+                .as_ref()
+                .map_or_else(|| format!("{kind}:{name}"), |value| format!("{kind}:{name}={value}")),
+        )
+    };
+    let mut demands: Vec<String> =
+        condition.methods.iter().map(|method| quoted(&format!("method:{method}"))).collect();
+    demands.extend(condition.headers.iter().map(|(name, value)| pair("header", name.as_str(), value)));
+    demands.extend(condition.queries.iter().map(|(name, value)| pair("query", name, value)));
+    demands.extend(condition.cookies.iter().map(|(name, value)| pair("cookie", name, value)));
+    format!("match {}", demands.join(" "))
+}

@@ -1,0 +1,87 @@
+//! KDL written line by line.
+
+use crate::placeholder::Template;
+use crate::table::Place;
+use std::time::Duration;
+
+/// Lines, indented by the blocks they stand in.
+#[derive(Debug, Default)]
+pub(super) struct Page {
+    text: String,
+    depth: usize,
+}
+
+impl Page {
+    pub(super) fn line(&mut self, line: &str, place: Option<&Place>) {
+        let place = place.map(|place| format!("    // {}:{}", place.file, place.line)).unwrap_or_default();
+        let indent = "    ".repeat(self.depth);
+        self.text.extend([&indent, line, &place, "\n"]);
+    }
+
+    pub(super) fn open(&mut self, head: &str, place: Option<&Place>) {
+        self.line(&format!("{head} {{"), place);
+        self.depth += 1;
+    }
+
+    pub(super) fn close(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+        self.line("}", None);
+    }
+
+    /// The whole text, with `***` in the place of each secret.
+    pub(super) fn masked(self, secrets: &[String]) -> String {
+        let mut secrets: Vec<_> = secrets.iter().map(|secret| escaped(secret)).collect();
+        // A secret that holds another one is masked as a whole.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets.iter().fold(self.text, |text, secret| text.replace(secret, "***"))
+    }
+}
+
+/// A string in quotes; a `${` in it is no variable.
+pub(super) fn quoted(text: &str) -> String {
+    format!("\"{}\"", escaped(text))
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_control() => out.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.replace("${", "$${")
+}
+
+pub(super) fn template(template: &Template) -> String {
+    quoted(&template.to_string())
+}
+
+pub(super) fn switch(on: bool) -> &'static str {
+    if on { "on" } else { "off" }
+}
+
+pub(super) fn duration(duration: Duration) -> String {
+    match (duration.as_secs(), duration.subsec_millis()) {
+        (seconds, 0) => format!("\"{seconds}s\""),
+        (0, ms) => format!("\"{ms}ms\""),
+        (seconds, ms) => format!("\"{seconds}s{ms}ms\""),
+    }
+}
+
+pub(super) fn limit(limit: Option<Duration>) -> String {
+    limit.map_or_else(|| "off".to_owned(), duration)
+}
+
+pub(super) fn number(limit: Option<impl ToString>) -> String {
+    limit.map_or_else(|| "off".to_owned(), |limit| limit.to_string())
+}
+
+pub(super) fn words<T>(items: &[T], text: impl Fn(&T) -> String) -> String {
+    items.iter().map(text).collect::<Vec<_>>().join(" ")
+}
