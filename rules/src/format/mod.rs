@@ -1,0 +1,219 @@
+//! `vordr fmt`: the canonical layout of a text; every comment stays, and every value is spelt as it was.
+
+mod lexer;
+
+use crate::diagnostic::Diagnostics;
+use crate::document;
+use crate::source::Sources;
+use lexer::{Token, tokens};
+use std::sync::Arc;
+
+/// Lays a text out: four spaces a level, one node a line, at most one empty line. What is not KDL is reported;
+/// whether the words mean anything is not looked at.
+pub fn format(name: &str, text: &str) -> Result<String, Diagnostics> {
+    let mut sources = Sources::default();
+    let source = sources.add(name, text);
+    document::parse(source, text).map_err(|found| Diagnostics::new(found, Arc::new(sources)))?;
+    let tokens = tokens(text);
+    let mut layout = Layout::default();
+    for (at, token) in tokens.iter().enumerate() {
+        if *token == Token::Open && layout.inline == 0 && is_short(tokens.get(at..).unwrap_or_default()) {
+            layout.inline_next = true;
+        }
+        layout.place(token);
+    }
+    Ok(layout.finish())
+}
+
+/// A block that was written on one line and is short stays on it.
+fn is_short(tokens: &[Token<'_>]) -> bool {
+    let (mut depth, mut width) = (0_usize, 0);
+    for token in tokens {
+        match token {
+            Token::Open => depth += 1,
+            Token::Close if depth == 1 => return width <= SHORT,
+            Token::Close => depth -= 1,
+            Token::Newline | Token::Continuation | Token::LineComment(_) => return false,
+            Token::Word(word) if word.contains('\n') => return false,
+            Token::Word(word) => width += word.len() + 1,
+            Token::Space | Token::Semicolon => {}
+        }
+    }
+    false
+}
+
+/// The widest block that may stay on one line.
+const SHORT: usize = 80;
+
+/// Lines as they grow.
+#[derive(Default)]
+struct Layout {
+    done: Vec<String>,
+    line: String,
+    depth: usize,
+    /// White space stood before the token that comes.
+    spaced: bool,
+    /// How many line ends have come since the last token.
+    newlines: usize,
+    /// The line goes on in the next one, after a `\`.
+    continued: bool,
+    /// Nothing has been written into the present block yet.
+    starts_block: bool,
+    /// How many blocks on one line are open.
+    inline: usize,
+    inline_next: bool,
+}
+
+impl Layout {
+    fn place(&mut self, token: &Token<'_>) {
+        match token {
+            Token::Open if self.inline > 0 || self.inline_next => {
+                self.inline_next = false;
+                self.inline += 1;
+                self.word("{", true);
+                self.spaced = true;
+            }
+            Token::Close if self.inline > 0 => {
+                self.inline -= 1;
+                self.end_statement();
+                self.word("}", true);
+                self.spaced = true;
+            }
+            Token::Semicolon if self.inline > 0 => {
+                self.end_statement();
+                self.spaced = true;
+            }
+            Token::Space => self.spaced = true,
+            Token::Newline => {
+                self.newlines += 1;
+                self.end_line();
+            }
+            Token::Semicolon => self.end_line(),
+            Token::Open => {
+                self.word("{", true);
+                self.end_line();
+                self.depth += 1;
+                self.starts_block = true;
+            }
+            Token::Close => {
+                self.end_line();
+                self.drop_empty_lines();
+                self.depth = self.depth.saturating_sub(1);
+                self.word("}", true);
+                self.end_line();
+            }
+            Token::Continuation => {
+                self.word("\\", true);
+                self.end_line();
+                self.continued = true;
+            }
+            Token::LineComment(comment) => self.comment(comment.trim_end()),
+            Token::Word(word) => self.word(word, false),
+        }
+    }
+
+    fn word(&mut self, word: &str, spaced: bool) {
+        if self.line.is_empty() {
+            self.empty_line();
+            let depth = self.depth + usize::from(self.continued);
+            self.line = "    ".repeat(depth);
+            self.continued = false;
+        } else if self.spaced || spaced {
+            self.line.push(' ');
+        }
+        self.line.push_str(word);
+        (self.spaced, self.newlines, self.starts_block) = (false, 0, false);
+    }
+
+    /// On one line every node ends in a `;`, but after a block's brace.
+    fn end_statement(&mut self) {
+        if !self.line.ends_with([';', '{', '}']) {
+            self.line.push(';');
+        }
+    }
+
+    /// A comment behind a node stays behind it, though `{` or `;` ended the line.
+    fn comment(&mut self, comment: &str) {
+        if !self.line.is_empty() {
+            self.line.extend(["    ", comment]);
+        } else if self.newlines == 0 && !self.done.is_empty() {
+            if let Some(last) = self.done.last_mut() {
+                last.extend(["    ", comment]);
+            }
+        } else {
+            self.word(comment, false);
+        }
+        self.end_line();
+        self.newlines = 0;
+    }
+
+    fn end_line(&mut self) {
+        if !self.line.is_empty() {
+            self.done.push(std::mem::take(&mut self.line));
+        }
+        self.spaced = false;
+    }
+
+    /// One empty line stays, but not at a block's start.
+    fn empty_line(&mut self) {
+        if self.newlines > 1 && !self.starts_block && !self.done.is_empty() {
+            self.done.push(String::new());
+        }
+    }
+
+    fn drop_empty_lines(&mut self) {
+        while self.done.last().is_some_and(String::is_empty) {
+            self.done.pop();
+        }
+        self.newlines = 0;
+    }
+
+    fn finish(mut self) -> String {
+        self.end_line();
+        self.done.iter().flat_map(|line| [line.as_str(), "\n"]).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn formatted(text: &str) -> String {
+        let once = format("a.kdl", text).unwrap();
+        assert_eq!(format("a.kdl", &once).unwrap(), once, "formatting twice changes it again");
+        once
+    }
+
+    #[test]
+    fn the_layout_is_canonical_and_every_comment_stays() {
+        let text = "// first\n\n\n\nserver   \"a.example\" {  // open\n\n  listen 80 // the usual\n /* why */ location \"/b\" { redirect 301 \"/\"; /-respond 200\n}\n\n // last\n\n} // end\n";
+        let expected = "// first\n\nserver \"a.example\" {    // open\n    listen 80    // the usual\n    /* why */ location \"/b\" {\n        redirect 301 \"/\"\n        /-respond 200\n    }\n\n    // last\n}    // end\n";
+        assert_eq!(formatted(text), expected);
+    }
+
+    #[test]
+    fn a_short_block_on_one_line_stays_on_it() {
+        assert_eq!(formatted("a  { b   1 ;c { d } }\n"), "a { b 1; c { d; } }\n");
+        assert_eq!(formatted("a { b \"{;}\"; } // why\n"), "a { b \"{;}\"; }    // why\n");
+        let wide = format!("a {{ b \"{}\"; }}\n", "x".repeat(100));
+        assert_eq!(formatted(&wide).lines().count(), 3);
+    }
+
+    #[test]
+    fn strings_keep_every_byte() {
+        let text = "a \"{ ; // \\\" }\" #\"raw \"{\"#\nb \"\"\"\n   two\n     lines\n   \"\"\" x=1\n";
+        assert_eq!(formatted(text), text);
+    }
+
+    #[test]
+    fn a_line_may_go_on_in_the_next() {
+        assert_eq!(formatted("a 1 \\\n2\n"), "a 1 \\\n    2\n");
+    }
+
+    #[test]
+    fn nothing_stays_nothing_and_what_is_not_kdl_is_reported() {
+        assert_eq!(formatted("\n\n"), "");
+        assert!(format("a.kdl", "server {").is_err());
+    }
+}
