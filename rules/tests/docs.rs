@@ -135,3 +135,36 @@ fn every_example_loads_without_a_warning_and_is_served() {
         }
     }
 }
+
+#[test]
+fn every_example_is_in_canonical_layout() {
+    for path in files_below(&root().join("rules/examples"), "kdl") {
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(vordr_rules::format("example.kdl", &text).unwrap(), text, "{}", path.display());
+    }
+}
+
+/// What is shown, without the places, which differ.
+fn shown(name: &str, text: &str) -> String {
+    let loaded = load(name, text, &world()).unwrap_or_else(|found| {
+        panic!("{text}\n{}", render::human(&found, render::Drawing::Plain));
+    });
+    let page = vordr_rules::show::show(&loaded);
+    page.lines().map(|line| line.split("    // ").next().unwrap_or(line).to_owned() + "\n").collect()
+}
+
+#[test]
+fn what_is_shown_loads_again_and_gives_the_same_table() {
+    let mut texts: Vec<(String, String)> = Vec::new();
+    for path in files_below(&root().join("rules/examples"), "kdl") {
+        texts.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
+    }
+    for path in files_below(&root().join("docs"), "md") {
+        let loading = blocks_of(&path).into_iter().filter(|block| block.word("fails=").is_none());
+        texts.extend(loading.map(|block| (block.place.clone(), block.whole())));
+    }
+    for (name, text) in texts {
+        let once = shown(&name, &text);
+        assert_eq!(shown(&name, &once), once, "{name}");
+    }
+}
