@@ -1,0 +1,34 @@
+# The everyday commands. `make run` and `make test` install what they need first.
+
+CARGO ?= cargo
+VENV := .venv
+
+.PHONY: run test test-rust test-apps lint setup setup-test bench fuzz
+
+run: setup
+	$(CARGO) build --release --bin vordr
+	./target/release/vordr run rules/examples/quickstart.kdl
+
+test: setup-test test-rust test-apps
+
+test-rust:
+	$(CARGO) test --workspace
+
+test-apps: $(VENV)/ready
+	$(CARGO) build --bin vordr
+	$(VENV)/bin/python -m pytest tests/apps
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+
+setup:
+	@scripts/setup.sh build
+
+setup-test: setup
+	@scripts/setup.sh test
+
+$(VENV)/ready: tests/apps/requirements.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --requirement tests/apps/requirements.txt
+	touch $@

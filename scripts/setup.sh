@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Installs what is missing on a bare Debian: `setup.sh build` for building, `setup.sh test` for the tests too.
+# Does nothing, and asks no server, where everything is there.
+set -euo pipefail
+
+packages=()
+
+# need COMMAND PACKAGE...: the packages, unless the command is there.
+need() {
+    local command=$1
+    shift
+    command -v "$command" >/dev/null || packages+=("$@")
+}
+
+need cc gcc libc6-dev
+need make make
+need cmake cmake
+if [ "${1:-build}" = test ]; then
+    need chromium chromium
+    need promtool prometheus
+    need openssl openssl
+    python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv python3-pip)
+fi
+
+if [ ${#packages[@]} -gt 0 ]; then
+    sudo=
+    [ "$(id -u)" = 0 ] || sudo=sudo
+    echo "installing ${packages[*]}"
+    $sudo apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+fi
+
+command -v cargo >/dev/null || {
+    echo "cargo is missing: install Rust with rustup (https://rustup.rs), then try again" >&2
+    exit 1
+}
