@@ -160,20 +160,19 @@ impl ClientStream {
     }
 
     fn poll_hand_over(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.ahead.is_empty() {
-            let Some(transport) = self.transport.as_mut() else { return Poll::Ready(Ok(())) };
-            let limit = usize::try_from(self.allowance).unwrap_or(usize::MAX);
-            let mut part = buf.take(limit);
-            ready!(Pin::new(transport).poll_read(cx, &mut part))?;
-            let read = part.filled().len();
-            buf.advance(read);
-            self.spend(read);
-        } else {
-            let limit = usize::try_from(self.allowance).unwrap_or(usize::MAX);
-            let count = self.ahead.len().min(buf.remaining()).min(limit);
+        let limit = usize::try_from(self.allowance).unwrap_or(usize::MAX).min(buf.remaining());
+        if !self.ahead.is_empty() {
+            let count = self.ahead.len().min(limit);
             buf.put_slice(&self.ahead.split_to(count));
             self.spend(count);
+            return Poll::Ready(Ok(()));
         }
+        let Some(transport) = self.transport.as_mut() else { return Poll::Ready(Ok(())) };
+        let mut part = ReadBuf::new(buf.initialize_unfilled_to(limit));
+        ready!(Pin::new(transport).poll_read(cx, &mut part))?;
+        let count = part.filled().len();
+        buf.advance(count);
+        self.spend(count);
         Poll::Ready(Ok(()))
     }
 

@@ -241,7 +241,7 @@ fn known_scheme(scheme: &str) -> Option<&'static str> {
 /// A name or an address, perhaps with a port, and no byte that means something else in a URL.
 fn is_host(host: &[u8]) -> bool {
     let fine = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:[]%".contains(byte) || *byte >= 0x80;
-    !host.is_empty() && host.len() <= 255 && host.iter().all(fine)
+    host.len() <= 255 && host.iter().all(fine) && !matches!(host.first(), None | Some(b':'))
 }
 
 /// ACME's http-01 challenges are answered without TLS (RFC 8555, section 8.3).

@@ -81,13 +81,10 @@ pub(super) fn failed_while_proxying(
     mut error: Box<Error>,
     reused: bool,
 ) -> Box<Error> {
-    let retry = passage.under_way.as_mut().is_some_and(|under_way| {
-        under_way.link.watch(None);
-        false
-    });
-    error.set_retry(retry);
+    error.set_retry(false);
     let Some(under_way) = passage.under_way.as_mut() else { return error };
     let failure = failure_of(&error, under_way);
+    under_way.link.watch(None);
     under_way.exchange.failure_seen(&failure);
     let sendable = !session.as_ref().retry_buffer_truncated() && session.response_written().is_none();
     // A kept connection may close just as it is used again; the server has not acted on what it never read.

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use vordr_rules::table::UpstreamTls;
 
 /// Authorities by their file, read once.
-#[derive(Default)]
 pub(super) struct Authorities {
     by_file: HashMap<String, Arc<CaType>>,
+    system_roots: usize,
 }
 
 impl std::fmt::Debug for Authorities {
@@ -22,6 +22,10 @@ impl std::fmt::Debug for Authorities {
 }
 
 impl Authorities {
+    pub(super) fn new() -> Result<Self, StartError> {
+        Ok(Self { by_file: HashMap::new(), system_roots: check_system_roots()? })
+    }
+
     /// Reads what `tls` names, so that nothing is left to go wrong when a connection is made.
     pub(super) fn add(&mut self, tls: &UpstreamTls) -> Result<(), StartError> {
         match &tls.ca {
@@ -33,7 +37,12 @@ impl Authorities {
                 Ok(())
             }
             Some(_) => Ok(()),
-            None if tls.verify => require_system_roots(),
+            None if tls.verify && self.system_roots == 0 => {
+                let text = "this system has no certificate authorities to check an https upstream against";
+                Err(StartError::Upstream(format!(
+                    "{text}; install ca-certificates, or name a file: tls ca=\"…\""
+                )))
+            }
             None => Ok(()),
         }
     }
@@ -59,13 +68,13 @@ fn read(path: &str) -> Result<Vec<WrappedX509>, String> {
         .collect())
 }
 
-/// Without them every certificate would be refused, and nobody would know why.
-fn require_system_roots() -> Result<(), StartError> {
-    let found = rustls_native_certs::load_native_certs();
-    if found.certs.is_empty() {
-        let reason = found.errors.first().map_or_else(String::new, |error| format!(": {error}"));
-        let text = "this system has no certificate authorities; install ca-certificates, or name a file: tls ca=\"…\"";
-        return Err(StartError::Upstream(format!("{text}{reason}")));
-    }
-    Ok(())
+/// Pingora reads the system's authorities for every worker, and panics where it cannot: so they are read here
+/// first, as Pingora reads them.
+fn check_system_roots() -> Result<usize, StartError> {
+    let mut store = pingora_core::tls::RootCertStore::empty();
+    pingora_core::tls::load_platform_certs_incl_env_into_store(&mut store).map_err(|error| {
+        let text = "this system's certificate authorities cannot be read; install ca-certificates, or set SSL_CERT_FILE";
+        StartError::Upstream(format!("{text}: {error}"))
+    })?;
+    Ok(store.len())
 }

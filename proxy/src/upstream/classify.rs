@@ -17,7 +17,7 @@ fn of_upstream(error: &Error) -> Failure {
         ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout => Failure::ConnectTimeout,
         ErrorType::ConnectRefused | ErrorType::ConnectNoRoute | ErrorType::ConnectError => Failure::Refused,
         ErrorType::TLSHandshakeFailure | ErrorType::InvalidCert | ErrorType::HandshakeError => {
-            Failure::Tls(innermost(error))
+            Failure::Tls(tls_words(error))
         }
         ErrorType::ReadTimedout => Failure::ReadTimeout,
         ErrorType::WriteTimedout => Failure::WriteTimeout,
@@ -49,17 +49,50 @@ fn words(error: &Error) -> String {
     }
 }
 
-/// The cause at the bottom: rustls's words.
-fn innermost(error: &Error) -> String {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> =
-        error.cause.as_deref().map(|cause| cause as _);
-    let mut text = words(error);
-    while let Some(inner) = cause {
-        text = inner.to_string();
-        if let Some(error) = inner.downcast_ref::<Box<Error>>() {
-            return innermost(error);
-        }
-        cause = inner.source();
+/// What rustls said. Pingora puts it into the words of an inner error: `TLS connect() failed: …, SNI: …`.
+fn tls_words(error: &Error) -> String {
+    let whole = error.to_string();
+    let said = whole.split_once("TLS connect() failed: ").map(|(_, said)| said);
+    match said.map(|said| said.split(", SNI:").next().unwrap_or(said)) {
+        Some(said) => said.to_owned(),
+        None => words(error),
     }
-    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(source: ErrorSource, kind: ErrorType, context: &'static str) -> Failure {
+        let mut error = Error::explain(kind, context);
+        error.esource = source;
+        classify(&error)
+    }
+
+    #[test]
+    fn an_upstreams_errors_have_the_names_of_the_metrics() {
+        let reason = |kind| failure(ErrorSource::Upstream, kind, "").reason();
+        assert_eq!(reason(ErrorType::ConnectRefused), "refused");
+        assert_eq!(reason(ErrorType::ConnectNoRoute), "refused");
+        assert_eq!(reason(ErrorType::ConnectTimedout), "connect_timeout");
+        assert_eq!(reason(ErrorType::TLSHandshakeTimedout), "connect_timeout");
+        assert_eq!(reason(ErrorType::WriteTimedout), "write_timeout");
+        assert_eq!(reason(ErrorType::ReadError), "reset");
+        assert_eq!(reason(ErrorType::ConnectionClosed), "early_close");
+        assert_eq!(reason(ErrorType::InvalidHTTPHeader), "protocol");
+    }
+
+    #[test]
+    fn a_tls_failure_is_told_in_rustlss_words() {
+        let context = "TLS connect() failed: invalid peer certificate: UnknownIssuer, SNI: a.test";
+        let failure = failure(ErrorSource::Upstream, ErrorType::TLSHandshakeFailure, context);
+        assert_eq!(failure, Failure::Tls("invalid peer certificate: UnknownIssuer".to_owned()));
+    }
+
+    #[test]
+    fn a_client_that_stalls_is_told_apart_from_one_that_left() {
+        let failure = |kind| failure(ErrorSource::Downstream, kind, "");
+        assert_eq!(failure(ErrorType::ReadTimedout), Failure::ClientTimeout);
+        assert_eq!(failure(ErrorType::ConnectionClosed), Failure::ClientGone);
+    }
 }

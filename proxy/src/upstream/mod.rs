@@ -27,7 +27,7 @@ impl Upstreams {
     /// Reads the authorities that certificates are checked against; resolving begins with [`Upstreams::resolve`].
     pub(crate) fn new(table: &Table, nameserver: Option<SocketAddr>) -> Result<Arc<Self>, StartError> {
         let mut names = Names::new(nameserver);
-        let mut authorities = Authorities::default();
+        let mut authorities = Authorities::new()?;
         for proxy in proxies(table) {
             if let Some(tls) = &proxy.tls {
                 authorities.add(tls)?;

@@ -12,6 +12,8 @@ use tokio::task::JoinSet;
 
 /// The shortest time an answer is believed, however short its TTL.
 const SHORTEST: Duration = Duration::from_secs(1);
+/// How often the system's settings are looked for while they cannot be read.
+const SETTINGS: Duration = Duration::from_secs(5);
 /// The longest pause after a failure.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -90,16 +92,23 @@ impl Names {
         self.by_name.values().map(status).collect()
     }
 
+    /// The resolver, as soon as the system's settings can be read.
+    async fn resolver(&self) -> TokioResolver {
+        loop {
+            match resolver(self.nameserver) {
+                Ok(resolver) => return resolver,
+                Err(reason) => self.by_name.values().for_each(|name| name.failed(&reason)),
+            }
+            tokio::time::sleep(SETTINGS).await;
+        }
+    }
+
     /// Keeps every name resolved, for ever.
     pub(super) async fn resolve(&self) {
+        let resolver = self.resolver().await;
         let mut names = JoinSet::new();
-        match resolver(self.nameserver) {
-            Ok(resolver) => {
-                for name in self.by_name.values() {
-                    names.spawn(name.clone().keep_resolved(resolver.clone()));
-                }
-            }
-            Err(reason) => self.by_name.values().for_each(|name| name.failed(&reason)),
+        for name in self.by_name.values() {
+            names.spawn(name.clone().keep_resolved(resolver.clone()));
         }
         while names.join_next().await.is_some() {}
     }
