@@ -63,6 +63,8 @@ struct Entry {
     text: Option<String>,
     integer: Option<i128>,
     span: Span,
+    /// Whether variables were filled in.
+    filled: bool,
 }
 
 impl Entry {
@@ -223,6 +225,11 @@ impl<'k> Node<'k> {
         match T::read(&entry.raw()) {
             Ok(value) => Some(Spanned::new(value, entry.span)),
             Err(reason) => {
+                // The value itself is worth telling where a variable hides it, unless it is a secret.
+                let hidden =
+                    entry.text.as_ref().filter(|text| entry.filled && !reading.secrets.contains(text));
+                let reason =
+                    reason.or_else(|| hidden.map(|text| format!("`{text}` is what the variables come to")));
                 reading.report(wrong_value::<T>(self.word.name, entry.span, reason));
                 None
             }
@@ -292,16 +299,12 @@ fn read_entry(kdl: &KdlEntry, reading: &mut Reading<'_>) -> Option<Entry> {
                 .label("leave it out"),
         );
     }
+    let entry = |text: Option<String>, integer, filled| Some(Entry { text, integer, span, filled });
     match kdl.value() {
-        KdlValue::String(text) if is_raw_string(kdl) => {
-            Some(Entry { text: Some(text.clone()), integer: None, span })
-        }
-        KdlValue::String(text) => {
-            let text = fill_in(text, span, reading)?;
-            Some(Entry { text: Some(text), integer: None, span })
-        }
-        KdlValue::Integer(integer) => Some(Entry { text: None, integer: Some(*integer), span }),
-        _ => Some(Entry { text: None, integer: None, span }),
+        KdlValue::String(text) if is_raw_string(kdl) => entry(Some(text.clone()), None, false),
+        KdlValue::String(text) => entry(Some(fill_in(text, span, reading)?), None, text.contains("${")),
+        KdlValue::Integer(integer) => entry(None, Some(*integer), false),
+        _ => entry(None, None, false),
     }
 }
 

@@ -3,6 +3,25 @@
 use std::process::ExitCode;
 use vordr::rules::{TOP, Word};
 
+/// What may stand in header values, redirect targets, rewrites and keys.
+const PLACEHOLDERS: &str = "\
+Placeholders are filled in for each request; they stand in header values, redirect targets, rewrites and keys.
+
+  {host}         the request's host without its port
+  {uri}          path and query as they came
+  {path}         the path as it came
+  {query}        the query without its `?`
+  {method}       the method
+  {scheme}       `http` or `https`, as the client sees it
+  {client_ip}    the client's address, as far as it is believed
+  {request_id}   what the log calls this request
+  {header.NAME}  a request header
+  {cookie.NAME}  a cookie
+  {1}, {2} …     what the location's regex captured
+
+A literal brace is written twice: {{ and }}.
+";
+
 /// Every word at the top of a file, a line each.
 pub(super) fn words() -> String {
     TOP.words().map(|word| format!("  {:10} {}\n", word.name, word.summary)).collect()
@@ -10,6 +29,10 @@ pub(super) fn words() -> String {
 
 /// Explains a word, wherever it stands: `location.websocket`, or `websocket`.
 pub(super) fn word(path: &str) -> ExitCode {
+    if path == "placeholders" {
+        print!("{PLACEHOLDERS}");
+        return ExitCode::SUCCESS;
+    }
     match find(path) {
         Some(word) => {
             print!("{}", page(word));

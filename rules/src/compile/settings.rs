@@ -96,8 +96,10 @@ fn limit(layers: &[&Layer], reading: &mut Reading<'_>) -> Option<RateLimit> {
     let layers = since_off(layers, |layer| layer.limit.off);
     let span = layers.iter().rev().find_map(|layer| layer.limit.span)?;
     let Some((requests, per)) = layers.iter().rev().find_map(|layer| layer.limit.rate) else {
-        let error = Diagnostic::error("missing-property", span, "`limit` lacks `rate`");
-        reading.report(error.label("add `rate=\"20/s\"`"));
+        if !layers.iter().any(|layer| layer.limit.has_rate) {
+            let error = Diagnostic::error("missing-property", span, "`limit` lacks `rate`");
+            reading.report(error.label("add `rate=\"20/s\"`"));
+        }
         return None;
     };
     let by_client = || Template { parts: vec![Part::Placeholder(Placeholder::ClientIp)] };

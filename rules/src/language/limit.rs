@@ -18,6 +18,8 @@ pub(super) static WORD: Word =
 pub(crate) struct Limit {
     pub off: bool,
     pub span: Option<Span>,
+    /// A rate was written, readable or not.
+    pub has_rate: bool,
     /// Requests, and the span of time they count for.
     pub rate: Option<(u32, Duration)>,
     pub burst: Option<u32>,
@@ -26,10 +28,12 @@ pub(crate) struct Limit {
 
 pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Limit {
     let mut node = Node::open(kdl, &WORD, reading);
+    let rate = node.property::<String>("rate", reading);
     let limit = Limit {
         off: node.take_word("off").is_some(),
         span: Some(node.span),
-        rate: node.property::<String>("rate", reading).and_then(|rate| read_rate(&rate, reading)),
+        has_rate: rate.is_some(),
+        rate: rate.and_then(|rate| read_rate(&rate, reading)),
         burst: node.property("burst", reading).map(|burst| burst.value),
         key: node
             .property::<String>("key", reading)

@@ -43,7 +43,7 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Server {
         settings: settings::read(&node, reading),
         hosts,
     };
-    if server.listens.is_empty() && node.children("listen").is_empty() {
+    if node.children("listen").is_empty() && !node.lost_children {
         let error = Diagnostic::error("no-listen", node.span, "this server listens nowhere");
         reading.report(error.label("add `listen 80`").help("vordr help listen"));
     }
