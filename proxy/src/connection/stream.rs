@@ -168,11 +168,17 @@ impl ClientStream {
             return Poll::Ready(Ok(()));
         }
         let Some(transport) = self.transport.as_mut() else { return Poll::Ready(Ok(())) };
-        let mut part = ReadBuf::new(buf.initialize_unfilled_to(limit));
-        ready!(Pin::new(transport).poll_read(cx, &mut part))?;
-        let count = part.filled().len();
-        buf.advance(count);
-        self.spend(count);
+        let before = buf.filled().len();
+        if limit == buf.remaining() {
+            ready!(Pin::new(transport).poll_read(cx, buf))?;
+        } else {
+            // Only the last part of a body is cleared before it is read into.
+            let mut part = ReadBuf::new(buf.initialize_unfilled_to(limit));
+            ready!(Pin::new(transport).poll_read(cx, &mut part))?;
+            let count = part.filled().len();
+            buf.advance(count);
+        }
+        self.spend(buf.filled().len() - before);
         Poll::Ready(Ok(()))
     }
 
@@ -225,6 +231,10 @@ impl AsyncRead for ClientStream {
         }
         if this.link.is_tunnel() {
             this.allowance = UNLIMITED;
+        }
+        // Pingora waits: what it has written must not wait with it. It flushes a body with a length only at its end.
+        if let Poll::Ready(Err(error)) = this.poll_drain(cx) {
+            return Poll::Ready(Err(error));
         }
         match this.allowance {
             0 => this.poll_departure(cx),

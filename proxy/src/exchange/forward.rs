@@ -5,7 +5,7 @@ use super::context::Exchange;
 use super::fill::{Into, path_and_query};
 use super::headers::Headers;
 use super::operation;
-use http::header::{HOST, ORIGIN};
+use http::header::{CONNECTION, HOST, ORIGIN, UPGRADE};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
 use std::net::IpAddr;
@@ -21,6 +21,10 @@ impl Exchange {
         self.forward_origin(proxy, request, message);
         self.forward_client(message);
         message.set(&X_REQUEST_ID, self.request_id.clone());
+        if !self.upgrade {
+            message.remove(&UPGRADE);
+            message.remove(&CONNECTION);
+        }
         if let Some(settings) = self.settings() {
             operation::apply(self, &settings.request, request, message);
         }
@@ -105,15 +109,8 @@ impl Exchange {
         });
         let current = rewritten.as_deref().unwrap_or_else(|| path_and_query(request).as_bytes());
         let stripped = proxy.strip_prefix.as_ref().and_then(|prefix| strip(current, prefix.as_bytes()));
-        stripped
-            .or(rewritten)
-            .or_else(|| is_absolute(request).then(|| path_and_query(request).as_bytes().to_vec()))
+        stripped.or(rewritten)
     }
-}
-
-/// The target names a scheme and a host (RFC 9112, section 3.2.2), which is not for the upstream.
-fn is_absolute(request: &Parts) -> bool {
-    request.uri.authority().is_some()
 }
 
 fn plain(address: IpAddr) -> String {

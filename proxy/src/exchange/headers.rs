@@ -33,13 +33,14 @@ impl Headers for HeaderMap {
 }
 
 /// Headers of one connection, never passed on (RFC 9110, section 7.6.1), besides those that `Connection` names.
-const HOP_BY_HOP: [HeaderName; 6] = [
+const HOP_BY_HOP: [HeaderName; 7] = [
     http::header::CONNECTION,
     http::header::PROXY_AUTHENTICATE,
     http::header::TE,
     http::header::TRAILER,
     http::header::UPGRADE,
     HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
 ];
 
 /// Deletes what belongs to the upstream's connection. `Transfer-Encoding` stays: it frames the message, and

@@ -59,9 +59,11 @@ pub(super) fn failed_to_connect(
     error.as_up();
     let retry = passage.under_way.as_mut().is_some_and(|under_way| {
         let failure = failure_of(&error, under_way);
+        // A server that was reached and failed its handshake is not found anywhere else.
+        let unreached = matches!(failure, Failure::Refused | Failure::ConnectTimeout);
         let another =
             under_way.target.as_ref().is_some_and(|target| under_way.address + 1 < target.addresses.len());
-        if another && under_way.exchange.retries < MOST_ATTEMPTS {
+        if unreached && another && under_way.exchange.retries < MOST_ATTEMPTS {
             under_way.address += 1;
             shared.observer.retried(&under_way.exchange, &failure);
             under_way.exchange.retries += 1;
@@ -84,7 +86,6 @@ pub(super) fn failed_while_proxying(
     error.set_retry(false);
     let Some(under_way) = passage.under_way.as_mut() else { return error };
     let failure = failure_of(&error, under_way);
-    under_way.link.watch(None);
     under_way.exchange.failure_seen(&failure);
     let sendable = !session.as_ref().retry_buffer_truncated() && session.response_written().is_none();
     // A kept connection may close just as it is used again; the server has not acted on what it never read.
@@ -95,6 +96,10 @@ pub(super) fn failed_while_proxying(
         error.set_retry(true);
     } else if sendable {
         error.set_retry(falls_back(shared, session, under_way, &failure));
+    }
+    if error.retry() {
+        // The next attempt has a patience of its own.
+        under_way.link.watch(None);
     }
     error
 }

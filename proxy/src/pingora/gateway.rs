@@ -179,7 +179,7 @@ impl ProxyHttp for Gateway {
         let UnderWay { exchange, .. } = passage.get()?;
         let original = session.req_header();
         exchange.forward(original, request);
-        if let Some(path) = exchange.upstream_path(original) {
+        if let Some(path) = exchange.upstream_path(original).or_else(|| without_authority(original)) {
             request.set_raw_path(&path)?;
         }
         Ok(())
@@ -216,6 +216,10 @@ impl ProxyHttp for Gateway {
         link.progress();
         if response.status.is_informational() && response.status != StatusCode::SWITCHING_PROTOCOLS {
             return Ok(());
+        }
+        if response.status == StatusCode::SWITCHING_PROTOCOLS && !exchange.upgrade {
+            let reason = "it switches protocols and was not asked to".to_owned();
+            return Err(failing::error(&Failure::Protocol(reason)));
         }
         if let Some(reached) = exchange.reached.as_mut() {
             reached.status = Some(response.status.as_u16());
@@ -359,6 +363,13 @@ impl Gateway {
             self.shared.observer.metrics.event_stream_opened(&under_way.exchange);
         }
     }
+}
+
+/// Path and query of a target that names a scheme and a host (RFC 9112, section 3.2.2), which is not for the
+/// upstream.
+fn without_authority(request: &RequestHeader) -> Option<Vec<u8>> {
+    let is_absolute = !matches!(request.raw_path().first(), Some(b'/' | b'*' | b'?'));
+    is_absolute.then(|| request.uri.path_and_query().map_or("/", |both| both.as_str()).as_bytes().to_vec())
 }
 
 /// Chooses a server; where there is none, the exchange remembers which pool it was about.
