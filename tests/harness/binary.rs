@@ -1,0 +1,116 @@
+//! The vordr binary as a process of its own.
+
+use super::eventually;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use tempfile::TempDir;
+
+/// `vordr run`, with what it says in a file; killed when it is dropped.
+pub(crate) struct Binary {
+    child: Child,
+    folder: TempDir,
+}
+
+/// The binary, with no environment but what a test gives.
+fn vordr() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vordr"));
+    command.env_clear();
+    command
+}
+
+/// Runs the binary to its end.
+pub(crate) fn ends(arguments: &[&str]) -> Output {
+    vordr().args(arguments).output().expect("the binary")
+}
+
+/// A folder with rules in it.
+pub(crate) fn written(rules: &str) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("vordr.kdl");
+    std::fs::write(&path, rules).expect("a file");
+    (folder, path)
+}
+
+impl Binary {
+    /// Runs rules, and waits until they are served.
+    pub(crate) async fn running(rules: &str) -> Self {
+        let (folder, path) = written(rules);
+        Self::start(folder, path, &[]).await
+    }
+
+    /// Runs a file with variables, and waits until it is served.
+    pub(crate) async fn running_file(path: PathBuf, variables: &[(&str, &str)]) -> Self {
+        Self::start(tempfile::tempdir().expect("a folder"), path, variables).await
+    }
+
+    async fn start(folder: TempDir, path: PathBuf, variables: &[(&str, &str)]) -> Self {
+        let file = |name: &str| std::fs::File::create(folder.path().join(name)).expect("a file");
+        let child = vordr()
+            .arg("run")
+            .arg(path)
+            .envs(variables.iter().copied())
+            .stdout(file("stdout"))
+            .stderr(file("stderr"))
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("the binary");
+        let mut binary = Self { child, folder };
+        eventually("the listening address", || {
+            if let Ok(Some(status)) = binary.child.try_wait() {
+                panic!("it ended with {status}: {}", binary.said());
+            }
+            binary.addresses().into_iter().next()
+        })
+        .await;
+        binary
+    }
+
+    /// What it has said on standard error.
+    pub(crate) fn said(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("stderr")).unwrap_or_default()
+    }
+
+    /// What it has said on standard output: the access log.
+    pub(crate) fn printed(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("stdout")).unwrap_or_default()
+    }
+
+    /// The address that it says it listens on first.
+    pub(crate) fn address(&self) -> SocketAddr {
+        *self.addresses().first().expect("an address")
+    }
+
+    /// Every address that a line with `listening` names, as one to connect to.
+    fn addresses(&self) -> Vec<SocketAddr> {
+        let said = self.said();
+        let lines = said.lines().filter(|line| line.contains("listening"));
+        lines
+            .filter_map(address_in)
+            .map(|found| SocketAddr::new(Ipv4Addr::LOCALHOST.into(), found.port()))
+            .collect()
+    }
+
+    /// Sends a signal, by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
+        assert!(kill.expect("kill").success());
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        eventually("the binary's end", || self.child.try_wait().expect("a child")).await
+    }
+}
+
+impl Drop for Binary {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The socket address among a line's words.
+fn address_in(line: &str) -> Option<SocketAddr> {
+    line.split([' ', '=', '"', ',']).find_map(|word| word.parse().ok())
+}

@@ -1,0 +1,49 @@
+//! What the end-to-end tests are made of: real sockets on loopback, port 0, everything gone on drop.
+
+mod binary;
+mod certificates;
+mod client;
+mod head;
+mod nameserver;
+mod origin;
+mod vordr;
+mod websocket;
+mod wire;
+
+pub(crate) use binary::{Binary, ends, written};
+pub(crate) use certificates::{Authority, Identity};
+pub(crate) use client::{Client, Response, handshake};
+pub(crate) use head::Framing;
+pub(crate) use nameserver::NameServer;
+pub(crate) use origin::{Origin, Request};
+pub(crate) use vordr::{Vordr, proxying};
+
+use std::future::Future;
+use std::time::Duration;
+
+/// What a test waits for, and does not come by then, does not come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits for something that must happen.
+#[track_caller]
+pub(crate) fn within<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    let place = std::panic::Location::caller();
+    async move {
+        match tokio::time::timeout(PATIENCE, future).await {
+            Ok(output) => output,
+            Err(_) => panic!("{place}: nothing happened within {PATIENCE:?}"),
+        }
+    }
+}
+
+/// Asks again and again, until there is something.
+pub(crate) async fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let end = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = ask() {
+            return found;
+        }
+        assert!(tokio::time::Instant::now() < end, "{what} did not come within {PATIENCE:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

@@ -1,0 +1,89 @@
+//! The access log: one JSON object for each exchange, its names for good.
+
+use crate::harness::{Origin, Vordr, proxying};
+
+#[tokio::test]
+async fn a_proxied_request_has_every_field() {
+    let origin = Origin::answering("hello").await;
+    let vordr = Vordr::proxying(&origin).await;
+    vordr
+        .send(
+            "POST /x?y=1 HTTP/1.1\r\nHost: a.test\r\nUser-Agent: test/1\r\nReferer: http://r.test/\r\n\
+             Content-Length: 3\r\n\r\nabc",
+        )
+        .await;
+    let line = vordr.log_line(|_| true).await;
+    for (name, expected) in [
+        ("client_ip", "127.0.0.1"),
+        ("method", "POST"),
+        ("scheme", "http"),
+        ("host", "a.test"),
+        ("path", "/x"),
+        ("query", "y=1"),
+        ("proto", "HTTP/1.1"),
+        ("server", "a.test"),
+        ("route", "/"),
+        ("user_agent", "test/1"),
+        ("referer", "http://r.test/"),
+        ("peer", origin.url().trim_start_matches("http://")),
+    ] {
+        assert_eq!(line[name], expected, "{name} in {line}");
+    }
+    for (name, expected) in [("status", 200), ("bytes_in", 3), ("bytes_out", 5), ("upstream_status", 200)] {
+        assert_eq!(line[name], expected, "{name} in {line}");
+    }
+    for name in ["duration", "ttfb", "upstream_duration"] {
+        assert!(line[name].is_number(), "{name} in {line}");
+    }
+    assert!(line["error"].is_null() && line["timeout"].is_null(), "{line}");
+    assert!(line["ts"].as_str().unwrap().ends_with('Z'), "{line}");
+}
+
+#[tokio::test]
+async fn credentials_are_never_written() {
+    let origin = Origin::answering("ok").await;
+    let vordr = Vordr::proxying(&origin).await;
+    vordr
+        .send("GET / HTTP/1.1\r\nHost: a.test\r\nAuthorization: Bearer s3cret\r\nCookie: sid=s3cret\r\n\r\n")
+        .await;
+    let line = vordr.log_line(|_| true).await.to_string();
+    assert!(!line.contains("s3cret"), "{line}");
+}
+
+#[tokio::test]
+async fn a_value_that_a_client_made_up_cannot_break_a_line() {
+    let origin = Origin::answering("ok").await;
+    let vordr = Vordr::proxying(&origin).await;
+    vordr.send("GET /\"x\" HTTP/1.1\r\nHost: a.test\r\nUser-Agent: \"quoted\\\" \t\u{e9}\r\n\r\n").await;
+    assert_eq!(vordr.log_line(|_| true).await["status"], 200);
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_named_with_its_upstream() {
+    let vordr = Vordr::running(
+        r#"
+        upstream chatbot { server "127.0.0.1:1"; }
+        server a.test { listen 0; location "/" { proxy chatbot; } }"#,
+    )
+    .await;
+    vordr.get("http://a.test/").await;
+    let line = vordr.log_error("refused").await;
+    assert_eq!((&line["upstream"], &line["peer"]), (&"chatbot".into(), &"127.0.0.1:1".into()));
+    assert!(line["error_detail"].as_str().unwrap().contains("refused"), "{line}");
+    assert!(line["upstream_status"].is_null());
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_is_noted_as_499() {
+    let origin = Origin::scripted(|mut connection| async move {
+        connection.request().await;
+        connection.closed().await;
+    })
+    .await;
+    let vordr = Vordr::running(&proxying(&origin.url(), "")).await;
+    let mut client = vordr.connect().await;
+    client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+    origin.first_request().await;
+    drop(client);
+    assert_eq!(vordr.log_error("client_gone").await["status"], 499);
+}

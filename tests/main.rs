@@ -1,0 +1,31 @@
+//! End-to-end tests over real sockets: one file a promise.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod actions;
+mod addresses;
+mod body_limit;
+mod buffering;
+mod cors;
+mod examples;
+mod forwarded;
+mod harness;
+mod harness_itself;
+mod headers;
+mod http;
+mod keepalive;
+mod limits;
+mod log;
+mod malformed;
+mod metrics;
+mod names;
+mod on_error;
+mod paths;
+mod routing;
+mod start;
+mod status;
+mod stop;
+mod streaming;
+mod timeouts;
+mod tls;
+mod websocket;
+mod websocket_idle;

@@ -1,0 +1,77 @@
+//! Upstream names are resolved in the background, again and again.
+
+use crate::harness::{NameServer, Origin, Vordr, proxying, within};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+const HERE: Option<Ipv4Addr> = Some(Ipv4Addr::LOCALHOST);
+/// Loopback too, and nobody listens there.
+const ELSEWHERE: Option<Ipv4Addr> = Some(Ipv4Addr::new(127, 0, 0, 2));
+
+/// Asks until the status is the one that is waited for.
+async fn becomes(vordr: &Vordr, status: u16) {
+    let asking = async {
+        while vordr.get("http://a.test/").await.status != status {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    within(asking).await;
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_not_resolved_at_start_is_a_503_that_says_so_until_it_is() {
+    let origin = Origin::answering("found").await;
+    let names = NameServer::answering(None).await;
+    let vordr =
+        Vordr::running_with_nameserver(names.address(), &proxying(&origin.url_as("chat.test"), "")).await;
+    let response = vordr.get("http://a.test/").await;
+    assert_eq!(response.status, 503);
+    assert!(response.text().contains("not resolved"), "{}", response.text());
+    let line = vordr.log_error("dns").await;
+    assert!(line["error_detail"].as_str().is_some(), "{line}");
+    names.change(HERE);
+    becomes(&vordr, 200).await;
+    assert_eq!(vordr.get("http://a.test/").await.text(), "found");
+}
+
+#[tokio::test]
+async fn an_address_that_changes_is_followed_while_vordr_runs() {
+    let origin = Origin::scripted(|mut connection| async move {
+        connection.request().await;
+        connection.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").await;
+    })
+    .await;
+    let names = NameServer::answering(ELSEWHERE).await;
+    let vordr =
+        Vordr::running_with_nameserver(names.address(), &proxying(&origin.url_as("chat.test"), "")).await;
+    becomes(&vordr, 502).await;
+    names.change(HERE);
+    becomes(&vordr, 200).await;
+    names.change(ELSEWHERE);
+    becomes(&vordr, 502).await;
+}
+
+#[tokio::test]
+async fn the_last_good_answer_is_kept_when_the_name_is_lost() {
+    let origin = Origin::answering("ok").await;
+    let names = NameServer::answering(HERE).await;
+    let vordr =
+        Vordr::running_with_nameserver(names.address(), &proxying(&origin.url_as("chat.test"), "")).await;
+    becomes(&vordr, 200).await;
+    names.change(None);
+    let asked = names.questions();
+    within(async {
+        while names.questions() < asked + 3 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    assert_eq!(vordr.get("http://a.test/").await.status, 200);
+}
+
+#[tokio::test]
+async fn localhost_needs_no_name_server() {
+    let origin = Origin::answering("local").await;
+    let vordr = Vordr::running(&proxying(&origin.url_as("localhost"), "")).await;
+    becomes(&vordr, 200).await;
+}

@@ -1,0 +1,91 @@
+//! A start says what runs; a start that fails says why, in one line, and ends with 1.
+
+use crate::harness::{Binary, Client, Origin, ends, eventually, written};
+
+const HELLO: &str = r#"server a.test { listen "127.0.0.1:0"; location "/" { respond 200 "hello"; } }"#;
+
+#[tokio::test]
+async fn the_first_lines_name_version_rules_addresses_and_routes() {
+    let origin = Origin::answering("ok").await;
+    let binary = Binary::running(&format!(
+        r#"server a.test b.test {{
+            listen "127.0.0.1:0"
+            location "/api" {{ proxy "{}"; }}
+            location exact="/old" {{ redirect "/new"; }}
+        }}"#,
+        origin.url()
+    ))
+    .await;
+    let mut client = Client::connect(binary.address()).await;
+    assert_eq!(client.get("a.test", "/api").await.text(), "ok");
+    let said = binary.said();
+    for part in
+        [env!("CARGO_PKG_VERSION"), "vordr.kdl", &binary.address().to_string(), "/api", "/old", "a.test"]
+    {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    eventually("an access log on standard output", || {
+        binary.printed().contains("\"path\":\"/api\"").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (_folder, path) = written(&HELLO.replace("127.0.0.1:0", &address));
+    fails(&["run", path.to_str().unwrap()], &[&address, "listens there already"]);
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_is_named() {
+    fails(&["run", "/nonexistent/vordr.kdl"], &["/nonexistent/vordr.kdl"]);
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_written_is_named() {
+    let (_folder, path) = written(&format!("vordr {{ access-log \"/nonexistent/access.log\"; }}\n{HELLO}"));
+    fails(&["run", path.to_str().unwrap()], &["/nonexistent/access.log"]);
+}
+
+#[tokio::test]
+async fn rules_that_are_faulty_are_shown_with_their_place() {
+    let (_folder, path) = written("server a.test { listen 0; location \"/\" { resond 200; } }");
+    let output = ends(&["run", path.to_str().unwrap()]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("resond") && said.contains("respond"), "{said}");
+}
+
+#[tokio::test]
+async fn words_that_this_version_does_not_serve_stop_the_start_and_say_so() {
+    let (_folder, path) =
+        written("server a.test { listen 0; location \"/\" { compress gzip; respond 200 \"x\"; } }");
+    let output = ends(&["run", path.to_str().unwrap()]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("compress") && said.contains("not served"), "{said}");
+}
+
+#[tokio::test]
+async fn a_variable_that_is_missing_is_named() {
+    let (_folder, path) = written(
+        r#"server a.test { listen 0; location "/" { proxy "${TARGET_URL:?the tunnel's address}"; } }"#,
+    );
+    let output = ends(&["run", path.to_str().unwrap()]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("TARGET_URL") && said.contains("the tunnel's address"), "{said}");
+}
+
+/// One clear line that holds all of these, and exit code 1.
+fn fails(arguments: &[&str], parts: &[&str]) {
+    let output = ends(arguments);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    for part in parts {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+}

@@ -1,0 +1,118 @@
+//! A stop lets what is under way end, and waits no longer than `drain`.
+
+use crate::harness::{Binary, Client, Origin, Vordr, proxying};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+
+/// An upstream that answers once the test has given its word.
+async fn held(word: Arc<Semaphore>) -> Origin {
+    Origin::scripted(move |mut connection| {
+        let word = word.clone();
+        async move {
+            connection.request().await;
+            word.acquire().await.unwrap().forget();
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate").await;
+            connection.closed().await;
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn idle_connections_are_closed_at_once_and_new_ones_refused() {
+    let origin = Origin::answering("ok").await;
+    let vordr = Vordr::running_with("drain \"60s\"", &proxying(&origin.url(), "")).await;
+    let mut idle = vordr.connect().await;
+    assert_eq!(idle.get("a.test", "/").await.status, 200);
+    let mut fresh = vordr.connect().await;
+    let address = vordr.address();
+    vordr.stop();
+    idle.closed().await;
+    fresh.closed().await;
+    vordr.stopped().await;
+    assert!(tokio::net::TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_request_that_is_under_way_is_answered_before_the_end() {
+    let word = Arc::new(Semaphore::new(0));
+    let origin = held(word.clone()).await;
+    let vordr = Vordr::running_with("drain \"60s\"", &proxying(&origin.url(), "")).await;
+    let mut client = vordr.connect().await;
+    client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+    origin.first_request().await;
+    vordr.stop();
+    word.add_permits(1);
+    assert_eq!(client.response().await.text(), "late");
+    client.closed().await;
+    vordr.stopped().await;
+}
+
+#[tokio::test]
+async fn what_outlives_drain_is_cut() {
+    let origin = Origin::echoing().await;
+    let vordr = Vordr::running_with("drain \"300ms\"", &proxying(&origin.url(), "")).await;
+    let mut socket = vordr.connect().await.websocket("a.test", "/", "").await.unwrap();
+    assert!(socket.echoes("hello").await);
+    vordr.stop();
+    vordr.stopped().await;
+    socket.closed().await;
+}
+
+#[tokio::test]
+async fn a_websocket_goes_on_until_drain_is_over() {
+    let origin = Origin::echoing().await;
+    let vordr = Vordr::running_with("drain \"20s\"", &proxying(&origin.url(), "")).await;
+    let mut socket = vordr.connect().await.websocket("a.test", "/", "").await.unwrap();
+    vordr.stop();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(socket.echoes("still here").await);
+    socket.close(1000, "").await;
+    vordr.stopped().await;
+}
+
+#[tokio::test]
+async fn signals_stop_the_binary_with_0() {
+    for signal in ["TERM", "INT", "QUIT"] {
+        let origin = Origin::answering("ok").await;
+        let rules = proxying(&origin.url(), "").replace("listen 0", "listen \"127.0.0.1:0\"");
+        let mut binary = Binary::running(&rules).await;
+        let mut client = Client::connect(binary.address()).await;
+        assert_eq!(client.get("a.test", "/").await.status, 200);
+        let begin = Instant::now();
+        binary.signal(signal);
+        assert_eq!(binary.ended().await.code(), Some(0), "{signal}: {}", binary.said());
+        assert!(begin.elapsed() < Duration::from_secs(6), "an idle connection does not hold {signal} up");
+    }
+}
+
+#[tokio::test]
+async fn the_binary_answers_what_is_under_way_and_then_ends() {
+    let word = Arc::new(Semaphore::new(0));
+    let origin = held(word.clone()).await;
+    let rules = proxying(&origin.url(), "").replace("listen 0", "listen \"127.0.0.1:0\"");
+    let mut binary = Binary::running(&rules).await;
+    let mut client = Client::connect(binary.address()).await;
+    client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+    origin.first_request().await;
+    binary.signal("TERM");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    word.add_permits(1);
+    assert_eq!(client.response().await.text(), "late");
+    assert_eq!(binary.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_at_once() {
+    let origin = held(Arc::new(Semaphore::new(0))).await;
+    let rules = proxying(&origin.url(), "").replace("listen 0", "listen \"127.0.0.1:0\"");
+    let mut binary = Binary::running(&format!("vordr {{ drain \"60s\"; }}\n{rules}")).await;
+    let mut client = Client::connect(binary.address()).await;
+    client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+    origin.first_request().await;
+    binary.signal("TERM");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    binary.signal("TERM");
+    binary.ended().await;
+}

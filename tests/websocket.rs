@@ -1,0 +1,186 @@
+//! WebSockets are forwarded by themselves, and nothing touches what they carry.
+
+use crate::harness::{Origin, Vordr, handshake, proxying};
+
+#[tokio::test]
+async fn a_websocket_is_upgraded_and_carries_messages_both_ways() {
+    let origin = Origin::echoing().await;
+    let vordr = Vordr::proxying(&origin).await;
+    let mut socket = vordr
+        .connect()
+        .await
+        .websocket("a.test", "/ws?x=1", "Sec-WebSocket-Protocol: chat\r\n")
+        .await
+        .unwrap();
+    assert!(socket.echoes("hello").await);
+    assert!(socket.echoes(&"large ".repeat(50_000)).await);
+    let seen = origin.only_request();
+    assert_eq!(seen.target(), "/ws?x=1");
+    assert_eq!(seen.header("Upgrade"), Some("websocket"));
+    assert!(seen.header("Connection").unwrap().eq_ignore_ascii_case("upgrade"));
+    assert_eq!(seen.header("Sec-WebSocket-Protocol"), Some("chat"));
+    assert_eq!(seen.header("Sec-WebSocket-Key"), Some("dGhlIHNhbXBsZSBub25jZQ=="));
+}
+
+#[tokio::test]
+async fn an_upstream_may_speak_first_and_at_once() {
+    let origin = Origin::scripted(|mut connection| async move {
+        let request = connection.request().await.unwrap();
+        let mut socket = connection.upgrade(&request).await;
+        socket.say("welcome").await;
+        socket.echo().await;
+    })
+    .await;
+    let vordr = Vordr::proxying(&origin).await;
+    let mut socket = vordr.connect().await.websocket("a.test", "/", "").await.unwrap();
+    assert_eq!(socket.hear().await.as_deref(), Some("welcome"));
+    assert!(socket.echoes("thanks").await);
+}
+
+#[tokio::test]
+async fn a_close_frame_passes_through_in_either_direction() {
+    let origin = Origin::scripted(|mut connection| async move {
+        let request = connection.request().await.unwrap();
+        let mut socket = connection.upgrade(&request).await;
+        if request.target() == "/theirs" {
+            socket.close(4001, "enough").await;
+        } else {
+            let said = socket.closed().await;
+            assert_eq!(said, Some((4002, "bye".to_owned())));
+        }
+    })
+    .await;
+    let vordr = Vordr::proxying(&origin).await;
+    let mut theirs = vordr.connect().await.websocket("a.test", "/theirs", "").await.unwrap();
+    assert_eq!(theirs.closed().await, Some((4001, "enough".to_owned())));
+    let mut ours = vordr.connect().await.websocket("a.test", "/ours", "").await.unwrap();
+    ours.close(4002, "bye").await;
+    assert_eq!(ours.closed().await.map(|(code, _)| code), Some(4002));
+}
+
+#[tokio::test]
+async fn an_upstream_that_goes_away_ends_the_stream_for_the_client() {
+    let origin = Origin::scripted(|mut connection| async move {
+        let request = connection.request().await.unwrap();
+        let mut socket = connection.upgrade(&request).await;
+        socket.hear().await;
+    })
+    .await;
+    let vordr = Vordr::proxying(&origin).await;
+    let mut socket = vordr.connect().await.websocket("a.test", "/", "").await.unwrap();
+    socket.say("go").await;
+    assert_eq!(socket.hear().await, None);
+}
+
+#[tokio::test]
+async fn filters_and_limits_never_touch_an_upgraded_stream() {
+    let origin = Origin::echoing().await;
+    let vordr = Vordr::proxying_with(
+        &origin,
+        r#"body-limit 10; buffering on; timeouts send="5s"; response { set X-Own yes; remove Sec-WebSocket-Extensions; }"#,
+    )
+    .await;
+    let mut socket = vordr.connect().await.websocket("a.test", "/", "").await.unwrap();
+    assert_eq!(socket.head.header("X-Own"), Some("yes"));
+    assert!(socket.echoes(&"much more than the limit".repeat(1000)).await);
+}
+
+#[tokio::test]
+async fn websocket_off_is_answered_426_and_reaches_no_upstream() {
+    let origin = Origin::echoing().await;
+    let vordr = Vordr::proxying_with(&origin, "websocket off").await;
+    let refused = vordr.connect().await.websocket("a.test", "/", "").await.err().unwrap();
+    assert_eq!(refused.status, 426);
+    assert_eq!(origin.requests().len(), 0);
+    assert_eq!(vordr.log_error("websocket_off").await["status"], 426);
+}
+
+#[tokio::test]
+async fn an_upstream_may_refuse_and_its_answer_passes() {
+    let origin = Origin::responding("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno").await;
+    let vordr = Vordr::proxying(&origin).await;
+    let refused = vordr.connect().await.websocket("a.test", "/", "").await.err().unwrap();
+    assert_eq!((refused.status, refused.text().as_str()), (403, "no"));
+}
+
+#[tokio::test]
+async fn other_upgrades_are_stripped() {
+    let origin = Origin::answering("plain").await;
+    let vordr = Vordr::proxying(&origin).await;
+    for fields in [
+        "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n",
+        "Connection: Upgrade\r\nUpgrade: TLS/1.3\r\n",
+        "Upgrade: websocket\r\n",
+    ] {
+        let response = vordr.send(&format!("GET / HTTP/1.1\r\nHost: a.test\r\n{fields}\r\n")).await;
+        assert_eq!((response.status, response.text().as_str()), (200, "plain"), "{fields}");
+    }
+    for request in origin.requests() {
+        assert_eq!(request.header("Upgrade"), None);
+        assert_eq!(request.header("HTTP2-Settings"), None);
+        assert!(!request.header("Connection").unwrap_or_default().to_ascii_lowercase().contains("upgrade"));
+    }
+}
+
+#[tokio::test]
+async fn an_upstream_that_switches_protocols_unasked_is_a_502() {
+    let origin =
+        Origin::responding("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")
+            .await;
+    let vordr = Vordr::proxying(&origin).await;
+    assert_eq!(vordr.get("http://a.test/").await.status, 502);
+}
+
+#[tokio::test]
+async fn messages_sent_together_with_the_handshake_are_not_lost() {
+    let origin = Origin::scripted(|mut connection| async move {
+        let request = connection.request().await.unwrap();
+        connection
+            .send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+            .await;
+        let early = connection.exactly(5).await.unwrap();
+        assert_eq!((early.as_slice(), request.target()), (b"early".as_slice(), "/"));
+        connection.send("late").await;
+        connection.closed().await;
+    })
+    .await;
+    let vordr = Vordr::proxying(&origin).await;
+    let mut client = vordr.connect().await;
+    client.send(format!("{}early", handshake("a.test", "/", ""))).await;
+    assert_eq!(client.response_head().await.status(), 101);
+    assert_eq!(client.exactly(4).await.unwrap(), b"late");
+}
+
+#[tokio::test]
+async fn a_websocket_has_a_line_when_it_opens_and_one_when_it_ends_and_is_counted() {
+    let origin = Origin::echoing().await;
+    let vordr = Vordr::proxying(&origin).await;
+    let mut socket = vordr.connect().await.websocket("a.test", "/ws", "").await.unwrap();
+    let opened = vordr.log_line(|line| line["status"] == 101).await;
+    assert_eq!(opened["path"], "/ws");
+    let series = r#"vordr_websocket_connections_active{route="/",server="a.test"}"#;
+    vordr.metric_becomes(series, 1.0).await;
+    assert!(socket.echoes("hello").await);
+    socket.close(1000, "").await;
+    socket.closed().await;
+    vordr.metric_becomes(series, 0.0).await;
+    let ended =
+        vordr.log_line(|line| line["status"] == 101 && line["websocket"]["duration"].is_number()).await;
+    assert!(ended["websocket"]["bytes_in"].as_u64().unwrap() > 0, "{ended}");
+    assert!(ended["websocket"]["bytes_out"].as_u64().unwrap() > 0, "{ended}");
+    vordr.metric_becomes(r#"vordr_websocket_connections_total{route="/",server="a.test"}"#, 1.0).await;
+}
+
+#[tokio::test]
+async fn a_second_browser_and_ten_quick_reconnects_disturb_nobody() {
+    let origin = Origin::echoing().await;
+    let vordr = Vordr::running(&proxying(&origin.url(), "")).await;
+    let mut first = vordr.connect().await.websocket("a.test", "/", "").await.unwrap();
+    let mut second = vordr.connect().await.websocket("a.test", "/", "").await.unwrap();
+    for round in 0..10 {
+        let mut quick = vordr.connect().await.websocket("a.test", "/", "").await.unwrap();
+        assert!(quick.echoes(&format!("quick {round}")).await);
+        drop(quick);
+        assert!(first.echoes("first").await && second.echoes("second").await);
+    }
+}
