@@ -3,7 +3,7 @@
 CARGO ?= cargo
 VENV := .venv
 
-.PHONY: run test test-rust test-apps lint setup setup-test bench fuzz
+.PHONY: run test test-rust test-apps lint setup setup-test fuzz
 
 run: setup
 	$(CARGO) build --release --bin vordr
@@ -32,3 +32,12 @@ $(VENV)/ready: tests/apps/requirements.txt
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --requirement tests/apps/requirements.txt
 	touch $@
+
+# Ten minutes for each parser; needs a nightly toolchain and cargo-fuzz.
+FUZZ_SECONDS ?= 600
+fuzz:
+	mkdir -p rules/fuzz/corpus/load
+	cp rules/tests/faulty/*.kdl rules/examples/*.kdl rules/fuzz/corpus/load/
+	cd rules && for target in load find; do \
+		$(CARGO) +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 || exit 1; \
+	done
