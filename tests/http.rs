@@ -178,3 +178,27 @@ async fn an_answer_that_comes_before_the_request_is_whole_is_delivered() {
     let response = client.response().await;
     assert_eq!((response.status, response.text().as_str()), (403, "no"));
 }
+
+#[tokio::test]
+async fn pipelined_requests_are_answered_in_order() {
+    let origin = Origin::scripted(|mut connection| async move {
+        while let Some(request) = connection.request().await {
+            let text = format!("{}{}", request.target(), request.text());
+            connection.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len())).await;
+        }
+    })
+    .await;
+    let vordr = Vordr::proxying(&origin).await;
+    let mut client = vordr.connect().await;
+    client
+        .send(
+            "GET /1 HTTP/1.1\r\nHost: a.test\r\n\r\n\
+             POST /2 HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\n\r\nabc\
+             POST /3 HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nd\r\n0\r\n\r\n\
+             GET /4 HTTP/1.1\r\nHost: a.test\r\n\r\n",
+        )
+        .await;
+    for expected in ["/1", "/2abc", "/3d", "/4"] {
+        assert_eq!(client.response().await.text(), expected);
+    }
+}

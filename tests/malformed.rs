@@ -96,3 +96,18 @@ async fn a_connection_that_opens_and_closes_is_no_line_in_any_log() {
     assert_eq!(vordr.log_lines().len(), 1);
     assert_eq!(vordr.error_log(), before);
 }
+
+#[tokio::test]
+async fn chunks_that_are_none_reach_no_upstream_as_a_whole_request() {
+    let origin = Origin::scripted(|mut connection| async move {
+        assert!(connection.request().await.is_none(), "no whole request");
+    })
+    .await;
+    let vordr = Vordr::proxying(&origin).await;
+    let mut client = vordr.connect().await;
+    client
+        .send("POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n0\r\n\r\n")
+        .await;
+    assert_eq!(client.response().await.status, 400);
+    client.closed().await;
+}

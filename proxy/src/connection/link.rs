@@ -2,6 +2,7 @@
 //!
 //! Both run in one task, with Pingora between them; so every value is an atomic, and none is contended.
 
+use crate::exchange::Failure;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -29,6 +30,10 @@ pub(crate) struct Link {
     silence_limit: AtomicU64,
     last_progress: AtomicU64,
     silent_too_long: AtomicBool,
+    gathering: AtomicBool,
+    gather_limit: AtomicU64,
+    not_chunks: AtomicBool,
+    too_large: AtomicBool,
 }
 
 impl Link {
@@ -45,6 +50,10 @@ impl Link {
             silence_limit: AtomicU64::new(OFF),
             last_progress: AtomicU64::new(0),
             silent_too_long: AtomicBool::new(false),
+            gathering: AtomicBool::new(false),
+            gather_limit: AtomicU64::new(0),
+            not_chunks: AtomicBool::new(false),
+            too_large: AtomicBool::new(false),
         })
     }
 
@@ -58,6 +67,7 @@ impl Link {
         self.head_nanos.store(nanos(since.duration_since(self.opened)), Relaxed);
         self.requests.fetch_add(1, Relaxed);
         self.admitted.store(false, Relaxed);
+        self.gathering.store(false, Relaxed);
         self.watch(None);
     }
 
@@ -89,6 +99,45 @@ impl Link {
     /// Whether the connection carries another protocol.
     pub(crate) fn is_tunnel(&self) -> bool {
         self.tunnel.load(Relaxed)
+    }
+
+    /// Nothing of the present body is handed over until all of it has come, which must be no more than `limit`.
+    pub(crate) fn gather(&self, limit: Option<u64>) {
+        self.gather_limit.store(limit.unwrap_or(u64::MAX), Relaxed);
+        self.gathering.store(true, Relaxed);
+    }
+
+    /// All of the body has come.
+    pub(crate) fn gathered(&self) {
+        self.gathering.store(false, Relaxed);
+    }
+
+    /// The limit on a body that is being gathered.
+    pub(crate) fn gather_limit(&self) -> Option<u64> {
+        self.gathering.load(Relaxed).then(|| self.gather_limit.load(Relaxed))
+    }
+
+    /// The present body is not made of the chunks that its head speaks of.
+    pub(crate) fn not_chunks(&self) {
+        self.not_chunks.store(true, Relaxed);
+    }
+
+    /// The present body is larger than it may be.
+    pub(crate) fn too_large(&self) {
+        self.too_large.store(true, Relaxed);
+    }
+
+    /// Why the present body is not read any further, where it is the client's fault.
+    pub(crate) fn body_failure(&self) -> Option<Failure> {
+        if self.not_chunks.load(Relaxed) {
+            Some(Failure::BadRequest("the body is not made of chunks"))
+        } else if self.too_large.load(Relaxed) {
+            Some(Failure::BodyLimit)
+        } else if self.gave_up() && self.gathering.load(Relaxed) {
+            Some(Failure::ClientTimeout)
+        } else {
+            None
+        }
     }
 
     /// Ends the exchange if nothing moves for `limit`, counted from now; `None` ends the watch.
@@ -136,7 +185,7 @@ impl Link {
     }
 
     /// The present request, refused before it reached a route.
-    pub(crate) fn rejection(&self, failure: crate::exchange::Failure) -> crate::observe::Rejection {
+    pub(crate) fn rejection(&self, failure: Failure) -> crate::observe::Rejection {
         let since = if self.requests() == 0 { self.opened } else { self.head_since() };
         crate::observe::Rejection { failure, peer: self.peer, since: since.into_std() }
     }

@@ -1,6 +1,8 @@
 //! One client's connection: request after request, from the first byte to a close that loses nothing.
 
 mod alarm;
+mod body;
+mod chunks;
 mod closing;
 mod head;
 mod link;

@@ -5,7 +5,8 @@
 //! ends an exchange that has been silent for too long; and closes so that a last answer is not lost.
 
 use super::alarm::Alarm;
-use super::head::{Framing, HeadScan, judge};
+use super::body::Body;
+use super::head::{HeadScan, judge};
 use super::link::Link;
 use super::transport::Transport;
 use crate::exchange::Failure;
@@ -29,8 +30,6 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 const WRITE_BUFFER: usize = 16 * 1024;
 /// How much is read at once while a head is awaited.
 const READ_STEP: usize = 4 * 1024;
-/// Pingora may read whatever comes.
-const UNLIMITED: u64 = u64::MAX;
 
 /// A client's connection.
 #[derive(Debug)]
@@ -41,8 +40,10 @@ pub(crate) struct ClientStream {
     digest: Arc<ProxyDigest>,
     /// Read from the socket, and not yet handed over.
     ahead: BytesMut,
-    /// How much of the present request Pingora may still read.
-    allowance: u64,
+    /// How many bytes at the beginning of `ahead` belong to the present request.
+    claimed: usize,
+    /// What of the present request is still to come after them.
+    body: Body,
     /// Handed to us, and not yet written.
     pending: BytesMut,
     alarm: Alarm,
@@ -80,7 +81,8 @@ impl ClientStream {
             digest: digest_of(&link),
             link,
             ahead: BytesMut::new(),
-            allowance: 0,
+            claimed: 0,
+            body: Body::NONE,
             pending: BytesMut::new(),
             alarm: Alarm::new(),
             stopping: Box::pin(stopping),
@@ -92,10 +94,7 @@ impl ClientStream {
         let mut wait = HeadWait { scan: HeadScan::default(), since: None, limits };
         let length = poll_fn(|cx| self.poll_head(&mut wait, cx)).await?;
         let head = self.ahead.split_to(length);
-        self.allowance = match judge(&head).map_err(NoHead::Refused)? {
-            Framing::Length(length) => length,
-            Framing::Chunked => UNLIMITED,
-        };
+        self.body = judge(&head).map_err(NoHead::Refused)?.into();
         self.link.head_arrived(wait.since.unwrap_or_else(Instant::now));
         Ok(head)
     }
@@ -136,12 +135,12 @@ impl ClientStream {
 
     /// The client may not be done sending, though nothing more is read.
     pub(crate) fn still_sending(&mut self) {
-        self.allowance = UNLIMITED;
+        self.body = Body::Anything;
     }
 
     /// Takes the socket apart for good: what is still to be written, and whether the client is still sending.
     fn take_rest(&mut self) -> Option<(Transport, BytesMut, bool)> {
-        let still_sending = self.allowance > 0 || !self.ahead.is_empty();
+        let still_sending = !self.body.is_over() || !self.ahead.is_empty();
         let transport = self.transport.take()?;
         Some((transport, std::mem::take(&mut self.pending), still_sending && !self.link.is_tunnel()))
     }
@@ -160,16 +159,55 @@ impl ClientStream {
     }
 
     fn poll_hand_over(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let limit = usize::try_from(self.allowance).unwrap_or(usize::MAX).min(buf.remaining());
-        if !self.ahead.is_empty() {
-            let count = self.ahead.len().min(limit);
-            buf.put_slice(&self.ahead.split_to(count));
-            self.spend(count);
-            return Poll::Ready(Ok(()));
+        loop {
+            let gathering = self.link.gather_limit().is_some() && !self.body.is_over();
+            if self.claimed > 0 && !gathering {
+                let count = self.claimed.min(buf.remaining());
+                buf.put_slice(&self.ahead.split_to(count));
+                self.claimed -= count;
+                return Poll::Ready(Ok(()));
+            }
+            if let (Some(limit), true, false) = (self.body.unseen(), self.ahead.is_empty(), gathering) {
+                return self.poll_read_through(cx, buf, limit);
+            }
+            if self.ahead.len() == self.claimed {
+                self.ahead.reserve(WRITE_BUFFER);
+                if ready!(self.poll_fill(cx))? == 0 {
+                    return Poll::Ready(Ok(()));
+                }
+                self.link.progress();
+            }
+            self.claim()?;
         }
+    }
+
+    /// Looks at what has come, and notes how much of it is the present request's.
+    fn claim(&mut self) -> io::Result<()> {
+        let unclaimed = self.ahead.get(self.claimed..).unwrap_or_default();
+        match self.body.claim(unclaimed) {
+            Ok(count) => self.claimed += count,
+            Err(_) => {
+                self.link.not_chunks();
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+        }
+        if self.link.gather_limit().is_some_and(|limit| self.body.exceeds(limit)) {
+            self.link.too_large();
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        Ok(())
+    }
+
+    /// Reads into Pingora's own buffer.
+    fn poll_read_through(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+        limit: usize,
+    ) -> Poll<io::Result<()>> {
         let Some(transport) = self.transport.as_mut() else { return Poll::Ready(Ok(())) };
         let before = buf.filled().len();
-        if limit == buf.remaining() {
+        if limit >= buf.remaining() {
             ready!(Pin::new(transport).poll_read(cx, buf))?;
         } else {
             // Only the last part of a body is cleared before it is read into.
@@ -178,14 +216,8 @@ impl ClientStream {
             let count = part.filled().len();
             buf.advance(count);
         }
-        self.spend(buf.filled().len() - before);
+        self.body.spend(buf.filled().len() - before);
         Poll::Ready(Ok(()))
-    }
-
-    fn spend(&mut self, count: usize) {
-        if self.allowance != UNLIMITED {
-            self.allowance = self.allowance.saturating_sub(count as u64);
-        }
     }
 
     /// Writes until nothing is pending.
@@ -230,15 +262,15 @@ impl AsyncRead for ClientStream {
             )));
         }
         if this.link.is_tunnel() {
-            this.allowance = UNLIMITED;
+            this.body = Body::Anything;
         }
         // Pingora waits: what it has written must not wait with it. It flushes a body with a length only at its end.
         if let Poll::Ready(Err(error)) = this.poll_drain(cx) {
             return Poll::Ready(Err(error));
         }
-        match this.allowance {
-            0 => this.poll_departure(cx),
-            _ => this.poll_hand_over(cx, buf),
+        match this.body.is_over() && this.claimed == 0 {
+            true => this.poll_departure(cx),
+            false => this.poll_hand_over(cx, buf),
         }
     }
 }

@@ -1,9 +1,8 @@
-//! Request bodies: counted as they pass, or read whole before they are sent.
+//! Request bodies: counted as they pass, or awaited whole before they are sent.
 
 use super::failing;
 use super::gateway::UnderWay;
-use crate::exchange::Exchange;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use pingora_core::Result;
 use pingora_proxy::Session;
 
@@ -17,12 +16,19 @@ pub(super) fn count_request(under_way: &mut UnderWay, part: Option<&Bytes>) -> R
     under_way.exchange.received(length).map_err(|failure| failing::error(&failure))
 }
 
-/// `buffering on`: reads the whole body, so that the upstream is not kept waiting by a slow client.
-pub(super) async fn spool(session: &mut Session, exchange: &mut Exchange) -> Result<Bytes> {
-    let mut whole = BytesMut::new();
-    while let Some(part) = session.as_mut().read_request_body().await? {
-        exchange.received(part.len()).map_err(|failure| failing::error(&failure))?;
-        whole.extend_from_slice(&part);
-    }
-    Ok(whole.freeze())
+/// `buffering on`: waits until the whole body has come, so that the upstream is not kept waiting by a slow
+/// client. The connection keeps it; the part that is read here is kept by Pingora, to be sent first.
+pub(super) async fn gather(session: &mut Session, under_way: &UnderWay) -> Result<()> {
+    let settings = under_way.exchange.settings();
+    let client = settings.and_then(|settings| settings.timeouts.client);
+    under_way.link.gather(settings.and_then(|settings| settings.body_limit));
+    // Silence is what counts, and to Pingora this is one long read.
+    under_way.link.watch(client);
+    session.set_read_timeout(None);
+    session.as_mut().enable_retry_buffering();
+    session.as_mut().read_request_body().await.map_err(|error| error.into_down())?;
+    session.set_read_timeout(client);
+    under_way.link.watch(None);
+    under_way.link.gathered();
+    Ok(())
 }

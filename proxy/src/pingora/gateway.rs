@@ -42,8 +42,6 @@ pub(super) struct UnderWay {
     pub target: Option<Target>,
     /// Which of its addresses is tried.
     pub address: usize,
-    /// A body that was read whole before it is sent (`buffering on`).
-    pub spooled: Option<Bytes>,
     /// The answer is another protocol's stream.
     pub tunnel: bool,
 }
@@ -102,8 +100,7 @@ impl ProxyHttp for Gateway {
         };
         link.admit();
         let exchange = self.begin(&link);
-        passage.under_way =
-            Some(UnderWay { link, exchange, target: None, address: 0, spooled: None, tunnel: false });
+        passage.under_way = Some(UnderWay { link, exchange, target: None, address: 0, tunnel: false });
         Ok(())
     }
 
@@ -122,8 +119,7 @@ impl ProxyHttp for Gateway {
         match admission {
             Admission::Answer(answer) => reply::write(session, *answer).await.map(|()| true),
             Admission::Forward if buffering && !under_way.exchange.upgrade => {
-                under_way.spooled = Some(body::spool(session, &mut under_way.exchange).await?);
-                Ok(false)
+                body::gather(session, under_way).await.map(|()| false)
             }
             Admission::Forward => Ok(false),
         }
@@ -194,12 +190,7 @@ impl ProxyHttp for Gateway {
     ) -> Result<()> {
         let under_way = passage.get()?;
         under_way.link.progress();
-        if let Some(whole) = under_way.spooled.clone() {
-            // Counted when it was spooled, and sent in one piece.
-            *part = end.then_some(whole);
-        } else {
-            body::count_request(under_way, part.as_ref())?;
-        }
+        body::count_request(under_way, part.as_ref())?;
         if end && !under_way.tunnel {
             under_way.link.watch(under_way.exchange.silence_limit(false));
         }

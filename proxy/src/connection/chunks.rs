@@ -1,0 +1,145 @@
+//! Where a chunked body ends (RFC 9112, section 7.1), so that what follows it is the next request's.
+
+/// Follows a chunked body byte by byte, without touching it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ChunkScan {
+    state: State,
+    payload: u64,
+}
+
+/// A body that is not made of chunks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NotChunks;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// In a chunk's size, of which there is something already or not yet.
+    Size {
+        so_far: u64,
+        any: bool,
+    },
+    /// After the size, before the end of its line.
+    Extension {
+        size: u64,
+    },
+    /// The size's line has ended but for its LF.
+    SizeEnd {
+        size: u64,
+    },
+    /// In a chunk.
+    Data {
+        left: u64,
+    },
+    /// After a chunk.
+    DataCr,
+    DataLf,
+    /// After the last chunk, at the start of a line or within one.
+    Trailer {
+        empty: bool,
+    },
+    TrailerLf {
+        empty: bool,
+    },
+    Done,
+}
+
+impl ChunkScan {
+    pub(crate) fn new() -> Self {
+        Self { state: State::Size { so_far: 0, any: false }, payload: 0 }
+    }
+
+    /// Whether the body has ended.
+    pub(crate) fn is_done(&self) -> bool {
+        self.state == State::Done
+    }
+
+    /// How many bytes the chunks hold that have been announced so far.
+    pub(crate) fn payload(&self) -> u64 {
+        self.payload
+    }
+
+    /// How many of these bytes belong to the body.
+    pub(crate) fn follow(&mut self, bytes: &[u8]) -> Result<usize, NotChunks> {
+        let mut at = 0;
+        while let (false, Some(byte)) = (self.is_done(), bytes.get(at)) {
+            if let State::Data { left } = self.state {
+                let there = (bytes.len() - at) as u64;
+                let taken = left.min(there);
+                at += usize::try_from(taken).unwrap_or(usize::MAX);
+                self.state = if taken == left { State::DataCr } else { State::Data { left: left - taken } };
+                continue;
+            }
+            self.step(*byte)?;
+            at += 1;
+        }
+        Ok(at)
+    }
+
+    fn step(&mut self, byte: u8) -> Result<(), NotChunks> {
+        self.state = match (self.state, byte) {
+            (State::Size { so_far, any }, _) => self.size(so_far, any, byte)?,
+            (State::Extension { size }, b'\r') => State::SizeEnd { size },
+            (State::Extension { size }, byte) if byte != b'\n' => State::Extension { size },
+            (State::SizeEnd { size: 0 }, b'\n') => State::Trailer { empty: true },
+            (State::SizeEnd { size }, b'\n') => State::Data { left: size },
+            (State::DataCr, b'\r') => State::DataLf,
+            (State::DataLf, b'\n') => State::Size { so_far: 0, any: false },
+            (State::Trailer { empty }, b'\r') => State::TrailerLf { empty },
+            (State::Trailer { .. }, byte) if byte != b'\n' => State::Trailer { empty: false },
+            (State::TrailerLf { empty: true }, b'\n') => State::Done,
+            (State::TrailerLf { empty: false }, b'\n') => State::Trailer { empty: true },
+            _ => return Err(NotChunks),
+        };
+        Ok(())
+    }
+
+    fn size(&mut self, so_far: u64, any: bool, byte: u8) -> Result<State, NotChunks> {
+        if let Some(digit) = char::from(byte).to_digit(16) {
+            let so_far = so_far.checked_mul(16).and_then(|size| size.checked_add(digit.into()));
+            return Ok(State::Size { so_far: so_far.ok_or(NotChunks)?, any: true });
+        }
+        if !any {
+            return Err(NotChunks);
+        }
+        self.payload = self.payload.saturating_add(so_far);
+        match byte {
+            b'\r' => Ok(State::SizeEnd { size: so_far }),
+            b';' | b' ' | b'\t' => Ok(State::Extension { size: so_far }),
+            _ => Err(NotChunks),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const BODY: &[u8] = b"3;x=y\r\nabc\r\nA\r\n0123456789\r\n0\r\nX-Trailer: 1\r\n\r\n";
+
+    #[test]
+    fn a_body_ends_where_its_chunks_do_and_the_rest_is_left() {
+        let mut scan = ChunkScan::new();
+        let followed = scan.follow(&[BODY, b"GET / HTTP/1.1\r\n"].concat()).unwrap();
+        assert_eq!((followed, scan.is_done(), scan.payload()), (BODY.len(), true, 13));
+    }
+
+    #[test]
+    fn a_body_may_come_in_any_pieces() {
+        for size in 1..BODY.len() {
+            let mut scan = ChunkScan::new();
+            for piece in BODY.chunks(size) {
+                assert_eq!(scan.follow(piece), Ok(piece.len()), "in pieces of {size}");
+            }
+            assert!(scan.is_done());
+        }
+    }
+
+    #[test]
+    fn what_is_not_made_of_chunks_is_refused() {
+        for body in ["x\r\n", "\r\n", "-1\r\n", "3\nabc", "3\r\nabcd\r\n", "ffffffffffffffff1\r\n", "0\r\n\n"]
+        {
+            assert_eq!(ChunkScan::new().follow(body.as_bytes()), Err(NotChunks), "{body:?}");
+        }
+    }
+}
