@@ -4,7 +4,7 @@ use crate::harness::{Origin, Request, Response, Vordr};
 
 async fn exchanged(block: &str, fields: &str) -> Request {
     let origin = Origin::answering("ok").await;
-    let vordr = Vordr::running(&format!(
+    let vordr = Vordr::running_resolved(&format!(
         r#"server a.test {{ listen 0; location "/" {{ proxy "{}" {{ {block}; }} }} }}"#,
         origin.url_as("localhost")
     ))
@@ -23,7 +23,7 @@ async fn answered(block: &str, fields: &'static str) -> Response {
         }
     })
     .await;
-    let vordr = Vordr::running(&format!(
+    let vordr = Vordr::running_resolved(&format!(
         r#"server a.test {{ listen 0; location "/" {{ proxy "{}" {{ {block}; }} }} }}"#,
         origin.url_as("localhost")
     ))

@@ -4,7 +4,7 @@ use crate::harness::{Authority, Identity, Origin, Vordr};
 
 /// A server in front of a TLS upstream that is reached as `localhost`.
 async fn in_front_of(origin: &Origin, block: &str) -> Vordr {
-    Vordr::running(&format!(
+    Vordr::running_resolved(&format!(
         r#"server a.test {{ listen 0; location "/" {{ proxy "{}" {{ {block}; }} }} }}"#,
         origin.url_as("localhost")
     ))
@@ -97,7 +97,7 @@ async fn upstreams_that_differ_in_trust_share_no_connection() {
     let authority = Authority::new();
     let origin = Origin::answering_tls(&authority.identity("localhost"), "ok").await;
     let url = origin.url_as("localhost");
-    let vordr = Vordr::running(&format!(
+    let vordr = Vordr::running_resolved(&format!(
         r#"server a.test {{
             listen 0
             location "/careless" {{ proxy "{url}" {{ tls verify=off; }} }}
@@ -129,7 +129,7 @@ async fn speaking_tls_to_a_plain_port_is_a_502() {
         connection.closed().await;
     })
     .await;
-    let vordr = Vordr::running(&format!(
+    let vordr = Vordr::running_resolved(&format!(
         r#"server a.test {{ listen 0; location "/" {{ proxy "https://localhost:{}" {{ tls verify=off; }} }} }}"#,
         origin.port()
     ))

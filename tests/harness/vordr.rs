@@ -84,6 +84,13 @@ impl Vordr {
         client.response().await
     }
 
+    /// Runs rules, and waits until every upstream's name has been resolved.
+    pub(crate) async fn running_resolved(rules: &str) -> Self {
+        let vordr = Self::running(rules).await;
+        vordr.resolved().await;
+        vordr
+    }
+
     /// Waits until every upstream's name has been resolved.
     pub(crate) async fn resolved(&self) {
         within(async {
