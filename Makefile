@@ -3,7 +3,7 @@
 CARGO ?= cargo
 VENV := .venv
 
-.PHONY: run test test-rust test-apps lint setup setup-test fuzz
+.PHONY: run test test-rust test-apps lint setup setup-test bench fuzz
 
 run: setup
 	$(CARGO) build --release --bin vordr
@@ -41,3 +41,11 @@ fuzz:
 	cd rules && for target in load find; do \
 		$(CARGO) +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 || exit 1; \
 	done
+
+# CPU per request and memory per stream beside a bare Pingora, nginx and haproxy, in one run.
+bench: setup
+	@scripts/setup.sh bench
+	$(CARGO) build --release --bin vordr
+	cd bench && $(CARGO) build --release
+	bench/run.py
+	bench/run.py websockets

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing on a bare Debian: `setup.sh build` for building, `setup.sh test` for the tests too.
+# Installs what is missing on a bare Debian: `setup.sh build` for building, `setup.sh test` for the
+# tests, `setup.sh bench` for the bench.
 # Does nothing, and asks no server, where everything is there.
 set -euo pipefail
 
@@ -20,6 +21,12 @@ if [ "${1:-build}" = test ]; then
     need promtool prometheus
     need openssl openssl
     python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv python3-pip)
+fi
+if [ "${1:-build}" = bench ]; then
+    need wrk wrk
+    need nginx nginx
+    need haproxy haproxy
+    need python3 python3
 fi
 
 if [ ${#packages[@]} -gt 0 ]; then

@@ -1,0 +1,257 @@
+#!/usr/bin/env python3
+"""Measures vordr beside a bare Pingora proxy, nginx and haproxy, all in one run.
+
+    bench/run.py              CPU time per proxied request, for three sizes of answer
+    bench/run.py websockets   2,000 idle WebSockets, then a message on each; memory per stream
+
+What counts is the CPU time that a proxy spends on a request, and its ratio to the bare one's: machines differ, and a
+request's latency on a busy machine says more about the machine.
+"""
+
+import asyncio
+import os
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+TICKS = os.sysconf("SC_CLK_TCK")
+CONNECTIONS, SECONDS, ROUNDS, STREAMS = 64, 4, 5, 2000
+SIZES = {"small": "/small", "64 KiB": "/64k", "1 MiB": "/1m"}
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Process:
+    """A server on a free port, with its children counted in."""
+
+    def __init__(self, name, port, *arguments, **environment):
+        self.name, self.port = name, port
+        self.process = subprocess.Popen(
+            [str(word) for word in arguments],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **environment},
+        )
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise SystemExit(f"{name} does not listen on {port}")
+
+    def pids(self):
+        children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True)
+        return [self.process.pid, *map(int, children.stdout.split())]
+
+    def cpu_seconds(self):
+        total = 0
+        for pid in self.pids():
+            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            total += int(fields[11]) + int(fields[12])
+        return total / TICKS
+
+    def resident(self):
+        pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.pids()]
+        return sum(pages) * os.sysconf("SC_PAGESIZE")
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+
+
+def vordr(folder, upstream):
+    port = free_port()
+    rules = folder / "vordr.kdl"
+    rules.write_text(f"""
+        vordr {{
+            workers 1
+            admin "127.0.0.1:{free_port()}"
+            access-log "{folder}/access.log" format=json
+            limits {{ keepalive "75s" requests=off; }}
+        }}
+        server "*" {{
+            listen "127.0.0.1:{port}"
+            location "/" {{ proxy "http://127.0.0.1:{upstream}"; }}
+        }}
+    """)
+    return Process("vordr", port, ROOT / "target/release/vordr", "run", rules)
+
+
+def bare(upstream):
+    port = free_port()
+    return Process("bare", port, ROOT / "bench/target/release/bare", f"127.0.0.1:{port}", f"127.0.0.1:{upstream}")
+
+
+def nginx(folder, upstream):
+    port = free_port()
+    conf = folder / "nginx.conf"
+    conf.write_text(f"""
+        daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log /dev/null;
+        events {{ worker_connections 10000; }}
+        http {{
+            access_log {folder}/nginx.log; keepalive_requests 1000000000; keepalive_timeout 75s;
+            upstream app {{ server 127.0.0.1:{upstream}; keepalive 128; keepalive_requests 1000000000; }}
+            map $http_upgrade $connection {{ default upgrade; '' ''; }}
+            server {{
+                listen 127.0.0.1:{port} backlog=4096;
+                location / {{
+                    proxy_pass http://app; proxy_http_version 1.1; proxy_buffering off; proxy_read_timeout 1h;
+                    proxy_set_header Host $host; proxy_set_header Upgrade $http_upgrade;
+                    proxy_set_header Connection $connection;
+                    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Real-IP $remote_addr;
+                }}
+            }}
+        }}
+    """)
+    return Process("nginx", port, "nginx", "-c", conf, "-p", folder)
+
+
+def haproxy(folder, upstream):
+    port = free_port()
+    conf = folder / "haproxy.cfg"
+    conf.write_text(f"""
+global
+    nbthread 1
+    maxconn 10000
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 75s
+    timeout server 75s
+    timeout tunnel 1h
+    option forwardfor
+frontend in
+    bind 127.0.0.1:{port}
+    default_backend app
+backend app
+    http-reuse always
+    server app 127.0.0.1:{upstream}
+""")
+    return Process("haproxy", port, "haproxy", "-db", "-f", conf)
+
+
+def start_all(folder, upstream):
+    servers = [bare(upstream), vordr(folder, upstream)]
+    for name, start in (("nginx", nginx), ("haproxy", haproxy)):
+        if shutil.which(name):
+            servers.append(start(folder, upstream))
+    return servers
+
+
+def load(server, path):
+    """CPU microseconds per request, and requests."""
+    before = server.cpu_seconds()
+    out = subprocess.run(
+        ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", f"http://127.0.0.1:{server.port}{path}"],
+        capture_output=True, text=True, check=True,
+    ).stdout
+    spent = server.cpu_seconds() - before
+    requests = int(re.search(r"(\d+) requests in", out).group(1))
+    if "Non-2xx" in out or "Socket errors" in out:
+        raise SystemExit(f"{server.name} {path}: {out}")
+    return spent / requests * 1e6, requests
+
+
+def requests():
+    with tempfile.TemporaryDirectory(prefix="vordr-bench-") as folder:
+        folder, port = Path(folder), free_port()
+        origin = Process("origin", port, ROOT / "bench/target/release/origin", f"127.0.0.1:{port}")
+        servers = start_all(folder, port)
+        try:
+            costs = {(server.name, size): [] for server in servers for size in SIZES}
+            for _ in range(ROUNDS):
+                for size, path in SIZES.items():
+                    for server in servers:
+                        costs[server.name, size].append(load(server, path)[0])
+        finally:
+            for server in [*servers, origin]:
+                server.stop()
+    print(f"CPU per request, median of {ROUNDS} rounds, {CONNECTIONS} connections; ratio to bare in each round, median\n")
+    print(f"| answer | " + " | ".join(server.name for server in servers) + " |")
+    print("|---|" + "---|" * len(servers))
+    for size in SIZES:
+        cells = []
+        for server in servers:
+            ratios = [a / b for a, b in zip(costs[server.name, size], costs["bare", size])]
+            cells.append(f"{statistics.median(costs[server.name, size]):.1f} µs ({statistics.median(ratios):.2f})")
+        print(f"| {size} | " + " | ".join(cells) + " |")
+
+
+HANDSHAKE = (
+    b"GET /ws HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+ACCEPT = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+)
+MESSAGE = b"\x81\x85\x00\x00\x00\x00hello"
+
+
+async def echo(reader, writer):
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(ACCEPT)
+    while part := await reader.read(4096):
+        writer.write(part)
+    writer.close()
+
+
+async def streams(server):
+    """Opens streams, waits, sends a message on each: (answered, bytes of memory per idle stream)."""
+    before = server.resident()
+    opened = []
+    for _ in range(STREAMS):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(HANDSHAKE)
+        opened.append((reader, writer))
+    for reader, _ in opened:
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
+        assert b" 101 " in head, head
+    await asyncio.sleep(2)
+    idle = server.resident()
+    for _, writer in opened:
+        writer.write(MESSAGE)
+    answers = await asyncio.gather(
+        *(asyncio.wait_for(reader.readexactly(len(MESSAGE)), 60) for reader, _ in opened), return_exceptions=True
+    )
+    for _, writer in opened:
+        writer.close()
+    return sum(answer == MESSAGE for answer in answers), (idle - before) / STREAMS
+
+
+async def websockets():
+    with tempfile.TemporaryDirectory(prefix="vordr-bench-") as folder:
+        folder, port = Path(folder), free_port()
+        origin = await asyncio.start_server(echo, "127.0.0.1", port, backlog=4096)
+        servers = [server for server in start_all(folder, port)]
+        print(f"{STREAMS} idle WebSockets, then a message on each\n\n| | answered | memory per idle stream |\n|---|---|---|")
+        try:
+            for server in servers:
+                answered, memory = await streams(server)
+                print(f"| {server.name} | {answered} | {memory / 1024:.0f} KiB |")
+        finally:
+            for server in servers:
+                server.stop()
+            origin.close()
+
+
+if __name__ == "__main__":
+    import resource
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
+    if sys.argv[1:] == ["websockets"]:
+        asyncio.run(websockets())
+    else:
+        requests()
