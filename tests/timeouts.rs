@@ -130,3 +130,26 @@ async fn a_client_that_does_not_read_is_cut_by_timeouts_client() {
     let head = client.response_head().await;
     assert!(client.is_cut(head.framing(true)).await);
 }
+
+#[tokio::test]
+async fn an_upstream_that_reads_nothing_is_a_504_by_timeouts_send() {
+    let origin = Origin::scripted(|connection| async move {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        drop(connection);
+    })
+    .await;
+    let vordr = Vordr::proxying_with(&origin, r#"timeouts send="300ms"; body-limit off"#).await;
+    let mut client = vordr.connect().await;
+    let size = 64 * 1024 * 1024;
+    client.send(format!("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: {size}\r\n\r\n")).await;
+    let (answered, ()) = tokio::join!(async { vordr.log_error("write_timeout").await }, async {
+        let part = vec![b'x'; 64 * 1024];
+        for _ in 0..size / part.len() {
+            if !client.send(&part).await {
+                return;
+            }
+        }
+    });
+    names(&answered, "write_timeout", "timeouts send");
+    assert_eq!(answered["status"], 504);
+}

@@ -2,6 +2,7 @@
 
 mod authority;
 mod classify;
+mod patience;
 mod peer;
 mod resolve;
 
@@ -11,6 +12,7 @@ pub(crate) use resolve::NameStatus;
 
 use crate::start_error::StartError;
 use authority::Authorities;
+use patience::Patience;
 use resolve::Names;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use vordr_rules::table::{Action, Location, Proxy, ServerAddress, Settings, Table
 pub(crate) struct Upstreams {
     names: Names,
     authorities: Authorities,
+    patience: Patience,
 }
 
 impl Upstreams {
@@ -39,7 +42,7 @@ impl Upstreams {
                 }
             }
         }
-        Ok(Arc::new(Self { names, authorities }))
+        Ok(Arc::new(Self { names, authorities, patience: Patience::new(table) }))
     }
 
     /// Resolves every name, and again whenever an answer runs out, for ever.

@@ -55,13 +55,16 @@ impl Upstreams {
             .unwrap_or_default();
         let mut peer = HttpPeer::new(address, proxy.tls.is_some(), sni);
         let upstream = exchange.table.upstreams.get(proxy.upstream.0)?;
-        set_options(&mut peer, upstream, exchange.settings()?);
+        let settings = exchange.settings()?;
+        set_options(&mut peer, upstream, settings);
+        peer.options.upstream_tcp_sock_tweak_hook = self.patience.of(settings.timeouts.send);
+        // Pingora's own key for kept connections leaves out what they were set up with.
+        peer.group_key = hash(&settings.timeouts.send);
         if let Some(tls) = &proxy.tls {
             peer.options.verify_cert = tls.verify;
             peer.options.verify_hostname = tls.verify;
             peer.options.ca = self.authorities.of(tls);
-            // Pingora's own key for kept connections leaves out what they were checked against.
-            peer.group_key = hash(&(&upstream.name, &tls.ca, tls.verify, tls.min));
+            peer.group_key = hash(&(&upstream.name, &tls.ca, tls.verify, tls.min, settings.timeouts.send));
         }
         Some(peer)
     }
