@@ -27,6 +27,7 @@ if [ "${1:-build}" = bench ]; then
     need nginx nginx
     need haproxy haproxy
     need python3 python3
+    need pgrep procps
 fi
 
 if [ ${#packages[@]} -gt 0 ]; then

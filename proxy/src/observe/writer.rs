@@ -6,12 +6,15 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
+use std::time::Duration;
 use vordr_rules::table::LogTarget;
 
 /// How many lines may wait; more are dropped and counted.
 const WAITING: usize = 16 * 1024;
 /// How much is gathered before it is written.
 const BATCH: usize = 64 * 1024;
+/// How long lines are gathered: waking the thread for each of them would cost a request more than the line itself.
+const GATHER: Duration = Duration::from_millis(10);
 
 /// The way to the writing thread.
 #[derive(Debug, Clone)]
@@ -68,6 +71,9 @@ fn write_all(waiting: &Receiver<Message>, mut out: Box<dyn Write + Send>) {
     let mut batch = Vec::with_capacity(BATCH);
     while let Ok(first) = waiting.recv() {
         let mut flushed = Vec::new();
+        if matches!(first, Message::Line(_)) {
+            thread::sleep(GATHER);
+        }
         let mut next = Some(first);
         while let Some(message) = next {
             match message {
