@@ -1,8 +1,7 @@
 //! Each deployment that vordr is made for, served from its example file.
 
-use crate::harness::{Authority, Binary, Client, Origin, Request, ends, within};
+use crate::harness::{Authority, Binary, Client, Origin, Request, ends};
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// The file that docker-compose and the guides use, not a copy.
 fn example(name: &str) -> PathBuf {
@@ -53,17 +52,7 @@ async fn streamlit_behind_a_tunnel_is_reached_with_the_tunnels_host_sni_and_orig
     let (url, ca) = (tunnel.url_as("localhost"), authority.file());
     let variables = [("OCAPISTAINE_TARGET_URL", url.as_str()), ("SSL_CERT_FILE", ca.to_str().unwrap())];
     let binary = serve("streamlit-tunnel.kdl", &variables).await;
-    // The tunnel's name is resolved in the background: until it is, a request is answered 503.
-    let health = within(async {
-        loop {
-            let health = connect(&binary).await.get("app.example.org", "/_stcore/health").await;
-            if health.status != 503 {
-                return health;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    })
-    .await;
+    let health = connect(&binary).await.get("app.example.org", "/_stcore/health").await;
     assert_eq!((health.status, health.text().as_str(), health.header("X-Powered-By")), (200, "ok", None));
     let origin = "Origin: https://app.example.org\r\n";
     let opened = connect(&binary).await.websocket("app.example.org", "/_stcore/stream", origin).await;

@@ -29,7 +29,9 @@ async fn a_proxied_request_has_every_field() {
     ] {
         assert_eq!(line[name], expected, "{name} in {line}");
     }
-    for (name, expected) in [("status", 200), ("bytes_in", 3), ("bytes_out", 5), ("upstream_status", 200)] {
+    for (name, expected) in
+        [("status", 200), ("bytes_in", 3), ("bytes_out", 5), ("upstream_status", 200), ("retries", 0)]
+    {
         assert_eq!(line[name], expected, "{name} in {line}");
     }
     for name in ["duration", "ttfb", "upstream_duration"] {
@@ -71,6 +73,18 @@ async fn a_refused_connection_is_named_with_its_upstream() {
     assert_eq!((&line["upstream"], &line["peer"]), (&"chatbot".into(), &"127.0.0.1:1".into()));
     assert!(line["error_detail"].as_str().unwrap().contains("refused"), "{line}");
     assert!(line["upstream_status"].is_null());
+}
+
+#[tokio::test]
+async fn every_address_that_was_tried_is_named_with_its_reason() {
+    // `localhost` may have an IPv6 address too: whatever it has is named.
+    let vordr = Vordr::running(&proxying("http://localhost:1", "")).await;
+    assert_eq!(vordr.get("http://a.test/").await.status, 502);
+    let line = vordr.log_error("refused").await;
+    let detail = line["error_detail"].as_str().unwrap();
+    assert!(detail.contains("127.0.0.1:1 refused"), "{line}");
+    let tried = detail.matches(":1 refused").count() as u64;
+    assert_eq!(line["retries"], tried - 1, "{line}");
 }
 
 #[tokio::test]

@@ -70,8 +70,21 @@ async fn the_last_good_answer_is_kept_when_the_name_is_lost() {
 }
 
 #[tokio::test]
-async fn localhost_needs_no_name_server() {
+async fn localhost_needs_no_name_server_and_the_very_first_request_finds_it() {
     let origin = Origin::answering("local").await;
     let vordr = Vordr::running(&proxying(&origin.url_as("localhost"), "")).await;
-    becomes(&vordr, 200).await;
+    assert_eq!(vordr.get("http://a.test/").await.text(), "local");
+}
+
+#[tokio::test]
+async fn a_first_request_waits_for_its_name_no_longer_than_for_a_connection() {
+    let silent = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let rules = proxying("http://chat.test:80", r#"timeouts connect="200ms""#);
+    let vordr = Vordr::running_with_nameserver(silent.local_addr().unwrap(), &rules).await;
+    let asked = std::time::Instant::now();
+    assert_eq!(vordr.get("http://a.test/").await.status, 503);
+    let waited = asked.elapsed();
+    assert!(waited >= Duration::from_millis(200) && waited < Duration::from_secs(3), "{waited:?}");
+    let detail = vordr.log_error("dns").await["error_detail"].to_string();
+    assert!(detail.contains("chat.test"), "{detail}");
 }

@@ -1,8 +1,8 @@
 //! What one exchange remembers, from its head to its line in the log.
 
-use super::failure::Failure;
+use super::failure::{Failure, Party};
 use http::HeaderValue;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vordr_rules::table::{
@@ -55,6 +55,8 @@ pub struct Exchange {
     pub reached: Option<Reached>,
     /// Attempts beyond the first.
     pub retries: u32,
+    /// The addresses that could not be reached, with the reason.
+    pub unreached: Vec<(SocketAddr, &'static str)>,
     /// The `on-error` of the settings that is in force, by its index.
     pub recovering: Option<usize>,
     /// What went wrong, where something did.
@@ -126,6 +128,7 @@ impl Exchange {
             first_byte: None,
             reached: None,
             retries: 0,
+            unreached: Vec::new(),
             recovering: None,
             failure: None,
             preflight: None,
@@ -197,6 +200,16 @@ impl Exchange {
     /// Notes a failure; the first one is what the log tells of.
     pub fn note(&mut self, failure: Failure) {
         self.failure.get_or_insert(failure);
+    }
+
+    /// A failure in words for the log: with each address that was tried, as one alone may mislead.
+    pub fn told_in_full(&self, failure: &Failure) -> String {
+        let detail = failure.detail(self.reached.as_ref().map(|reached| reached.upstream.as_str()));
+        if self.unreached.is_empty() || failure.party() != Party::Upstream {
+            return detail;
+        }
+        let tried = self.unreached.iter().map(|(address, reason)| format!("{address} {reason}"));
+        format!("{detail} ({})", tried.collect::<Vec<_>>().join(", "))
     }
 
     /// Counts a part of the request's body, and holds it against `body-limit`.

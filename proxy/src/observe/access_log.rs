@@ -55,8 +55,8 @@ struct Line<'a> {
     upstream_status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     upstream_duration: Option<f64>,
-    #[serde(skip_serializing_if = "is_zero")]
-    retries: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retries: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,11 +79,6 @@ struct WebSocket {
     duration: f64,
     bytes_in: u64,
     bytes_out: u64,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-fn is_zero(number: &u32) -> bool {
-    *number == 0
 }
 
 impl AccessLog {
@@ -161,9 +156,9 @@ fn line<'a>(record: &Record<'a>, query: bool) -> Line<'a> {
         peer: reached.map(|reached| reached.peer.as_str()),
         upstream_status: reached.and_then(|reached| reached.status),
         upstream_duration: reached.map(|reached| reached.chosen.elapsed().as_secs_f64()),
-        retries: exchange.retries,
+        retries: reached.map(|_| exchange.retries),
         error: failure.map(|failure| failure.reason()),
-        error_detail: failure.map(|failure| failure.detail(reached.map(|reached| reached.upstream.as_str()))),
+        error_detail: failure.map(|failure| exchange.told_in_full(failure)),
         timeout: failure.and_then(|failure| failure.timeout()),
         upgrade: exchange.upgrade.then_some("websocket"),
         user_agent: header(USER_AGENT),

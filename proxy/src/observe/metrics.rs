@@ -1,12 +1,10 @@
 //! Prometheus metrics. Labels come from the rules alone, never from a client.
 
+use super::family::{Counters, Families, Fractions, Gauges, Histograms};
 use super::record::{Record, labels};
 use crate::exchange::{Exchange, Failure};
 use http::Method;
-use prometheus::{
-    Error, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, TextEncoder,
-};
+use prometheus::{Error, Gauge, IntCounter, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Seconds, for requests.
@@ -19,31 +17,31 @@ const WEBSOCKET_BUCKETS: &[f64] = &[1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
-    requests: IntCounterVec,
-    requests_in_flight: IntGaugeVec,
-    duration: HistogramVec,
-    time_to_first_byte: HistogramVec,
-    request_bytes: IntCounterVec,
-    response_bytes: IntCounterVec,
-    pub(super) rejected: IntCounterVec,
-    preflights: IntCounterVec,
-    pub(crate) connections_active: IntGaugeVec,
-    pub(crate) connections_total: IntCounterVec,
-    upstream_requests: IntCounterVec,
-    upstream_duration: HistogramVec,
-    upstream_connect: HistogramVec,
-    upstream_errors: IntCounterVec,
-    pub(super) upstream_retries: IntCounterVec,
-    upstream_dns_last_success: GaugeVec,
-    pub(crate) websockets_active: IntGaugeVec,
-    pub(crate) websockets_total: IntCounterVec,
-    websocket_failures: IntCounterVec,
-    websocket_duration: HistogramVec,
-    websocket_bytes: IntCounterVec,
-    event_streams: IntGaugeVec,
+    requests: Counters,
+    requests_in_flight: Gauges,
+    duration: Histograms,
+    time_to_first_byte: Histograms,
+    request_bytes: Counters,
+    response_bytes: Counters,
+    pub(super) rejected: Counters,
+    preflights: Counters,
+    pub(super) connections_active: Gauges,
+    pub(super) connections_total: Counters,
+    upstream_requests: Counters,
+    upstream_duration: Histograms,
+    upstream_connect: Histograms,
+    upstream_errors: Counters,
+    pub(super) upstream_retries: Counters,
+    upstream_dns_last_success: Fractions,
+    pub(super) websockets_active: Gauges,
+    pub(super) websockets_total: Counters,
+    websocket_failures: Counters,
+    websocket_duration: Histograms,
+    websocket_bytes: Counters,
+    event_streams: Gauges,
     reload_successful: IntGauge,
     reload_timestamp: Gauge,
-    reloads: IntCounterVec,
+    reloads: Counters,
     generations: IntGauge,
     pub(crate) dropped_lines: IntCounter,
     /// All requests, and those that ended in an error, for `/status`.
@@ -52,50 +50,15 @@ pub(crate) struct Metrics {
     pub(crate) errors: IntCounter,
 }
 
-/// Makes families and registers them.
-struct Families(Registry);
-
-impl Families {
-    fn add<T: prometheus::core::Collector + Clone + 'static>(
-        &self,
-        family: Result<T, Error>,
-    ) -> Result<T, Error> {
-        let family = family?;
-        self.0.register(Box::new(family.clone()))?;
-        Ok(family)
-    }
-
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, Error> {
-        self.add(IntCounterVec::new(Opts::new(name, help), labels))
-    }
-
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, Error> {
-        self.add(IntGaugeVec::new(Opts::new(name, help), labels))
-    }
-
-    fn seconds(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-        buckets: &[f64],
-    ) -> Result<HistogramVec, Error> {
-        self.add(HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), labels))
-    }
-}
-
 impl Metrics {
     pub(super) fn new() -> Result<Self, Error> {
         let registry = Registry::new();
-        let make = Families(registry.clone());
+        let make = Families::new(registry.clone())?;
         let route = &["server", "route"];
         let full = &["server", "route", "method", "code_class"];
-        make.add(prometheus::IntGaugeVec::new(
-            Opts::new("vordr_build_info", "The version that runs."),
-            &["version"],
-        ))?
-        .with_label_values(&[env!("CARGO_PKG_VERSION")])
-        .set(1);
+        make.add(IntGaugeVec::new(Opts::new("vordr_build_info", "The version that runs."), &["version"]))?
+            .with_label_values(&[env!("CARGO_PKG_VERSION")])
+            .set(1);
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         Ok(Self {
             requests: make.counters(
@@ -173,13 +136,11 @@ impl Metrics {
                 "Attempts made again.",
                 &["upstream", "reason"],
             )?,
-            upstream_dns_last_success: make.add(GaugeVec::new(
-                Opts::new(
-                    "vordr_upstream_dns_last_success_timestamp_seconds",
-                    "When a name was resolved last.",
-                ),
+            upstream_dns_last_success: make.fractions(
+                "vordr_upstream_dns_last_success_timestamp_seconds",
+                "When a name was resolved last.",
                 &["upstream"],
-            ))?,
+            )?,
             websockets_active: make.gauges(
                 "vordr_websocket_connections_active",
                 "Open WebSockets.",
@@ -253,7 +214,7 @@ impl Metrics {
     }
 
     /// Requests under way, for `/status`.
-    pub(crate) fn in_flight_family(&self) -> &IntGaugeVec {
+    pub(super) fn in_flight_family(&self) -> &Gauges {
         &self.requests_in_flight
     }
 

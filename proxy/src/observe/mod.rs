@@ -2,6 +2,7 @@
 
 mod access_log;
 mod error_log;
+mod family;
 mod metrics;
 mod record;
 mod status;

@@ -2,7 +2,6 @@
 
 use super::Observer;
 use crate::shared::Shared;
-use prometheus::core::Collector;
 use serde_json::{Value, json};
 
 /// The whole of `/status`.
@@ -27,13 +26,13 @@ pub(crate) fn status(shared: &Shared) -> Value {
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_seconds": observer.started.elapsed().as_secs(),
         "config": { "generation": 1, "loaded_at": loaded_at(observer), "last_error": null },
-        "connections": { "active": sum(&metrics.connections_active), "lifetime": sum(&metrics.connections_total) },
+        "connections": { "active": metrics.connections_active.sum(), "lifetime": metrics.connections_total.sum() },
         "requests": {
             "total": metrics.total.get(),
             "errors": metrics.errors.get(),
-            "in_flight": sum(metrics.in_flight_family()),
+            "in_flight": metrics.in_flight_family().sum(),
         },
-        "websockets": { "active": sum(&metrics.websockets_active), "lifetime": sum(&metrics.websockets_total) },
+        "websockets": { "active": metrics.websockets_active.sum(), "lifetime": metrics.websockets_total.sum() },
         "upstreams": upstreams,
     })
 }
@@ -58,14 +57,4 @@ fn loaded_at(observer: &Observer) -> String {
     jiff::Timestamp::try_from(observer.loaded_at)
         .map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
         .unwrap_or_default()
-}
-
-/// The sum over all series of a family.
-fn sum(family: &impl Collector) -> u64 {
-    let series = family.collect();
-    let values = series.iter().flat_map(|family| family.get_metric()).map(|metric| {
-        let (gauge, counter) = (metric.get_gauge().get_value(), metric.get_counter().get_value());
-        gauge + counter
-    });
-    values.sum::<f64>().max(0.0) as u64
 }

@@ -64,8 +64,12 @@ pub(super) fn failed_to_connect(
         let failure = failure_of(&error, under_way);
         // A server that was reached and failed its handshake is not found anywhere else.
         let unreached = matches!(failure, Failure::Refused | Failure::ConnectTimeout);
-        let another =
-            under_way.target.as_ref().is_some_and(|target| under_way.address + 1 < target.addresses.len());
+        let addresses =
+            under_way.target.as_ref().map(|target| target.addresses.as_slice()).unwrap_or_default();
+        if let Some(address) = addresses.get(under_way.address) {
+            under_way.exchange.unreached.push((*address, failure.reason()));
+        }
+        let another = under_way.address + 1 < addresses.len();
         if unreached && another && under_way.exchange.retries < MOST_ATTEMPTS {
             under_way.address += 1;
             shared.observer.retried(&under_way.exchange, &failure);

@@ -128,9 +128,12 @@ impl ProxyHttp for Gateway {
     async fn upstream_peer(&self, session: &mut Session, passage: &mut Passage) -> Result<Box<HttpPeer>> {
         let under_way = passage.get()?;
         if under_way.target.is_none() {
-            let target =
-                choose(&self.shared, &mut under_way.exchange).map_err(|failure| failing::error(&failure))?;
-            under_way.target = Some(target);
+            let mut target = choose(&self.shared, &mut under_way.exchange);
+            if matches!(target, Err(Failure::Dns(_))) {
+                self.shared.upstreams.looked_up(&under_way.exchange).await;
+                target = choose(&self.shared, &mut under_way.exchange);
+            }
+            under_way.target = Some(target.map_err(|failure| failing::error(&failure))?);
             under_way.address = 0;
         }
         let address =

@@ -7,7 +7,7 @@ use http::request::Parts;
 use pingora_core::upstreams::peer::{ALPN, HttpPeer};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use vordr_rules::table::{Proxy, ServerAddress, Settings, Table, Upstream, UpstreamServer, UpstreamTls};
 
 /// A server that was chosen.
@@ -28,6 +28,16 @@ impl Upstreams {
         let (upstream, server) = first_server(table, proxy).ok_or(Failure::NoneUp)?;
         *noted = Some(reached(upstream, server, proxy));
         Ok(Target { addresses: self.addresses(&server.address)? })
+    }
+
+    /// Waits, right after the start, until the pool's first server has been looked up once, but no longer than a
+    /// connection may take.
+    pub(crate) async fn looked_up(&self, exchange: &Exchange) {
+        let first = exchange.proxy().and_then(|proxy| first_server(&exchange.table, proxy));
+        let Some((_, UpstreamServer { address: ServerAddress::Name(name, _), .. })) = first else { return };
+        let limit = exchange.settings().and_then(|settings| settings.timeouts.connect);
+        // Whether it was answered in time is seen when the address is asked for again.
+        let _ = tokio::time::timeout(limit.unwrap_or(Duration::MAX), self.names.asked(name)).await;
     }
 
     fn addresses(&self, address: &ServerAddress) -> Result<Vec<SocketAddr>, Failure> {

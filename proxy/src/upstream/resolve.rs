@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// The shortest time an answer is believed, however short its TTL.
@@ -31,6 +32,8 @@ struct Name {
     /// The longest an answer is believed.
     longest: Duration,
     state: ArcSwap<State>,
+    /// Whether the first question has been answered, in whichever way.
+    asked: watch::Sender<bool>,
 }
 
 /// What is known of a name.
@@ -65,7 +68,12 @@ impl Names {
     pub(super) fn add(&mut self, name: &str, longest: Duration) {
         let longest = self.by_name.get(name).map_or(longest, |known| known.longest.min(longest));
         let state = State { problem: Some("not asked yet".to_owned()), ..State::default() };
-        let fresh = Name { name: name.to_owned(), longest, state: ArcSwap::from_pointee(state) };
+        let fresh = Name {
+            name: name.to_owned(),
+            longest,
+            state: ArcSwap::from_pointee(state),
+            asked: watch::Sender::new(false),
+        };
         self.by_name.insert(name.to_owned(), Arc::new(fresh));
     }
 
@@ -76,6 +84,14 @@ impl Names {
         match state.addresses.is_empty() {
             false => Ok(state.addresses.clone()),
             true => Err(state.problem.clone().unwrap_or_else(|| "it has no address".to_owned())),
+        }
+    }
+
+    /// Waits until the first question about a name has been answered, in whichever way.
+    pub(super) async fn asked(&self, name: &str) {
+        if let Some(known) = self.by_name.get(name) {
+            // Cannot fail while the name is there to hold the sender.
+            let _ = known.asked.subscribe().wait_for(|asked| *asked).await;
         }
     }
 
@@ -141,12 +157,14 @@ impl Name {
         addresses.sort_by_key(IpAddr::is_ipv6);
         addresses.dedup();
         self.state.store(Arc::new(State { addresses, problem: None, last_success: Some(SystemTime::now()) }));
+        self.asked.send_replace(true);
     }
 
     /// The last good answer is kept: an old address that works is better than none.
     fn failed(&self, reason: &str) {
         let state = State { problem: Some(reason.to_owned()), ..(**self.state.load()).clone() };
         self.state.store(Arc::new(state));
+        self.asked.send_replace(true);
     }
 }
 
