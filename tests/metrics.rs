@@ -118,3 +118,28 @@ async fn a_request_is_in_flight_until_it_is_answered() {
     drop(client);
     vordr.metric_becomes(series, 0.0).await;
 }
+
+#[tokio::test]
+async fn an_upstream_is_up_while_its_name_has_an_address_and_its_connections_are_counted_in_use() {
+    let origin = Origin::echoing().await;
+    let vordr = Vordr::running(&format!(
+        r#"
+        upstream app {{ server "127.0.0.1:{}"; }}
+        upstream lost {{ server "lost.invalid:80"; }}
+        server a.test {{
+            listen 0
+            location "/lost" {{ proxy lost; }}
+            location "/" {{ proxy app; }}
+        }}"#,
+        origin.port()
+    ))
+    .await;
+    let peer = format!("127.0.0.1:{}", origin.port());
+    vordr.metric_becomes(&format!(r#"vordr_upstream_up{{peer="{peer}",upstream="app"}}"#), 1.0).await;
+    vordr.metrics_show(r#"vordr_upstream_up{peer="lost.invalid:80",upstream="lost"} 0"#).await;
+    let connections = r#"vordr_upstream_connections{state="active",upstream="app"}"#;
+    let socket = vordr.connect().await.websocket("a.test", "/", "").await.unwrap();
+    vordr.metric_becomes(connections, 1.0).await;
+    drop(socket);
+    vordr.metric_becomes(connections, 0.0).await;
+}

@@ -16,13 +16,15 @@ async fn status_counts_requests_websockets_and_their_messages() {
     let origin = Origin::echoing().await;
     let vordr = Vordr::proxying(&origin).await;
     let mut socket = vordr.connect().await.websocket("a.test", "/", "").await.unwrap();
-    assert!(socket.echoes("one").await);
+    assert!(socket.echoes("one").await && socket.echoes("two").await);
     let status: Value = serde_json::from_slice(&vordr.admin("/status").await.body).unwrap();
     assert_eq!(status["status"], "healthy", "{status}");
     assert_eq!(status["version"], env!("CARGO_PKG_VERSION"));
     assert!(status["uptime_seconds"].is_number());
     assert_eq!(status["websockets"]["active"], 1, "{status}");
     assert_eq!(status["websockets"]["lifetime"], 1, "{status}");
+    assert_eq!(status["websockets"]["messages"], 4, "{status}");
+    assert_eq!(status["websockets"]["messages_per_connection"], 4.0, "{status}");
     assert!(status["connections"]["active"].as_u64().unwrap() >= 1, "{status}");
     assert!(status["upstreams"].is_array(), "{status}");
 }

@@ -168,6 +168,12 @@ async fn a_websocket_has_a_line_when_it_opens_and_one_when_it_ends_and_is_counte
         vordr.log_line(|line| line["status"] == 101 && line["websocket"]["duration"].is_number()).await;
     assert!(ended["websocket"]["bytes_in"].as_u64().unwrap() > 0, "{ended}");
     assert!(ended["websocket"]["bytes_out"].as_u64().unwrap() > 0, "{ended}");
+    for (name, expected) in [("frames_in", 2), ("frames_out", 2), ("close_code", 1000)] {
+        assert_eq!(ended["websocket"][name], expected, "{name} in {ended}");
+    }
+    assert_eq!(ended["websocket"]["close_initiator"], "client", "{ended}");
+    assert_eq!(ended["websocket"]["close_reason"], "normal", "{ended}");
+    assert!(ended["error"].is_null(), "{ended}");
     vordr.metric_becomes(r#"vordr_websocket_connections_total{route="/",server="a.test"}"#, 1.0).await;
 }
 
@@ -183,4 +189,71 @@ async fn a_second_browser_and_ten_quick_reconnects_disturb_nobody() {
         drop(quick);
         assert!(first.echoes("first").await && second.echoes("second").await);
     }
+}
+
+#[tokio::test]
+async fn frames_are_counted_as_they_pass_by_direction_and_kind() {
+    let origin = Origin::echoing().await;
+    let vordr = Vordr::proxying(&origin).await;
+    let mut socket = vordr.connect().await.websocket("a.test", "/", "").await.unwrap();
+    for _ in 0..3 {
+        assert!(socket.echoes(&"x".repeat(70_000)).await);
+    }
+    for direction in ["in", "out"] {
+        let series = |opcode: &str| {
+            format!(
+                r#"vordr_websocket_frames_total{{direction="{direction}",opcode="{opcode}",route="/",server="a.test"}}"#
+            )
+        };
+        vordr.metric_becomes(&series("text"), 3.0).await;
+        assert_eq!(vordr.metric(&series("close")).await, 0.0);
+    }
+    let bytes = r#"vordr_websocket_bytes_total{direction="in",route="/",server="a.test"}"#;
+    assert!(vordr.metric(bytes).await > 210_000.0);
+}
+
+#[tokio::test]
+async fn who_ended_a_stream_and_why_is_counted_and_logged() {
+    let origin = Origin::scripted(|mut connection| async move {
+        let request = connection.request().await.unwrap();
+        let mut socket = connection.upgrade(&request).await;
+        match request.target() {
+            "/going-away" => socket.close(1001, "").await,
+            "/cut" => drop(socket),
+            _ => socket.echo().await,
+        }
+    })
+    .await;
+    let vordr = Vordr::proxying(&origin).await;
+    for (path, initiator, reason) in [
+        ("/going-away", "upstream", "going_away"),
+        ("/cut", "upstream", "abnormal"),
+        ("/left", "client", "abnormal"),
+    ] {
+        let mut socket = vordr.connect().await.websocket("a.test", path, "").await.unwrap();
+        if path == "/left" {
+            assert!(socket.echoes("bye").await);
+        } else {
+            socket.closed().await;
+        }
+        drop(socket);
+        let ended = vordr.log_line(|line| line["path"] == path && line["websocket"].is_object()).await;
+        assert_eq!(ended["websocket"]["close_initiator"], initiator, "{ended}");
+        assert_eq!(ended["websocket"]["close_reason"], reason, "{ended}");
+        let series = format!(
+            r#"vordr_websocket_closes_total{{initiator="{initiator}",reason="{reason}",route="/",server="a.test"}}"#
+        );
+        vordr.metric_becomes(&series, 1.0).await;
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_was_silent_for_too_long_was_ended_by_the_proxy() {
+    let origin = Origin::echoing().await;
+    let vordr = Vordr::proxying_with(&origin, r#"websocket idle="200ms""#).await;
+    let mut socket = vordr.connect().await.websocket("a.test", "/", "").await.unwrap();
+    socket.closed().await;
+    let ended = vordr.log_error("idle").await;
+    assert_eq!(ended["websocket"]["close_initiator"], "proxy", "{ended}");
+    assert_eq!(ended["websocket"]["close_reason"], "idle", "{ended}");
 }

@@ -1,6 +1,6 @@
 //! The admin and metrics addresses: health, status, metrics, routes and rules over HTTP.
 
-use crate::observe::status;
+use crate::observe::{is_up, status};
 use crate::shared::Shared;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
@@ -79,9 +79,16 @@ fn answer(scope: Scope, shared: &Shared, request: &Request<Incoming>) -> Respons
 
 fn metrics(shared: &Shared) -> String {
     let metrics = &shared.observer.metrics;
-    for name in shared.upstreams.names() {
+    let names = shared.upstreams.names();
+    for name in &names {
         if let Some(at) = name.last_success {
             metrics.resolved(&name.name, at);
+        }
+    }
+    for upstream in &shared.table.load().upstreams {
+        for server in &upstream.servers {
+            let up = is_up(&server.address, &names);
+            metrics.server_is_up(&upstream.name, &server.address.to_string(), up);
         }
     }
     metrics.render()

@@ -15,6 +15,7 @@ mod shared;
 mod start_error;
 mod surroundings;
 mod upstream;
+mod websocket;
 
 pub use run::run;
 pub use server::{Handle, Vordr};

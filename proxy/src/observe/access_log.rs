@@ -3,6 +3,7 @@
 use super::record::{Record, Rejection, labels, timestamp};
 use super::writer::Writer;
 use crate::start_error::StartError;
+use crate::websocket::{Side, Tunnel};
 use http::HeaderName;
 use http::header::{REFERER, USER_AGENT};
 use prometheus::IntCounter;
@@ -77,8 +78,14 @@ struct Line<'a> {
 #[derive(Debug, Serialize)]
 struct WebSocket {
     duration: f64,
+    frames_in: u64,
+    frames_out: u64,
     bytes_in: u64,
     bytes_out: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    close_code: Option<u16>,
+    close_initiator: &'static str,
+    close_reason: &'static str,
 }
 
 impl AccessLog {
@@ -163,11 +170,21 @@ fn line<'a>(record: &Record<'a>, query: bool) -> Line<'a> {
         upgrade: exchange.upgrade.then_some("websocket"),
         user_agent: header(USER_AGENT),
         referer: header(REFERER),
-        websocket: record.websocket_ended.then(|| WebSocket {
-            duration: record.duration(),
-            bytes_in: exchange.bytes_in,
-            bytes_out: exchange.bytes_out,
-        }),
+        websocket: record.tunnel.map(|tunnel| websocket(record, tunnel)),
+    }
+}
+
+fn websocket(record: &Record<'_>, tunnel: &Tunnel) -> WebSocket {
+    let ending = tunnel.ending(record.exchange.failure.as_ref());
+    WebSocket {
+        duration: record.duration(),
+        frames_in: tunnel.frames(Side::Client),
+        frames_out: tunnel.frames(Side::Upstream),
+        bytes_in: record.exchange.bytes_in,
+        bytes_out: record.exchange.bytes_out,
+        close_code: ending.code,
+        close_initiator: ending.initiator.name(),
+        close_reason: ending.reason,
     }
 }
 

@@ -24,9 +24,12 @@ pub(super) type Fractions = Family<GenericGauge<AtomicF64>>;
 /// A family of durations.
 pub(super) type Histograms = Family<Histogram>;
 
+/// Makes a series, or finds it.
+type Make<M> = Box<dyn Fn(&[&str]) -> M + Send + Sync>;
+
 /// The series of one name, found by their labels' values without a lock.
 pub(crate) struct Family<M> {
-    make: Box<dyn Fn(&[&str]) -> M + Send + Sync>,
+    make: Make<M>,
     series: ArcSwap<HashMap<u64, M>>,
     /// Held while a series is added, so that two threads cannot both take the last place.
     adding: Mutex<()>,

@@ -1,7 +1,9 @@
 //! Prometheus metrics. Labels come from the rules alone, never from a client.
 
+use super::Guard;
 use super::family::{Counters, Families, Fractions, Gauges, Histograms};
 use super::record::{Record, labels};
+use super::websockets::WebSockets;
 use crate::exchange::{Exchange, Failure};
 use http::Method;
 use prometheus::{Error, Gauge, IntCounter, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
@@ -10,8 +12,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Seconds, for requests.
 const REQUEST_BUCKETS: &[f64] =
     &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
-/// Seconds, for WebSockets.
-const WEBSOCKET_BUCKETS: &[f64] = &[1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 43_200.0, 86_400.0];
 
 /// Every family.
 #[derive(Debug)]
@@ -33,11 +33,9 @@ pub(crate) struct Metrics {
     upstream_errors: Counters,
     pub(super) upstream_retries: Counters,
     upstream_dns_last_success: Fractions,
-    pub(super) websockets_active: Gauges,
-    pub(super) websockets_total: Counters,
-    websocket_failures: Counters,
-    websocket_duration: Histograms,
-    websocket_bytes: Counters,
+    pub(super) websockets: WebSockets,
+    upstream_up: Gauges,
+    upstream_connections: Gauges,
     event_streams: Gauges,
     reload_successful: IntGauge,
     reload_timestamp: Gauge,
@@ -141,31 +139,16 @@ impl Metrics {
                 "When a name was resolved last.",
                 &["upstream"],
             )?,
-            websockets_active: make.gauges(
-                "vordr_websocket_connections_active",
-                "Open WebSockets.",
-                route,
+            websockets: WebSockets::new(&make)?,
+            upstream_up: make.gauges(
+                "vordr_upstream_up",
+                "Whether a server may be asked: while its name has an address.",
+                &["upstream", "peer"],
             )?,
-            websockets_total: make.counters(
-                "vordr_websocket_connections_total",
-                "WebSockets opened.",
-                route,
-            )?,
-            websocket_failures: make.counters(
-                "vordr_websocket_upgrade_failures_total",
-                "WebSocket handshakes that were not answered 101.",
-                &["server", "route", "code"],
-            )?,
-            websocket_duration: make.seconds(
-                "vordr_websocket_duration_seconds",
-                "How long WebSockets lived.",
-                route,
-                WEBSOCKET_BUCKETS,
-            )?,
-            websocket_bytes: make.counters(
-                "vordr_websocket_bytes_total",
-                "Bytes of WebSockets.",
-                &["server", "route", "direction"],
+            upstream_connections: make.gauges(
+                "vordr_upstream_connections",
+                "Connections to upstreams that carry a request or a stream.",
+                &["upstream", "state"],
             )?,
             event_streams: make.gauges("vordr_event_streams_active", "Open event streams.", route)?,
             reload_successful: make.add(IntGauge::new(
@@ -218,10 +201,14 @@ impl Metrics {
         &self.requests_in_flight
     }
 
-    pub(super) fn websocket_opened(&self, exchange: &Exchange) {
-        let (server, route) = labels(exchange);
-        self.websockets_active.with_label_values(&[server, route]).inc();
-        self.websockets_total.with_label_values(&[server, route]).inc();
+    /// Notes whether a server may be asked.
+    pub(crate) fn server_is_up(&self, upstream: &str, peer: &str, up: bool) {
+        self.upstream_up.with_label_values(&[upstream, peer]).set(up.into());
+    }
+
+    /// A connection to an upstream carries an exchange, until the guard is dropped.
+    pub(crate) fn upstream_connection(&self, upstream: &str) -> Guard {
+        Guard::new(self.upstream_connections.with_label_values(&[upstream, "active"]))
     }
 
     /// An event stream began.
@@ -248,12 +235,12 @@ impl Metrics {
         if let Some(granted) = exchange.preflight {
             self.preflights.with_label_values(&[route, if granted { "granted" } else { "denied" }]).inc();
         }
-        if record.status == 101 {
-            self.websocket_closed(record, server, route);
+        if let Some(tunnel) = record.tunnel {
+            self.websockets.ended(record, tunnel);
         } else {
             self.answered(record, &[server, route, method, class(record.status)]);
             if exchange.upgrade {
-                self.websocket_failures.with_label_values(&[server, route, code.format(record.status)]).inc();
+                self.websockets.refused(exchange, code.format(record.status));
             }
         }
         self.upstream_answered(exchange);
@@ -270,13 +257,6 @@ impl Metrics {
         if let Some(first_byte) = record.time_to_first_byte() {
             self.time_to_first_byte.with_label_values(labels).observe(first_byte);
         }
-    }
-
-    fn websocket_closed(&self, record: &Record<'_>, server: &str, route: &str) {
-        self.websockets_active.with_label_values(&[server, route]).dec();
-        self.websocket_duration.with_label_values(&[server, route]).observe(record.duration());
-        self.websocket_bytes.with_label_values(&[server, route, "in"]).inc_by(record.exchange.bytes_in);
-        self.websocket_bytes.with_label_values(&[server, route, "out"]).inc_by(record.exchange.bytes_out);
     }
 
     fn upstream_answered(&self, exchange: &Exchange) {

@@ -6,16 +6,19 @@ mod family;
 mod metrics;
 mod record;
 mod status;
+mod websockets;
 mod writer;
 
 pub(crate) use error_log::ErrorLog;
 pub(crate) use record::{Record, Rejection};
-pub(crate) use status::status;
+pub(crate) use status::{is_up, status};
+pub(crate) use websockets::Meter;
 
 use crate::exchange::{Exchange, Failure, Party};
 use crate::start_error::StartError;
 use access_log::AccessLog;
 use metrics::Metrics;
+use prometheus::IntGauge;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 use vordr_rules::table::{Address, Table};
@@ -55,12 +58,10 @@ impl Observer {
     }
 
     /// A connection was accepted; the guard counts it until it is dropped.
-    pub(crate) fn connection(&self, listener: &Address) -> ConnectionGuard {
+    pub(crate) fn connection(&self, listener: &Address) -> Guard {
         let labels = listener.to_string();
         self.metrics.connections_total.with_label_values(&[labels.as_str(), "http"]).inc();
-        let active = self.metrics.connections_active.with_label_values(&[labels.as_str(), "http"]);
-        active.inc();
-        ConnectionGuard { active }
+        Guard::new(self.metrics.connections_active.with_label_values(&[labels.as_str(), "http"]))
     }
 
     /// A request was given a location, or was refused one.
@@ -69,9 +70,9 @@ impl Observer {
     }
 
     /// A WebSocket was opened: the first of its two lines.
-    pub(crate) fn websocket_opened(&self, record: &Record<'_>) {
-        self.metrics.websocket_opened(record.exchange);
+    pub(crate) fn websocket_opened(&self, record: &Record<'_>) -> Meter {
         self.write(record);
+        self.metrics.websockets.opened(record.exchange)
     }
 
     /// An exchange has ended, however it did.
@@ -128,14 +129,21 @@ impl Observer {
     }
 }
 
-/// Counts an open connection.
+/// Counts something as open until it is dropped.
 #[derive(Debug)]
-pub(crate) struct ConnectionGuard {
-    active: prometheus::IntGauge,
+pub(crate) struct Guard {
+    open: IntGauge,
 }
 
-impl Drop for ConnectionGuard {
+impl Guard {
+    fn new(open: IntGauge) -> Self {
+        open.inc();
+        Self { open }
+    }
+}
+
+impl Drop for Guard {
     fn drop(&mut self) {
-        self.active.dec();
+        self.open.dec();
     }
 }

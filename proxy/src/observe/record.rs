@@ -1,6 +1,7 @@
 //! What is written of one exchange.
 
 use crate::exchange::{Exchange, Failure};
+use crate::websocket::Tunnel;
 use http::request::Parts;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -14,8 +15,8 @@ pub(crate) struct Record<'a> {
     pub request: &'a Parts,
     /// The status the client got; what the failure stands for where it got none.
     pub status: u16,
-    /// Whether this line tells of a WebSocket's end.
-    pub websocket_ended: bool,
+    /// The WebSocket whose end this tells of.
+    pub tunnel: Option<&'a Tunnel>,
 }
 
 impl Record<'_> {

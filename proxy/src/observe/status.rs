@@ -1,8 +1,11 @@
 //! `/status`: how vordr is, as JSON.
 
 use super::Observer;
+use super::websockets::WebSockets;
 use crate::shared::Shared;
+use crate::upstream::NameStatus;
 use serde_json::{Value, json};
+use vordr_rules::table::ServerAddress;
 
 /// The whole of `/status`.
 pub(crate) fn status(shared: &Shared) -> Value {
@@ -32,25 +35,41 @@ pub(crate) fn status(shared: &Shared) -> Value {
             "errors": metrics.errors.get(),
             "in_flight": metrics.in_flight_family().sum(),
         },
-        "websockets": { "active": metrics.websockets_active.sum(), "lifetime": metrics.websockets_total.sum() },
+        "websockets": websockets(&metrics.websockets),
         "upstreams": upstreams,
     })
 }
 
-/// A server is up while its name has an address; whether it answers is for health checks to tell.
-fn peer(address: &vordr_rules::table::ServerAddress, names: &[crate::upstream::NameStatus]) -> Value {
-    let known = match address {
-        vordr_rules::table::ServerAddress::Name(name, _) => names.iter().find(|known| known.name == *name),
-        _ => None,
-    };
-    let up = known.is_none_or(|known| known.addresses > 0);
-    let mut peer = json!({ "address": address.to_string(), "up": up });
-    if let (Some(problem), Some(peer)) =
-        (known.and_then(|known| known.problem.as_ref()), peer.as_object_mut())
-    {
-        peer.insert("problem".to_owned(), problem.clone().into());
+fn websockets(websockets: &WebSockets) -> Value {
+    let (lifetime, messages) = (websockets.total.sum(), websockets.messages.get());
+    let hundredths = (messages as f64 * 100.0 / lifetime.max(1) as f64).round();
+    json!({
+        "active": websockets.active.sum(),
+        "lifetime": lifetime,
+        "messages": messages,
+        "messages_per_connection": hundredths / 100.0,
+    })
+}
+
+fn peer(address: &ServerAddress, names: &[NameStatus]) -> Value {
+    let mut peer = json!({ "address": address.to_string(), "up": is_up(address, names) });
+    let problem = known(address, names).and_then(|known| known.problem.clone());
+    if let (Some(problem), Some(peer)) = (problem, peer.as_object_mut()) {
+        peer.insert("problem".to_owned(), problem.into());
     }
     peer
+}
+
+/// A server is up while its name has an address; whether it answers is for health checks to tell.
+pub(crate) fn is_up(address: &ServerAddress, names: &[NameStatus]) -> bool {
+    known(address, names).is_none_or(|known| known.addresses > 0)
+}
+
+fn known<'n>(address: &ServerAddress, names: &'n [NameStatus]) -> Option<&'n NameStatus> {
+    match address {
+        ServerAddress::Name(name, _) => names.iter().find(|known| known.name == *name),
+        _ => None,
+    }
 }
 
 fn loaded_at(observer: &Observer) -> String {

@@ -1,15 +1,17 @@
 //! Request bodies: counted as they pass, or awaited whole before they are sent.
 
-use super::failing;
 use super::gateway::UnderWay;
+use super::{failing, stream};
+use crate::websocket::Side;
 use bytes::Bytes;
 use pingora_core::Result;
 use pingora_proxy::Session;
 
 /// Counts a part of a body and holds it against `body-limit`, which never touches a tunnel.
-pub(super) fn count_request(under_way: &mut UnderWay, part: Option<&Bytes>) -> Result<()> {
+pub(super) fn count_request(under_way: &mut UnderWay, part: Option<&Bytes>, end: bool) -> Result<()> {
     let length = part.map_or(0, Bytes::len);
-    if under_way.tunnel {
+    if let Some(tunnel) = &mut under_way.tunnel {
+        stream::passed(tunnel, Side::Client, part, end);
         under_way.exchange.bytes_in = under_way.exchange.bytes_in.saturating_add(length as u64);
         return Ok(());
     }

@@ -39,7 +39,7 @@ fn failure_of(error: &Error, under_way: &UnderWay) -> Failure {
         return failure;
     }
     if under_way.link.gave_up() {
-        return under_way.exchange.silence(under_way.tunnel);
+        return under_way.exchange.silence(under_way.tunnel.is_some());
     }
     classify(error)
 }
@@ -94,6 +94,7 @@ pub(super) fn failed_while_proxying(
     let Some(under_way) = passage.under_way.as_mut() else { return error };
     let failure = failure_of(&error, under_way);
     under_way.exchange.failure_seen(&failure);
+    under_way.in_use = None;
     let sendable = !session.as_ref().retry_buffer_truncated() && session.response_written().is_none();
     // A kept connection may close just as it is used again; the server has not acted on what it never read.
     let closed_under_us = reused && sendable && matches!(failure, Failure::EarlyClose | Failure::Reset);
@@ -134,7 +135,7 @@ pub(super) async fn answer(session: &mut Session, error: &Error, passage: &mut P
     let failure = failure_of(error, under_way);
     under_way.link.watch(None);
     if session.response_written().is_some_and(|response| !response.status.is_informational())
-        || under_way.tunnel
+        || under_way.tunnel.is_some()
     {
         under_way.exchange.note(failure);
         return 0;

@@ -1,11 +1,12 @@
 //! `impl ProxyHttp`: the phases of an exchange, in the order Pingora calls them.
 
-use super::{body, failing, reply};
+use super::{body, failing, reply, stream};
 use crate::connection::Link;
 use crate::exchange::{Admission, Arrival, Exchange, Failure, Headers};
-use crate::observe::Record;
+use crate::observe::{Guard, Record};
 use crate::shared::Shared;
 use crate::upstream::Target;
+use crate::websocket::{Side, Tunnel};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{StatusCode, Version};
@@ -42,8 +43,10 @@ pub(super) struct UnderWay {
     pub target: Option<Target>,
     /// Which of its addresses is tried.
     pub address: usize,
-    /// The answer is another protocol's stream.
-    pub tunnel: bool,
+    /// Counts the connection to the upstream as in use.
+    pub in_use: Option<Guard>,
+    /// The answer is a WebSocket.
+    pub tunnel: Option<Box<Tunnel>>,
 }
 
 impl Passage {
@@ -100,7 +103,8 @@ impl ProxyHttp for Gateway {
         };
         link.admit();
         let exchange = self.begin(&link);
-        passage.under_way = Some(UnderWay { link, exchange, target: None, address: 0, tunnel: false });
+        passage.under_way =
+            Some(UnderWay { link, exchange, target: None, address: 0, in_use: None, tunnel: None });
         Ok(())
     }
 
@@ -153,8 +157,9 @@ impl ProxyHttp for Gateway {
         digest: Option<&Digest>,
         passage: &mut Passage,
     ) -> Result<()> {
-        let UnderWay { exchange, .. } = passage.get()?;
+        let UnderWay { exchange, in_use, .. } = passage.get()?;
         if let Some(reached) = exchange.reached.as_mut() {
+            *in_use = Some(self.shared.observer.metrics.upstream_connection(&reached.upstream));
             reached.reused = reused;
             reached.connect = (!reused).then(|| reached.chosen.elapsed());
         }
@@ -193,8 +198,8 @@ impl ProxyHttp for Gateway {
     ) -> Result<()> {
         let under_way = passage.get()?;
         under_way.link.progress();
-        body::count_request(under_way, part.as_ref())?;
-        if end && !under_way.tunnel {
+        body::count_request(under_way, part.as_ref(), end)?;
+        if end && under_way.tunnel.is_none() {
             under_way.link.watch(under_way.exchange.silence_limit(false));
         }
         Ok(())
@@ -238,14 +243,15 @@ impl ProxyHttp for Gateway {
         let under_way = passage.get()?;
         let closes = !self.keeps_alive(under_way);
         under_way.exchange.deliver(session.req_header(), status, response);
-        under_way.tunnel = status == StatusCode::SWITCHING_PROTOCOLS;
-        if under_way.tunnel || under_way.exchange.event_stream {
-            self.open_stream(session, under_way);
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            stream::open_tunnel(&self.shared.observer, session, under_way);
+        } else if under_way.exchange.event_stream {
+            stream::open_event_stream(&self.shared.observer, session, under_way);
         }
         // A proxy answers in its own version (RFC 9110, section 2.5).
         response.set_version(Version::HTTP_11);
         let old = session.req_header().version == Version::HTTP_10;
-        if old && !under_way.tunnel {
+        if old && under_way.tunnel.is_none() {
             // A client of HTTP/1.0 knows no chunks (RFC 9112, section 7): the end of the connection ends the body.
             response.remove(&http::header::TRANSFER_ENCODING);
         }
@@ -275,11 +281,14 @@ impl ProxyHttp for Gateway {
         &self,
         _session: &mut Session,
         part: &mut Option<Bytes>,
-        _end: bool,
+        end: bool,
         passage: &mut Passage,
     ) -> Result<Option<Duration>> {
-        let exchange = &mut passage.get()?.exchange;
+        let UnderWay { exchange, tunnel, .. } = passage.get()?;
         exchange.bytes_out = exchange.bytes_out.saturating_add(part.as_ref().map_or(0, Bytes::len) as u64);
+        if let Some(tunnel) = tunnel {
+            stream::passed(tunnel, Side::Upstream, part.as_ref(), end);
+        }
         Ok(None)
     }
 
@@ -323,7 +332,7 @@ impl ProxyHttp for Gateway {
             exchange: &under_way.exchange,
             request: session.req_header(),
             status: answered.or(failed).unwrap_or(0),
-            websocket_ended: under_way.tunnel,
+            tunnel: under_way.tunnel.as_deref(),
         };
         self.shared.observer.exchange_finished(&record);
     }
@@ -331,31 +340,6 @@ impl ProxyHttp for Gateway {
     fn suppress_error_log(&self, _session: &Session, _passage: &Passage, _error: &Error) -> bool {
         // vordr has a line of its own for every exchange.
         true
-    }
-}
-
-impl Gateway {
-    /// The answer is a stream that lives as long as both sides like: `read` and `client` give way to
-    /// `websocket idle`.
-    fn open_stream(&self, session: &mut Session, under_way: &mut UnderWay) {
-        let limit = under_way.exchange.silence_limit(under_way.tunnel);
-        session.set_write_timeout(limit);
-        under_way.link.watch(limit);
-        if under_way.tunnel {
-            session.set_read_timeout(None);
-            under_way.link.open_tunnel();
-            // Bytes of a tunnel are counted for themselves.
-            (under_way.exchange.bytes_in, under_way.exchange.bytes_out) = (0, 0);
-            let record = Record {
-                exchange: &under_way.exchange,
-                request: session.req_header(),
-                status: 101,
-                websocket_ended: false,
-            };
-            self.shared.observer.websocket_opened(&record);
-        } else {
-            self.shared.observer.metrics.event_stream_opened(&under_way.exchange);
-        }
     }
 }
 

@@ -5,6 +5,7 @@ mod failing;
 mod gateway;
 mod headers;
 mod reply;
+mod stream;
 
 pub(crate) use gateway::Gateway;
 

@@ -1,0 +1,40 @@
+//! Answers that live as long as both sides like: WebSockets and event streams.
+
+use super::gateway::UnderWay;
+use crate::observe::{Observer, Record};
+use crate::websocket::{Side, Tunnel};
+use bytes::Bytes;
+use pingora_proxy::Session;
+
+/// The upstream has switched to WebSocket: `read` and `client` give way to `websocket idle`.
+pub(super) fn open_tunnel(observer: &Observer, session: &mut Session, under_way: &mut UnderWay) {
+    let limit = under_way.exchange.silence_limit(true);
+    session.set_write_timeout(limit);
+    session.set_read_timeout(None);
+    under_way.link.watch(limit);
+    under_way.link.open_tunnel();
+    // Bytes of a tunnel are counted for themselves.
+    (under_way.exchange.bytes_in, under_way.exchange.bytes_out) = (0, 0);
+    let record =
+        Record { exchange: &under_way.exchange, request: session.req_header(), status: 101, tunnel: None };
+    let meter = observer.websocket_opened(&record);
+    under_way.tunnel = Some(Box::new(Tunnel::open(meter)));
+}
+
+/// The upstream answers with events, which come when they come.
+pub(super) fn open_event_stream(observer: &Observer, session: &mut Session, under_way: &mut UnderWay) {
+    let limit = under_way.exchange.silence_limit(false);
+    session.set_write_timeout(limit);
+    under_way.link.watch(limit);
+    observer.metrics.event_stream_opened(&under_way.exchange);
+}
+
+/// A part of a tunnel passes, or its end.
+pub(super) fn passed(tunnel: &mut Tunnel, side: Side, part: Option<&Bytes>, end: bool) {
+    if let Some(part) = part {
+        tunnel.passed(side, part);
+    }
+    if end {
+        tunnel.ended(side);
+    }
+}
