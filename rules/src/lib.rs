@@ -12,6 +12,7 @@ mod format;
 mod hint;
 mod language;
 mod node;
+pub mod pages;
 pub mod placeholder;
 pub mod render;
 pub mod schema;

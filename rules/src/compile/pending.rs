@@ -2,6 +2,7 @@
 //! that nothing is accepted and ignored.
 
 use super::templates::Templates;
+use super::upstreams::KEEPALIVE;
 use crate::diagnostic::Diagnostic;
 use crate::language::File;
 use crate::language::action::Action;
@@ -12,7 +13,7 @@ use crate::language::server::Server;
 use crate::language::settings::Settings;
 use crate::language::upstream::Endpoint;
 use crate::source::{Span, Spanned};
-use crate::table::{HttpVersion, ServerAddress};
+use crate::table::{Address, HttpVersion, ServerAddress};
 
 /// Everything in a file that is not served yet.
 pub(super) fn find(file: &File, templates: &Templates) -> Vec<Diagnostic> {
@@ -46,6 +47,10 @@ impl Found {
         self.note("`state`", process.state.as_ref().map(|state| state.span));
         let metrics = process.metrics.as_ref().filter(|_| process.metrics_compat_nginx);
         self.note("`compat=nginx`", metrics.map(|metrics| metrics.span));
+        for address in process.admin.iter().chain(&process.metrics) {
+            let unix = matches!(address.value, Address::Unix(_));
+            self.note("a Unix socket for `admin` or `metrics`", unix.then_some(address.span));
+        }
     }
 
     fn in_server(&mut self, server: &Server) {
@@ -111,5 +116,7 @@ impl Found {
         self.note("`retry`", pool.retry.as_ref().map(|word| word.span));
         self.note("`try-for`", pool.try_for.as_ref().map(|word| word.span));
         self.note("`connections`", pool.connections.as_ref().map(|word| word.span));
+        let other = pool.keepalive.as_ref().filter(|number| number.value as usize != KEEPALIVE);
+        self.note("`keepalive` other than 128", other.map(|number| number.span));
     }
 }

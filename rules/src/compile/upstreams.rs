@@ -9,7 +9,7 @@ use crate::table::{Retry, ServerAddress, Upstream, UpstreamId, UpstreamServer};
 use std::time::Duration;
 
 /// Idle connections kept to each server, where nothing is said.
-const KEEPALIVE: usize = 128;
+pub(super) const KEEPALIVE: usize = 128;
 /// How long they are kept.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
 

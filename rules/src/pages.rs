@@ -1,0 +1,38 @@
+//! The page of every word, as it stands in `docs/rules/`, built into the program for `vordr help`.
+
+use crate::diagnostic::nearest;
+
+/// A word's page in Markdown; where it stands at two places, one page tells of both.
+pub fn page(word: &str) -> Option<&'static str> {
+    PAGES.iter().find(|(known, _)| *known == word).map(|(_, page)| *page)
+}
+
+/// Every word that has a page, in the order of the alphabet.
+pub fn words() -> impl Iterator<Item = &'static str> {
+    PAGES.iter().map(|(word, _)| *word)
+}
+
+/// The word that `written` was most likely meant to be.
+pub fn nearest_word(written: &str) -> Option<&'static str> {
+    nearest(written, words())
+}
+
+macro_rules! pages {
+    ($($word:literal,)*) => {
+        &[$(($word, include_str!(concat!("../../docs/rules/", $word, ".md"))),)*]
+    };
+}
+
+/// Kept complete by a test: each word of the language is here, and each page of `docs/rules/`.
+#[rustfmt::skip]
+const PAGES: &[(&str, &str)] = pages![
+    "access-log", "acme", "add", "admin", "allow", "auth", "balance", "body-limit", "buffering", "cert",
+    "client-ca", "compress", "connections", "cors", "credentials", "default", "deny", "drain",
+    "error-detail", "error-log", "expose", "files", "header-size", "header-timeout", "headers", "health",
+    "host", "hsts", "http", "include", "keepalive", "key", "limit", "limit-store", "limits", "listen",
+    "location", "location-fix", "match", "max-age", "methods", "metrics", "on-error", "origin", "origins",
+    "passive", "proxy", "proxy-protocol", "redirect", "remove", "request", "resolve", "respond", "response",
+    "retry", "rewrite", "satisfy", "server", "set", "state", "sticky", "strip-prefix", "template",
+    "timeouts", "tls", "trusted-proxies", "try-for", "upstream", "use", "versions", "vordr", "websocket",
+    "workers",
+];

@@ -1,0 +1,71 @@
+//! Every KDL block and every example loads, or fails as it says; what is shown of it loads again.
+
+use crate::text::{blocks_of, documentation, files_below, root, world};
+use vordr_rules::{load, render};
+
+#[test]
+fn every_block_of_the_documentation_loads_or_fails_as_it_says() {
+    let blocks: Vec<_> = documentation().iter().flat_map(|path| blocks_of(path)).collect();
+    assert!(blocks.len() > 5, "only {} blocks were found", blocks.len());
+    let mut faults = Vec::new();
+    for block in &blocks {
+        let expected = block.word("fails=");
+        match (load("rules.kdl", &block.whole(), &world()), expected) {
+            (Ok(_), None) => {}
+            (Ok(_), Some(code)) => faults.push(format!("{}: loads, and says fails={code}", block.place)),
+            (Err(found), Some(code)) if found.iter().any(|diagnostic| diagnostic.code == code) => {}
+            (Err(found), _) => {
+                faults.push(format!("{}:\n{}", block.place, render::human(&found, render::Drawing::Plain)));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n\n"));
+}
+
+#[test]
+fn every_example_loads_without_a_warning_and_is_served() {
+    let examples = files_below(&root().join("rules/examples"), "kdl");
+    for path in &examples {
+        let text = std::fs::read_to_string(path).unwrap();
+        match load(&path.display().to_string(), &text, &world()) {
+            Ok(loaded) => {
+                assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
+                assert!(loaded.pending.is_empty(), "{}", loaded.pending);
+            }
+            Err(found) => panic!("{}", render::human(&found, render::Drawing::Plain)),
+        }
+    }
+}
+
+#[test]
+fn every_example_is_in_canonical_layout() {
+    for path in files_below(&root().join("rules/examples"), "kdl") {
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(vordr_rules::format("example.kdl", &text).unwrap(), text, "{}", path.display());
+    }
+}
+
+/// What is shown, without the places, which differ.
+fn shown(name: &str, text: &str) -> String {
+    let loaded = load(name, text, &world()).unwrap_or_else(|found| {
+        panic!("{text}\n{}", render::human(&found, render::Drawing::Plain));
+    });
+    let page = vordr_rules::show::show(&loaded);
+    page.lines().map(|line| line.split("    // ").next().unwrap_or(line).to_owned() + "\n").collect()
+}
+
+#[test]
+fn what_is_shown_loads_again_and_gives_the_same_table() {
+    let mut texts: Vec<(String, String)> = Vec::new();
+    for path in files_below(&root().join("rules/examples"), "kdl") {
+        texts.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
+    }
+    for path in files_below(&root().join("docs"), "md") {
+        let loading = blocks_of(&path).into_iter().filter(|block| block.word("fails=").is_none());
+        texts.extend(loading.map(|block| (block.place.clone(), block.whole())));
+    }
+    for (name, text) in texts {
+        let once = shown(&name, &text);
+        assert_eq!(shown(&name, &once), once, "{name}");
+    }
+}
