@@ -9,7 +9,7 @@ fn example(name: &str) -> PathBuf {
 }
 
 async fn serve(name: &str, variables: &[(&str, &str)]) -> Binary {
-    let ports = [("PORT", "0"), ("ADMIN", "127.0.0.1:0")];
+    let ports = [("PORT", "0"), ("ADMIN", "127.0.0.1:0"), ("METRICS", "127.0.0.1:0")];
     Binary::running_file(example(name), &[&ports, variables].concat()).await
 }
 
@@ -187,6 +187,13 @@ async fn an_app_that_does_not_answer_is_a_504_that_names_the_timeout() {
     let response = connect(&binary).await.get("x.test", "/").await;
     assert_eq!(response.status, 504);
     assert!(response.text().contains("timeouts read"), "{}", response.text());
+}
+
+#[tokio::test]
+async fn an_app_in_a_container_is_reached_by_the_url_that_the_compose_file_gives() {
+    let app = Origin::answering("app").await;
+    let binary = serve("container.kdl", &[("APP_URL", &app.url())]).await;
+    assert_eq!(connect(&binary).await.get("x.test", "/").await.text(), "app");
 }
 
 #[tokio::test]

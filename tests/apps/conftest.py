@@ -98,7 +98,7 @@ def vordr(folder, tunnel):
         [ROOT / "target/debug/vordr", "run", "rules/examples/streamlit-tunnel.kdl"],
         folder / "vordr.log",
         OCAPISTAINE_TARGET_URL=f"https://{tunnel.host}",
-        PORT=str(port), ADMIN=f"127.0.0.1:{admin}", SSL_CERT_FILE=str(tunnel.ca),
+        PORT=str(port), ADMIN=f"127.0.0.1:{admin}", METRICS="127.0.0.1:0", SSL_CERT_FILE=str(tunnel.ca),
     )
     running.port, running.admin = port, admin
     running.url = f"http://127.0.0.1:{port}"
