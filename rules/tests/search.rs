@@ -116,7 +116,7 @@ fn found(table: &Table, path: &str, headers: &HeaderMap) -> Option<usize> {
 }
 
 fn a_path() -> impl Strategy<Value = String> {
-    prop::collection::vec(prop::sample::select(vec!["a", "b", "ab", "c"]), 0..4)
+    prop::collection::vec(prop::sample::select(vec!["a", "b", "ab", ""]), 0..4)
         .prop_map(|segments| format!("/{}", segments.join("/")))
 }
 

@@ -62,7 +62,7 @@ fn key(path: &Path) -> (String, Span) {
         Path::Exact(path) => (format!("= {}", path.value), path.span),
         Path::Prefix(path) => (path.value.clone(), path.span),
         Path::RawPrefix(path) => (format!("* {}", path.value), path.span),
-        Path::Regex(regex) => (format!("~ {}", regex.value), regex.span),
+        Path::Regex(regex) => (format!("~ {}", regex.value.as_str()), regex.span),
     }
 }
 

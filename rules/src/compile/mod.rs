@@ -58,11 +58,10 @@ fn compile_server(
         .iter()
         .map(|location| compile_location(location, &layers, templates, pools, reading))
         .collect();
-    let mut paths = table::Paths::default();
-    for (number, location) in locations.iter().enumerate() {
-        location.patterns.iter().for_each(|pattern| paths.add(pattern, LocationId(number)));
-    }
-    paths.put_unconditional_last(|id| {
+    let patterns = locations.iter().enumerate().flat_map(|(number, location)| {
+        location.patterns.iter().map(move |pattern| (pattern, LocationId(number)))
+    });
+    let paths = table::Paths::new(patterns, |id| {
         locations.get(id.0).is_some_and(|location| !location.conditions.is_empty())
     });
     table::Server {
@@ -124,7 +123,7 @@ fn name(patterns: &[Pattern]) -> String {
         Pattern::Exact(path) => format!("= {path}"),
         Pattern::Prefix(path) => path.clone(),
         Pattern::RawPrefix(path) => format!("{path}*"),
-        Pattern::Regex(regex) => format!("~ {regex}"),
+        Pattern::Regex(regex) => format!("~ {}", regex.as_str()),
     });
     names.collect::<Vec<_>>().join(" ")
 }
@@ -132,7 +131,7 @@ fn name(patterns: &[Pattern]) -> String {
 /// `{2}` means something only where every way into the location captures two groups.
 fn check_captures(location: &Location, action: Option<&Action>, reading: &mut Reading<'_>) {
     let captured = location.paths.iter().map(|path| match path {
-        Path::Regex(regex) => regex.value.captures_len() - 1,
+        Path::Regex(regex) => regex.value.groups(),
         _ => 0,
     });
     let captured = captured.min().unwrap_or(0);

@@ -6,7 +6,7 @@ use super::settings::{self, Settings};
 use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::source::{Span, Spanned};
-use crate::table::Condition;
+use crate::table::{Condition, PathRegex};
 use crate::word::Word;
 use kdl::KdlNode;
 
@@ -37,7 +37,7 @@ pub(crate) enum Path {
     Prefix(Spanned<String>),
     /// By bytes.
     RawPrefix(Spanned<String>),
-    Regex(Spanned<regex::bytes::Regex>),
+    Regex(Spanned<PathRegex>),
 }
 
 pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Location {
@@ -89,8 +89,8 @@ fn checked(path: Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned<S
     None
 }
 
-fn compiled(regex: Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned<regex::bytes::Regex>> {
-    match regex::bytes::Regex::new(&regex.value) {
+fn compiled(regex: Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned<PathRegex>> {
+    match PathRegex::new(&regex.value) {
         Ok(compiled) => Some(Spanned::new(compiled, regex.span)),
         Err(error) => {
             let reason = error.to_string();

@@ -7,7 +7,7 @@ use super::tls;
 use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::source::{Span, Spanned};
-use crate::table::ServerTls;
+use crate::table::{LONGEST_NAME, ServerTls};
 use crate::word::Word;
 use kdl::KdlNode;
 
@@ -69,6 +69,8 @@ fn read_host(host: Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned
             format!("`{}` is no host", host.value),
             "a `*` stands alone for the first label: `*.example.org`",
         ))
+    } else if name.len() > LONGEST_NAME {
+        Some(wrong("this is no host: it is too long".to_owned(), "names have 253 letters at most"))
     } else if labels.split('.').any(|label| label.is_empty() || !label.chars().all(is_host_char)) {
         Some(wrong(format!("`{}` is no host", host.value), "names have letters, digits, `-` and `.`"))
     } else {

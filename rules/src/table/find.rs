@@ -1,7 +1,7 @@
 //! The one search that `explain` and the running proxy share.
 
 use super::path::normal;
-use super::{Binding, ListenerId, LocationId, Server, ServerId, Table};
+use super::{Binding, ListenerId, LocationId, PathRegex, Server, ServerId, Table};
 use http::{HeaderMap, Method};
 
 /// What of a request the search looks at.
@@ -126,7 +126,7 @@ impl Server {
     }
 }
 
-fn captures(regex: &regex::bytes::Regex, path: &[u8]) -> Captures {
+fn captures(regex: &PathRegex, path: &[u8]) -> Captures {
     let groups = regex.captures(path).map(|found| {
         found.iter().skip(1).map(|group| group.map(|group| group.as_bytes().to_vec())).collect()
     });

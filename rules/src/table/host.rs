@@ -3,6 +3,9 @@
 use super::{Binding, Listener};
 use std::borrow::Cow;
 
+/// The longest name that DNS has, in bytes as it is written (RFC 1035, section 2.3.4).
+pub(crate) const LONGEST_NAME: usize = 253;
+
 impl Listener {
     /// The server for a `Host`, in any case, with or without a port and a dot at its end.
     pub fn binding(&self, host: &str) -> Binding {
@@ -10,7 +13,8 @@ impl Listener {
         if let Some(binding) = self.exact.get(&*name) {
             return *binding;
         }
-        let mut rest = &*name;
+        // Every suffix is looked up, so a name of thousands of labels must not get there.
+        let mut rest = if name.len() > LONGEST_NAME { "" } else { &*name };
         while let Some(dot) = rest.find('.') {
             let suffix = rest.get(dot..).unwrap_or_default();
             if let Some(binding) = self.wildcard.get(suffix) {
@@ -69,6 +73,14 @@ mod tests {
         assert_eq!(server("b.example"), 2);
         assert_eq!(server("example"), 0);
         assert_eq!(server(""), 0);
+    }
+
+    #[test]
+    fn a_name_longer_than_any_in_dns_is_not_searched_for_wildcards() {
+        let listener = listener(&[], &[(".b.example", 1)]);
+        let labels = |count| format!("{}b.example", "a.".repeat(count));
+        assert_eq!(listener.binding(&labels(122)).server.0, 1);
+        assert_eq!(listener.binding(&labels(123)).server.0, 0);
     }
 
     #[test]

@@ -10,17 +10,20 @@ mod host;
 mod listener;
 mod path;
 mod paths;
+mod pattern;
 mod process;
+mod segments;
 mod settings;
 mod upstream;
 
 pub use action::{Action, Files, HostHeader, Proxy, Redirect, Respond};
 pub use condition::{Condition, cookie};
 pub use find::{Captures, Match, Outcome, Request, Step};
+pub(crate) use host::LONGEST_NAME;
 pub use host::without_port;
 pub use listener::{Address, Binding, Listener};
 pub(crate) use paths::Paths;
-pub use paths::Pattern;
+pub use pattern::{PathRegex, Pattern};
 pub use process::{AccessLog, AcmeAccount, ErrorLog, Level, Limits, LogFormat, LogTarget, Process};
 pub use settings::{
     Access, AccessRule, Auth, AuthKind, Cors, HeaderOperation, OnError, Origins, RateLimit, Satisfy,
