@@ -113,12 +113,22 @@ impl fmt::Display for Severity {
     }
 }
 
+/// The longest word whose spelling is looked at, in bytes: comparing costs the product of two lengths.
+const LONGEST: usize = 64;
+/// How many words one is compared with.
+const MOST_COMPARED: usize = 256;
+
 /// The word among `known` that `written` was most likely meant to be.
 pub(crate) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if written.len() > LONGEST {
+        return None;
+    }
     let plain = |word: &str| word.to_lowercase().replace('_', "-");
     let written = plain(written);
     known
         .into_iter()
+        .take(MOST_COMPARED)
+        .filter(|word| word.len() <= LONGEST)
         .map(|word| (strsim::damerau_levenshtein(&written, &plain(word)), word))
         .filter(|(distance, word)| *distance <= 1 + word.len().min(written.len()) / 4)
         .min_by_key(|(distance, _)| *distance)

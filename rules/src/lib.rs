@@ -50,15 +50,9 @@ pub struct Loaded {
 
 /// Loads rules. `name` stands for the text in diagnostics, and what it includes is relative to it.
 pub fn load(name: &str, text: &str, surroundings: &dyn Surroundings) -> Result<Loaded, Diagnostics> {
-    let mut reading = Reading {
-        sources: Sources::default(),
-        surroundings,
-        found: Vec::new(),
-        secrets: Vec::new(),
-        source: SourceId::default(),
-    };
+    let mut reading = Reading::new(Sources::default(), surroundings);
     let file = language::file::read(name, text, &mut reading);
-    let outcome = compile::compile(file, &mut reading);
+    let outcome = compile::compile(&file, &mut reading);
     let sources = Arc::new(reading.sources);
     let (errors, warnings): (Vec<_>, Vec<_>) =
         reading.found.into_iter().partition(|diagnostic| diagnostic.severity == Severity::Error);

@@ -20,7 +20,12 @@ pub(crate) struct Reading<'w> {
     pub source: SourceId,
 }
 
-impl Reading<'_> {
+impl<'w> Reading<'w> {
+    pub(crate) fn new(sources: Sources, surroundings: &'w dyn Surroundings) -> Self {
+        let source = SourceId::default();
+        Self { sources, surroundings, found: Vec::new(), secrets: Vec::new(), source }
+    }
+
     pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
         self.found.push(diagnostic);
     }
@@ -244,21 +249,25 @@ pub(crate) fn known_nodes<'k>(
     reading: &mut Reading<'_>,
 ) -> Vec<&'k KdlNode> {
     let mut kept: Vec<&KdlNode> = Vec::new();
+    let mut once: Vec<&str> = Vec::new();
     for node in nodes {
         let name = node.name().value();
         let span = reading.span(node.name().span());
         match parent.child(name) {
             None => reading.report(unknown_node(parent, name, span)),
-            Some(word)
-                if word.often == Often::Once && kept.iter().any(|seen| seen.name().value() == name) =>
-            {
+            Some(word) if word.often == Often::Once && once.contains(&word.name) => {
                 let message = format!("`{name}` stands twice in one block");
                 reading.report(
                     Diagnostic::error("duplicate-node", span, message)
                         .label("leave one out, or make them one"),
                 );
             }
-            Some(_) => kept.push(node),
+            Some(word) => {
+                if word.often == Often::Once {
+                    once.push(word.name);
+                }
+                kept.push(node);
+            }
         }
     }
     kept
@@ -325,7 +334,7 @@ fn fill_in(text: &str, span: Span, reading: &mut Reading<'_>) -> Option<String> 
     let error = match environment::expand(text, reading.surroundings) {
         Ok(expanded) => {
             let filled = expanded.text.into_owned();
-            if expanded.secret && !filled.is_empty() {
+            if expanded.secret && !filled.is_empty() && !reading.secrets.contains(&filled) {
                 reading.secrets.push(filled.clone());
             }
             return Some(filled);

@@ -1,13 +1,13 @@
 //! Diagnostics for people and for programs.
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::source::Span;
 use miette::{
-    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, MietteError, NamedSource, Report,
-    SourceCode, SourceSpan, SpanContents,
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, MietteError, MietteSpanContents,
+    Report, SourceCode, SourceSpan, SpanContents,
 };
 use serde_json::{Value, json};
 use std::fmt::Write;
-use std::sync::Arc;
 
 /// How diagnostics are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,20 +54,20 @@ fn one(diagnostics: &Diagnostics, diagnostic: &Diagnostic, drawing: Drawing) -> 
     };
     let title = format!("{}[{}]", diagnostic.severity, diagnostic.code);
     let mut out = format!("{}: {}\n", style.style(title), diagnostic.message);
-    let label = LabeledSpan::new(diagnostic.label.clone(), diagnostic.span.start, diagnostic.span.length);
-    let picture = MietteDiagnostic::new("").with_severity(severity).with_label(label);
     let Some(source) = diagnostics.sources().source(diagnostic.span.source) else { return out };
-    let report = Report::new(picture)
-        .with_source_code(NamedSource::new(&*source.name, WholeLines(source.text.clone())));
+    let place = diagnostics.sources().place(diagnostic.span);
+    let excerpt = Excerpt::new(&source.text, diagnostic.span, place.line);
+    let label = LabeledSpan::new_with_span(diagnostic.label.clone(), excerpt.words);
+    let picture = MietteDiagnostic::new("").with_severity(severity).with_label(label);
+    let report = Report::new(picture).with_source_code(excerpt);
     let mut drawn = String::new();
     let handler = GraphicalReportHandler::new_themed(theme).with_context_lines(0).with_width(200);
     if handler.render_report(&mut drawn, report.as_ref()).is_ok() {
         // The first lines are miette's own title, which is empty here.
         let body =
             drawn.lines().skip_while(|line| !line.contains('╭')).filter(|line| !line.trim().is_empty());
-        let place = diagnostics.sources().place(diagnostic.span);
         for line in body {
-            match line.split_once("╭─[") {
+            match line.split_once("╭─[").or_else(|| line.split_once("╭────")) {
                 // Whole lines are shown, so miette counts from their start.
                 Some((margin, _)) => {
                     let _ = writeln!(out, "{margin}╭─[{}:{}:{}]", place.file, place.line, place.column);
@@ -82,23 +82,71 @@ fn one(diagnostics: &Diagnostics, diagnostic: &Diagnostic, drawing: Drawing) -> 
     out
 }
 
-/// A text of which miette shows whole lines, not just the words it is about.
-#[derive(Debug)]
-struct WholeLines(Arc<str>);
+/// How much of a line is drawn on either side of the words, and of the words themselves, in bytes: a whole line,
+/// unless somebody wrote all of a file on one.
+const WIDEST: usize = 400;
 
-impl SourceCode for WholeLines {
+/// The lines that some words stand on.
+#[derive(Debug)]
+struct Excerpt {
+    text: String,
+    /// Where in `text` the words are.
+    words: SourceSpan,
+    /// The line that `text` starts on, from 0.
+    line: usize,
+}
+
+impl Excerpt {
+    fn new(text: &str, span: Span, line: u32) -> Self {
+        let first = text.floor_char_boundary(span.start);
+        let last = text.ceil_char_boundary(first + span.length.min(WIDEST));
+        let before = text.get(..first).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let start = text.ceil_char_boundary(line_start.max(first.saturating_sub(WIDEST)));
+        let after = text.get(last..).unwrap_or_default();
+        let line_end = last + after.find('\n').unwrap_or(after.len());
+        let end = text.floor_char_boundary(line_end.min(last + WIDEST));
+        let cut = |is_cut: bool| if is_cut { "…" } else { "" };
+        let head = cut(start > line_start);
+        let shown = text.get(start..end).unwrap_or_default();
+        Self {
+            text: format!("{head}{shown}{}", cut(end < line_end)),
+            words: SourceSpan::from((head.len() + first - start, last - first)),
+            line: usize::try_from(line.saturating_sub(1)).unwrap_or(0),
+        }
+    }
+}
+
+impl SourceCode for Excerpt {
     fn read_span<'a>(
         &'a self,
-        span: &SourceSpan,
-        before: usize,
-        after: usize,
+        _: &SourceSpan,
+        _: usize,
+        _: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
-        let text: &'a str = &self.0;
-        let start =
-            text.get(..span.offset()).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
-        let end = span.offset() + span.len();
-        let end =
-            text.get(end..).and_then(|rest| rest.find('\n')).map_or(text.len(), |newline| end + newline);
-        text.read_span(&SourceSpan::from((start, end.saturating_sub(start))), before, after)
+        let whole = SourceSpan::from((0, self.text.len()));
+        let lines = self.text.lines().count();
+        Ok(Box::new(MietteSpanContents::new(self.text.as_bytes(), whole, self.line, 0, lines)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{InMemory, load};
+
+    #[test]
+    fn of_a_very_long_line_only_the_words_and_what_is_around_them_is_drawn() {
+        let text =
+            format!("server \"a.example\" {{ {} listn 80; {} }}", "é;".repeat(5_000), "é;".repeat(5_000));
+        let found = load("rules.kdl", &text, &InMemory::default()).unwrap_err();
+        let drawn = found
+            .iter()
+            .find(|diagnostic| diagnostic.message.contains("listn"))
+            .map(|diagnostic| one(&found, diagnostic, Drawing::Plain))
+            .unwrap();
+        assert!(drawn.contains("…") && drawn.contains("listn 80"), "{drawn}");
+        assert!(drawn.len() < 4_000, "{}", drawn.len());
     }
 }

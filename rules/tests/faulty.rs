@@ -10,6 +10,7 @@ fn world() -> InMemory {
         .with_variable("PORT", "80x")
         .with_file("a.kdl", "include \"b.kdl\"")
         .with_file("b.kdl", "include \"a.kdl\"")
+        .with_file("part.kdl", "template part { buffering on; }")
         .with_file("broken.kdl", "server \"b.example\" { listn 80; }")
 }
 

@@ -6,9 +6,7 @@ use crate::node::Reading;
 use crate::source::Span;
 use crate::table::Condition;
 use std::collections::HashMap;
-
-/// Regexes that match every path.
-const UNIVERSAL: [&str; 9] = ["", "^", "^/", "/", ".*", "^.*", "^.*$", "^/.*", "^/.*$"];
+use std::mem::{Discriminant, discriminant};
 
 pub(super) fn report(locations: &[Location], reading: &mut Reading<'_>) {
     report_shared_paths(locations, reading);
@@ -30,39 +28,26 @@ fn is_contradiction(condition: &Condition) -> bool {
 
 /// Two locations may share a path only where `match` tells them apart.
 fn report_shared_paths(locations: &[Location], reading: &mut Reading<'_>) {
-    let mut seen: HashMap<String, Vec<&Location>> = HashMap::new();
+    let mut seen: HashMap<(Discriminant<Path>, String, &[Condition]), Span> = HashMap::new();
     for location in locations {
         for path in &location.paths {
-            let (key, span) = key(path);
-            let earlier = seen.entry(key).or_default();
-            if let Some(twin) = earlier.iter().find(|twin| twin.conditions == location.conditions) {
-                let place = reading.sources.place(twin.span);
-                let error = match location.conditions.is_empty() {
-                    true => Diagnostic::error(
-                        "duplicate-location",
-                        span,
-                        "another location has this path already",
-                    )
-                    .label("tell them apart by `match`, or leave one out"),
-                    false => Diagnostic::warning(
-                        "dead-route",
-                        span,
-                        "another location with this path and `match` comes first",
-                    ),
-                };
-                reading.report(error.help(format!("it stands at {}:{}", place.file, place.line)));
-            }
-            earlier.push(location);
+            let (route, span) = route(path);
+            let key = (discriminant(path), route, location.conditions.as_slice());
+            let Some(twin) = seen.insert(key, location.span) else { continue };
+            let place = reading.sources.place(twin);
+            let error = match location.conditions.is_empty() {
+                true => {
+                    let message = "another location has this path already";
+                    Diagnostic::error("duplicate-location", span, message)
+                        .label("tell them apart by `match`, or leave one out")
+                }
+                false => {
+                    let message = "another location with this path and `match` comes first";
+                    Diagnostic::warning("dead-route", span, message)
+                }
+            };
+            reading.report(error.help(format!("it stands at {}:{}", place.file, place.line)));
         }
-    }
-}
-
-fn key(path: &Path) -> (String, Span) {
-    match path {
-        Path::Exact(path) => (format!("= {}", path.value), path.span),
-        Path::Prefix(path) => (path.value.clone(), path.span),
-        Path::RawPrefix(path) => (format!("* {}", path.value), path.span),
-        Path::Regex(regex) => (format!("~ {}", regex.value.as_str()), regex.span),
     }
 }
 
@@ -70,21 +55,23 @@ fn key(path: &Path) -> (String, Span) {
 fn report_shadowed(locations: &[Location], reading: &mut Reading<'_>) {
     let regexes = locations.iter().flat_map(|location| {
         location.paths.iter().filter_map(move |path| match path {
-            Path::Regex(regex) => Some((location, regex)),
+            Path::Regex(regex) => Some((location, path, regex)),
             _ => None,
         })
     });
     let all_final = prefixes(locations).any(|(location, path)| path == "/" && location.conditions.is_empty())
         && prefixes(locations).all(|(location, _)| location.is_final && location.conditions.is_empty());
-    let mut universal: Option<Span> = None;
-    for (location, regex) in regexes {
+    let mut universal: Option<&Path> = None;
+    for (location, path, regex) in regexes {
         if all_final {
             let message = "this regex is never asked: every path has a prefix with `final=on`";
             reading.report(Diagnostic::warning("dead-route", regex.span, message));
         } else if let Some(earlier) = universal {
-            reading.report(shadowed(regex.span, earlier, reading));
-        } else if location.conditions.is_empty() && UNIVERSAL.contains(&regex.value.as_str()) {
-            universal = Some(regex.span);
+            let found =
+                shadowed(regex.span, earlier, reading).help("what is to be asked first stands above it");
+            reading.report(found);
+        } else if location.conditions.is_empty() && is_universal(regex.value.as_str()) {
+            universal = Some(path);
         }
     }
     let Some(universal) = universal else { return };
@@ -92,8 +79,33 @@ fn report_shadowed(locations: &[Location], reading: &mut Reading<'_>) {
         let only_prefixes =
             location.paths.iter().all(|path| matches!(path, Path::Prefix(_) | Path::RawPrefix(_)));
         if only_prefixes && !location.paths.is_empty() {
-            reading.report(shadowed(location.span, universal, reading));
+            let found = shadowed(location.span, universal, reading);
+            reading.report(found.help("a prefix with `final=on` wins over every regex"));
         }
+    }
+}
+
+/// Whether a regex matches every path, as far as its spelling tells: `.*`, `^/`, `^/(.*)$` and their kin.
+fn is_universal(regex: &str) -> bool {
+    let regex = regex.strip_prefix("(?s)").unwrap_or(regex);
+    let from_start = ["^", r"\A"].iter().find_map(|start| regex.strip_prefix(start)).unwrap_or(regex);
+    let end = ["$", r"\z"].iter().find_map(|end| from_start.strip_suffix(end));
+    let middle = end.unwrap_or(from_start);
+    let middle = ["/", r"\/"].iter().find_map(|slash| middle.strip_prefix(slash)).unwrap_or(middle);
+    match middle {
+        // `^/$` is one path alone.
+        "" => end.is_none(),
+        _ => matches!(middle, ".*" | ".*?" | "(.*)" | "(.*?)" | "(?:.*)"),
+    }
+}
+
+/// As an operator knows it: `/a`, `= /a`, `~ ^/a`.
+fn route(path: &Path) -> (String, Span) {
+    match path {
+        Path::Exact(path) => (format!("= {}", path.value), path.span),
+        Path::Prefix(path) => (path.value.clone(), path.span),
+        Path::RawPrefix(path) => (format!("{}*", path.value), path.span),
+        Path::Regex(regex) => (format!("~ {}", regex.value.as_str()), regex.span),
     }
 }
 
@@ -106,12 +118,42 @@ fn prefixes(locations: &[Location]) -> impl Iterator<Item = (&Location, &str)> {
     })
 }
 
-fn shadowed(span: Span, by: Span, reading: &Reading<'_>) -> Diagnostic {
-    let place = reading.sources.place(by);
-    Diagnostic::warning(
-        "dead-route",
-        span,
-        "this location is never reached: an earlier regex matches every path",
-    )
-    .help(format!("the regex stands at {}:{}; a prefix with `final=on` wins over it", place.file, place.line))
+fn shadowed(span: Span, by: &Path, reading: &Reading<'_>) -> Diagnostic {
+    let (route, place) = route(by);
+    let place = reading.sources.place(place);
+    let message = format!(
+        "this location is never reached: `{route}` at {}:{} takes every path before it",
+        place.file, place.line
+    );
+    Diagnostic::warning("dead-route", span, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_regex_that_matches_every_path_is_known_in_all_its_spellings() {
+        for regex in [
+            "",
+            "^",
+            "/",
+            "^/",
+            ".*",
+            "^.*",
+            ".*$",
+            "^.*$",
+            "^/.*",
+            "^/.*$",
+            "^/(.*)$",
+            r"\A(?:.*)\z",
+            r"^\/.*?$",
+        ] {
+            assert!(is_universal(regex), "{regex}");
+            assert!(crate::table::PathRegex::new(regex).is_ok(), "{regex}");
+        }
+        for regex in ["^/$", "^$", "^/a", "/a.*", ".+", "^/.+$", "a", "^/(.*)x", "//"] {
+            assert!(!is_universal(regex), "{regex}");
+        }
+    }
 }

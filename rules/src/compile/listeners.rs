@@ -5,22 +5,22 @@ use crate::language::listen::Listen;
 use crate::language::server::Server;
 use crate::node::Reading;
 use crate::source::{Span, Spanned};
-use crate::table::{Binding, Listener, ServerId};
+use crate::table::{Address, Binding, Listener, ServerId};
 use std::collections::HashMap;
 
 pub(super) fn compile(servers: &[Server], reading: &mut Reading<'_>) -> Vec<Listener> {
     let mut gathered: Vec<Gathering> = Vec::new();
+    let mut known: HashMap<&Address, usize> = HashMap::new();
     for (number, server) in servers.iter().enumerate() {
         for listen in &server.listens {
             check_tls(server, listen, reading);
             let binding = Binding { server: ServerId(number), redirect_https: listen.redirect_https };
-            match gathered.iter_mut().find(|known| known.listener.address == listen.address.value) {
-                Some(known) => known.join(server, listen, binding, reading),
-                None => {
-                    let mut first = Gathering::new(listen, binding);
-                    first.join(server, listen, binding, reading);
-                    gathered.push(first);
-                }
+            let at = *known.entry(&listen.address.value).or_insert(gathered.len());
+            if at == gathered.len() {
+                gathered.push(Gathering::new(listen, binding));
+            }
+            if let Some(listener) = gathered.get_mut(at) {
+                listener.join(server, listen, binding, reading);
             }
         }
     }

@@ -13,6 +13,7 @@ use crate::diagnostic::Diagnostic;
 use crate::language::File;
 use crate::language::location::{Location, Path};
 use crate::language::server::Server;
+use crate::language::settings::Settings;
 use crate::node::Reading;
 use crate::source::Span;
 use crate::table::{self, Action, LocationId, Pattern, Process, Respond, Table};
@@ -28,8 +29,8 @@ pub(crate) struct Outcome {
 }
 
 /// Makes a table of a file.
-pub(crate) fn compile(mut file: File, reading: &mut Reading<'_>) -> Outcome {
-    let templates = Templates::new(std::mem::take(&mut file.templates), reading);
+pub(crate) fn compile(file: &File, reading: &mut Reading<'_>) -> Outcome {
+    let templates = Templates::new(&file.templates, reading);
     let mut pools = Pools::new(&file.upstreams, reading);
     let servers: Vec<_> =
         file.servers.iter().map(|server| compile_server(server, &templates, &mut pools, reading)).collect();
@@ -39,15 +40,15 @@ pub(crate) fn compile(mut file: File, reading: &mut Reading<'_>) -> Outcome {
         let warning = Diagnostic::warning("no-server", nothing, "these rules serve nothing");
         reading.report(warning.label("add `server \"example.org\" { listen 80; location \"/\" { … } }`"));
     }
-    let pending = pending::find(&file, &templates);
+    let pending = pending::find(file, &templates);
     let process =
         file.process.as_ref().map_or_else(Process::default, |process| process::compile(&process.value));
     Outcome { table: Table { process, listeners, servers, upstreams: pools.finish() }, pending }
 }
 
-fn compile_server(
-    server: &Server,
-    templates: &Templates,
+fn compile_server<'t>(
+    server: &'t Server,
+    templates: &Templates<'t>,
     pools: &mut Pools,
     reading: &mut Reading<'_>,
 ) -> table::Server {
@@ -74,10 +75,10 @@ fn compile_server(
     }
 }
 
-fn compile_location(
-    location: &Location,
-    outer: &[&crate::language::settings::Settings],
-    templates: &Templates,
+fn compile_location<'t>(
+    location: &'t Location,
+    outer: &[&'t Settings],
+    templates: &Templates<'t>,
     pools: &mut Pools,
     reading: &mut Reading<'_>,
 ) -> table::Location {

@@ -16,7 +16,7 @@ use crate::source::{Span, Spanned};
 use crate::table::{Address, HttpVersion, ServerAddress};
 
 /// Everything in a file that is not served yet.
-pub(super) fn find(file: &File, templates: &Templates) -> Vec<Diagnostic> {
+pub(super) fn find(file: &File, templates: &Templates<'_>) -> Vec<Diagnostic> {
     let mut found = Found(Vec::new());
     if let Some(process) = &file.process {
         found.in_process(&process.value);

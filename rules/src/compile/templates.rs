@@ -4,110 +4,148 @@ use crate::diagnostic::{Diagnostic, nearest};
 use crate::language::file;
 use crate::language::settings::{Settings, Template};
 use crate::node::Reading;
-use crate::source::Spanned;
-use std::collections::BTreeMap;
+use crate::source::{Sources, Spanned};
+use crate::surroundings::InMemory;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::LazyLock;
 
-/// The templates that vordr brings along, written in its own language.
-const BUILT_IN: &str = include_str!("built-in.kdl");
+/// The templates that vordr brings along, read once: their text is the same for every load.
+static BUILT_IN: LazyLock<Vec<Template>> = LazyLock::new(|| {
+    let nothing = InMemory::default();
+    let mut reading = Reading::new(Sources::default(), &nothing);
+    file::read_built_in(&mut reading).templates
+});
+
+/// How many templates a diagnostic lists.
+const LISTED: usize = 12;
 
 /// Every template, built-in ones included; one of the author's own takes a built-in one's place.
-pub(super) struct Templates {
-    by_name: BTreeMap<String, Template>,
+pub(super) struct Templates<'t> {
+    by_name: BTreeMap<&'t str, &'t Template>,
 }
 
-impl Templates {
-    pub(super) fn new(written: Vec<Template>, reading: &mut Reading<'_>) -> Self {
-        let built_in = file::read("built-in templates", BUILT_IN, reading).templates;
-        let mut by_name: BTreeMap<_, _> =
-            built_in.into_iter().map(|template| (template.name.value.clone(), template)).collect();
-        let mut seen: Vec<String> = Vec::new();
+impl<'t> Templates<'t> {
+    pub(super) fn new(written: &'t [Template], reading: &mut Reading<'_>) -> Self {
+        let mut own: HashMap<&str, &Template> = HashMap::new();
         for template in written {
-            let name = template.name.value.clone();
-            if seen.contains(&name) {
-                let message = format!("there are two templates `{name}`");
+            if let Some(earlier) = own.insert(&template.name.value, template) {
+                let place = reading.sources.place(earlier.name.span);
+                let message = format!("there are two templates `{}`", template.name.value);
                 reading.report(
                     Diagnostic::error("duplicate-name", template.name.span, message)
-                        .label("name one of them otherwise"),
+                        .label("name one of them otherwise")
+                        .help(format!("the other stands at {}:{}", place.file, place.line)),
                 );
             }
-            seen.push(name.clone());
-            by_name.insert(name, template);
         }
-        let templates = Self { by_name };
+        let by_name = BUILT_IN.iter().chain(written).map(|template| (template.name.value.as_str(), template));
+        let templates = Self { by_name: by_name.collect() };
         templates.report_faults(reading);
         templates
     }
 
-    /// A template that is used nowhere is checked all the same.
+    /// A template that is used nowhere is checked all the same. Each is looked into once, however many use it.
     fn report_faults(&self, reading: &mut Reading<'_>) {
-        for template in self.by_name.values() {
-            self.layers_below(
-                &template.settings,
-                &mut vec![template.name.value.as_str()],
-                &mut Vec::new(),
-                Some(reading),
-            );
+        let mut done: HashSet<&str> = HashSet::new();
+        for (name, template) in &self.by_name {
+            if done.contains(name) {
+                continue;
+            }
+            // The templates that pull one another in, outermost first; for each the next `use` to look at.
+            let mut open = vec![(*template, 0)];
+            let mut depths = HashMap::from([(*name, 0)]);
+            while let Some((outer, next)) = open.last_mut() {
+                let Some(used) = outer.settings.uses.get(*next) else {
+                    depths.remove(outer.name.value.as_str());
+                    done.insert(&outer.name.value);
+                    open.pop();
+                    continue;
+                };
+                *next += 1;
+                match self.by_name.get(used.value.as_str()) {
+                    None => reading.report(self.unknown(used)),
+                    Some(inner) => match depths.get(used.value.as_str()) {
+                        Some(depth) => reading.report(cycle(open.get(*depth..).unwrap_or_default(), used)),
+                        None if done.contains(used.value.as_str()) => {}
+                        None => {
+                            depths.insert(&inner.name.value, open.len());
+                            open.push((inner, 0));
+                        }
+                    },
+                }
+            }
         }
     }
 
     /// The settings that hold where `settings` stand, weakest first: its templates in the order of `use`, then
-    /// its own words.
-    pub(super) fn layers<'t>(
-        &'t self,
-        settings: &'t Settings,
-        reading: &mut Reading<'_>,
-    ) -> Vec<&'t Settings> {
-        let mut layers = Vec::new();
-        for name in settings.uses.iter().filter(|name| !self.by_name.contains_key(&name.value)) {
+    /// its own words. A template that is pulled in more than once counts once, at the place where it is strongest.
+    pub(super) fn layers(&self, settings: &'t Settings, reading: &mut Reading<'_>) -> Vec<&'t Settings> {
+        for name in settings.uses.iter().filter(|name| !self.by_name.contains_key(name.value.as_str())) {
             reading.report(self.unknown(name));
         }
-        self.layers_below(settings, &mut Vec::new(), &mut layers, None);
+        let mut layers = vec![settings];
+        let mut met: HashSet<&str> = HashSet::new();
+        // The strongest last, so that it is the next.
+        let mut waiting: Vec<&Template> = self.used(settings).collect();
+        while let Some(template) = waiting.pop() {
+            if met.insert(&template.name.value) {
+                layers.push(&template.settings);
+                waiting.extend(self.used(&template.settings));
+            }
+        }
+        layers.reverse();
         layers
     }
 
-    /// `open` are the templates that are being pulled in, outermost first. Faults within templates are reported
-    /// once, when all of them are read.
-    fn layers_below<'t>(
-        &'t self,
-        settings: &'t Settings,
-        open: &mut Vec<&'t str>,
-        layers: &mut Vec<&'t Settings>,
-        mut reading: Option<&mut Reading<'_>>,
-    ) {
-        for used in &settings.uses {
-            let fault = match self.by_name.get(&used.value) {
-                None => Some(self.unknown(used)),
-                Some(template) if open.contains(&template.name.value.as_str()) => {
-                    let way = format!("{} → {}", open.join(" → "), used.value);
-                    let message = format!("template `{}` uses itself", used.value);
-                    Some(Diagnostic::error("template-cycle", used.span, message).label(way))
-                }
-                Some(template) => {
-                    open.push(&template.name.value);
-                    self.layers_below(&template.settings, open, layers, reading.as_deref_mut());
-                    open.pop();
-                    None
-                }
-            };
-            if let (Some(fault), Some(reading)) = (fault, reading.as_deref_mut()) {
-                reading.report(fault);
-            }
-        }
-        layers.push(settings);
+    fn used(&self, settings: &'t Settings) -> impl Iterator<Item = &'t Template> {
+        settings.uses.iter().filter_map(|name| self.by_name.get(name.value.as_str()).copied())
     }
 
     fn unknown(&self, name: &Spanned<String>) -> Diagnostic {
         let message = format!("there is no template `{}`", name.value);
         let error = Diagnostic::error("unknown-template", name.span, message);
-        let known = self.by_name.keys().map(String::as_str);
+        let mut known = self.by_name.keys().copied();
         match nearest(&name.value, known.clone()) {
             Some(meant) => error.label(format!("did you mean `{meant}`?")),
-            None => error.label(format!("known are {}", known.collect::<Vec<_>>().join(", "))),
+            None => {
+                let listed = known.by_ref().take(LISTED).collect::<Vec<_>>().join(", ");
+                let more = if known.next().is_some() { " and more" } else { "" };
+                error.label(format!("known are {listed}{more}"))
+            }
         }
     }
 
     /// Every template's settings.
-    pub(super) fn settings(&self) -> impl Iterator<Item = &Settings> {
+    pub(super) fn settings(&self) -> impl Iterator<Item = &'t Settings> {
         self.by_name.values().map(|template| &template.settings)
+    }
+}
+
+/// `around` are the templates of the cycle, from the one that `used` names again.
+fn cycle(around: &[(&Template, usize)], used: &Spanned<String>) -> Diagnostic {
+    let mut way: Vec<&str> = around.iter().take(LISTED).map(|(outer, _)| outer.name.value.as_str()).collect();
+    if around.len() > LISTED {
+        way.push("…");
+    }
+    let message = format!("template `{}` uses itself", used.value);
+    Diagnostic::error("template-cycle", used.span, message).label(format!(
+        "{} → {}",
+        way.join(" → "),
+        used.value
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_templates_have_no_fault() {
+        let world = InMemory::default();
+        let mut reading = Reading::new(Sources::default(), &world);
+        file::read_built_in(&mut reading);
+        Templates::new(&[], &mut reading);
+        assert_eq!(reading.found, []);
+        assert!(!BUILT_IN.is_empty());
     }
 }

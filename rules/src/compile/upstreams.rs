@@ -6,6 +6,7 @@ use crate::language::upstream::{Endpoint, Upstream as Written};
 use crate::node::Reading;
 use crate::source::{Span, Spanned};
 use crate::table::{Retry, ServerAddress, Upstream, UpstreamId, UpstreamServer};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 /// Idle connections kept to each server, where nothing is said.
@@ -14,14 +15,14 @@ pub(super) const KEEPALIVE: usize = 128;
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
 
 /// Every pool met so far.
+#[derive(Default)]
 pub(super) struct Pools {
-    pools: Vec<Known>,
-}
-
-struct Known {
-    upstream: Upstream,
-    /// Written in place without a word of its own, so that the same addresses share it.
-    plain: bool,
+    list: Vec<Upstream>,
+    named: BTreeMap<String, UpstreamId>,
+    /// Those written in place, by their addresses and whether TLS is spoken with them.
+    inline: HashMap<(bool, Vec<ServerAddress>), Vec<UpstreamId>>,
+    /// How many pools want the same name.
+    namesakes: HashMap<String, usize>,
 }
 
 /// A pool, and whether TLS is spoken with it.
@@ -32,7 +33,7 @@ pub(super) struct Resolved {
 
 impl Pools {
     pub(super) fn new(written: &[Written], reading: &mut Reading<'_>) -> Self {
-        let mut pools = Self { pools: Vec::new() };
+        let mut pools = Self::default();
         for upstream in written {
             pools.add_named(upstream, reading);
         }
@@ -41,10 +42,12 @@ impl Pools {
 
     fn add_named(&mut self, written: &Written, reading: &mut Reading<'_>) {
         let name = &written.name;
-        if self.pools.iter().any(|known| known.upstream.name == name.value) {
+        if let Some(earlier) = self.named.get(&name.value).and_then(|id| self.list.get(id.0)) {
             let message = format!("there are two upstreams `{}`", name.value);
             reading.report(
-                Diagnostic::error("duplicate-name", name.span, message).label("name one of them otherwise"),
+                Diagnostic::error("duplicate-name", name.span, message)
+                    .label("name one of them otherwise")
+                    .help(format!("the other stands at {}:{}", earlier.place.file, earlier.place.line)),
             );
         }
         if name.value.is_empty() || name.value.contains([':', '/', '.']) {
@@ -67,18 +70,18 @@ impl Pools {
         }
         upstream.named = true;
         upstream.tls = tls;
-        self.pools.push(Known { upstream, plain: false });
+        self.named.insert(name.value.clone(), UpstreamId(self.list.len()));
+        self.list.push(upstream);
     }
 
     /// An `upstream` by its name.
     pub(super) fn named(&self, name: &Spanned<String>, reading: &mut Reading<'_>) -> Option<Resolved> {
-        let named = || self.pools.iter().enumerate().filter(|(_, known)| known.upstream.named);
-        if let Some((at, known)) = named().find(|(_, known)| known.upstream.name == name.value) {
-            return Some(Resolved { id: UpstreamId(at), tls: known.upstream.tls });
+        if let Some(id) = self.named.get(&name.value) {
+            return Some(Resolved { id: *id, tls: self.list.get(id.0).is_some_and(|known| known.tls) });
         }
         let message = format!("there is no upstream `{}`", name.value);
         let error = Diagnostic::error("unknown-upstream", name.span, message);
-        let meant = nearest(&name.value, named().map(|(_, known)| known.upstream.name.as_str()));
+        let meant = nearest(&name.value, self.named.keys().map(String::as_str));
         reading.report(match meant {
             Some(meant) => error.label(format!("did you mean `{meant}`?")),
             None => error
@@ -88,7 +91,7 @@ impl Pools {
         None
     }
 
-    /// A pool written in place.
+    /// A pool written in place. Where the same addresses stand with the same words again, it is the same pool.
     pub(super) fn inline(
         &mut self,
         endpoints: &[Spanned<Endpoint>],
@@ -96,61 +99,59 @@ impl Pools {
         reading: &mut Reading<'_>,
     ) -> Resolved {
         let tls = one_scheme(endpoints, reading);
-        let plain = pool.first.is_none();
-        let same = |known: &Known| {
-            let servers = known.upstream.servers.iter().map(|server| &server.address);
-            plain
-                && known.plain
-                && known.upstream.tls == tls
-                && servers.eq(endpoints.iter().map(|endpoint| &endpoint.value.address))
-        };
-        if let Some(at) = self.pools.iter().position(same) {
-            return Resolved { id: UpstreamId(at), tls };
-        }
-        let name = self.free_name(endpoints, tls);
         let span = endpoints.first().map(|endpoint| endpoint.span).unwrap_or_default();
-        let mut upstream = make(name, endpoints, pool, span, reading);
+        let mut upstream = make(String::new(), endpoints, pool, span, reading);
         upstream.tls = tls;
-        self.pools.push(Known { upstream, plain });
-        Resolved { id: UpstreamId(self.pools.len() - 1), tls }
+        let addresses = upstream.servers.iter().map(|server| server.address.clone()).collect();
+        let alike = self.inline.entry((tls, addresses)).or_default();
+        for id in alike.iter() {
+            let Some(known) = self.list.get(id.0) else { continue };
+            upstream.name.clone_from(&known.name);
+            let place = std::mem::replace(&mut upstream.place, known.place.clone());
+            if upstream == *known {
+                return Resolved { id: *id, tls };
+            }
+            upstream.place = place;
+        }
+        let id = UpstreamId(self.list.len());
+        alike.push(id);
+        upstream.name = self.free_name(endpoints, tls);
+        self.list.push(upstream);
+        Resolved { id, tls }
     }
 
     /// A pool written in place is known by its first server, without the port that its scheme implies.
-    fn free_name(&self, endpoints: &[Spanned<Endpoint>], tls: bool) -> String {
+    fn free_name(&mut self, endpoints: &[Spanned<Endpoint>], tls: bool) -> String {
         let first = endpoints.first().map(|endpoint| endpoint.value.address.to_string()).unwrap_or_default();
         let usual = if tls { ":443" } else { ":80" };
         let first = first.strip_suffix(usual).unwrap_or(&first).to_owned();
-        let is_taken = |name: &str| self.pools.iter().any(|known| known.upstream.name == name);
-        if !is_taken(&first) {
-            return first;
-        }
-        let mut numbered = (2..).map(|number| format!("{first}#{number}"));
-        numbered.find(|name| !is_taken(name)).unwrap_or(first)
+        let taken = usize::from(self.named.contains_key(&first));
+        let count = self.namesakes.entry(first.clone()).or_insert(taken);
+        *count += 1;
+        if *count == 1 { first } else { format!("{first}#{count}") }
     }
 
     pub(super) fn addresses(&self, id: UpstreamId) -> Vec<&ServerAddress> {
-        let known = self.pools.get(id.0);
-        known
-            .map(|known| known.upstream.servers.iter().map(|server| &server.address).collect())
-            .unwrap_or_default()
+        let known = self.list.get(id.0);
+        known.map(|known| known.servers.iter().map(|server| &server.address).collect()).unwrap_or_default()
     }
 
     /// Whether requests to the pool may go to more than one server without a client staying with its own.
     pub(super) fn scatters(&self, id: UpstreamId) -> bool {
-        self.pools.get(id.0).is_some_and(|known| {
-            let active = known.upstream.servers.iter().filter(|server| !server.backup).count();
+        self.list.get(id.0).is_some_and(|known| {
+            let active = known.servers.iter().filter(|server| !server.backup).count();
             let by_client = !matches!(
-                known.upstream.balance,
+                known.balance,
                 crate::table::Balance::RoundRobin
                     | crate::table::Balance::LeastConn
                     | crate::table::Balance::Random
             );
-            active > 1 && known.upstream.sticky.is_none() && !by_client
+            active > 1 && known.sticky.is_none() && !by_client
         })
     }
 
     pub(super) fn finish(self) -> Vec<Upstream> {
-        self.pools.into_iter().map(|known| known.upstream).collect()
+        self.list
     }
 }
 

@@ -4,7 +4,7 @@ use super::Request;
 use http::{HeaderMap, HeaderName, Method, header::COOKIE};
 
 /// Everything that must hold together.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Condition {
     /// Each must be the method; more than one never is.
     pub methods: Vec<Method>,

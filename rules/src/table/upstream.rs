@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// A pool: `upstream NAME { … }`, or written in place.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Upstream {
     /// Its name; one written in place is named after its first server: `chat.example.org`, `127.0.0.1:8000`.
     pub name: String,
