@@ -64,7 +64,7 @@ impl Exchange {
         let binding = self.table.binding(self.arrival.listener, &host);
         self.server = binding.server;
         if binding.redirect_https && self.public.scheme == "http" && !is_acme(request) {
-            return Ok(Some(self.redirect_to_https(request)));
+            return self.redirect_to_https(request).map(Some);
         }
         self.find(&host, request)?;
         if let Some((granted, answer)) = cors::preflight(self, request) {
@@ -158,13 +158,12 @@ impl Exchange {
     /// The request as the public knows it: what a trusted proxy says of it is believed.
     fn public_of(&self, request: &Parts) -> Public {
         let trusted = &self.table.process.trusted_proxies;
+        // A Unix socket's other end counts as 127.0.0.1, which still has to be named to be believed.
         let peer = self.public.client;
-        let through_trusted = self.arrival.peer.is_none() || is_trusted(trusted, peer);
+        let through_trusted = is_trusted(trusted, peer);
         let host = request.headers.get(HOST).cloned().unwrap_or_else(|| self.public.host.clone());
         let mut public = Public { host, through_trusted, ..self.public.clone() };
-        // A Unix socket's other end is on this machine, and still has to be named to be believed.
-        if !is_trusted(trusted, peer) {
-            public.through_trusted = false;
+        if !through_trusted {
             return public;
         }
         public.client = believed_client(&request.headers, trusted).unwrap_or(peer);
@@ -262,3 +261,6 @@ fn asks_for_websocket(request: &Parts) -> bool {
         && lists(UPGRADE, "websocket")
         && lists(CONNECTION, "upgrade")
 }
+
+#[cfg(test)]
+mod tests;

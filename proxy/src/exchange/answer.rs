@@ -1,12 +1,14 @@
 //! Answers of vordr's own making: `respond`, `redirect`, and the pages of failures.
 
 use super::context::Exchange;
+use super::failure::Failure;
 use super::fill::{Into, path_and_query};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use vordr_rules::table::{Redirect, Respond};
+use vordr_rules::placeholder::{Part, Placeholder, Template};
+use vordr_rules::table::{Redirect, Respond, Server, without_port};
 
 /// An answer that does not come from an upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +65,7 @@ impl Exchange {
     /// The query is kept unless the target has one of its own.
     pub(super) fn redirect(&self, redirect: &Redirect, request: &Parts) -> Answer {
         let mut target = self.fill(&redirect.target, request, Into::Url);
+        stay_here(&redirect.target, &mut target);
         if let (Some(query), false) = (request.uri.query(), target.contains(&b'?')) {
             let at = target.iter().position(|byte| *byte == b'#').unwrap_or(target.len());
             target.splice(at..at, [b"?", query.as_bytes()].concat());
@@ -71,11 +74,32 @@ impl Exchange {
     }
 
     /// `redirect=https` of a listener: 301 for GET and HEAD, else 308, which keeps method and body.
-    pub(super) fn redirect_to_https(&self, request: &Parts) -> Answer {
-        let host = vordr_rules::table::without_port(self.public.host.to_str().unwrap_or_default());
+    pub(super) fn redirect_to_https(&self, request: &Parts) -> Result<Answer, Failure> {
         let safe = matches!(request.method, Method::GET | Method::HEAD);
         let status = if safe { StatusCode::MOVED_PERMANENTLY } else { StatusCode::PERMANENT_REDIRECT };
-        moved(status, format!("https://{host}{}", path_and_query(request)).as_bytes())
+        let host = match without_port(self.public.host.to_str().unwrap_or_default()) {
+            // A client of HTTP/1.0 that names no host is sent to the server's own.
+            "" => self.server().map(Server::name).filter(|name| !name.starts_with('*')),
+            host => Some(host),
+        };
+        let host = host.ok_or(Failure::BadRequest("there is no Host to redirect to"))?;
+        Ok(moved(status, format!("https://{host}{}", path_and_query(request)).as_bytes()))
+    }
+}
+
+/// A target that is written as a path of this server stays one: `//evil.example` would lead elsewhere, and a client
+/// chooses what is filled in after the first `/`.
+fn stay_here(written: &Template, target: &mut Vec<u8>) {
+    let is_path = match written.parts.first() {
+        Some(Part::Text(text)) => text.starts_with('/') && !text.starts_with("//"),
+        Some(Part::Placeholder(placeholder)) => {
+            matches!(placeholder, Placeholder::Uri | Placeholder::Path | Placeholder::Capture(_))
+        }
+        None => false,
+    };
+    if is_path && target.starts_with(b"//") {
+        let slashes = target.iter().take_while(|byte| **byte == b'/').count();
+        target.drain(..slashes - 1);
     }
 }
 
@@ -91,4 +115,89 @@ fn moved(status: StatusCode, target: &[u8]) -> Answer {
 pub(super) fn upgrade_required(mut page: Answer) -> Answer {
     page.headers.insert(UPGRADE, HeaderValue::from_static("HTTP/1.1"));
     page
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::scene::Scene;
+    use super::*;
+
+    fn location_of(action: &str, request: &str) -> String {
+        let rules = format!("server a.test {{ listen 8080; {action} }}");
+        let answer = Scene::under(&rules, super::super::scene::STRANGER, request).answer();
+        answer.headers.get(LOCATION).unwrap().to_str().unwrap().to_owned()
+    }
+
+    fn redirected(target: &str, request: &str) -> String {
+        location_of(&format!("location \"/\" {{ redirect \"{target}\"; }}"), request)
+    }
+
+    #[test]
+    fn the_query_is_kept_unless_the_target_has_one() {
+        for (target, request, location) in [
+            ("/new", "GET /old", "/new"),
+            ("/new", "GET /old?a=1&b=2", "/new?a=1&b=2"),
+            ("/new?own=1", "GET /old?a=1", "/new?own=1"),
+            ("/new?", "GET /old?a=1", "/new?"),
+            ("/new#part", "GET /old?a=1", "/new?a=1#part"),
+            ("{uri}", "GET /old?a=1", "/old?a=1"),
+            ("{path}", "GET /old?a=1", "/old?a=1"),
+            ("/find?q={query}", "GET /old?a=1", "/find?q=a=1"),
+            ("https://{host}{uri}", "GET /old?a=1\nHost: a.test:8080", "https://a.test/old?a=1"),
+        ] {
+            assert_eq!(redirected(target, request), location, "{target} for {request}");
+        }
+    }
+
+    #[test]
+    fn what_a_client_chooses_cannot_break_out_of_its_place() {
+        for (target, request, location) in [
+            ("/x/{header.X-To}", "GET /\nX-To: a?b#c d\\e", "/x/a%3Fb%23c%20d%5Ce"),
+            ("/x/{cookie.to}", "GET /\nCookie: to=a?b", "/x/a%3Fb"),
+        ] {
+            assert_eq!(redirected(target, request), location, "{target} for {request}");
+        }
+        let captured = |path: &str| {
+            location_of(
+                r##"location regex=#"(?s)^/old/(.*)$"# { redirect "/new/{1}"; }"##,
+                &format!("GET /old/{path}"),
+            )
+        };
+        assert_eq!(captured("a%0d%0aX-Evil:%20yes"), "/new/a%0D%0AX-Evil:%20yes");
+        assert_eq!(captured("%3Fa%23b"), "/new/%3Fa%23b");
+    }
+
+    #[test]
+    fn a_path_of_this_server_never_becomes_another_servers_address() {
+        for (action, request, location) in [
+            (
+                r##"location regex=#"^/(.*)$"# { redirect "/{1}"; }"##,
+                "GET //evil.example/x",
+                "/evil.example/x",
+            ),
+            (
+                r##"location regex=#"^/out(.*)$"# { redirect "{1}"; }"##,
+                "GET /out//evil.example",
+                "/evil.example",
+            ),
+            (r#"location "/" { redirect "{uri}"; }"#, "GET ///evil.example?a=1", "/evil.example?a=1"),
+            (r#"location "/" { redirect "//other.test{path}"; }"#, "GET /x", "//other.test/x"),
+        ] {
+            assert_eq!(location_of(action, request), location, "{action} for {request}");
+        }
+    }
+
+    #[test]
+    fn head_gets_the_length_and_not_the_body_and_204_has_neither() {
+        let answer = |method, status| {
+            Answer::with_body(status, HeaderValue::from_static("text/plain"), "four").framed(&method)
+        };
+        let get = answer(Method::GET, StatusCode::OK);
+        assert_eq!((get.headers[CONTENT_LENGTH].to_str().unwrap(), get.body.len()), ("4", 4));
+        let head = answer(Method::HEAD, StatusCode::OK);
+        assert_eq!((head.headers[CONTENT_LENGTH].to_str().unwrap(), head.body.len()), ("4", 0));
+        let none = Answer::empty(StatusCode::NO_CONTENT).framed(&Method::GET);
+        assert!(!none.headers.contains_key(CONTENT_LENGTH));
+    }
 }

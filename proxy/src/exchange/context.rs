@@ -222,3 +222,63 @@ impl Exchange {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::scene::Scene;
+    use super::*;
+
+    fn scene(words: &str) -> Scene {
+        let mut scene = Scene::of(&format!("{words}\n proxy \"http://app.example\""), "GET /");
+        scene.admit();
+        scene.reach();
+        scene
+    }
+
+    #[test]
+    fn each_address_that_was_tried_is_told_with_its_reason() {
+        let mut exchange = scene("").exchange;
+        let upstream = format!("upstream {}", exchange.reached.as_ref().unwrap().upstream);
+        assert_eq!(exchange.told_in_full(&Failure::Refused), format!("{upstream}: connection refused"));
+        exchange.unreached.push(("192.0.2.1:80".parse().unwrap(), "connect_timeout"));
+        exchange.unreached.push(("[2001:db8::1]:80".parse().unwrap(), "refused"));
+        assert_eq!(
+            exchange.told_in_full(&Failure::Refused),
+            format!(
+                "{upstream}: connection refused (192.0.2.1:80 connect_timeout, [2001:db8::1]:80 refused)"
+            )
+        );
+        assert_eq!(exchange.told_in_full(&Failure::NoRoute), Failure::NoRoute.detail(None));
+    }
+
+    #[test]
+    fn the_first_failure_is_what_the_log_tells_of() {
+        let mut exchange = scene("").exchange;
+        exchange.note(Failure::Refused);
+        exchange.note(Failure::ReadTimeout);
+        assert_eq!(exchange.failure, Some(Failure::Refused));
+    }
+
+    #[test]
+    fn a_body_may_be_as_large_as_its_limit() {
+        let mut exchange = scene("body-limit 10").exchange;
+        assert_eq!(exchange.received(10), Ok(()));
+        assert_eq!(exchange.received(1), Err(Failure::BodyLimit));
+        let mut unlimited = scene("body-limit off").exchange;
+        assert_eq!(unlimited.received(usize::MAX), Ok(()));
+    }
+
+    #[test]
+    fn a_stream_has_the_websockets_limit_on_silence_and_any_other_answer_read() {
+        let mut exchange = scene(r#"timeouts read="7s"; websocket idle="9s""#).exchange;
+        let seconds = |limit: Option<Duration>| limit.unwrap().as_secs();
+        assert_eq!(
+            (seconds(exchange.silence_limit(false)), exchange.silence(false)),
+            (7, Failure::ReadTimeout)
+        );
+        assert_eq!((seconds(exchange.silence_limit(true)), exchange.silence(true)), (9, Failure::Idle));
+        exchange.event_stream = true;
+        assert_eq!((seconds(exchange.silence_limit(false)), exchange.silence(false)), (9, Failure::Idle));
+    }
+}

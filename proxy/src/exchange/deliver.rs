@@ -9,6 +9,7 @@ use http::header::{CONTENT_TYPE, LOCATION, REFRESH, SERVER, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode};
 use std::time::Instant;
+use vordr_rules::table::without_port;
 
 impl Exchange {
     /// Edits the upstream's answer for the client. Not for 1xx, which pass as they are; a 101 keeps what its
@@ -46,29 +47,50 @@ impl Exchange {
     /// The upstream's own address is nobody's but vordr's.
     fn fix_addresses(&self, request: &Parts, message: &mut impl Headers) {
         let Some(proxy) = self.proxy().filter(|proxy| proxy.location_fix) else { return };
-        let host = self.upstream_host(proxy, request);
-        let Some(theirs) = host.to_str().ok().filter(|theirs| !theirs.is_empty()) else { return };
+        // The name it was called by, and the one it may know itself by.
+        let called = self.upstream_host(proxy, request);
+        let own = self.reached.as_ref().map(|reached| &reached.authority);
+        let theirs: Vec<&str> = [Some(&called), own]
+            .into_iter()
+            .filter_map(|name| name?.to_str().ok().filter(|name| !name.is_empty()))
+            .collect();
         for name in [LOCATION, REFRESH] {
-            self.fix_url(&name, theirs, message);
+            self.fix_url(&name, &theirs, message);
         }
         if message.headers().contains_key(SET_COOKIE) {
-            drop_domain(vordr_rules::table::without_port(theirs), message);
+            self.fix_cookies(&theirs, message);
         }
     }
 
-    fn fix_url(&self, name: &HeaderName, theirs: &str, message: &mut impl Headers) {
+    fn fix_url(&self, name: &HeaderName, theirs: &[&str], message: &mut impl Headers) {
         let Some(value) = message.headers().get(name).and_then(|value| value.to_str().ok()) else { return };
         let Some((before, url)) = split_at_url(value) else { return };
         let Some((_, after_scheme)) = url.split_once("://") else { return };
         let end = after_scheme.find(['/', '?', '#']).unwrap_or(after_scheme.len());
         let (authority, rest) = after_scheme.split_at(end);
-        if !is_same_authority(authority, theirs) {
+        let public = self.public.host.to_str().unwrap_or_default();
+        if public.is_empty() || !theirs.iter().any(|theirs| is_same_authority(authority, theirs)) {
             return;
         }
-        let public = self.public.host.to_str().unwrap_or_default();
         let fixed = format!("{before}{}://{public}{rest}", self.public.scheme);
         if let Ok(fixed) = HeaderValue::try_from(fixed) {
             message.set(name, fixed);
+        }
+    }
+
+    /// A cookie for the upstream's own domain would be refused by the browser; without a domain it is the public
+    /// host's (RFC 6265, section 5.3). One that the public host is within is meant for it.
+    fn fix_cookies(&self, theirs: &[&str], message: &mut impl Headers) {
+        let public = without_port(self.public.host.to_str().unwrap_or_default());
+        let is_theirs = |domain: &str| {
+            theirs.iter().any(|theirs| is_within(without_port(theirs), domain)) && !is_within(public, domain)
+        };
+        let cookies: Vec<HeaderValue> = message.headers().get_all(SET_COOKIE).iter().cloned().collect();
+        message.remove(&SET_COOKIE);
+        for cookie in cookies {
+            let fixed = cookie.to_str().ok().map(|text| without_domain(text, is_theirs));
+            let fixed = fixed.and_then(|text| HeaderValue::try_from(text).ok());
+            message.add(&SET_COOKIE, fixed.unwrap_or(cookie));
         }
     }
 }
@@ -93,25 +115,23 @@ fn is_same_authority(one: &str, other: &str) -> bool {
     plain(one) == plain(other)
 }
 
-/// A cookie for the upstream's own domain would be refused by the browser; without a domain it is the public
-/// host's (RFC 6265, section 5.3).
-fn drop_domain(domain: &str, message: &mut impl Headers) {
-    let cookies: Vec<HeaderValue> = message.headers().get_all(SET_COOKIE).iter().cloned().collect();
-    message.remove(&SET_COOKIE);
-    for cookie in cookies {
-        let fixed =
-            cookie.to_str().ok().and_then(|text| HeaderValue::try_from(without_domain(text, domain)).ok());
-        message.add(&SET_COOKIE, fixed.unwrap_or(cookie));
-    }
+/// A cookie without its `Domain`, where that is one that is not wanted.
+fn without_domain(cookie: &str, unwanted: impl Fn(&str) -> bool) -> String {
+    let stays = |attribute: &&str| {
+        let (name, value) = attribute.split_once('=').unwrap_or((attribute, ""));
+        let domain = value.trim().trim_start_matches('.');
+        !(name.trim().eq_ignore_ascii_case("domain") && unwanted(domain))
+    };
+    // What comes first is the cookie itself, whatever it is called.
+    let mut parts = cookie.split(';');
+    parts.next().into_iter().chain(parts.filter(stays)).collect::<Vec<_>>().join(";")
 }
 
-fn without_domain(cookie: &str, domain: &str) -> String {
-    let is_theirs = |attribute: &str| {
-        let (name, value) = attribute.split_once('=').unwrap_or((attribute, ""));
-        name.trim().eq_ignore_ascii_case("domain")
-            && value.trim().trim_start_matches('.').eq_ignore_ascii_case(domain)
-    };
-    cookie.split(';').filter(|attribute| !is_theirs(attribute)).collect::<Vec<_>>().join(";")
+/// Whether a host is a domain's, or of one of its sub-domains (RFC 6265, section 5.1.3).
+fn is_within(host: &str, domain: &str) -> bool {
+    let (host, domain) = (host.to_ascii_lowercase(), domain.to_ascii_lowercase());
+    let before = host.strip_suffix(&domain).filter(|_| !domain.is_empty());
+    before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }
 
 fn is_event_stream(message: &impl Headers) -> bool {
@@ -122,21 +142,4 @@ fn is_event_stream(message: &impl Headers) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cookie_loses_the_upstreams_domain_and_keeps_any_other() {
-        assert_eq!(without_domain("a=b; Domain=.x.example; Path=/", "x.example"), "a=b; Path=/");
-        assert_eq!(without_domain("a=b; Path=/; domain=X.example", "x.example"), "a=b; Path=/");
-        assert_eq!(without_domain("a=b; Domain=y.example", "x.example"), "a=b; Domain=y.example");
-    }
-
-    #[test]
-    fn a_url_is_found_in_a_location_and_in_a_refresh() {
-        assert_eq!(split_at_url("https://a/b"), Some(("", "https://a/b")));
-        assert_eq!(split_at_url("5; url=http://a/"), Some(("5; url=", "http://a/")));
-        assert_eq!(split_at_url("/x?u=http://a/"), None);
-        assert_eq!(split_at_url("/x"), None);
-    }
-}
+mod tests;

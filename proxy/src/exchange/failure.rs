@@ -183,3 +183,43 @@ impl Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failure_has_the_status_and_the_name_that_the_documentation_gives_it() {
+        let text = || "x".to_owned();
+        for (failure, status, reason, timeout) in [
+            (Failure::Dns(text()), 503, "dns", None),
+            (Failure::Refused, 502, "refused", None),
+            (Failure::ConnectTimeout, 504, "connect_timeout", Some("timeouts connect")),
+            (Failure::Tls(text()), 502, "tls", None),
+            (Failure::WriteTimeout, 504, "write_timeout", Some("timeouts send")),
+            (Failure::ReadTimeout, 504, "read_timeout", Some("timeouts read")),
+            (Failure::Reset, 502, "reset", None),
+            (Failure::EarlyClose, 502, "early_close", None),
+            (Failure::Protocol(text()), 502, "protocol", None),
+            (Failure::NoneUp, 503, "none_up", None),
+            (Failure::NoRoute, 404, "no_route", None),
+            (Failure::BadRequest("x"), 400, "bad_request", None),
+            (Failure::HeaderTimeout, 408, "header_timeout", Some("limits header-timeout")),
+            (Failure::HeaderSize, 431, "header_size", None),
+            (Failure::BodyLimit, 413, "body_limit", None),
+            (Failure::Address, 403, "address", None),
+            (Failure::ClientTimeout, 408, "client_timeout", Some("timeouts client")),
+            (Failure::ClientGone, 499, "client_gone", None),
+            (Failure::WebSocketOff, 426, "websocket_off", None),
+            (Failure::ConnectionLimit, 503, "connection_limit", None),
+        ] {
+            assert_eq!(
+                (failure.status().as_u16(), failure.reason(), failure.timeout()),
+                (status, reason, timeout)
+            );
+            // A setting that ran out is named to whoever asked, too.
+            let detail = failure.detail(None);
+            assert!(timeout.is_none_or(|timeout| detail.contains(timeout)), "{detail}");
+        }
+    }
+}

@@ -13,6 +13,8 @@ mod headers;
 mod operation;
 mod page;
 mod recover;
+#[cfg(test)]
+mod scene;
 
 pub use admit::Admission;
 pub use answer::Answer;

@@ -13,7 +13,7 @@ pub(super) fn page(exchange: &Exchange, failure: &Failure, request: &HeaderMap) 
     if let (true, Some(reached)) = (exchange.table.process.error_detail, &exchange.reached) {
         detail = format!("{detail} ({})", reached.peer);
     } else if failure.party() == Party::Upstream {
-        detail = without_addresses(detail, exchange, failure);
+        detail = without_addresses(failure, upstream);
     }
     let id = exchange.request_id.to_str().unwrap_or("-");
     let mut answer = make(failure.status(), &detail, Some(id), form(request));
@@ -29,20 +29,14 @@ pub fn refusal(failure: &Failure) -> Answer {
 }
 
 /// A pool written in place is named after its address, which is nobody's business.
-fn without_addresses(detail: String, exchange: &Exchange, failure: &Failure) -> String {
-    let named = exchange.reached.as_ref().is_some_and(|reached| !reached.upstream.contains(['.', ':']));
+fn without_addresses(failure: &Failure, upstream: Option<&str>) -> String {
     let reason = match failure {
-        // The reason may name addresses and hosts too.
+        // These reasons may name addresses and hosts too: rustls says which names a certificate has.
         Failure::Dns(_) => Failure::Dns("see the log".to_owned()),
+        Failure::Tls(_) => Failure::Tls("see the log".to_owned()),
         other => other.clone(),
     };
-    match (named, &reason) {
-        (true, Failure::Dns(_)) => {
-            reason.detail(exchange.reached.as_ref().map(|reached| reached.upstream.as_str()))
-        }
-        (true, _) => detail,
-        (false, _) => reason.detail(None),
-    }
+    reason.detail(upstream.filter(|name| !name.contains(['.', ':'])))
 }
 
 /// The forms a page comes in.
@@ -90,4 +84,92 @@ fn make(status: StatusCode, detail: &str, id: Option<&str>, form: Form) -> Answe
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::scene::{STRANGER, Scene};
+    use super::*;
+
+    const NAMED: &str = r#"upstream chatbot { server "127.0.0.1:8000"; }
+        server a.test { listen 8080; location "/" { proxy chatbot; } }"#;
+    const IN_PLACE: &str =
+        r#"server a.test { listen 8080; location "/" { proxy "http://127.0.0.1:8000"; } }"#;
+
+    fn failed(rules: &str, failure: &Failure, accept: &str) -> Answer {
+        let request = format!("GET /\nX-Request-Id: r-7\nAccept: {accept}");
+        let mut scene = Scene::under(rules, STRANGER, &request);
+        scene.admit();
+        scene.reach();
+        scene.exchange.failure_page(failure, &scene.request)
+    }
+
+    fn text(answer: &Answer) -> String {
+        String::from_utf8(answer.body.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_page_comes_as_the_request_asks_for_it() {
+        for (accept, content_type) in [
+            ("text/html,application/xhtml+xml,*/*;q=0.8", "text/html; charset=utf-8"),
+            ("application/json", "application/json"),
+            ("application/problem+json, */*", "application/json"),
+            ("*/*", "text/plain; charset=utf-8"),
+            ("image/png", "text/plain; charset=utf-8"),
+        ] {
+            let answer = failed(NAMED, &Failure::Refused, accept);
+            assert_eq!(answer.headers["content-type"], content_type, "{accept}");
+            assert!(text(&answer).contains("r-7") && text(&answer).contains("connection refused"));
+        }
+    }
+
+    #[test]
+    fn an_upstream_is_named_by_its_name_and_never_by_its_address() {
+        for (failure, named, in_place) in [
+            (Failure::Refused, "upstream chatbot: connection refused", "the upstream: connection refused"),
+            (
+                Failure::Dns("chat.internal: no record".into()),
+                "upstream chatbot: its name is not resolved: see the log",
+                "the upstream: its name is not resolved: see the log",
+            ),
+            (
+                Failure::Tls("not valid for name chat.internal".into()),
+                "upstream chatbot: TLS failed: see the log",
+                "the upstream: TLS failed: see the log",
+            ),
+        ] {
+            for (rules, words) in [(NAMED, named), (IN_PLACE, in_place)] {
+                let object: serde_json::Value =
+                    serde_json::from_slice(&failed(rules, &failure, "application/json").body).unwrap();
+                assert_eq!(object["error"], words);
+            }
+        }
+    }
+
+    #[test]
+    fn error_detail_tells_all() {
+        let rules = format!("vordr {{ error-detail on; }}\n{IN_PLACE}");
+        let answer = failed(&rules, &Failure::Tls("not valid for name chat.internal".into()), "*/*");
+        assert!(text(&answer).contains("chat.internal") && text(&answer).contains("127.0.0.1:8000"));
+    }
+
+    #[test]
+    fn what_stands_in_a_page_is_escaped() {
+        let answer = failed(NAMED, &Failure::Protocol("<script>\"&".into()), "text/html");
+        assert!(text(&answer).contains("&lt;script&gt;&quot;&amp;"), "{}", text(&answer));
+    }
+
+    #[test]
+    fn a_503_says_when_to_come_back() {
+        assert_eq!(failed(NAMED, &Failure::NoneUp, "*/*").headers["retry-after"], "1");
+        assert!(!failed(NAMED, &Failure::Refused, "*/*").headers.contains_key("retry-after"));
+    }
+
+    #[test]
+    fn a_refusal_without_a_request_is_text() {
+        let answer = refusal(&Failure::HeaderTimeout);
+        assert_eq!(answer.status, StatusCode::REQUEST_TIMEOUT);
+        assert!(text(&answer).contains("limits header-timeout"));
+    }
 }

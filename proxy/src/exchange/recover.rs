@@ -58,3 +58,83 @@ impl Exchange {
         self.settings()?.on_error.get(index).map(|on_error| &on_error.action)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::scene::Scene;
+    use super::*;
+    use http::header::LOCATION;
+
+    fn recovered(on_error: &str, failure: &Failure) -> (u16, Scene) {
+        let mut scene = Scene::of(&format!("{on_error}\n proxy \"http://app.example\""), "GET /x");
+        scene.admit();
+        scene.reach();
+        let answer = scene.exchange.recover(failure, &scene.request);
+        (answer.status.as_u16(), scene)
+    }
+
+    #[test]
+    fn the_first_on_error_that_names_the_status_is_taken() {
+        let on_error = "on-error 502 { respond 200; }; on-error 502 504 { respond 201; }";
+        for (failure, status) in [
+            (Failure::Refused, 200),
+            (Failure::Reset, 200),
+            (Failure::Tls("x".into()), 200),
+            (Failure::ReadTimeout, 201),
+            (Failure::ConnectTimeout, 201),
+            (Failure::Dns("x".into()), 503),
+            (Failure::NoneUp, 503),
+        ] {
+            let (found, scene) = recovered(on_error, &failure);
+            assert_eq!(found, status, "{failure:?}");
+            assert_eq!(scene.exchange.failure, Some(failure), "the log tells of it all the same");
+        }
+    }
+
+    #[test]
+    fn what_is_the_clients_doing_or_vordrs_own_is_no_error_of_the_upstream() {
+        let on_error = "on-error 408 413 500 { respond 200; }";
+        for failure in [Failure::BodyLimit, Failure::ClientTimeout, Failure::Internal("x".into())] {
+            assert_eq!(recovered(on_error, &failure).0, failure.status().as_u16(), "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn the_upstreams_own_status_counts_only_where_from_upstream_is_said() {
+        let own = StatusCode::SERVICE_UNAVAILABLE;
+        for (on_error, replaced) in [
+            ("on-error 503 { respond 200; }", false),
+            ("on-error 503 from=upstream { respond 200; }", true),
+            ("on-error 500 from=upstream { respond 200; }", false),
+        ] {
+            let mut scene = Scene::of(&format!("{on_error}\n proxy \"http://app.example\""), "GET /");
+            scene.admit();
+            assert_eq!(scene.exchange.replaces(own), replaced, "{on_error}");
+        }
+    }
+
+    #[test]
+    fn a_fallback_is_taken_once_and_its_failure_has_its_own_page() {
+        let on_error = "on-error 502 { proxy \"http://b.example\"; }";
+        let mut scene = Scene::of(&format!("{on_error}\n proxy \"http://app.example\""), "GET /");
+        scene.admit();
+        assert!(!scene.exchange.falls_back(&Failure::ReadTimeout));
+        assert!(scene.exchange.falls_back(&Failure::Refused));
+        assert!(!scene.exchange.falls_back(&Failure::Refused));
+        assert!(!scene.exchange.replaces(StatusCode::BAD_GATEWAY));
+        scene.reach();
+        let answer = scene.exchange.recover(&Failure::Refused, &scene.request);
+        assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
+    }
+
+    #[test]
+    fn a_redirect_in_the_place_of_a_failure_is_filled_in() {
+        let mut scene = Scene::of(
+            "on-error 502 { redirect \"/error?from={path}\"; }\n proxy \"http://app.example\"",
+            "GET /x",
+        );
+        scene.admit();
+        let answer = scene.exchange.recover(&Failure::Refused, &scene.request);
+        assert_eq!(answer.headers[LOCATION], "/error?from=/x");
+    }
+}
