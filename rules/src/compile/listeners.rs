@@ -24,7 +24,7 @@ pub(super) fn compile(servers: &[Server], reading: &mut Reading<'_>) -> Vec<List
             }
         }
     }
-    gathered.into_iter().map(Gathering::finish).collect()
+    gathered.into_iter().map(|listener| listener.finish(reading)).collect()
 }
 
 /// A listener while servers join it.
@@ -34,7 +34,6 @@ struct Gathering {
     /// Where each host stands.
     hosts: HashMap<String, Span>,
     default: Option<Span>,
-    every_host: Option<Binding>,
 }
 
 impl Gathering {
@@ -45,9 +44,10 @@ impl Gathering {
             proxy_protocol: is_on(&listen.proxy_protocol),
             exact: HashMap::new(),
             wildcard: HashMap::new(),
+            every_host: None,
             default: binding,
         };
-        Self { listener, first: listen.address.span, hosts: HashMap::new(), default: None, every_host: None }
+        Self { listener, first: listen.address.span, hosts: HashMap::new(), default: None }
     }
 
     fn join(&mut self, server: &Server, listen: &Listen, binding: Binding, reading: &mut Reading<'_>) {
@@ -93,16 +93,31 @@ impl Gathering {
             return reading.report(error.help(format!("it stands at {}:{} too", place.file, place.line)));
         }
         match host.value.strip_prefix('*') {
-            Some("") => self.every_host = Some(binding),
+            Some("") => self.listener.every_host = Some(binding),
             Some(suffix) => drop(self.listener.wildcard.insert(suffix.into(), binding)),
             None => drop(self.listener.exact.insert(bracketed(&host.value).into(), binding)),
         }
     }
 
-    /// `server "*"` is the default where none is named.
-    fn finish(mut self) -> Listener {
-        if let (None, Some(binding)) = (self.default, self.every_host) {
-            self.listener.default = binding;
+    /// `server "*"` is the default where none is named; beside one that is named it takes nothing.
+    fn finish(mut self, reading: &mut Reading<'_>) -> Listener {
+        let Some(every_host) = self.listener.every_host else { return self.listener };
+        match self.default {
+            None => self.listener.default = every_host,
+            Some(default) if self.listener.default.server != every_host.server => {
+                let place = reading.sources.place(default);
+                let message = format!("`*` is never reached on {}", self.listener.address);
+                let span = self.hosts.get("*").copied().unwrap_or(self.first);
+                reading.report(
+                    Diagnostic::warning("dead-route", span, message)
+                        .label("`default=on` elsewhere takes every other host")
+                        .help(format!(
+                            "it stands at {}:{}; leave out one of the two",
+                            place.file, place.line
+                        )),
+                );
+            }
+            Some(_) => {}
         }
         self.listener
     }

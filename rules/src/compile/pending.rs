@@ -72,7 +72,8 @@ impl Found {
     }
 
     fn in_settings(&mut self, settings: &Settings) {
-        self.note("`websocket ping`", settings.websocket.ping.as_ref().map(|ping| ping.span));
+        let ping = settings.websocket.ping.as_ref().filter(|ping| ping.value.0.is_some());
+        self.note("`websocket ping`", ping.map(|ping| ping.span));
         self.note("`limit`", settings.limit.span.filter(|_| !settings.limit.off));
         self.note("`auth`", settings.auth.iter().find(|auth| auth.value.is_some()).map(|auth| auth.span));
         self.note("`satisfy`", settings.satisfy.as_ref().map(|satisfy| satisfy.span));

@@ -136,7 +136,7 @@ fn cors(layers: &[&Layer], reading: &mut Reading<'_>) -> Option<Cors> {
         joined(headers.iter().map(HeaderName::as_str)),
         joined(expose.iter().map(HeaderName::as_str)),
     ];
-    let max_age = layers.iter().rev().find_map(|layer| layer.cors.max_age);
+    let max_age = layers.iter().rev().find_map(|layer| layer.cors.max_age).and_then(|age| age.0);
     Some(Cors { origins: origins.value.clone(), methods, headers, expose, credentials, max_age, rendered })
 }
 

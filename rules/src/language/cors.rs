@@ -5,6 +5,7 @@ use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::source::{Span, Spanned};
 use crate::table::Origins;
+use crate::value::Limit;
 use crate::word::Word;
 use http::{HeaderName, Method};
 use kdl::KdlNode;
@@ -28,11 +29,12 @@ static ORIGINS: Word = Word::simple(
 static METHODS: Word =
     Word::simple("methods", "METHOD…", "Which methods. Default GET, HEAD, POST, PUT, PATCH, DELETE.");
 static HEADERS: Word =
-    Word::simple("headers", "NAME…", "Which request headers. Default: those that are asked for.");
-static EXPOSE: Word = Word::simple("expose", "NAME…", "Which response headers a page may read.");
+    Word::simple("headers", "NAME… | \"*\"", "Which request headers. Default `*`: those that are asked for.");
+static EXPOSE: Word = Word::simple("expose", "NAME… | off", "Which response headers a page may read.");
 static CREDENTIALS: Word =
     Word::simple("credentials", "on | off", "Whether cookies may be sent along. Default off.");
-static MAX_AGE: Word = Word::simple("max-age", "DURATION", "How long a browser may remember the answer.");
+static MAX_AGE: Word =
+    Word::simple("max-age", "DURATION | off", "How long a browser may remember the answer.");
 
 /// As written.
 #[derive(Debug, Default, Clone)]
@@ -43,22 +45,28 @@ pub(crate) struct Cors {
     pub span: Option<Span>,
     pub origins: Option<Spanned<Origins>>,
     pub methods: Option<Vec<Method>>,
+    /// Empty is those that are asked for.
     pub headers: Option<Vec<HeaderName>>,
     pub expose: Option<Vec<HeaderName>>,
     pub credentials: Option<Spanned<bool>>,
-    pub max_age: Option<Duration>,
+    pub max_age: Option<Limit<Duration>>,
 }
 
 pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Cors {
     let mut node = Node::open(kdl, &WORD, reading);
-    let mut cors = Cors { off: node.take_word("off").is_some(), span: Some(node.span), ..Cors::default() };
+    let off = node.take_word("off");
+    let mut cors = Cors { off: off.is_some(), span: Some(node.span), ..Cors::default() };
+    if let Some(off) = off.filter(|_| !node.block().is_empty()) {
+        let error = Diagnostic::error("conflict", off, "`cors off` has a block");
+        reading.report(error.label("leave out one or the other"));
+    }
     for (word, child) in node.block() {
         let mut child = Node::open(child, word, reading);
         match word.name {
             "origins" => cors.origins = read_origins(&mut child, reading),
             "methods" => cors.methods = Some(values(child.need_some(reading))),
-            "headers" => cors.headers = Some(values(child.need_some(reading))),
-            "expose" => cors.expose = Some(values(child.need_some(reading))),
+            "headers" => cors.headers = Some(names_or("*", &mut child, reading)),
+            "expose" => cors.expose = Some(names_or("off", &mut child, reading)),
             "credentials" => cors.credentials = child.need(reading),
             _ => cors.max_age = child.need(reading).map(|age| age.value),
         }
@@ -66,6 +74,14 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Cors {
     }
     node.finish(reading);
     cors
+}
+
+/// Headers by name, or the one word that stands for none of them.
+fn names_or(word: &str, node: &mut Node<'_>, reading: &mut Reading<'_>) -> Vec<HeaderName> {
+    match node.take_word(word) {
+        Some(_) => Vec::new(),
+        None => values(node.need_some(reading)),
+    }
 }
 
 fn values<T>(found: Vec<Spanned<T>>) -> Vec<T> {

@@ -28,9 +28,15 @@ pub(crate) struct Limit {
 
 pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Limit {
     let mut node = Node::open(kdl, &WORD, reading);
+    if node.take_word("off").is_some() {
+        let off = Limit { off: true, span: Some(node.span), ..Limit::default() };
+        // Whatever else it has means nothing, and is reported.
+        node.finish(reading);
+        return off;
+    }
     let rate = node.property::<String>("rate", reading);
     let limit = Limit {
-        off: node.take_word("off").is_some(),
+        off: false,
         span: Some(node.span),
         has_rate: rate.is_some(),
         rate: rate.and_then(|rate| read_rate(&rate, reading)),

@@ -5,7 +5,6 @@ use super::version_text;
 use crate::table::{
     Action, Balance, HostHeader, HttpVersion, Proxy, Respond, Retry, ServerAddress, Sticky, Table, Upstream,
 };
-use std::time::Duration;
 
 pub(super) fn write(action: &Action, table: &Table, page: &mut Page) {
     match action {
@@ -138,11 +137,7 @@ fn write_pool(upstream: &Upstream, page: &mut Page) {
     if let Some(try_for) = upstream.try_for {
         page.line(&format!("try-for {}", duration(try_for)), None);
     }
-    // In place, a word of the pool's own would keep it from being shared with another `proxy`.
-    if upstream.named || upstream.keepalive != 128 || upstream.keepalive_idle != Some(Duration::from_secs(60))
-    {
-        page.line(&format!("keepalive {} idle={}", upstream.keepalive, limit(upstream.keepalive_idle)), None);
-    }
+    page.line(&format!("keepalive {} idle={}", upstream.keepalive, limit(upstream.keepalive_idle)), None);
     if upstream.connections.is_some() {
         page.line(&format!("connections {}", number(upstream.connections)), None);
     }

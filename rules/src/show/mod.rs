@@ -9,6 +9,7 @@ mod text;
 
 use crate::Loaded;
 use crate::table::{Listener, Pattern, Place, Server, ServerId, ServerTls, Table, TlsVersion};
+use std::collections::{BTreeMap, HashMap};
 use text::{Page, duration, quoted, switch};
 
 /// Everything that holds: environment filled in, templates merged, defaults written out, secrets masked.
@@ -19,26 +20,47 @@ pub fn show(loaded: &Loaded) -> String {
     for upstream in table.upstreams.iter().filter(|upstream| upstream.named) {
         action::write_upstream(upstream, &mut page);
     }
+    let listens = listens(table);
     for (number, server) in table.servers.iter().enumerate() {
-        write_server(table, ServerId(number), server, &mut page);
+        let own = listens.get(&ServerId(number)).map(Vec::as_slice).unwrap_or_default();
+        write_server(table, server, own, &mut page);
     }
     page.masked(&loaded.secrets)
 }
 
-fn write_server(table: &Table, id: ServerId, server: &Server, page: &mut Page) {
-    let hosts: Vec<String> = server.hosts.iter().map(|host| quoted(host)).collect();
-    let default =
-        table.listeners.iter().any(|listener| listener.default.server == id && needs_default(listener));
-    let default = if default { " default=on" } else { "" };
-    page.open(&format!("server {}{default}", hosts.join(" ")), Some(&server.place));
+/// A server's part in a listener.
+struct Listen<'t> {
+    listener: &'t Listener,
+    redirect_https: bool,
+    /// It takes every other host, and only because it says so.
+    is_default: bool,
+}
+
+fn listens(table: &Table) -> HashMap<ServerId, Vec<Listen<'_>>> {
+    let mut listens: HashMap<ServerId, Vec<Listen<'_>>> = HashMap::new();
     for listener in &table.listeners {
-        if let Some(binding) = listener.bindings().find(|binding| binding.server == id) {
-            let redirect = if binding.redirect_https { " redirect=https" } else { "" };
-            let tls = if listener.tls { " tls=on" } else { "" };
-            let proxy_protocol = if listener.proxy_protocol { " proxy-protocol=on" } else { "" };
-            let address = quoted(&listener.address.to_string());
-            page.line(&format!("listen {address}{tls}{redirect}{proxy_protocol}"), None);
+        let servers: BTreeMap<_, _> =
+            listener.bindings().map(|binding| (binding.server, binding.redirect_https)).collect();
+        let first = servers.keys().next().copied();
+        let implied = listener.every_host.map(|every_host| every_host.server).or(first);
+        for (server, redirect_https) in servers {
+            let is_default = server == listener.default.server && Some(server) != implied;
+            listens.entry(server).or_default().push(Listen { listener, redirect_https, is_default });
         }
+    }
+    listens
+}
+
+fn write_server(table: &Table, server: &Server, listens: &[Listen<'_>], page: &mut Page) {
+    let hosts: Vec<String> = server.hosts.iter().map(|host| quoted(host)).collect();
+    let default = if listens.iter().any(|listen| listen.is_default) { " default=on" } else { "" };
+    page.open(&format!("server {}{default}", hosts.join(" ")), Some(&server.place));
+    for Listen { listener, redirect_https, .. } in listens {
+        let redirect = if *redirect_https { " redirect=https" } else { "" };
+        let tls = if listener.tls { " tls=on" } else { "" };
+        let proxy_protocol = if listener.proxy_protocol { " proxy-protocol=on" } else { "" };
+        let address = quoted(&listener.address.to_string());
+        page.line(&format!("listen {address}{tls}{redirect}{proxy_protocol}"), None);
     }
     if let Some(tls) = &server.tls {
         write_tls(tls, page);
@@ -55,11 +77,6 @@ fn write_server(table: &Table, id: ServerId, server: &Server, page: &mut Page) {
         page.close();
     }
     page.close();
-}
-
-/// A default server has to be named only where it is not the first one.
-fn needs_default(listener: &Listener) -> bool {
-    listener.bindings().map(|binding| binding.server.0).min() != Some(listener.default.server.0)
 }
 
 fn paths(patterns: &[Pattern], is_final: bool) -> String {

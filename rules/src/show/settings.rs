@@ -20,7 +20,11 @@ pub(super) fn write(settings: &Settings, outer: Option<&Settings>, table: &Table
     let any_of = ["timeouts read", "timeouts send", "timeouts connect", "timeouts client"];
     page.line(&line, any_of.iter().find_map(|word| place(word)));
     let websocket = &settings.websocket;
-    let ping = websocket.ping.map(|ping| format!(" ping={}", limit(Some(ping)))).unwrap_or_default();
+    let ends_ping = websocket.ping.is_none() && outer.is_some_and(|outer| outer.websocket.ping.is_some());
+    let ping = match websocket.ping.is_some() || ends_ping {
+        true => format!(" ping={}", limit(websocket.ping)),
+        false => String::new(),
+    };
     let line = format!("websocket {} idle={}{ping}", switch(websocket.allowed), limit(websocket.idle));
     page.line(&line, place("websocket idle").or_else(|| place("websocket")));
     page.line(&format!("buffering {}", switch(settings.buffering)), place("buffering"));
@@ -76,15 +80,15 @@ fn write_cors_block(cors: &Cors, settings: &Settings, page: &mut Page) {
     };
     page.line(&format!("origins {origins}"), None);
     page.line(&format!("methods {}", words(&cors.methods, |method| quoted(method.as_str()))), None);
-    for (word, names) in [("headers", &cors.headers), ("expose", &cors.expose)] {
-        if !names.is_empty() {
-            page.line(&format!("{word} {}", words(names, |name| quoted(name.as_str()))), None);
-        }
+    for (word, names, none) in [("headers", &cors.headers, "\"*\""), ("expose", &cors.expose, "off")] {
+        let names = match names.is_empty() {
+            true => none.to_owned(),
+            false => words(names, |name| quoted(name.as_str())),
+        };
+        page.line(&format!("{word} {names}"), None);
     }
     page.line(&format!("credentials {}", switch(cors.credentials)), None);
-    if let Some(age) = cors.max_age {
-        page.line(&format!("max-age {}", limit(Some(age))), None);
-    }
+    page.line(&format!("max-age {}", limit(cors.max_age)), None);
     page.close();
 }
 

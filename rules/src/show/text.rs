@@ -13,7 +13,8 @@ pub(super) struct Page {
 
 impl Page {
     pub(super) fn line(&mut self, line: &str, place: Option<&Place>) {
-        let place = place.map(|place| format!("    // {}:{}", place.file, place.line)).unwrap_or_default();
+        let place =
+            place.map(|place| format!("    // {}:{}", escaped(&place.file), place.line)).unwrap_or_default();
         let indent = "    ".repeat(self.depth);
         self.text.extend([&indent, line, &place, "\n"]);
     }
@@ -51,11 +52,18 @@ fn escaped(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            c if c.is_control() => out.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
+            c if c.is_control() || has_to_be_escaped(c) => {
+                out.push_str(&format!("\\u{{{:x}}}", u32::from(c)))
+            }
             c => out.push(c),
         }
     }
     out.replace("${", "$${")
+}
+
+/// What KDL takes for a line's end, or refuses as it stands (KDL 2, section 3.17).
+fn has_to_be_escaped(c: char) -> bool {
+    matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 pub(super) fn template(template: &Template) -> String {

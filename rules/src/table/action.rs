@@ -6,7 +6,7 @@ use http::{HeaderValue, StatusCode};
 use std::time::Duration;
 
 /// A location's action.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub enum Action {
     /// Send the request to an upstream.
     Proxy(Box<Proxy>),
@@ -19,7 +19,7 @@ pub enum Action {
 }
 
 /// `proxy`: which upstream, and how the request is changed on its way there.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Proxy {
     /// The pool.
     pub upstream: UpstreamId,
@@ -53,7 +53,7 @@ pub enum HostHeader {
 }
 
 /// `redirect`.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Redirect {
     /// 301, 302, 303, 307 or 308.
     pub status: StatusCode,

@@ -59,6 +59,7 @@ mod tests {
             proxy_protocol: false,
             exact: exact.iter().map(|(host, server)| ((*host).into(), bind(*server))).collect(),
             wildcard: wildcard.iter().map(|(host, server)| ((*host).into(), bind(*server))).collect(),
+            every_host: None,
             default: bind(0),
         }
     }

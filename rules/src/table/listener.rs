@@ -38,7 +38,7 @@ impl fmt::Display for Address {
 }
 
 /// One address with every server that listens on it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Listener {
     /// The address.
     pub address: Address,
@@ -50,6 +50,8 @@ pub struct Listener {
     pub(crate) exact: HashMap<Box<str>, Binding>,
     /// Wildcards without their `*` (`.example.org`), lowercase.
     pub(crate) wildcard: HashMap<Box<str>, Binding>,
+    /// `server "*"`, which is the default unless another one is.
+    pub(crate) every_host: Option<Binding>,
     /// The server for every other host.
     pub default: Binding,
 }
@@ -66,6 +68,7 @@ pub struct Binding {
 impl Listener {
     /// Every server here, once for each of its hosts.
     pub fn bindings(&self) -> impl Iterator<Item = Binding> {
-        self.exact.values().chain(self.wildcard.values()).copied().chain([self.default])
+        let hosts = self.exact.values().chain(self.wildcard.values()).chain(&self.every_host);
+        hosts.copied().chain([self.default])
     }
 }

@@ -37,7 +37,7 @@ pub use upstream::{
 use std::sync::Arc;
 
 /// A whole configuration, ready to run.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Table {
     /// What concerns the process as a whole.
     pub process: Process,
@@ -49,12 +49,32 @@ pub struct Table {
     pub upstreams: Vec<Upstream>,
 }
 
+impl Table {
+    /// The same rules without a word on where they stand: for telling whether two texts come to the same.
+    #[must_use]
+    pub fn without_places(mut self) -> Self {
+        let nowhere = Place { file: "".into(), line: 0, column: 0 };
+        for upstream in &mut self.upstreams {
+            upstream.place = nowhere.clone();
+        }
+        for server in &mut self.servers {
+            server.place = nowhere.clone();
+            server.settings.places.clear();
+            for location in &mut server.locations {
+                location.place = nowhere.clone();
+                location.settings.places.clear();
+            }
+        }
+        self
+    }
+}
+
 /// Index of a [`Listener`] in [`Table::listeners`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ListenerId(pub usize);
 
 /// Index of a [`Server`] in [`Table::servers`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServerId(pub usize);
 
 /// Index of a [`Location`] in [`Server::locations`].
@@ -77,7 +97,7 @@ pub struct Place {
 }
 
 /// One `server`: hosts that share locations and a certificate.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Server {
     /// The hosts as written, lowercase; the first one is the server's name in logs and metrics.
     pub hosts: Vec<String>,
@@ -115,7 +135,7 @@ pub struct ServerTls {
 }
 
 /// One `location`: which requests it takes, what is done with them, and under which settings.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Location {
     /// As written, for logs and metrics: `/a`, `/a /b`, `= /x`, `~ ^/v(\d+)/`.
     pub name: String,

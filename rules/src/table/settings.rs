@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use std::time::Duration;
 
 /// Everything that holds in one location.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Settings {
     /// Limits on silence.
     pub timeouts: Timeouts,
@@ -208,7 +208,7 @@ pub enum AuthKind {
 }
 
 /// `on-error`.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct OnError {
     /// Which statuses.
     pub statuses: Vec<StatusCode>,

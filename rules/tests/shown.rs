@@ -1,0 +1,177 @@
+//! `vordr show`: what it prints is the same table again, whatever was written.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use proptest::prelude::*;
+use vordr_rules::{InMemory, load, render, show};
+
+/// Loads a text, shows it, loads that, and compares the tables.
+fn survives(text: &str) -> String {
+    let world = InMemory::default().with_file("page.html", "a\u{2028}b\u{feff}\"\\${X}");
+    let load = |name: &str, text: &str| {
+        load(name, text, &world)
+            .unwrap_or_else(|found| panic!("{text}\n{}", render::human(&found, render::Drawing::Plain)))
+    };
+    let written = load("rules.kdl", text);
+    let shown = show::show(&written);
+    let again = load("shown.kdl", &shown);
+    assert_eq!(written.table.without_places(), again.table.without_places(), "{text}\n{shown}");
+    shown
+}
+
+/// A server with settings, and a location with others.
+fn nested(outer: &str, inner: &str) -> String {
+    format!(
+        "template none {{ cors off; limit off; }}\n\
+         server a.example {{\nlisten 80\n{outer}\nlocation \"/\" {{\n{inner}\nrespond 204\n}}\n}}"
+    )
+}
+
+#[test]
+fn a_location_that_ends_a_setting_of_its_server_is_shown_so() {
+    let shown = survives(&nested("websocket ping=\"30s\"", "websocket ping=off"));
+    assert!(shown.contains("websocket on idle=\"3600s\" ping=off"), "{shown}");
+    let shown = survives(&nested("cors { origins \"*\"; credentials off; }", "cors off"));
+    assert!(shown.contains("cors off"), "{shown}");
+    survives(&nested("limit rate=\"1/s\"", "limit off"));
+    survives(&nested("compress gzip", "compress off"));
+    survives(&nested("auth bearer file=t", "auth off"));
+    survives(&nested("satisfy any", "satisfy all"));
+    survives(&nested("timeouts read=\"1s\"", "timeouts read=off"));
+    survives(&nested("body-limit 1", "body-limit off"));
+    survives(&nested("buffering on", "buffering off"));
+}
+
+#[test]
+fn a_cors_that_takes_the_place_of_the_servers_does_not_get_its_words() {
+    let outer =
+        r#"cors { origins "https://a.example"; headers X-A; expose X-B; max-age "1d"; credentials on; }"#;
+    let shown = survives(&nested(outer, r#"use none; cors { origins "https://b.example"; }"#));
+    assert!(shown.contains("headers \"*\"\n            expose off"), "{shown}");
+    let shown = survives(&nested(outer, r#"cors { headers "*"; expose off; max-age off; }"#));
+    assert!(shown.contains("max-age off"), "{shown}");
+}
+
+#[test]
+fn a_server_for_every_host_is_shown_with_its_listeners() {
+    let server = |head: &str, port: u16| {
+        format!("server {head} {{ listen {port}; location \"/\" {{ respond 204; }}; }}\n")
+    };
+    let text = server("a", 80) + &server("b default=on", 80) + &server("\"*\"", 80);
+    let shown = survives(&text);
+    assert_eq!(shown.matches("listen \":80\"").count(), 3, "{shown}");
+    survives(&(server("a", 80) + &server("\"*\"", 80)));
+    survives(&(server("\"*\" default=on", 80) + &server("a", 80)));
+    // The same server takes every host of one address by its `*`, and not of the other.
+    let both = "server \"*\" { listen 80; listen 81; location \"/\" { respond 204; }; }\n";
+    survives(&(server("a", 80) + both + &server("c default=on", 81)));
+}
+
+#[test]
+fn what_kdl_refuses_as_it_stands_is_shown_escaped() {
+    survives(&nested("", "on-error 500 { respond 500 file=\"page.html\"; }"));
+    survives(&nested("response { set X-A \"{{{host}}} $${{A}}\"; }", "response { add X-A b; }"));
+}
+
+#[test]
+fn pools_are_shown_with_all_their_words() {
+    survives(
+        r#"
+        upstream app {
+            server "127.0.0.1:8000" weight=2
+            server "app.example:8001" backup=on
+            server "unix:/run/app.sock"
+            balance hash key="{header.X-User}"
+            sticky cookie=sid
+            health "/healthz" every="1500ms" status=204
+            passive fails=1
+            retry off
+            try-for "3s"
+            keepalive 7 idle=off
+            connections 9
+        }
+        server a.example {
+            listen 80
+            on-error 502 { proxy "http://b:1" { keepalive 3; retry 2 on="connect timeout 503"; }; }
+            location "/a" { proxy "https://c" "https://d" { host "x"; tls sni="y" verify=off; balance random; }; }
+            location "/b" { proxy app { strip-prefix "/"; proxy-protocol v2; }; }
+            location "/c" { proxy "http://b:1" { keepalive 3; }; }
+        }
+    "#,
+    );
+}
+
+/// Words of which any may stand in a server, a location or a template.
+fn a_setting() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "timeouts read=\"7s\"",
+        "timeouts connect=off",
+        "websocket off",
+        "websocket idle=\"2h\"",
+        "websocket ping=\"20s\"",
+        "websocket on ping=off",
+        "buffering on",
+        "body-limit \"3m\"",
+        "body-limit off",
+        "request { set X-A \"{client_ip}\"; remove \"X-B*\"; }",
+        "response { add X-C c; default X-D d; }",
+        "cors { origins \"*\"; credentials off; }",
+        "cors { origins \"https://*.b.example\"; methods GET; headers X-E; max-age \"5m\"; }",
+        "cors { origins \"https://c.example\"; expose X-F; credentials on; }",
+        "cors off",
+        "allow \"10.0.0.0/8\"",
+        "deny all",
+        "satisfy any",
+        "limit rate=\"5/m\" key=\"{host}\"",
+        "limit off",
+        "auth basic file=f realm=r",
+        "auth jwt jwks=j copy=\"sub:X-User\"",
+        "auth off",
+        "compress br gzip",
+        "compress off",
+        "on-error 502 { respond 503 busy; }",
+        "on-error 404 from=upstream { proxy \"http://spare\" { keepalive 1; }; }",
+        "use one",
+        "use two one",
+    ])
+}
+
+/// A few settings, each word at most once unless it may stand often.
+fn settings() -> impl Strategy<Value = String> {
+    prop::collection::vec(a_setting(), 0..5).prop_map(|mut settings| {
+        let mut seen: Vec<&str> = Vec::new();
+        settings.retain(|setting| {
+            let word = setting.split(' ').next().unwrap();
+            let often = ["allow", "deny", "auth", "on-error", "use"].contains(&word);
+            let fresh = often || !seen.contains(&word);
+            seen.push(word);
+            fresh
+        });
+        settings.join("\n")
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_is_written_is_shown_as_the_same_table(
+        templates in [settings(), settings()],
+        outer in settings(),
+        inner in [settings(), settings()],
+        hosts in prop::sample::subsequence(vec!["a", "*", "*.b", "c default=on"], 1..=4).prop_shuffle(),
+    ) {
+        let [one, two] = templates.map(|words| words.replace("use two one", "").replace("use one", ""));
+        let mut text = format!("template one {{\n{one}\n}}\ntemplate two {{\nuse one\n{two}\n}}\n");
+        for (number, host) in hosts.iter().enumerate() {
+            let host = host.split_once(' ').map_or(format!("\"{host}\""), |(host, rest)| format!("\"{host}\" {rest}"));
+            let [first, second] = &inner;
+            text += &format!(
+                "server {host} {{\nlisten 80{}\nlisten \"127.0.0.1:{}\"\n{outer}\n\
+                 location \"/\" {{\n{first}\nproxy \"http://app\"\n}}\n\
+                 location exact=\"/x\" \"/y/\" {{\nmatch query=a \"header:x-b=c\"\n{second}\nredirect \"/z\"\n}}\n}}\n",
+                number % 2, 81 + number % 2,
+            );
+        }
+        survives(&text);
+    }
+}
