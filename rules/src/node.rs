@@ -279,9 +279,7 @@ fn unknown_node(parent: &'static Word, name: &str, span: Span) -> Diagnostic {
         word => (format!("`{word}` has no `{name}`"), format!(" {word}")),
     };
     let error = Diagnostic::error("unknown-node", span, message);
-    let hint = crate::hint::for_unknown(parent, name);
-    let error = match hint.or_else(|| nearest(name, parent.words().map(|word| word.name)).map(str::to_owned))
-    {
+    let error = match parent.meant(name) {
         Some(meant) => error.label(format!("did you mean `{meant}`?")),
         None => error.label(format!("known are {}", list(parent.words().map(|word| word.name)))),
     };

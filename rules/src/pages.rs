@@ -1,6 +1,8 @@
 //! The page of every word, as it stands in `docs/rules/`, built into the program for `vordr help`.
 
 use crate::diagnostic::nearest;
+use crate::hint;
+use crate::language::TOP;
 
 /// A word's page in Markdown; where it stands at two places, one page tells of both.
 pub fn page(word: &str) -> Option<&'static str> {
@@ -12,9 +14,9 @@ pub fn words() -> impl Iterator<Item = &'static str> {
     PAGES.iter().map(|(word, _)| *word)
 }
 
-/// The word that `written` was most likely meant to be.
-pub fn nearest_word(written: &str) -> Option<&'static str> {
-    nearest(written, words())
+/// What `written`, which is no word, was most likely meant to be.
+pub fn meant(written: &str) -> Option<String> {
+    hint::for_unknown(TOP, written).or_else(|| nearest(written, words()).map(str::to_owned))
 }
 
 macro_rules! pages {

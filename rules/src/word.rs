@@ -1,5 +1,8 @@
 //! What a word of the language is: the one definition that reading, spelling hints, schema and help share.
 
+use crate::diagnostic::nearest;
+use crate::hint;
+
 /// A word of the language.
 #[derive(Debug)]
 pub struct Word {
@@ -35,6 +38,12 @@ impl Word {
     /// Every word that may stand in this word's block.
     pub fn words(&self) -> impl Iterator<Item = &'static Word> + use<> {
         self.children.iter().flat_map(|family| family.iter().copied())
+    }
+
+    /// What `name`, which this word's block does not know, was most likely meant to be.
+    pub fn meant(&self, name: &str) -> Option<String> {
+        let by_spelling = || nearest(name, self.words().map(|word| word.name)).map(str::to_owned);
+        hint::for_unknown(self, name).or_else(by_spelling)
     }
 
     /// A word without properties and block, that stands at most once.

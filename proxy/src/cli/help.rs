@@ -1,7 +1,8 @@
-//! `vordr help WORD`: a word of the rule language explained.
+//! `vordr help WORD`: the page of a word of the rule language.
 
+use super::markdown;
 use std::process::ExitCode;
-use vordr::rules::{TOP, Word};
+use vordr::rules::{TOP, Word, pages, schema};
 
 /// What may stand in header values, redirect targets, rewrites and keys.
 const PLACEHOLDERS: &str = "\
@@ -22,54 +23,79 @@ Placeholders are filled in for each request; they stand in header values, redire
 A literal brace is written twice: {{ and }}.
 ";
 
-/// Every word at the top of a file, a line each.
+/// The words at the top of a file, a line each, and the names of all others.
 pub(super) fn words() -> String {
-    TOP.words().map(|word| format!("  {:10} {}\n", word.name, word.summary)).collect()
+    let top: String = TOP.words().map(|word| format!("  {:10} {}\n", word.name, word.summary)).collect();
+    let others: Vec<_> = pages::words().filter(|name| TOP.child(name).is_none()).collect();
+    format!("{top}\nand in their blocks:\n\n{}", markdown::laid_out(&others.join(" ")))
 }
 
 /// Explains a word, wherever it stands: `location.websocket`, or `websocket`.
 pub(super) fn word(path: &str) -> ExitCode {
-    if path == "placeholders" {
-        print!("{PLACEHOLDERS}");
-        return ExitCode::SUCCESS;
-    }
-    match find(path) {
-        Some(word) => {
-            print!("{}", page(word));
+    match explanation(path) {
+        Ok(text) => {
+            print!("{text}");
             ExitCode::SUCCESS
         }
-        None => {
-            eprintln!("vordr: the rules have no word `{path}`");
+        Err(problem) => {
+            eprintln!("vordr: {problem}");
             ExitCode::FAILURE
         }
     }
 }
 
+/// The page of a word; or that there is no such word, and which one was most likely meant.
+fn explanation(path: &str) -> Result<String, String> {
+    if path == "placeholders" {
+        return Ok(PLACEHOLDERS.to_owned());
+    }
+    let (parent, name) = path.rsplit_once('.').map_or((None, path), |(parent, name)| (Some(parent), name));
+    if let (Some(_), Some(page)) = (find(path), pages::page(name)) {
+        return Ok(markdown::laid_out(page));
+    }
+    let (problem, meant) = match parent.and_then(find) {
+        Some(parent) => (format!("`{}` has no `{name}`", parent.name), parent.meant(name)),
+        None => (format!("the rules have no word `{path}`"), pages::meant(name)),
+    };
+    Err(match meant {
+        Some(meant) => format!("{problem}; did you mean `{meant}`?"),
+        None => format!("{problem}; `vordr help` lists them"),
+    })
+}
+
+/// The word at the end of a way, or of a part of one: `proxy.tls` for `server.location.proxy.tls`.
 fn find(path: &str) -> Option<&'static Word> {
-    let mut names = path.split('.');
-    let first = anywhere(TOP, names.next()?, 0)?;
-    names.try_fold(first, |word, name| word.child(name))
+    let ends_so =
+        |way: &str| way.strip_suffix(path).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    schema::words().into_iter().find(|(way, _)| ends_so(way)).map(|(_, word)| word)
 }
 
-/// The first word of that name, the outermost ones first.
-fn anywhere(parent: &'static Word, name: &str, depth: usize) -> Option<&'static Word> {
-    if depth > 4 {
-        return None;
-    }
-    parent.child(name).or_else(|| parent.words().find_map(|word| anywhere(word, name, depth + 1)))
-}
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
 
-fn page(word: &Word) -> String {
-    let mut page = format!("{} {}\n\n{}\n", word.name, word.arguments, word.summary);
-    if !word.properties.is_empty() {
-        page += &format!("\nproperties: {}\n", word.properties.join(", "));
+    #[test]
+    fn a_word_is_found_by_its_name_and_by_the_way_to_it() {
+        for path in ["tls", "tls.cert", "proxy.tls", "location.websocket", "server.location.websocket"] {
+            let name = path.rsplit('.').next().unwrap();
+            assert!(explanation(path).unwrap().starts_with(&format!("{name}\n")), "{path}");
+        }
     }
-    if word.words().next().is_some() {
-        page += "\nin its block:\n";
-        page.extend(
-            word.words()
-                .map(|inner| format!("  {} {}\n      {}\n", inner.name, inner.arguments, inner.summary)),
-        );
+
+    #[test]
+    fn every_word_is_explained() {
+        for (way, _) in schema::words() {
+            assert!(explanation(&way).is_ok(), "{way}");
+        }
     }
-    page
+
+    #[test]
+    fn a_misspelt_word_is_told_the_nearest() {
+        let told = |path| explanation(path).unwrap_err();
+        assert_eq!(told("timeout"), "the rules have no word `timeout`; did you mean `timeouts`?");
+        assert_eq!(told("proxy_pass"), "the rules have no word `proxy_pass`; did you mean `proxy`?");
+        assert_eq!(told("cors.origin"), "`cors` has no `origin`; did you mean `origins`?");
+        assert_eq!(told("zebra"), "the rules have no word `zebra`; `vordr help` lists them");
+    }
 }

@@ -5,6 +5,7 @@ mod explain;
 mod fmt;
 mod health;
 mod help;
+mod markdown;
 mod rules;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};

@@ -107,7 +107,9 @@ fn a_page_says_that_a_word_is_refused_as_long_as_it_is() {
 
 #[test]
 fn a_misspelt_word_leads_to_the_nearest_one() {
-    assert_eq!(pages::nearest_word("timeout"), Some("timeouts"));
-    assert_eq!(pages::nearest_word("body_limit"), Some("body-limit"));
-    assert_eq!(pages::nearest_word("proxy_pass"), None);
+    let meant = |written| pages::meant(written).unwrap_or_default();
+    assert_eq!(meant("timeout"), "timeouts");
+    assert_eq!(meant("body_limit"), "body-limit");
+    assert_eq!(meant("proxy_pass"), "proxy");
+    assert_eq!(meant("zebra"), "");
 }
