@@ -2,7 +2,7 @@
 //!
 //! Both run in one task, with Pingora between them; so every value is an atomic, and none is contended.
 
-use crate::exchange::Failure;
+use crate::exchange::{Client, Failure};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -20,6 +20,8 @@ pub(crate) struct Link {
     pub listener: Address,
     /// The client's socket address; `None` on a Unix socket.
     pub peer: Option<SocketAddr>,
+    /// Who that is to the exchanges.
+    pub client: Option<Client>,
     /// The port that the client connected to; 0 on a Unix socket.
     pub local_port: u16,
     opened: Instant,
@@ -40,6 +42,7 @@ impl Link {
     pub(crate) fn new(listener: Address, peer: Option<SocketAddr>, local_port: u16) -> Arc<Self> {
         Arc::new(Self {
             listener,
+            client: peer.map(|peer| peer.ip().into()),
             peer,
             local_port,
             opened: Instant::now(),

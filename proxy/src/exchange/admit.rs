@@ -8,8 +8,9 @@ use http::header::{CONNECTION, CONTENT_LENGTH, HOST, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use ipnet::IpNet;
+use std::borrow::Cow;
 use std::net::IpAddr;
-use vordr_rules::table::{Action, Outcome, Request};
+use vordr_rules::table::{Action, Outcome, Request, ServerId};
 
 pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(super) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -66,7 +67,7 @@ impl Exchange {
         if binding.redirect_https && self.public.scheme == "http" && !is_acme(request) {
             return self.redirect_to_https(request).map(Some);
         }
-        self.find(&host, request)?;
+        self.find(binding.server, &host, request)?;
         if let Some((granted, answer)) = cors::preflight(self, request) {
             self.preflight = Some(granted);
             return Ok(Some(answer));
@@ -77,9 +78,9 @@ impl Exchange {
         Ok(None)
     }
 
-    fn find(&mut self, host: &str, request: &Parts) -> Result<(), Failure> {
+    fn find(&mut self, server: ServerId, host: &str, request: &Parts) -> Result<(), Failure> {
         let preflight = cors::requested_method(request);
-        let outcome = self.table.find(&Request {
+        let wanted = Request {
             listener: self.arrival.listener,
             // A preflight is answered by the location that will take the request it asks about.
             method: preflight.as_ref().unwrap_or(&request.method),
@@ -87,8 +88,8 @@ impl Exchange {
             path: request.uri.path(),
             query: request.uri.query(),
             headers: &request.headers,
-        });
-        match outcome {
+        };
+        match self.table.find_in(server, &wanted, &mut |_, _, _| {}) {
             Outcome::Found(found) => {
                 self.enter(found);
                 Ok(())
@@ -115,20 +116,20 @@ impl Exchange {
     }
 
     /// The host that chooses the server; in HTTP/1.0 it may be absent.
-    fn public_host(&self, request: &Parts) -> Result<String, Failure> {
+    fn public_host<'r>(&self, request: &'r Parts) -> Result<Cow<'r, str>, Failure> {
         let host = request.uri.authority().map(|authority| authority.as_str().as_bytes());
         let host = host.or_else(|| request.headers.get(HOST).map(HeaderValue::as_bytes));
         match host {
-            None if request.version == Version::HTTP_10 => Ok(String::new()),
+            None if request.version == Version::HTTP_10 => Ok(Cow::Borrowed("")),
             None => Err(Failure::BadRequest("HTTP/1.1 without a Host header")),
-            Some(host) if is_host(host) => Ok(String::from_utf8_lossy(host).into_owned()),
+            Some(host) if is_host(host) => Ok(String::from_utf8_lossy(host)),
             Some(_) => Err(Failure::BadRequest("the Host header is not a host")),
         }
     }
 
     fn check_address(&self) -> Result<(), Failure> {
         let Some(settings) = self.settings() else { return Ok(()) };
-        let client = self.public.client;
+        let client = self.public.client.address;
         let fits = |network: &Option<IpNet>| network.is_none_or(|network| network.contains(&client));
         match settings.access.rules.iter().find(|rule| fits(&rule.network)) {
             Some(rule) if !rule.allow => Err(Failure::Address),
@@ -159,14 +160,15 @@ impl Exchange {
     fn public_of(&self, request: &Parts) -> Public {
         let trusted = &self.table.process.trusted_proxies;
         // A Unix socket's other end counts as 127.0.0.1, which still has to be named to be believed.
-        let peer = self.public.client;
-        let through_trusted = is_trusted(trusted, peer);
+        let through_trusted = is_trusted(trusted, self.public.client.address);
         let host = request.headers.get(HOST).cloned().unwrap_or_else(|| self.public.host.clone());
         let mut public = Public { host, through_trusted, ..self.public.clone() };
         if !through_trusted {
             return public;
         }
-        public.client = believed_client(&request.headers, trusted).unwrap_or(peer);
+        if let Some(client) = believed_client(&request.headers, trusted) {
+            public.client = client.into();
+        }
         if let Some(scheme) = first_of(&request.headers, &X_FORWARDED_PROTO).and_then(known_scheme) {
             public.scheme = scheme;
             public.port = if scheme == "https" { 443 } else { 80 };
@@ -191,11 +193,19 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
     };
     match headers.get(&X_REQUEST_ID).filter(fine) {
         Some(id) => id.clone(),
-        None => {
-            let id = format!("{:032x}", fastrand::u128(..));
-            HeaderValue::from_str(&id).unwrap_or_else(|_| HeaderValue::from_static("-"))
-        }
+        None => HeaderValue::from_bytes(&hex(fastrand::u128(..)))
+            .unwrap_or_else(|_| HeaderValue::from_static("-")),
     }
+}
+
+/// Thirty-two digits.
+fn hex(number: u128) -> [u8; 32] {
+    let mut digits = [0; 32];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(number.to_be_bytes()) {
+        let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' - 10 + value };
+        pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+    }
+    digits
 }
 
 fn is_trusted(trusted: &[IpNet], address: IpAddr) -> bool {

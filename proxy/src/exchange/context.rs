@@ -6,16 +6,17 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vordr_rules::table::{
-    Action, Captures, ListenerId, Location, LocationId, Match, Proxy, Server, ServerId, Settings, Table,
+    Action, Captures, ListenerId, Location, LocationId, Match, Proxy, Server, ServerAddress, ServerId,
+    Settings, Table,
 };
 
 /// How a request came.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Arrival {
     /// The listener.
     pub listener: ListenerId,
-    /// The address at the other end of the connection; `None` on a Unix socket.
-    pub peer: Option<IpAddr>,
+    /// Who is at the other end of the connection; `None` on a Unix socket.
+    pub peer: Option<Client>,
     /// The port that was connected to; 0 on a Unix socket.
     pub local_port: u16,
     /// Whether the connection is TLS.
@@ -65,11 +66,34 @@ pub struct Exchange {
     pub preflight: Option<bool>,
 }
 
+/// An address, and its text, which is written once for a connection and read several times in an exchange.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// The address.
+    pub address: IpAddr,
+    /// The address as text.
+    pub text: HeaderValue,
+}
+
+impl Client {
+    /// The address as text.
+    pub fn as_str(&self) -> &str {
+        self.text.to_str().unwrap_or_default()
+    }
+}
+
+impl From<IpAddr> for Client {
+    fn from(address: IpAddr) -> Self {
+        let text = HeaderValue::try_from(address.to_string());
+        Self { address, text: text.unwrap_or(HeaderValue::from_static("")) }
+    }
+}
+
 /// The request as the public knows it, forwarded headers of trusted proxies believed.
 #[derive(Debug, Clone)]
 pub struct Public {
-    /// The client's address.
-    pub client: IpAddr,
+    /// The client.
+    pub client: Client,
     /// `http` or `https`.
     pub scheme: &'static str,
     /// Host, with its port where one was written.
@@ -80,15 +104,24 @@ pub struct Public {
     pub through_trusted: bool,
 }
 
-/// An upstream that was reached, or was to be.
-#[derive(Debug, Clone)]
-pub struct Reached {
+/// A server of a pool, as headers, logs and metrics name it.
+#[derive(Debug)]
+pub struct Endpoint {
     /// The pool's name.
     pub upstream: String,
     /// The server, as the rules have it.
     pub peer: String,
-    /// Its authority, without a default port.
-    pub authority: HeaderValue,
+    /// Its authority without the default port of http.
+    pub http: HeaderValue,
+    /// Its authority without the default port of https.
+    pub https: HeaderValue,
+}
+
+/// An upstream that was reached, or was to be.
+#[derive(Debug, Clone)]
+pub struct Reached {
+    /// The server.
+    pub endpoint: Arc<Endpoint>,
     /// Whether TLS is spoken with it.
     pub tls: bool,
     /// When it was chosen.
@@ -103,10 +136,35 @@ pub struct Reached {
     pub answered: Option<Instant>,
 }
 
+impl Endpoint {
+    /// A server of the pool `upstream`.
+    pub fn new(upstream: &str, address: &ServerAddress) -> Self {
+        let peer = address.to_string();
+        let authority = |usual: &str| {
+            let authority = peer.strip_suffix(usual).unwrap_or(&peer);
+            HeaderValue::try_from(authority).unwrap_or(HeaderValue::from_static(""))
+        };
+        let (http, https) = (authority(":80"), authority(":443"));
+        Self { upstream: upstream.to_owned(), peer, http, https }
+    }
+}
+
+impl Reached {
+    /// The pool's name.
+    pub fn upstream(&self) -> &str {
+        &self.endpoint.upstream
+    }
+
+    /// The server's authority, as it stands in a Host header.
+    pub fn authority(&self) -> &HeaderValue {
+        if self.tls { &self.endpoint.https } else { &self.endpoint.http }
+    }
+}
+
 impl Exchange {
     /// Begins one; the rest is learnt by [`Exchange::admit`].
     pub fn begin(table: Arc<Table>, arrival: Arrival) -> Self {
-        let client = arrival.peer.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let client = arrival.peer.clone().unwrap_or_else(|| IpAddr::V4(Ipv4Addr::LOCALHOST).into());
         Self {
             public: Public {
                 client,
@@ -204,7 +262,7 @@ impl Exchange {
 
     /// A failure in words for the log: with each address that was tried, as one alone may mislead.
     pub fn told_in_full(&self, failure: &Failure) -> String {
-        let detail = failure.detail(self.reached.as_ref().map(|reached| reached.upstream.as_str()));
+        let detail = failure.detail(self.reached.as_ref().map(|reached| reached.upstream()));
         if self.unreached.is_empty() || failure.party() != Party::Upstream {
             return detail;
         }
@@ -239,7 +297,7 @@ mod tests {
     #[test]
     fn each_address_that_was_tried_is_told_with_its_reason() {
         let mut exchange = scene("").exchange;
-        let upstream = format!("upstream {}", exchange.reached.as_ref().unwrap().upstream);
+        let upstream = format!("upstream {}", exchange.reached.as_ref().unwrap().upstream());
         assert_eq!(exchange.told_in_full(&Failure::Refused), format!("{upstream}: connection refused"));
         exchange.unreached.push(("192.0.2.1:80".parse().unwrap(), "connect_timeout"));
         exchange.unreached.push(("[2001:db8::1]:80".parse().unwrap(), "refused"));

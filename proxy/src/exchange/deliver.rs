@@ -2,7 +2,7 @@
 
 use super::admit::X_REQUEST_ID;
 use super::answer::Answer;
-use super::context::Exchange;
+use super::context::{Exchange, Reached};
 use super::headers::{Headers, strip_hop_by_hop};
 use super::{cors, operation};
 use http::header::{CONTENT_TYPE, LOCATION, REFRESH, SERVER, SET_COOKIE};
@@ -47,9 +47,12 @@ impl Exchange {
     /// The upstream's own address is nobody's but vordr's.
     fn fix_addresses(&self, request: &Parts, message: &mut impl Headers) {
         let Some(proxy) = self.proxy().filter(|proxy| proxy.location_fix) else { return };
+        if ![LOCATION, REFRESH, SET_COOKIE].iter().any(|name| message.headers().contains_key(name)) {
+            return;
+        }
         // The name it was called by, and the one it may know itself by.
         let called = self.upstream_host(proxy, request);
-        let own = self.reached.as_ref().map(|reached| &reached.authority);
+        let own = self.reached.as_ref().map(Reached::authority);
         let theirs: Vec<&str> = [Some(&called), own]
             .into_iter()
             .filter_map(|name| name?.to_str().ok().filter(|name| !name.is_empty()))

@@ -4,7 +4,6 @@ use super::context::Exchange;
 use http::HeaderValue;
 use http::request::Parts;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-use std::io::Write;
 use vordr_rules::placeholder::{Part, Placeholder, Template};
 use vordr_rules::table::{cookie, without_port};
 
@@ -84,8 +83,7 @@ impl Exchange {
             Placeholder::Query => out.extend_from_slice(request.uri.query().unwrap_or_default().as_bytes()),
             Placeholder::Method => out.extend_from_slice(request.method.as_str().as_bytes()),
             Placeholder::Scheme => out.extend_from_slice(self.public.scheme.as_bytes()),
-            // Writing to a Vec cannot fail.
-            Placeholder::ClientIp => drop(write!(out, "{}", self.public.client)),
+            Placeholder::ClientIp => out.extend_from_slice(self.public.client.text.as_bytes()),
             Placeholder::RequestId => out.extend_from_slice(self.request_id.as_bytes()),
         }
     }

@@ -7,8 +7,7 @@ use super::headers::Headers;
 use super::operation;
 use http::header::{CONNECTION, HOST, ORIGIN, UPGRADE};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue};
-use std::net::IpAddr;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use vordr_rules::table::{HostHeader, Proxy};
 
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
@@ -44,7 +43,7 @@ impl Exchange {
     }
 
     fn authority(&self) -> HeaderValue {
-        self.reached.as_ref().map_or(HeaderValue::from_static(""), |reached| reached.authority.clone())
+        self.reached.as_ref().map_or(HeaderValue::from_static(""), |reached| reached.authority().clone())
     }
 
     fn forward_host(&self, proxy: &Proxy, request: &Parts, message: &mut impl Headers) {
@@ -79,21 +78,22 @@ impl Exchange {
 
     /// Who asked, and for what, for apps behind.
     fn forward_client(&self, message: &mut impl Headers) {
-        let peer = self.arrival.peer.unwrap_or(self.public.client);
-        let through = self.public.through_trusted;
-        let earlier = message.headers().get_all(&X_FORWARDED_FOR).iter().filter(|_| through);
-        let chain =
-            earlier.filter_map(|line| line.to_str().ok()).map(str::to_owned).chain([peer.to_string()]);
-        let chain = chain.collect::<Vec<_>>().join(", ");
-        let mut set = |name: &HeaderName, value: Result<HeaderValue, _>| match value {
-            Ok(value) => message.set(name, value),
-            Err(http::header::InvalidHeaderValue { .. }) => message.remove(name),
-        };
-        set(&X_FORWARDED_FOR, HeaderValue::try_from(chain));
-        set(&X_REAL_IP, HeaderValue::try_from(plain(self.public.client)));
-        set(&X_FORWARDED_PROTO, Ok(HeaderValue::from_static(self.public.scheme)));
-        set(&X_FORWARDED_HOST, Ok(self.public.host.clone()));
-        set(&X_FORWARDED_PORT, Ok(HeaderValue::from(self.public.port)));
+        message.set(&X_FORWARDED_FOR, self.chain(message.headers()));
+        message.set(&X_REAL_IP, self.public.client.text.clone());
+        message.set(&X_FORWARDED_PROTO, HeaderValue::from_static(self.public.scheme));
+        message.set(&X_FORWARDED_HOST, self.public.host.clone());
+        message.set(&X_FORWARDED_PORT, HeaderValue::from(self.public.port));
+    }
+
+    /// The addresses that the request came through; those that came with it only from a trusted proxy.
+    fn chain(&self, headers: &HeaderMap) -> HeaderValue {
+        let peer = self.arrival.peer.as_ref().unwrap_or(&self.public.client);
+        if !self.public.through_trusted || !headers.contains_key(&X_FORWARDED_FOR) {
+            return peer.text.clone();
+        }
+        let earlier = headers.get_all(&X_FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok());
+        let chain = earlier.chain([peer.as_str()]).collect::<Vec<_>>().join(", ");
+        HeaderValue::try_from(chain).unwrap_or_else(|_| peer.text.clone())
     }
 
     /// The path and query that the upstream sees; `None` where they stay as they came.
@@ -111,10 +111,6 @@ impl Exchange {
         let stripped = proxy.strip_prefix.as_ref().and_then(|prefix| strip(current, prefix.as_bytes()));
         stripped.or(rewritten)
     }
-}
-
-fn plain(address: IpAddr) -> String {
-    address.to_string()
 }
 
 /// Takes a prefix of whole segments off; at least `/` is left.

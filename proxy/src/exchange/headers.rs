@@ -55,9 +55,9 @@ pub(super) fn strip_hop_by_hop(message: &mut impl Headers) {
         .filter_map(|name| name.trim().parse().ok())
         .filter(|name| name != http::header::TRANSFER_ENCODING && name != http::header::CONTENT_LENGTH)
         .collect();
-    for name in named.iter().chain(&HOP_BY_HOP) {
-        if message.headers().contains_key(name) {
-            message.remove(name);
-        }
+    let present: Vec<HeaderName> =
+        message.headers().keys().filter(|name| HOP_BY_HOP.contains(name)).cloned().collect();
+    for name in named.iter().chain(&present) {
+        message.remove(name);
     }
 }

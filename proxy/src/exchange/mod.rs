@@ -18,7 +18,7 @@ mod scene;
 
 pub use admit::Admission;
 pub use answer::Answer;
-pub use context::{Arrival, Exchange, Public, Reached};
+pub use context::{Arrival, Client, Endpoint, Exchange, Public, Reached};
 pub use failure::{Failure, Party};
 pub use headers::Headers;
 pub use page::refusal;

@@ -8,10 +8,10 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 /// The failure's page in the form that the request asks for.
 pub(super) fn page(exchange: &Exchange, failure: &Failure, request: &HeaderMap) -> Answer {
-    let upstream = exchange.reached.as_ref().map(|reached| reached.upstream.as_str());
+    let upstream = exchange.reached.as_ref().map(|reached| reached.upstream());
     let mut detail = failure.detail(upstream);
     if let (true, Some(reached)) = (exchange.table.process.error_detail, &exchange.reached) {
-        detail = format!("{detail} ({})", reached.peer);
+        detail = format!("{detail} ({})", reached.endpoint.peer);
     } else if failure.party() == Party::Upstream {
         detail = without_addresses(failure, upstream);
     }

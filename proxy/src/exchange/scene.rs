@@ -1,7 +1,7 @@
 //! An exchange under rules and a request, without a socket, for the tests of this folder.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use super::{Admission, Answer, Arrival, Exchange, Reached};
+use super::{Admission, Answer, Arrival, Endpoint, Exchange, Reached};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, Version};
 use std::net::IpAddr;
@@ -33,7 +33,7 @@ impl Scene {
         let table = loaded.unwrap_or_else(|error| panic!("{error:#?}")).table;
         let arrival = Arrival {
             listener: ListenerId(0),
-            peer: Some(from.parse::<IpAddr>().unwrap()),
+            peer: Some(from.parse::<IpAddr>().unwrap().into()),
             local_port: 8080,
             tls: false,
             started: Instant::now(),
@@ -77,12 +77,8 @@ impl Scene {
     pub(super) fn reach(&mut self) {
         let Some(Action::Proxy(proxy)) = self.exchange.action() else { panic!("no upstream") };
         let upstream = &self.exchange.table.upstreams[proxy.upstream.0];
-        let peer = upstream.servers[0].address.to_string();
-        let usual = if proxy.tls.is_some() { ":443" } else { ":80" };
         let reached = Reached {
-            upstream: upstream.name.clone(),
-            authority: HeaderValue::from_str(peer.trim_end_matches(usual)).unwrap(),
-            peer,
+            endpoint: Arc::new(Endpoint::new(&upstream.name, &upstream.servers[0].address)),
             tls: proxy.tls.is_some(),
             chosen: Instant::now(),
             connect: None,

@@ -1,13 +1,15 @@
 //! One line for each exchange, in JSON or combined; two for a WebSocket.
 
-use super::record::{Record, Rejection, labels, timestamp};
+use super::clock::Stamp;
+use super::json::Object;
+use super::record::{Record, Rejection, labels};
 use super::writer::Writer;
+use crate::exchange::{Failure, Reached};
 use crate::start_error::StartError;
 use crate::websocket::{Side, Tunnel};
 use http::HeaderName;
 use http::header::{REFERER, USER_AGENT};
 use prometheus::IntCounter;
-use serde::Serialize;
 use vordr_rules::table::{AccessLog as Rules, LogFormat};
 
 /// The access log.
@@ -18,76 +20,6 @@ pub(super) struct AccessLog {
     query: bool,
 }
 
-/// A line; these names are for good. What is not known is left out.
-#[derive(Debug, Default, Serialize)]
-struct Line<'a> {
-    ts: String,
-    level: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    request_id: Option<&'a str>,
-    client_ip: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    method: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scheme: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    host: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    query: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    proto: Option<&'a str>,
-    status: u16,
-    bytes_in: u64,
-    bytes_out: u64,
-    duration: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ttfb: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    server: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    route: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    upstream: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    peer: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    upstream_status: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    upstream_duration: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retries: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error_detail: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timeout: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    upgrade: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_agent: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    referer: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    websocket: Option<WebSocket>,
-}
-
-/// What a WebSocket was, told at its end.
-#[derive(Debug, Serialize)]
-struct WebSocket {
-    duration: f64,
-    frames_in: u64,
-    frames_out: u64,
-    bytes_in: u64,
-    bytes_out: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    close_code: Option<u16>,
-    close_initiator: &'static str,
-    close_reason: &'static str,
-}
-
 impl AccessLog {
     pub(super) fn open(rules: &Rules, dropped: IntCounter) -> Result<Self, StartError> {
         Ok(Self { writer: Writer::open(&rules.target, dropped)?, format: rules.format, query: rules.query })
@@ -95,8 +27,10 @@ impl AccessLog {
 
     pub(super) fn write(&self, record: &Record<'_>) {
         match self.format {
-            LogFormat::Json => self.write_json(&line(record, self.query)),
-            LogFormat::Combined => self.writer.write(combined(record, self.query).into_bytes()),
+            LogFormat::Json => self.writer.line(|bytes| json(bytes, record, self.query)),
+            LogFormat::Combined => {
+                self.writer.line(|bytes| bytes.extend_from_slice(combined(record, self.query).as_bytes()))
+            }
         }
     }
 
@@ -106,86 +40,95 @@ impl AccessLog {
         let status = failure.status().as_u16();
         if self.format == LogFormat::Combined {
             let line = format!("{client_ip} - - [{}] \"-\" {status} 0 \"-\" \"-\"\n", common_time());
-            return self.writer.write(line.into_bytes());
+            return self.writer.line(|bytes| bytes.extend_from_slice(line.as_bytes()));
         }
-        self.write_json(&Line {
-            ts: timestamp(),
-            level: "warn",
-            client_ip,
-            status,
-            duration: rejection.since.elapsed().as_secs_f64(),
-            error: Some(failure.reason()),
-            error_detail: Some(failure.detail(None)),
-            timeout: failure.timeout(),
-            ..Line::default()
+        self.writer.line(|bytes| {
+            let mut line = Object::begin(bytes);
+            line.text("ts", Stamp::now().as_str());
+            line.text("level", "warn");
+            line.text("client_ip", &client_ip);
+            line.number("status", status.into());
+            line.number("bytes_in", 0);
+            line.number("bytes_out", 0);
+            line.seconds("duration", rejection.since.elapsed());
+            failed(&mut line, failure, &failure.detail(None));
+            line.end();
         });
     }
 
     pub(super) fn flush(&self) {
         self.writer.flush();
     }
-
-    fn write_json(&self, line: &Line<'_>) {
-        let mut bytes = Vec::with_capacity(512);
-        // Writing to a Vec cannot fail, and every key is text.
-        if serde_json::to_writer(&mut bytes, line).is_ok() {
-            bytes.push(b'\n');
-            self.writer.write(bytes);
-        }
-    }
 }
 
-fn line<'a>(record: &Record<'a>, query: bool) -> Line<'a> {
+/// The names of these fields are for good. What is not known is left out.
+fn json(bytes: &mut Vec<u8>, record: &Record<'_>, query: bool) {
     let (exchange, request) = (record.exchange, record.request);
     let (server, route) = labels(exchange);
-    let reached = exchange.reached.as_ref();
-    let failure = exchange.failure.as_ref();
     let header = |name: HeaderName| request.headers.get(name).and_then(|value| value.to_str().ok());
-    Line {
-        ts: timestamp(),
-        level: if failure.is_some() { "warn" } else { "info" },
-        request_id: exchange.request_id.to_str().ok(),
-        client_ip: exchange.public.client.to_string(),
-        method: Some(request.method.as_str()),
-        scheme: Some(exchange.public.scheme),
-        host: exchange.public.host.to_str().ok(),
-        path: Some(request.uri.path()),
-        query: request.uri.query().filter(|_| query),
-        proto: Some(record.protocol()),
-        status: record.status,
-        bytes_in: exchange.bytes_in,
-        bytes_out: exchange.bytes_out,
-        duration: record.duration(),
-        ttfb: record.time_to_first_byte(),
-        server: Some(server),
-        route: Some(route),
-        upstream: reached.map(|reached| reached.upstream.as_str()),
-        peer: reached.map(|reached| reached.peer.as_str()),
-        upstream_status: reached.and_then(|reached| reached.status),
-        upstream_duration: reached.map(|reached| reached.chosen.elapsed().as_secs_f64()),
-        retries: reached.map(|_| exchange.retries),
-        error: failure.map(|failure| failure.reason()),
-        error_detail: failure.map(|failure| exchange.told_in_full(failure)),
-        timeout: failure.and_then(|failure| failure.timeout()),
-        upgrade: exchange.upgrade.then_some("websocket"),
-        user_agent: header(USER_AGENT),
-        referer: header(REFERER),
-        websocket: record.tunnel.map(|tunnel| websocket(record, tunnel)),
+    let mut line = Object::begin(bytes);
+    line.text("ts", Stamp::now().as_str());
+    line.text("level", if exchange.failure.is_some() { "warn" } else { "info" });
+    line.maybe("request_id", exchange.request_id.to_str().ok());
+    line.text("client_ip", exchange.public.client.as_str());
+    line.text("method", request.method.as_str());
+    line.text("scheme", exchange.public.scheme);
+    line.maybe("host", exchange.public.host.to_str().ok());
+    line.text("path", request.uri.path());
+    line.maybe("query", request.uri.query().filter(|_| query));
+    line.text("proto", record.protocol());
+    line.number("status", record.status.into());
+    line.number("bytes_in", exchange.bytes_in);
+    line.number("bytes_out", exchange.bytes_out);
+    line.seconds("duration", record.duration());
+    if let Some(first_byte) = record.time_to_first_byte() {
+        line.seconds("ttfb", first_byte);
     }
+    line.text("server", server);
+    line.text("route", route);
+    if let Some(reached) = &exchange.reached {
+        upstream(&mut line, reached, record);
+    }
+    if let Some(failure) = &exchange.failure {
+        failed(&mut line, failure, &exchange.told_in_full(failure));
+    }
+    line.maybe("upgrade", exchange.upgrade.then_some("websocket"));
+    line.maybe("user_agent", header(USER_AGENT));
+    line.maybe("referer", header(REFERER));
+    if let Some(tunnel) = record.tunnel {
+        line.object("websocket", |line| websocket(line, record, tunnel));
+    }
+    line.end();
 }
 
-fn websocket(record: &Record<'_>, tunnel: &Tunnel) -> WebSocket {
-    let ending = tunnel.ending(record.exchange.failure.as_ref());
-    WebSocket {
-        duration: record.duration(),
-        frames_in: tunnel.frames(Side::Client),
-        frames_out: tunnel.frames(Side::Upstream),
-        bytes_in: record.exchange.bytes_in,
-        bytes_out: record.exchange.bytes_out,
-        close_code: ending.code,
-        close_initiator: ending.initiator.name(),
-        close_reason: ending.reason,
+fn upstream(line: &mut Object<'_>, reached: &Reached, record: &Record<'_>) {
+    line.text("upstream", reached.upstream());
+    line.text("peer", &reached.endpoint.peer);
+    if let Some(status) = reached.status {
+        line.number("upstream_status", status.into());
     }
+    line.seconds("upstream_duration", record.ended.duration_since(reached.chosen));
+    line.number("retries", record.exchange.retries.into());
+}
+
+fn failed(line: &mut Object<'_>, failure: &Failure, detail: &str) {
+    line.text("error", failure.reason());
+    line.text("error_detail", detail);
+    line.maybe("timeout", failure.timeout());
+}
+
+fn websocket(line: &mut Object<'_>, record: &Record<'_>, tunnel: &Tunnel) {
+    let ending = tunnel.ending(record.exchange.failure.as_ref());
+    line.seconds("duration", record.duration());
+    line.number("frames_in", tunnel.frames(Side::Client));
+    line.number("frames_out", tunnel.frames(Side::Upstream));
+    line.number("bytes_in", record.exchange.bytes_in);
+    line.number("bytes_out", record.exchange.bytes_out);
+    if let Some(code) = ending.code {
+        line.number("close_code", code.into());
+    }
+    line.text("close_initiator", ending.initiator.name());
+    line.text("close_reason", ending.reason);
 }
 
 /// As nginx and Apache write it.
@@ -201,7 +144,7 @@ fn combined(record: &Record<'_>, query: bool) -> String {
     };
     format!(
         "{} - - [{}] \"{} {} {}\" {} {} \"{}\" \"{}\"\n",
-        exchange.public.client,
+        exchange.public.client.as_str(),
         common_time(),
         request.method,
         target.replace('"', "\\x22"),

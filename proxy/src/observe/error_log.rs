@@ -44,7 +44,7 @@ impl ErrorLog {
             return;
         }
         let line = if self.words { words(level, message, fields) } else { json(level, message, fields) };
-        self.writer.write(line.into_bytes());
+        self.writer.line(|bytes| bytes.extend_from_slice(line.as_bytes()));
     }
 
     pub(super) fn flush(&self) {
@@ -63,7 +63,7 @@ fn name(level: Level) -> &'static str {
 
 fn json(level: Level, message: &str, fields: &[(&str, &str)]) -> String {
     let mut object = serde_json::Map::new();
-    object.insert("ts".into(), super::record::timestamp().into());
+    object.insert("ts".into(), super::clock::Stamp::now().as_str().into());
     object.insert("level".into(), name(level).into());
     object.insert("message".into(), message.into());
     object.extend(fields.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())));

@@ -218,7 +218,7 @@ impl Metrics {
     }
 
     pub(super) fn upstream_failed(&self, exchange: &Exchange, failure: &Failure) {
-        let upstream = exchange.reached.as_ref().map_or("", |reached| reached.upstream.as_str());
+        let upstream = exchange.reached.as_ref().map_or("", |reached| reached.upstream());
         self.upstream_errors.with_label_values(&[upstream, failure.reason()]).inc();
     }
 
@@ -253,20 +253,22 @@ impl Metrics {
         if record.is_stream() {
             return self.event_streams.with_label_values(&[server, route]).dec();
         }
-        self.duration.with_label_values(labels).observe(record.duration());
+        self.duration.with_label_values(labels).observe(record.duration().as_secs_f64());
         if let Some(first_byte) = record.time_to_first_byte() {
-            self.time_to_first_byte.with_label_values(labels).observe(first_byte);
+            self.time_to_first_byte.with_label_values(labels).observe(first_byte.as_secs_f64());
         }
     }
 
     fn upstream_answered(&self, exchange: &Exchange) {
         let Some(reached) = &exchange.reached else { return };
-        let upstream = reached.upstream.as_str();
+        let upstream = reached.upstream();
         if let Some(connect) = reached.connect {
             self.upstream_connect.with_label_values(&[upstream]).observe(connect.as_secs_f64());
         }
         if let (Some(status), Some(answered)) = (reached.status, reached.answered) {
-            self.upstream_requests.with_label_values(&[upstream, &reached.peer, class(status)]).inc();
+            self.upstream_requests
+                .with_label_values(&[upstream, &reached.endpoint.peer, class(status)])
+                .inc();
             let duration = answered.duration_since(reached.chosen).as_secs_f64();
             self.upstream_duration.with_label_values(&[upstream]).observe(duration);
         }

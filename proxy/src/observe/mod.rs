@@ -1,8 +1,10 @@
 //! What people see of a running vordr: a log line, metrics and a status for whatever happens.
 
 mod access_log;
+mod clock;
 mod error_log;
 mod family;
+mod json;
 mod metrics;
 mod record;
 mod status;
@@ -102,7 +104,7 @@ impl Observer {
     /// An attempt failed and is made again.
     pub(crate) fn retried(&self, exchange: &Exchange, failure: &Failure) {
         self.metrics.upstream_failed(exchange, failure);
-        let upstream = exchange.reached.as_ref().map_or("", |reached| reached.upstream.as_str());
+        let upstream = exchange.reached.as_ref().map_or("", |reached| reached.upstream());
         self.metrics.upstream_retries.with_label_values(&[upstream, failure.reason()]).inc();
     }
 

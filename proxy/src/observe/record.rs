@@ -4,7 +4,7 @@ use crate::exchange::{Exchange, Failure};
 use crate::websocket::Tunnel;
 use http::request::Parts;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// An exchange, seen from its end (or, for a WebSocket, from its opening too).
 #[derive(Debug)]
@@ -15,20 +15,21 @@ pub(crate) struct Record<'a> {
     pub request: &'a Parts,
     /// The status the client got; what the failure stands for where it got none.
     pub status: u16,
+    /// When it ended, or opened.
+    pub ended: Instant,
     /// The WebSocket whose end this tells of.
     pub tunnel: Option<&'a Tunnel>,
 }
 
 impl Record<'_> {
-    /// Since the first byte of its head, in seconds.
-    pub(super) fn duration(&self) -> f64 {
-        self.exchange.arrival.started.elapsed().as_secs_f64()
+    /// Since the first byte of its head.
+    pub(super) fn duration(&self) -> Duration {
+        self.ended.duration_since(self.exchange.arrival.started)
     }
 
-    /// Until the first byte of its answer, in seconds.
-    pub(super) fn time_to_first_byte(&self) -> Option<f64> {
-        let first = self.exchange.first_byte?;
-        Some(first.duration_since(self.exchange.arrival.started).as_secs_f64())
+    /// Until the first byte of its answer.
+    pub(super) fn time_to_first_byte(&self) -> Option<Duration> {
+        Some(self.exchange.first_byte?.duration_since(self.exchange.arrival.started))
     }
 
     /// Whether it became, or was to become, a stream that lives as long as both sides like.
@@ -62,9 +63,4 @@ pub(crate) struct Rejection {
     pub peer: Option<SocketAddr>,
     /// When its first byte came, or its connection.
     pub since: Instant,
-}
-
-/// Now, in UTC, to the millisecond (RFC 3339).
-pub(super) fn timestamp() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }

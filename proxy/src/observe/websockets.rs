@@ -86,7 +86,7 @@ impl WebSockets {
     pub(super) fn ended(&self, record: &Record<'_>, tunnel: &Tunnel) {
         let (server, route) = labels(record.exchange);
         let ending = tunnel.ending(record.exchange.failure.as_ref());
-        self.duration.with_label_values(&[server, route]).observe(record.duration());
+        self.duration.with_label_values(&[server, route]).observe(record.duration().as_secs_f64());
         self.closes.with_label_values(&[server, route, ending.initiator.name(), ending.reason]).inc();
     }
 

@@ -32,7 +32,8 @@ pub(crate) struct Gateway {
 #[derive(Default)]
 pub(crate) struct Passage {
     /// Set by the first hook; absent only if that hook never ran.
-    pub(super) under_way: Option<UnderWay>,
+    /// Boxed, as Pingora moves it about.
+    pub(super) under_way: Option<Box<UnderWay>>,
 }
 
 /// An exchange with its connection.
@@ -53,7 +54,7 @@ impl Passage {
     /// The exchange under way; an error that cannot happen is still answered.
     pub(super) fn get(&mut self) -> Result<&mut UnderWay> {
         self.under_way
-            .as_mut()
+            .as_deref_mut()
             .ok_or_else(|| Error::explain(ErrorType::InternalError, "no exchange is under way"))
     }
 }
@@ -68,7 +69,7 @@ impl Gateway {
         let at = table.listeners.iter().position(|listener| listener.address == link.listener);
         let arrival = Arrival {
             listener: ListenerId(at.unwrap_or(usize::MAX)),
-            peer: link.peer.map(|peer| peer.ip()),
+            peer: link.client.clone(),
             local_port: link.local_port,
             tls: false,
             started: link.head_since().into_std(),
@@ -103,8 +104,8 @@ impl ProxyHttp for Gateway {
         };
         link.admit();
         let exchange = self.begin(&link);
-        passage.under_way =
-            Some(UnderWay { link, exchange, target: None, address: 0, in_use: None, tunnel: None });
+        let under_way = UnderWay { link, exchange, target: None, address: 0, in_use: None, tunnel: None };
+        passage.under_way = Some(Box::new(under_way));
         Ok(())
     }
 
@@ -159,7 +160,7 @@ impl ProxyHttp for Gateway {
     ) -> Result<()> {
         let UnderWay { exchange, in_use, .. } = passage.get()?;
         if let Some(reached) = exchange.reached.as_mut() {
-            *in_use = Some(self.shared.observer.metrics.upstream_connection(&reached.upstream));
+            *in_use = Some(self.shared.observer.metrics.upstream_connection(reached.upstream()));
             reached.reused = reused;
             reached.connect = (!reused).then(|| reached.chosen.elapsed());
         }
@@ -332,6 +333,7 @@ impl ProxyHttp for Gateway {
             exchange: &under_way.exchange,
             request: session.req_header(),
             status: answered.or(failed).unwrap_or(0),
+            ended: Instant::now(),
             tunnel: under_way.tunnel.as_deref(),
         };
         self.shared.observer.exchange_finished(&record);

@@ -13,7 +13,10 @@ macro_rules! headers_of {
 
             fn set(&mut self, name: &HeaderName, value: HeaderValue) {
                 // Fails only where a name or a value is not valid, and both are of their types.
-                let _ = self.insert_header(name, value);
+                let _ = match spelt(name) {
+                    Some(spelt) => self.insert_header(spelt, value),
+                    None => self.insert_header(name, value),
+                };
             }
 
             fn add(&mut self, name: &HeaderName, value: HeaderValue) {
@@ -25,6 +28,19 @@ macro_rules! headers_of {
             }
         }
     };
+}
+
+/// How vordr spells the names that it writes itself; none of them has to be copied.
+fn spelt(name: &HeaderName) -> Option<&'static str> {
+    Some(match name.as_str() {
+        "x-forwarded-for" => "X-Forwarded-For",
+        "x-forwarded-host" => "X-Forwarded-Host",
+        "x-forwarded-port" => "X-Forwarded-Port",
+        "x-forwarded-proto" => "X-Forwarded-Proto",
+        "x-real-ip" => "X-Real-IP",
+        "x-request-id" => "X-Request-Id",
+        _ => return None,
+    })
 }
 
 headers_of!(RequestHeader);

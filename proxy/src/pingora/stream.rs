@@ -5,6 +5,7 @@ use crate::observe::{Observer, Record};
 use crate::websocket::{Side, Tunnel};
 use bytes::Bytes;
 use pingora_proxy::Session;
+use std::time::Instant;
 
 /// The upstream has switched to WebSocket: `read` and `client` give way to `websocket idle`.
 pub(super) fn open_tunnel(observer: &Observer, session: &mut Session, under_way: &mut UnderWay) {
@@ -15,8 +16,13 @@ pub(super) fn open_tunnel(observer: &Observer, session: &mut Session, under_way:
     under_way.link.open_tunnel();
     // Bytes of a tunnel are counted for themselves.
     (under_way.exchange.bytes_in, under_way.exchange.bytes_out) = (0, 0);
-    let record =
-        Record { exchange: &under_way.exchange, request: session.req_header(), status: 101, tunnel: None };
+    let record = Record {
+        exchange: &under_way.exchange,
+        request: session.req_header(),
+        status: 101,
+        ended: Instant::now(),
+        tunnel: None,
+    };
     let meter = observer.websocket_opened(&record);
     under_way.tunnel = Some(Box::new(Tunnel::open(meter)));
 }

@@ -10,13 +10,14 @@ pub(crate) use classify::classify;
 pub(crate) use peer::Target;
 pub(crate) use resolve::NameStatus;
 
+use crate::exchange::Endpoint;
 use crate::start_error::StartError;
 use authority::Authorities;
 use patience::Patience;
 use resolve::Names;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use vordr_rules::table::{Action, Location, Proxy, ServerAddress, Settings, Table};
+use vordr_rules::table::{Action, Location, Proxy, ServerAddress, Settings, Table, Upstream, UpstreamServer};
 
 /// Every pool's live state.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub(crate) struct Upstreams {
     names: Names,
     authorities: Authorities,
     patience: Patience,
+    /// The servers of each pool, in the table's order.
+    endpoints: Vec<Vec<Arc<Endpoint>>>,
 }
 
 impl Upstreams {
@@ -42,7 +45,8 @@ impl Upstreams {
                 }
             }
         }
-        Ok(Arc::new(Self { names, authorities, patience: Patience::new(table) }))
+        let endpoints = table.upstreams.iter().map(endpoints).collect();
+        Ok(Arc::new(Self { names, authorities, patience: Patience::new(table), endpoints }))
     }
 
     /// Resolves every name, and again whenever an answer runs out, for ever.
@@ -75,9 +79,7 @@ fn fallbacks(settings: &Settings) -> impl Iterator<Item = &Action> {
     settings.on_error.iter().map(|on_error| &on_error.action)
 }
 
-/// A server's name without the port that its scheme implies, as it stands in a Host header.
-fn authority_of(address: &ServerAddress, tls: bool) -> String {
-    let full = address.to_string();
-    let usual = if tls { ":443" } else { ":80" };
-    full.strip_suffix(usual).map_or(full.clone(), str::to_owned)
+fn endpoints(upstream: &Upstream) -> Vec<Arc<Endpoint>> {
+    let named = |server: &UpstreamServer| Arc::new(Endpoint::new(&upstream.name, &server.address));
+    upstream.servers.iter().map(named).collect()
 }

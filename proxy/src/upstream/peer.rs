@@ -1,12 +1,13 @@
 //! Which address a request goes to, and how Pingora is told.
 
-use super::{Upstreams, authority_of};
-use crate::exchange::{Exchange, Failure, Reached};
+use super::Upstreams;
+use crate::exchange::{Endpoint, Exchange, Failure, Reached};
 use http::HeaderValue;
 use http::request::Parts;
 use pingora_core::upstreams::peer::{ALPN, HttpPeer};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vordr_rules::table::{Proxy, ServerAddress, Settings, Table, Upstream, UpstreamServer, UpstreamTls};
 
@@ -25,8 +26,9 @@ impl Upstreams {
         proxy: &Proxy,
         noted: &mut Option<Reached>,
     ) -> Result<Target, Failure> {
-        let (upstream, server) = first_server(table, proxy).ok_or(Failure::NoneUp)?;
-        *noted = Some(reached(upstream, server, proxy));
+        let server = first_server(table, proxy).ok_or(Failure::NoneUp)?;
+        let pool = self.endpoints.get(proxy.upstream.0).map(Vec::as_slice).unwrap_or_default();
+        *noted = pool.first().cloned().map(|endpoint| reached(endpoint, proxy));
         Ok(Target { addresses: self.addresses(&server.address)? })
     }
 
@@ -34,7 +36,7 @@ impl Upstreams {
     /// connection may take.
     pub(crate) async fn looked_up(&self, exchange: &Exchange) {
         let first = exchange.proxy().and_then(|proxy| first_server(&exchange.table, proxy));
-        let Some((_, UpstreamServer { address: ServerAddress::Name(name, _), .. })) = first else { return };
+        let Some(UpstreamServer { address: ServerAddress::Name(name, _), .. }) = first else { return };
         let limit = exchange.settings().and_then(|settings| settings.timeouts.connect);
         // Whether it was answered in time is seen when the address is asked for again.
         let _ = tokio::time::timeout(limit.unwrap_or(Duration::MAX), self.names.asked(name)).await;
@@ -90,17 +92,13 @@ fn set_options(peer: &mut HttpPeer, upstream: &Upstream, settings: &Settings) {
     options.alpn = ALPN::H1;
 }
 
-fn first_server<'t>(table: &'t Table, proxy: &Proxy) -> Option<(&'t Upstream, &'t UpstreamServer)> {
-    let upstream = table.upstreams.get(proxy.upstream.0)?;
-    Some((upstream, upstream.servers.first()?))
+fn first_server<'t>(table: &'t Table, proxy: &Proxy) -> Option<&'t UpstreamServer> {
+    table.upstreams.get(proxy.upstream.0)?.servers.first()
 }
 
-fn reached(upstream: &Upstream, server: &UpstreamServer, proxy: &Proxy) -> Reached {
-    let authority = authority_of(&server.address, proxy.tls.is_some());
+fn reached(endpoint: Arc<Endpoint>, proxy: &Proxy) -> Reached {
     Reached {
-        upstream: upstream.name.clone(),
-        peer: server.address.to_string(),
-        authority: HeaderValue::try_from(authority).unwrap_or(HeaderValue::from_static("")),
+        endpoint,
         tls: proxy.tls.is_some(),
         chosen: Instant::now(),
         connect: None,
