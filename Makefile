@@ -1,9 +1,8 @@
 # The everyday commands. `make run` and `make test` install what they need first.
 
 CARGO ?= cargo
-VENV := .venv
 
-.PHONY: run test test-rust test-apps lint setup setup-test bench fuzz
+.PHONY: run test test-rust test-apps test-container lint setup setup-test setup-container bench fuzz
 
 run: setup
 	$(CARGO) build --release --bin vordr
@@ -14,9 +13,13 @@ test: setup-test test-rust test-apps
 test-rust:
 	$(CARGO) test --workspace
 
-test-apps: $(VENV)/ready
+test-apps: .venv/apps/ready
 	$(CARGO) build --bin vordr
-	$(VENV)/bin/python -m pytest tests/apps
+	.venv/apps/bin/python -m pytest tests/apps
+
+# The image and the compose file, in a container engine of the test's own; needs root, and minutes for the build.
+test-container: setup-container .venv/container/ready
+	.venv/container/bin/python -m pytest tests/container
 
 lint:
 	$(CARGO) fmt --check
@@ -28,9 +31,13 @@ setup:
 setup-test: setup
 	@scripts/setup.sh test
 
-$(VENV)/ready: tests/apps/requirements.txt
-	python3 -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --requirement tests/apps/requirements.txt
+# Only root can start an engine; for others the tests say so and are skipped.
+setup-container: setup
+	@[ "$$(id -u)" != 0 ] || scripts/setup.sh container
+
+.venv/%/ready: tests/%/requirements.txt
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet --requirement $<
 	touch $@
 
 # Ten minutes for each parser; needs a nightly toolchain and cargo-fuzz.

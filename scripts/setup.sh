@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing on a bare Debian: `setup.sh build` for building, `setup.sh test` for the
-# tests, `setup.sh bench` for the bench.
+# tests, `setup.sh container` for those of the container, `setup.sh bench` for the bench.
 # Does nothing, and asks no server, where everything is there.
 set -euo pipefail
 
@@ -20,6 +20,15 @@ if [ "${1:-build}" = test ]; then
     need chromium chromium
     need promtool prometheus
     need openssl openssl
+    python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv python3-pip)
+fi
+if [ "${1:-build}" = container ]; then
+    need dockerd docker.io
+    need docker-compose docker-compose
+    need debootstrap debootstrap
+    need ip iproute2
+    need curl curl
+    need prometheus prometheus
     python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv python3-pip)
 fi
 if [ "${1:-build}" = bench ]; then
