@@ -1,6 +1,7 @@
 """The parts of the tests: the real app, the tunnel in front of it, vordr, and a real browser."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -113,7 +114,7 @@ def vordr(folder, tunnel):
 def browser():
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
+            executable_path=shutil.which("chromium"),  # the one that scripts/setup.sh looks for
             args=["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
                   "--disable-background-networking", "--disable-component-update", "--disable-sync",
                   f"--host-resolver-rules=MAP {PUBLIC_HOST} 127.0.0.1"],

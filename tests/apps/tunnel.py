@@ -1,4 +1,4 @@
-"""A tunnel like ngrok's: TLS that insists on its name in SNI and in Host, and passes all else on."""
+"""A tunnel like ngrok's: TLS that insists on its name in SNI and in every Host, and passes all else on."""
 
 import asyncio
 import ssl
@@ -59,19 +59,78 @@ class Tunnel:
 
     async def _serve(self, reader, writer):
         try:
-            head = await reader.readuntil(b"\r\n\r\n")
-            hosts = [line[5:].strip() for line in head.split(b"\r\n") if line.lower().startswith(b"host:")]
-            if hosts != [self.host.encode()]:
-                self.refused.append(f"Host {hosts}")
-                writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-                return
             app_reader, app_writer = await asyncio.open_connection("127.0.0.1", self.app_port)
-            app_writer.write(head)
-            await asyncio.gather(copy(reader, app_writer), copy(app_reader, writer))
+            answers = Answers()
+            await asyncio.gather(
+                self._pass_requests(reader, writer, app_writer, answers),
+                answers.copy(app_reader, writer),
+            )
         except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
             pass
         finally:
             writer.close()
+
+    async def _pass_requests(self, reader, writer, app, answers):
+        """Passes requests on as long as each is for the tunnel's own Host: one says nothing of the next."""
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                hosts = values(head, b"host")
+                if hosts != [self.host.encode()]:
+                    self.refused.append(f"Host {hosts}")
+                    writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                    return
+                answers.expect()
+                app.write(head)
+                await copy_body(head, reader, app)
+                if values(head, b"upgrade") and await answers.switch:
+                    return await copy(reader, app)
+        finally:
+            app.close()
+
+
+class Answers:
+    """The app's answers, passed on as they come; what is asked of them is only whether one switches protocols."""
+
+    def __init__(self):
+        self.switch = asyncio.Future()
+
+    def expect(self):
+        self.switch = asyncio.Future()
+
+    async def copy(self, reader, writer):
+        """Passes answers on until the app is done, and the client with it."""
+        try:
+            while part := await reader.read(65536):
+                if not self.switch.done():
+                    self.switch.set_result(part.startswith(b"HTTP/1.1 101"))
+                writer.write(part)
+                await writer.drain()
+        except (ConnectionError, ssl.SSLError):
+            pass
+        finally:
+            if not self.switch.done():
+                self.switch.set_result(False)
+            writer.close()
+
+
+def values(head: bytes, name: bytes) -> list[bytes]:
+    """Every value of a header."""
+    fields = (line.partition(b":") for line in head.split(b"\r\n")[1:])
+    return [value.strip() for field, _, value in fields if field.lower() == name]
+
+
+async def copy_body(head, reader, writer):
+    """Passes a request's body on, and no byte more."""
+    if values(head, b"transfer-encoding"):
+        size = None
+        while size != 0:
+            line = await reader.readuntil(b"\r\n")
+            size = int(line.split(b";")[0], 16)
+            writer.write(line + await reader.readexactly(size + 2))
+    for length in values(head, b"content-length"):
+        writer.write(await reader.readexactly(int(length)))
+    await writer.drain()
 
 
 async def copy(reader, writer):
@@ -82,5 +141,3 @@ async def copy(reader, writer):
             await writer.drain()
     except (ConnectionError, ssl.SSLError):
         pass
-    finally:
-        writer.close()
