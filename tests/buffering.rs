@@ -1,6 +1,6 @@
 //! `buffering on` reads a request whole before the upstream is bothered with it.
 
-use crate::harness::{Origin, Vordr};
+use crate::harness::{Binary, Client, Origin, Vordr, eventually, proxying, written};
 
 #[tokio::test]
 async fn a_request_without_a_body_goes_on_at_once() {
@@ -61,4 +61,66 @@ async fn the_upstream_sees_nothing_until_the_whole_body_has_come() {
     client.send(&half).await;
     assert_eq!(client.response().await.status, 200);
     assert_eq!(origin.only_request().body.len(), 2 * half.len());
+}
+
+/// So many bytes, of which no two stretches are alike.
+fn pattern(length: usize) -> Vec<u8> {
+    (0..length as u32 / 4).flat_map(u32::to_be_bytes).collect()
+}
+
+#[tokio::test]
+async fn a_large_body_does_not_fill_the_memory_while_it_is_spooled_and_goes_on_whole() {
+    let origin = Origin::answering("ok").await;
+    let rules = proxying(&origin.url(), "buffering on").replace("listen 0", "listen \"127.0.0.1:0\"");
+    let binary = Binary::running(&format!("vordr {{ workers 1; }}\n{rules}")).await;
+    let mut client = Client::connect(binary.address()).await;
+    assert_eq!(client.get("a.test", "/").await.text(), "ok");
+    let before = binary.memory();
+    let body = pattern(48 << 20);
+    let (most, rest) = body.split_at(body.len() - 4);
+    client.send(format!("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: {}\r\n\r\n", body.len())).await;
+    client.send(most).await;
+    assert!(client.is_silent().await);
+    let grown = binary.memory().saturating_sub(before);
+    assert!(grown < 8 << 20, "{} KiB for {} KiB", grown / 1024, body.len() / 1024);
+    client.send(rest).await;
+    assert_eq!(client.response().await.status, 200);
+    let seen = eventually("the upload", || origin.requests().into_iter().nth(1)).await;
+    assert!(seen.body == body, "what arrives is what was sent");
+    // The connection goes on as if nothing had been.
+    assert_eq!(client.get("a.test", "/again").await.text(), "ok");
+}
+
+#[tokio::test]
+async fn a_large_chunked_body_is_spooled_too_and_the_next_request_is_found_after_it() {
+    let origin = Origin::answering("ok").await;
+    let vordr = Vordr::proxying_with(&origin, "buffering on").await;
+    let mut client = vordr.connect().await;
+    let body = pattern(1 << 20);
+    client.send("POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+    for chunk in body.chunks(100_000) {
+        client.send(format!("{:x}\r\n", chunk.len())).await;
+        client.send(chunk).await;
+        client.send("\r\n").await;
+    }
+    client.send("0\r\n\r\nGET /next HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+    assert_eq!((client.response().await.status, client.response().await.status), (200, 200));
+    let requests = origin.requests();
+    assert!(requests[0].body == body, "what arrives is what was sent");
+    assert_eq!(requests[1].target(), "/next");
+}
+
+#[tokio::test]
+async fn a_body_that_can_be_put_nowhere_is_vordrs_own_failure() {
+    let origin = Origin::answering("never").await;
+    let rules = proxying(&origin.url(), "buffering on").replace("listen 0", "listen \"127.0.0.1:0\"");
+    let (_folder, path) = written(&rules);
+    let binary = Binary::running_file(path, &[("TMPDIR", "/nonexistent")]).await;
+    let mut client = Client::connect(binary.address()).await;
+    client.send(format!("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: {}\r\n\r\n", 1 << 20)).await;
+    client.send(pattern(1 << 20)).await;
+    let response = client.response().await;
+    assert_eq!(response.status, 500);
+    assert!(response.text().contains("temporary file"), "{}", response.text());
+    assert_eq!(origin.connections(), 0);
 }

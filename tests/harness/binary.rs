@@ -91,6 +91,14 @@ impl Binary {
             .collect()
     }
 
+    /// How many bytes of memory it holds.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a process");
+        let resident =
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+        resident.expect("its memory").parse::<u64>().expect("a number") * 1024
+    }
+
     /// Sends a signal, by its name.
     pub(crate) fn signal(&self, name: &str) {
         let kill = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();

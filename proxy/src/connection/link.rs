@@ -36,6 +36,7 @@ pub(crate) struct Link {
     gather_limit: AtomicU64,
     not_chunks: AtomicBool,
     too_large: AtomicBool,
+    no_room: AtomicBool,
 }
 
 impl Link {
@@ -57,6 +58,7 @@ impl Link {
             gather_limit: AtomicU64::new(0),
             not_chunks: AtomicBool::new(false),
             too_large: AtomicBool::new(false),
+            no_room: AtomicBool::new(false),
         })
     }
 
@@ -130,12 +132,19 @@ impl Link {
         self.too_large.store(true, Relaxed);
     }
 
-    /// Why the present body is not read any further, where it is the client's fault.
+    /// The present body cannot be put aside.
+    pub(crate) fn no_room(&self) {
+        self.no_room.store(true, Relaxed);
+    }
+
+    /// Why the present body is not read any further, where it is not because the client went away.
     pub(crate) fn body_failure(&self) -> Option<Failure> {
         if self.not_chunks.load(Relaxed) {
             Some(Failure::BadRequest("the body is not made of chunks"))
         } else if self.too_large.load(Relaxed) {
             Some(Failure::BodyLimit)
+        } else if self.no_room.load(Relaxed) {
+            Some(Failure::Internal("a body cannot be put into a temporary file".to_owned()))
         } else if self.gave_up() && self.gathering.load(Relaxed) {
             Some(Failure::ClientTimeout)
         } else {

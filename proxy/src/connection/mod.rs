@@ -7,6 +7,7 @@ mod closing;
 mod head;
 mod link;
 mod serve;
+mod spool;
 mod stream;
 mod transport;
 

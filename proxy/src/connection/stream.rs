@@ -8,6 +8,7 @@ use super::alarm::Alarm;
 use super::body::Body;
 use super::head::{HeadScan, judge};
 use super::link::Link;
+use super::spool::{IN_MEMORY, Spool};
 use super::transport::Transport;
 use crate::exchange::Failure;
 use async_trait::async_trait;
@@ -44,6 +45,8 @@ pub(crate) struct ClientStream {
     claimed: usize,
     /// What of the present request is still to come after them.
     body: Body,
+    /// The beginning of the present body, where it is gathered and large.
+    spool: Spool,
     /// Handed to us, and not yet written.
     pending: BytesMut,
     alarm: Alarm,
@@ -83,6 +86,7 @@ impl ClientStream {
             ahead: BytesMut::new(),
             claimed: 0,
             body: Body::NONE,
+            spool: Spool::default(),
             pending: BytesMut::new(),
             alarm: Alarm::new(),
             stopping: Box::pin(stopping),
@@ -91,6 +95,10 @@ impl ClientStream {
 
     /// Waits for the next head, judges it, and returns its bytes; its body may then be read.
     pub(crate) async fn next_head(&mut self, limits: HeadLimits) -> Result<BytesMut, NoHead> {
+        if !self.is_read_whole() {
+            // What is left of a body must never be taken for a request.
+            return Err(NoHead::Over);
+        }
         let mut wait = HeadWait { scan: HeadScan::default(), since: None, limits };
         let length = poll_fn(|cx| self.poll_head(&mut wait, cx)).await?;
         let head = self.ahead.split_to(length);
@@ -127,6 +135,11 @@ impl ClientStream {
         }
     }
 
+    /// Whether all of the present request has been handed over.
+    fn is_read_whole(&self) -> bool {
+        self.body.is_over() && self.claimed == 0 && self.spool.is_empty()
+    }
+
     /// Reads from the socket to the end of `ahead`; 0 is the end of the stream.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let Some(transport) = self.transport.as_mut() else { return Poll::Ready(Ok(0)) };
@@ -161,6 +174,12 @@ impl ClientStream {
     fn poll_hand_over(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
             let gathering = self.link.gather_limit().is_some() && !self.body.is_over();
+            if gathering && self.claimed >= IN_MEMORY {
+                ready!(self.poll_put_aside(cx))?;
+            }
+            if !gathering && !self.spool.is_empty() {
+                return self.spool.poll_read(cx, buf);
+            }
             if self.claimed > 0 && !gathering {
                 let count = self.claimed.min(buf.remaining());
                 buf.put_slice(&self.ahead.split_to(count));
@@ -179,6 +198,15 @@ impl ClientStream {
             }
             self.claim()?;
         }
+    }
+
+    /// Moves what is the present body's out of memory.
+    fn poll_put_aside(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let stored = ready!(self.spool.poll_store(cx, &mut self.ahead, &mut self.claimed));
+        if stored.is_err() {
+            self.link.no_room();
+        }
+        Poll::Ready(stored)
     }
 
     /// Looks at what has come, and notes how much of it is the present request's.
@@ -268,7 +296,7 @@ impl AsyncRead for ClientStream {
         if let Poll::Ready(Err(error)) = this.poll_drain(cx) {
             return Poll::Ready(Err(error));
         }
-        match this.body.is_over() && this.claimed == 0 {
+        match this.is_read_whole() {
             true => this.poll_departure(cx),
             false => this.poll_hand_over(cx, buf),
         }
