@@ -18,6 +18,8 @@ RUN mkdir rules/src proxy/src \
     && cargo build --release --locked --bin vordr
 COPY rules/src rules/src
 COPY proxy/src proxy/src
+# The pages that `vordr help` shows.
+COPY docs/rules docs/rules
 # cargo goes by a file's time, and a checkout may be older than the placeholders above.
 RUN touch rules/src/lib.rs proxy/src/lib.rs proxy/src/main.rs \
     && cargo build --release --locked --bin vordr
