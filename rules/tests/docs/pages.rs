@@ -48,6 +48,17 @@ fn every_word_has_a_page_and_every_page_is_a_words() {
 }
 
 #[test]
+fn the_index_leads_to_every_page() {
+    let index = std::fs::read_to_string(folder().join("README.md")).unwrap();
+    let is_missing = |name: &&str| !index.contains(&format!("[{name}]({name}.md)"));
+    assert_eq!(
+        pages::words().filter(is_missing).collect::<Vec<_>>(),
+        [""; 0],
+        "missing in docs/rules/README.md"
+    );
+}
+
+#[test]
 fn every_page_is_built_into_the_program() {
     let built_in: Vec<String> = pages::words().map(str::to_owned).collect();
     assert_eq!(built_in, written().into_iter().collect::<Vec<_>>(), "the table of rules/src/pages.rs");
