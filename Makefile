@@ -43,9 +43,10 @@ setup-container: setup
 # Ten minutes for each parser; needs a nightly toolchain and cargo-fuzz.
 FUZZ_SECONDS ?= 600
 fuzz:
-	mkdir -p rules/fuzz/corpus/load
+	mkdir -p rules/fuzz/corpus/load rules/fuzz/corpus/parse
 	cp rules/tests/faulty/*.kdl rules/examples/*.kdl rules/fuzz/corpus/load/
-	cd rules && for target in load find; do \
+	cp rules/tests/faulty/*.kdl rules/examples/*.kdl rules/fuzz/corpus/parse/
+	cd rules && for target in parse load find; do \
 		$(CARGO) +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 || exit 1; \
 	done
 

@@ -18,9 +18,17 @@ pub enum Drawing {
     Plain,
 }
 
-/// Every diagnostic with the words it is about, one below the other.
+/// How many diagnostics are drawn: who has more has given vordr something that is no rules at all.
+const MOST_DRAWN: usize = 100;
+
+/// The diagnostics with the words they are about, one below the other.
 pub fn human(diagnostics: &Diagnostics, drawing: Drawing) -> String {
-    diagnostics.iter().map(|diagnostic| one(diagnostics, diagnostic, drawing)).collect::<Vec<_>>().join("\n")
+    let drawn = diagnostics.iter().take(MOST_DRAWN).map(|diagnostic| one(diagnostics, diagnostic, drawing));
+    let mut drawn: Vec<_> = drawn.collect();
+    if diagnostics.len() > MOST_DRAWN {
+        drawn.push(format!("… and {} more\n", diagnostics.len() - MOST_DRAWN));
+    }
+    drawn.join("\n")
 }
 
 /// A JSON array with an object for each diagnostic.
@@ -135,6 +143,14 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::{InMemory, load};
+
+    #[test]
+    fn of_very_many_diagnostics_the_first_are_drawn_and_the_rest_counted() {
+        let found = load("rules.kdl", &"a\n".repeat(1_000), &InMemory::default()).unwrap_err();
+        let drawn = human(&found, Drawing::Plain);
+        assert!(drawn.ends_with("\n… and 900 more\n"), "{drawn}");
+        assert_eq!(json(&found).as_array().unwrap().len(), 1_000);
+    }
 
     #[test]
     fn of_a_very_long_line_only_the_words_and_what_is_around_them_is_drawn() {

@@ -83,3 +83,11 @@ fn pools_that_want_one_name_are_numbered_without_a_search() {
     assert_eq!((names.len(), names[0], names[1], names[499]), (500, "a", "a#2", "a#500"));
     show::show(&loaded);
 }
+
+#[test]
+fn what_is_no_kdl_at_all_is_refused_without_a_deep_stack() {
+    for piece in ["= \n", "\"", "/-", "(a)", "a= ", "} \n", ";", "#\"", "{\n", "[", "\u{7}", "\\"] {
+        let found = codes(&format!("a {}", piece.repeat(20_000)), &InMemory::default());
+        assert!(!found.is_empty(), "{piece}");
+    }
+}

@@ -1,0 +1,176 @@
+//! In which order the pieces of a text may stand. KDL's parser would say less of it, and of a text that is no KDL
+//! at all it would want more stack than there is.
+
+use super::tokens::{Kind, Token};
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+
+/// How deep blocks may nest: far more than any rules need, far less than a stack holds.
+const DEEPEST: usize = 48;
+
+/// Calls `report` for each piece that stands where it cannot.
+pub(super) fn check(tokens: &[Token<'_>], report: &mut dyn FnMut(&Token<'_>, Diagnostic)) {
+    let mut order = Order { open: Vec::new(), last: Last::Start, slashed: false, report };
+    let mut rest = tokens.iter();
+    while let Some(token) = rest.next() {
+        if token.kind == Kind::OpenType {
+            order.annotation(token, &mut rest);
+        } else {
+            order.place(token);
+        }
+        if order.open.len() > DEEPEST {
+            let message = format!("blocks are nested more than {DEEPEST} deep");
+            return (order.report)(token, Diagnostic::error("too-deep", Span::default(), message));
+        }
+    }
+    order.end(tokens.last());
+}
+
+/// What came last in the present node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Last {
+    Start,
+    Name,
+    /// A value, or a property's name.
+    Value,
+    Equals,
+    PropertyValue,
+    Block,
+    /// A block behind `/-`; another one may follow, values may not.
+    SlashedBlock,
+}
+
+struct Order<'r, 't> {
+    /// Each open block's brace, what came before it, and whether a `/-` did.
+    open: Vec<(Token<'t>, Last, bool)>,
+    last: Last,
+    /// A `/-` stands before what comes.
+    slashed: bool,
+    report: &'r mut dyn FnMut(&Token<'_>, Diagnostic),
+}
+
+impl<'t> Order<'_, 't> {
+    fn place(&mut self, token: &Token<'t>) {
+        match token.kind {
+            Kind::Word | Kind::Text | Kind::Keyword => self.value(token),
+            Kind::Equals => {
+                if self.last != Last::Value || self.slashed {
+                    self.fault(
+                        token,
+                        "this `=` has no property's name before it",
+                        "quote it, or leave it out",
+                    );
+                }
+                self.last = Last::Equals;
+            }
+            Kind::SlashDash => {
+                if self.slashed || self.last == Last::Equals {
+                    self.fault(token, "this `/-` comments nothing out", "leave it out");
+                }
+                self.slashed = true;
+            }
+            Kind::OpenBlock => self.open_block(token),
+            Kind::CloseBlock => self.close_block(token),
+            Kind::OpenType | Kind::CloseType => {
+                self.fault(
+                    token,
+                    format!("this `{}` belongs to nothing", token.text),
+                    "quote it, or leave it out",
+                );
+            }
+            Kind::Newline if self.slashed => {}
+            Kind::Newline => self.end_node(token),
+            Kind::Semicolon => {
+                if self.last == Last::Start {
+                    self.fault(token, "this `;` ends nothing", "leave it out");
+                }
+                self.end_node(token);
+            }
+        }
+    }
+
+    fn value(&mut self, token: &Token<'t>) {
+        if token.glued {
+            self.fault(token, "this touches what stands before it", "write a space between them");
+        }
+        let is_number = token.kind == Kind::Word && token.text.starts_with(|c: char| c.is_ascii_digit());
+        if self.last == Last::Start && (is_number || token.kind == Kind::Keyword) {
+            self.fault(token, format!("`{}` is no word that a line begins with", token.text), "quote it");
+        }
+        self.last = match self.last {
+            Last::Start => Last::Name,
+            Last::Equals => Last::PropertyValue,
+            Last::Block | Last::SlashedBlock => {
+                self.fault(token, "a node ends with its block", "start a new line, or write `;` before it");
+                Last::Name
+            }
+            Last::Name | Last::Value | Last::PropertyValue => Last::Value,
+        };
+        self.slashed = false;
+    }
+
+    /// `(type)`, before a name or a value. What it means is not looked at here.
+    fn annotation(&mut self, open: &Token<'t>, rest: &mut std::slice::Iter<'_, Token<'t>>) {
+        let mut ahead = rest.clone();
+        let is_whole = ahead.next().is_some_and(|word| matches!(word.kind, Kind::Word | Kind::Text))
+            && ahead.next().is_some_and(|close| close.kind == Kind::CloseType);
+        let comes_before_a_value = ahead
+            .as_slice()
+            .first()
+            .is_some_and(|next| matches!(next.kind, Kind::Word | Kind::Text | Kind::Keyword));
+        if !is_whole
+            || !comes_before_a_value
+            || open.glued
+            || matches!(self.last, Last::Block | Last::SlashedBlock)
+        {
+            return self.fault(open, "this `(` belongs to nothing", "quote it, or leave it out");
+        }
+        *rest = ahead;
+    }
+
+    fn open_block(&mut self, token: &Token<'t>) {
+        let is_second = self.last == Last::Block && !self.slashed;
+        if is_second || matches!(self.last, Last::Start | Last::Equals) {
+            self.fault(token, "this block has no word before it", "write the word that it belongs to");
+        }
+        self.open.push((*token, self.last, self.slashed));
+        (self.last, self.slashed) = (Last::Start, false);
+    }
+
+    fn close_block(&mut self, token: &Token<'t>) {
+        self.end_node(token);
+        match self.open.pop() {
+            // What was commented out leaves the node as it was.
+            Some((_, Last::Block, true)) => self.last = Last::Block,
+            Some((_, Last::Start, true)) => self.last = Last::Start,
+            Some((.., true)) => self.last = Last::SlashedBlock,
+            Some(_) => self.last = Last::Block,
+            None => {
+                self.fault(token, "this `}` closes nothing", "leave it out");
+            }
+        }
+    }
+
+    fn end_node(&mut self, token: &Token<'t>) {
+        if self.last == Last::Equals {
+            self.fault(token, "the property before this has no value", "write one");
+        }
+        if self.slashed {
+            self.fault(token, "the `/-` before this comments nothing out", "leave it out");
+        }
+        (self.last, self.slashed) = (Last::Start, false);
+    }
+
+    fn end(&mut self, last: Option<&Token<'t>>) {
+        if let Some(last) = last {
+            self.end_node(last);
+        }
+        while let Some((brace, ..)) = self.open.pop() {
+            self.fault(&brace, "this block is never closed", "its `}` is missing");
+        }
+    }
+
+    fn fault(&mut self, token: &Token<'t>, message: impl Into<String>, label: &str) {
+        (self.report)(token, Diagnostic::error("syntax", Span::default(), message).label(label));
+    }
+}
