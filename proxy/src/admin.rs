@@ -82,13 +82,13 @@ fn metrics(shared: &Shared) -> String {
     let names = shared.upstreams.names();
     for name in &names {
         if let Some(at) = name.last_success {
-            metrics.resolved(&name.name, at);
+            metrics.upstreams.resolved(&name.name, at);
         }
     }
     for upstream in &shared.table.load().upstreams {
         for server in &upstream.servers {
             let up = is_up(&server.address, &names);
-            metrics.server_is_up(&upstream.name, &server.address.to_string(), up);
+            metrics.upstreams.server_is_up(&upstream.name, &server.address.to_string(), up);
         }
     }
     metrics.render()

@@ -16,13 +16,13 @@ const MOST: usize = 2000;
 const OVERFLOW: &str = "_overflow";
 
 /// A family whose series only go up.
-pub(super) type Counters = Family<GenericCounter<AtomicU64>>;
+pub(super) type Counters = Arc<Family<GenericCounter<AtomicU64>>>;
 /// A family whose series go up and down.
-pub(super) type Gauges = Family<GenericGauge<AtomicI64>>;
+pub(super) type Gauges = Arc<Family<GenericGauge<AtomicI64>>>;
 /// A family of points in time, or other fractions.
-pub(super) type Fractions = Family<GenericGauge<AtomicF64>>;
+pub(super) type Fractions = Arc<Family<GenericGauge<AtomicF64>>>;
 /// A family of durations.
-pub(super) type Histograms = Family<Histogram>;
+pub(super) type Histograms = Arc<Family<Histogram>>;
 
 /// Makes a series, or finds it.
 type Make<M> = Box<dyn Fn(&[&str]) -> M + Send + Sync>;
@@ -33,11 +33,12 @@ pub(crate) struct Family<M> {
     series: ArcSwap<HashMap<u64, M>>,
     /// Held while a series is added, so that two threads cannot both take the last place.
     adding: Mutex<()>,
-    overflow: IntCounter,
+    /// Counts what had no place; `None` where somebody else does.
+    overflow: Option<IntCounter>,
 }
 
 impl<M: Clone> Family<M> {
-    fn new(make: impl Fn(&[&str]) -> M + Send + Sync + 'static, overflow: IntCounter) -> Self {
+    fn new(make: impl Fn(&[&str]) -> M + Send + Sync + 'static, overflow: Option<IntCounter>) -> Self {
         Self { make: Box::new(make), series: ArcSwap::default(), adding: Mutex::new(()), overflow }
     }
 
@@ -52,7 +53,7 @@ impl<M: Clone> Family<M> {
     }
 
     fn overflowing(&self, labels: usize) -> M {
-        self.overflow.inc();
+        self.overflow.iter().for_each(GenericCounter::inc);
         let values = vec![OVERFLOW; labels];
         match self.series.load().get(&key(&values)) {
             Some(known) => known.clone(),
@@ -74,14 +75,14 @@ impl<M: Clone> Family<M> {
     }
 }
 
-impl Counters {
+impl Family<GenericCounter<AtomicU64>> {
     /// Over all series.
     pub(super) fn sum(&self) -> u64 {
         self.series.load().values().map(GenericCounter::get).sum()
     }
 }
 
-impl Gauges {
+impl Family<GenericGauge<AtomicI64>> {
     /// Over all series.
     pub(super) fn sum(&self) -> u64 {
         let sum: i64 = self.series.load().values().map(GenericGauge::get).sum();
@@ -124,17 +125,26 @@ impl Families {
 
     pub(super) fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<Counters, Error> {
         let family = self.add(IntCounterVec::new(Opts::new(name, help), labels))?;
-        Ok(Family::new(move |values| family.with_label_values(values), self.overflow_of(name)))
+        Ok(Arc::new(Family::new(
+            move |values| family.with_label_values(values),
+            Some(self.overflow_of(name)),
+        )))
     }
 
     pub(super) fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<Gauges, Error> {
         let family = self.add(IntGaugeVec::new(Opts::new(name, help), labels))?;
-        Ok(Family::new(move |values| family.with_label_values(values), self.overflow_of(name)))
+        Ok(Arc::new(Family::new(
+            move |values| family.with_label_values(values),
+            Some(self.overflow_of(name)),
+        )))
     }
 
     pub(super) fn fractions(&self, name: &str, help: &str, labels: &[&str]) -> Result<Fractions, Error> {
         let family = self.add(GaugeVec::new(Opts::new(name, help), labels))?;
-        Ok(Family::new(move |values| family.with_label_values(values), self.overflow_of(name)))
+        Ok(Arc::new(Family::new(
+            move |values| family.with_label_values(values),
+            Some(self.overflow_of(name)),
+        )))
     }
 
     pub(super) fn seconds(
@@ -146,7 +156,16 @@ impl Families {
     ) -> Result<Histograms, Error> {
         let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
         let family = self.add(HistogramVec::new(options, labels))?;
-        Ok(Family::new(move |values| family.with_label_values(values), self.overflow_of(name)))
+        Ok(Arc::new(Family::new(
+            move |values| family.with_label_values(values),
+            Some(self.overflow_of(name)),
+        )))
+    }
+
+    /// Series of several families that share their labels, looked up together.
+    pub(super) fn bundles<M: Clone>(&self, make: impl Fn(&[&str]) -> M + Send + Sync + 'static) -> Family<M> {
+        // Each family within counts what it has no place for.
+        Family::new(make, None)
     }
 
     fn overflow_of(&self, family: &str) -> IntCounter {

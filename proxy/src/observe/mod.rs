@@ -7,13 +7,17 @@ mod family;
 mod json;
 mod metrics;
 mod record;
+mod routes;
 mod status;
+mod upstreams;
 mod websockets;
 mod writer;
 
 pub(crate) use error_log::ErrorLog;
 pub(crate) use record::{Record, Rejection};
+pub(crate) use routes::InFlight;
 pub(crate) use status::{is_up, status};
+pub(crate) use upstreams::InUse;
 pub(crate) use websockets::Meter;
 
 use crate::exchange::{Exchange, Failure, Party};
@@ -67,8 +71,8 @@ impl Observer {
     }
 
     /// A request was given a location, or was refused one.
-    pub(crate) fn exchange_started(&self, exchange: &Exchange) {
-        self.metrics.in_flight(exchange).inc();
+    pub(crate) fn exchange_started(&self, exchange: &Exchange) -> InFlight {
+        self.metrics.routes.begin(exchange)
     }
 
     /// A WebSocket was opened: the first of its two lines.
@@ -77,11 +81,19 @@ impl Observer {
         self.metrics.websockets.opened(record.exchange)
     }
 
-    /// An exchange has ended, however it did.
-    pub(crate) fn exchange_finished(&self, record: &Record<'_>) {
+    /// An exchange has ended, however it did; `in_use` is the connection that it was answered over.
+    pub(crate) fn exchange_finished(
+        &self,
+        record: &Record<'_>,
+        in_flight: &InFlight,
+        in_use: Option<&InUse>,
+    ) {
         let exchange = record.exchange;
-        self.metrics.in_flight(exchange).dec();
+        in_flight.finished(record);
         self.metrics.finished(record);
+        if let (Some(reached), Some(in_use)) = (&exchange.reached, in_use) {
+            in_use.finished(reached);
+        }
         if let Some(failure) = &exchange.failure {
             self.count_failure(exchange, failure);
         }
@@ -91,7 +103,7 @@ impl Observer {
     fn count_failure(&self, exchange: &Exchange, failure: &Failure) {
         match failure.party() {
             Party::Upstream if !matches!(failure, Failure::Status(_)) => {
-                self.metrics.upstream_failed(exchange, failure)
+                self.metrics.upstreams.failed(exchange, failure)
             }
             Party::Client if !matches!(failure, Failure::ClientGone) => {
                 let (server, route) = record::labels(exchange);
@@ -103,9 +115,7 @@ impl Observer {
 
     /// An attempt failed and is made again.
     pub(crate) fn retried(&self, exchange: &Exchange, failure: &Failure) {
-        self.metrics.upstream_failed(exchange, failure);
-        let upstream = exchange.reached.as_ref().map_or("", |reached| reached.upstream());
-        self.metrics.upstream_retries.with_label_values(&[upstream, failure.reason()]).inc();
+        self.metrics.upstreams.retried(exchange, failure);
     }
 
     /// A request was refused before it reached a route.

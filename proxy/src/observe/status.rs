@@ -33,7 +33,7 @@ pub(crate) fn status(shared: &Shared) -> Value {
         "requests": {
             "total": metrics.total.get(),
             "errors": metrics.errors.get(),
-            "in_flight": metrics.in_flight_family().sum(),
+            "in_flight": metrics.routes.in_flight.sum(),
         },
         "websockets": websockets(&metrics.websockets),
         "upstreams": upstreams,

@@ -91,9 +91,9 @@ impl WebSockets {
     }
 
     /// A handshake was answered otherwise.
-    pub(super) fn refused(&self, exchange: &Exchange, code: &str) {
+    pub(super) fn refused(&self, exchange: &Exchange, status: u16) {
         let (server, route) = labels(exchange);
-        self.upgrade_failures.with_label_values(&[server, route, code]).inc();
+        self.upgrade_failures.with_label_values(&[server, route, &status.to_string()]).inc();
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{body, failing, reply, stream};
 use crate::connection::Link;
 use crate::exchange::{Admission, Arrival, Exchange, Failure, Headers};
-use crate::observe::{Guard, Record};
+use crate::observe::{InFlight, InUse, Record};
 use crate::shared::Shared;
 use crate::upstream::Target;
 use crate::websocket::{Side, Tunnel};
@@ -45,7 +45,9 @@ pub(super) struct UnderWay {
     /// Which of its addresses is tried.
     pub address: usize,
     /// Counts the connection to the upstream as in use.
-    pub in_use: Option<Guard>,
+    pub in_use: Option<InUse>,
+    /// Its route's series, from the moment it has a route.
+    pub in_flight: Option<InFlight>,
     /// The answer is a WebSocket.
     pub tunnel: Option<Box<Tunnel>>,
 }
@@ -104,7 +106,15 @@ impl ProxyHttp for Gateway {
         };
         link.admit();
         let exchange = self.begin(&link);
-        let under_way = UnderWay { link, exchange, target: None, address: 0, in_use: None, tunnel: None };
+        let under_way = UnderWay {
+            link,
+            exchange,
+            target: None,
+            address: 0,
+            in_use: None,
+            in_flight: None,
+            tunnel: None,
+        };
         passage.under_way = Some(Box::new(under_way));
         Ok(())
     }
@@ -112,7 +122,7 @@ impl ProxyHttp for Gateway {
     async fn request_filter(&self, session: &mut Session, passage: &mut Passage) -> Result<bool> {
         let under_way = passage.get()?;
         let admission = under_way.exchange.admit(session.req_header());
-        self.shared.observer.exchange_started(&under_way.exchange);
+        under_way.in_flight = Some(self.shared.observer.exchange_started(&under_way.exchange));
         if !self.keeps_alive(under_way) {
             session.set_keepalive(None);
         }
@@ -160,7 +170,7 @@ impl ProxyHttp for Gateway {
     ) -> Result<()> {
         let UnderWay { exchange, in_use, .. } = passage.get()?;
         if let Some(reached) = exchange.reached.as_mut() {
-            *in_use = Some(self.shared.observer.metrics.upstream_connection(reached.upstream()));
+            *in_use = Some(self.shared.observer.metrics.upstreams.connection(reached));
             reached.reused = reused;
             reached.connect = (!reused).then(|| reached.chosen.elapsed());
         }
@@ -247,7 +257,7 @@ impl ProxyHttp for Gateway {
         if status == StatusCode::SWITCHING_PROTOCOLS {
             stream::open_tunnel(&self.shared.observer, session, under_way);
         } else if under_way.exchange.event_stream {
-            stream::open_event_stream(&self.shared.observer, session, under_way);
+            stream::open_event_stream(session, under_way);
         }
         // A proxy answers in its own version (RFC 9110, section 2.5).
         response.set_version(Version::HTTP_11);
@@ -336,7 +346,12 @@ impl ProxyHttp for Gateway {
             ended: Instant::now(),
             tunnel: under_way.tunnel.as_deref(),
         };
-        self.shared.observer.exchange_finished(&record);
+        let in_flight = match &under_way.in_flight {
+            Some(in_flight) => in_flight,
+            // It was not even looked at.
+            None => &self.shared.observer.exchange_started(&under_way.exchange),
+        };
+        self.shared.observer.exchange_finished(&record, in_flight, under_way.in_use.as_ref());
     }
 
     fn suppress_error_log(&self, _session: &Session, _passage: &Passage, _error: &Error) -> bool {

@@ -28,11 +28,13 @@ pub(super) fn open_tunnel(observer: &Observer, session: &mut Session, under_way:
 }
 
 /// The upstream answers with events, which come when they come.
-pub(super) fn open_event_stream(observer: &Observer, session: &mut Session, under_way: &mut UnderWay) {
+pub(super) fn open_event_stream(session: &mut Session, under_way: &mut UnderWay) {
     let limit = under_way.exchange.silence_limit(false);
     session.set_write_timeout(limit);
     under_way.link.watch(limit);
-    observer.metrics.event_stream_opened(&under_way.exchange);
+    if let Some(in_flight) = &under_way.in_flight {
+        in_flight.event_stream_opened();
+    }
 }
 
 /// A part of a tunnel passes, or its end.

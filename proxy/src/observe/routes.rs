@@ -1,0 +1,201 @@
+//! The families of routes, and the series of one route, looked up once for an exchange.
+
+use super::family::{Counters, Families, Family, Gauges, Histograms};
+use super::record::{Record, labels};
+use crate::exchange::Exchange;
+use arc_swap::ArcSwap;
+use http::Method;
+use prometheus::{Error, Histogram, IntCounter, IntGauge};
+use std::sync::Arc;
+
+/// Seconds, for requests.
+pub(super) const BUCKETS: &[f64] =
+    &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
+
+/// Every family that tells of requests by their route.
+#[derive(Debug)]
+pub(crate) struct Routes {
+    known: Family<Arc<Route>>,
+    pub(super) in_flight: Gauges,
+}
+
+/// The families themselves.
+#[derive(Debug)]
+struct Answered {
+    requests: Counters,
+    duration: Histograms,
+    time_to_first_byte: Histograms,
+}
+
+/// The series of one route.
+#[derive(Debug)]
+pub(crate) struct Route {
+    server: String,
+    route: String,
+    in_flight: IntGauge,
+    request_bytes: IntCounter,
+    response_bytes: IntCounter,
+    event_streams: IntGauge,
+    /// By method and status; there are few, and they are looked through.
+    answers: ArcSwap<Vec<Arc<Answers>>>,
+    families: Arc<Answered>,
+}
+
+/// The series of one route's answers with one status to one method.
+#[derive(Debug)]
+struct Answers {
+    method: &'static str,
+    status: u16,
+    requests: IntCounter,
+    duration: Histogram,
+    time_to_first_byte: Histogram,
+}
+
+impl Routes {
+    pub(super) fn new(make: &Families) -> Result<Self, Error> {
+        let route = &["server", "route"];
+        let full = &["server", "route", "method", "code_class"];
+        let answered = Arc::new(Answered {
+            requests: make.counters(
+                "vordr_http_requests_total",
+                "Requests answered.",
+                &["server", "route", "method", "code"],
+            )?,
+            duration: make.seconds(
+                "vordr_http_request_duration_seconds",
+                "From a request's first byte to its answer's last; without WebSockets and event streams.",
+                full,
+                BUCKETS,
+            )?,
+            time_to_first_byte: make.seconds(
+                "vordr_http_time_to_first_byte_seconds",
+                "From a request's first byte to its answer's first; without WebSockets and event streams.",
+                full,
+                BUCKETS,
+            )?,
+        });
+        let in_flight = make.gauges("vordr_http_requests_in_flight", "Requests under way.", route)?;
+        let request_bytes =
+            make.counters("vordr_http_request_bytes_total", "Bytes of request bodies.", route)?;
+        let response_bytes =
+            make.counters("vordr_http_response_bytes_total", "Bytes of response bodies.", route)?;
+        let event_streams = make.gauges("vordr_event_streams_active", "Open event streams.", route)?;
+        let gauge = in_flight.clone();
+        let known = make.bundles(move |values| {
+            let [server, route] = [0, 1].map(|at| values.get(at).copied().unwrap_or_default().to_owned());
+            Arc::new(Route {
+                server,
+                route,
+                in_flight: gauge.with_label_values(values),
+                request_bytes: request_bytes.with_label_values(values),
+                response_bytes: response_bytes.with_label_values(values),
+                event_streams: event_streams.with_label_values(values),
+                answers: ArcSwap::default(),
+                families: answered.clone(),
+            })
+        });
+        Ok(Self { known, in_flight })
+    }
+
+    /// The exchange has a route, or is refused one: it is under way until the guard is dropped.
+    pub(super) fn begin(&self, exchange: &Exchange) -> InFlight {
+        let (server, route) = labels(exchange);
+        let route = self.known.with_label_values(&[server, route]);
+        route.in_flight.inc();
+        InFlight { route }
+    }
+}
+
+/// An exchange under way on a route.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    route: Arc<Route>,
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.route.in_flight.dec();
+    }
+}
+
+impl InFlight {
+    /// Its answer is an event stream.
+    pub(crate) fn event_stream_opened(&self) {
+        self.route.event_streams.inc();
+    }
+
+    /// It has ended.
+    pub(super) fn finished(&self, record: &Record<'_>) {
+        let route = &*self.route;
+        let answers = route.answers(method(&record.request.method), record.status);
+        answers.requests.inc();
+        if record.tunnel.is_some() {
+            return;
+        }
+        route.request_bytes.inc_by(record.exchange.bytes_in);
+        route.response_bytes.inc_by(record.exchange.bytes_out);
+        if record.is_stream() {
+            return route.event_streams.dec();
+        }
+        answers.duration.observe(record.duration().as_secs_f64());
+        if let Some(first_byte) = record.time_to_first_byte() {
+            answers.time_to_first_byte.observe(first_byte.as_secs_f64());
+        }
+    }
+}
+
+impl Route {
+    fn answers(&self, method: &'static str, status: u16) -> Arc<Answers> {
+        let fits = |known: &&Arc<Answers>| known.status == status && known.method == method;
+        if let Some(known) = self.answers.load().iter().find(fits) {
+            return known.clone();
+        }
+        let made = Arc::new(self.make_answers(method, status));
+        // Two threads may make the same ones at once, which are then the same series twice.
+        self.answers.rcu(|known| {
+            let mut more = Vec::clone(known);
+            more.push(made.clone());
+            more
+        });
+        made
+    }
+
+    fn make_answers(&self, method: &'static str, status: u16) -> Answers {
+        let (server, route) = (self.server.as_str(), self.route.as_str());
+        let full = [server, route, method, class(status)];
+        Answers {
+            method,
+            status,
+            requests: self.families.requests.with_label_values(&[server, route, method, &status.to_string()]),
+            duration: self.families.duration.with_label_values(&full),
+            time_to_first_byte: self.families.time_to_first_byte.with_label_values(&full),
+        }
+    }
+}
+
+/// The nine standard methods; all others are one, as anybody can make them up.
+fn method(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "DELETE" => "DELETE",
+        "CONNECT" => "CONNECT",
+        "OPTIONS" => "OPTIONS",
+        "TRACE" => "TRACE",
+        "PATCH" => "PATCH",
+        _ => "OTHER",
+    }
+}
+
+/// A status's class, as a label.
+pub(super) fn class(status: u16) -> &'static str {
+    match status / 100 {
+        1 => "1xx",
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
+    }
+}

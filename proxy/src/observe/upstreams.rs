@@ -1,0 +1,148 @@
+//! The families of upstreams, and the series of one server, looked up once for an exchange.
+
+use super::Guard;
+use super::family::{Counters, Families, Family, Fractions, Gauges};
+use super::metrics::seconds;
+use super::routes::{BUCKETS, class};
+use crate::exchange::{Exchange, Failure, Reached};
+use prometheus::{Error, Histogram, IntCounter, IntGauge};
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
+
+/// Every family of upstreams.
+#[derive(Debug)]
+pub(crate) struct Upstreams {
+    servers: Family<Arc<Server>>,
+    errors: Counters,
+    retries: Counters,
+    dns_last_success: Fractions,
+    up: Gauges,
+}
+
+/// The series of one server of a pool.
+#[derive(Debug)]
+struct Server {
+    upstream: String,
+    peer: String,
+    active: IntGauge,
+    duration: Histogram,
+    connect: Histogram,
+    requests: Counters,
+    /// By the hundreds of the status, from 1; looked up when they are needed first.
+    by_class: [OnceLock<IntCounter>; 5],
+}
+
+impl Upstreams {
+    pub(super) fn new(make: &Families) -> Result<Self, Error> {
+        let requests = make.counters(
+            "vordr_upstream_requests_total",
+            "Requests that an upstream answered.",
+            &["upstream", "peer", "code_class"],
+        )?;
+        let duration = make.seconds(
+            "vordr_upstream_request_duration_seconds",
+            "From choosing a server to the head of its answer.",
+            &["upstream"],
+            BUCKETS,
+        )?;
+        let connect = make.seconds(
+            "vordr_upstream_connect_duration_seconds",
+            "Connecting to a server, TLS included.",
+            &["upstream"],
+            BUCKETS,
+        )?;
+        let connections = make.gauges(
+            "vordr_upstream_connections",
+            "Connections to upstreams that carry a request or a stream.",
+            &["upstream", "state"],
+        )?;
+        let reason = &["upstream", "reason"];
+        Ok(Self {
+            errors: make.counters("vordr_upstream_errors_total", "Attempts that failed.", reason)?,
+            retries: make.counters("vordr_upstream_retries_total", "Attempts made again.", reason)?,
+            dns_last_success: make.fractions(
+                "vordr_upstream_dns_last_success_timestamp_seconds",
+                "When a name was resolved last.",
+                &["upstream"],
+            )?,
+            up: make.gauges(
+                "vordr_upstream_up",
+                "Whether a server may be asked: while its name has an address.",
+                &["upstream", "peer"],
+            )?,
+            servers: make.bundles(move |values| {
+                let [upstream, peer] = [0, 1].map(|at| values.get(at).copied().unwrap_or_default());
+                Arc::new(Server {
+                    upstream: upstream.to_owned(),
+                    peer: peer.to_owned(),
+                    active: connections.with_label_values(&[upstream, "active"]),
+                    duration: duration.with_label_values(&[upstream]),
+                    connect: connect.with_label_values(&[upstream]),
+                    requests: requests.clone(),
+                    by_class: Default::default(),
+                })
+            }),
+        })
+    }
+
+    /// A connection to a server carries an exchange, until the guard is dropped.
+    pub(crate) fn connection(&self, reached: &Reached) -> InUse {
+        let server = self.servers.with_label_values(&[reached.upstream(), &reached.endpoint.peer]);
+        InUse { _active: Guard::new(server.active.clone()), server }
+    }
+
+    /// Notes when a name was resolved last.
+    pub(crate) fn resolved(&self, name: &str, at: SystemTime) {
+        self.dns_last_success.with_label_values(&[name]).set(seconds(at));
+    }
+
+    /// Notes whether a server may be asked.
+    pub(crate) fn server_is_up(&self, upstream: &str, peer: &str, up: bool) {
+        self.up.with_label_values(&[upstream, peer]).set(up.into());
+    }
+
+    /// An attempt failed.
+    pub(super) fn failed(&self, exchange: &Exchange, failure: &Failure) {
+        self.errors.with_label_values(&[name(exchange), failure.reason()]).inc();
+    }
+
+    /// An attempt failed and is made again.
+    pub(super) fn retried(&self, exchange: &Exchange, failure: &Failure) {
+        self.failed(exchange, failure);
+        self.retries.with_label_values(&[name(exchange), failure.reason()]).inc();
+    }
+}
+
+fn name(exchange: &Exchange) -> &str {
+    exchange.reached.as_ref().map_or("", Reached::upstream)
+}
+
+/// A connection to a server that carries an exchange.
+#[derive(Debug)]
+pub(crate) struct InUse {
+    server: Arc<Server>,
+    _active: Guard,
+}
+
+impl InUse {
+    /// The exchange has ended.
+    pub(super) fn finished(&self, reached: &Reached) {
+        if let Some(connect) = reached.connect {
+            self.server.connect.observe(connect.as_secs_f64());
+        }
+        if let (Some(status), Some(answered)) = (reached.status, reached.answered) {
+            self.server.answered(status);
+            self.server.duration.observe(answered.duration_since(reached.chosen).as_secs_f64());
+        }
+    }
+}
+
+impl Server {
+    fn answered(&self, status: u16) {
+        let counter = || self.requests.with_label_values(&[&self.upstream, &self.peer, class(status)]);
+        match self.by_class.get(usize::from(status / 100).saturating_sub(1)) {
+            Some(known) => known.get_or_init(counter).inc(),
+            None => counter().inc(),
+        }
+    }
+}
