@@ -1,6 +1,6 @@
 //! The access log: one JSON object for each exchange, its names for good.
 
-use crate::harness::{Origin, Vordr, proxying};
+use crate::harness::{Binary, Client, Origin, Vordr, eventually, proxying};
 
 #[tokio::test]
 async fn a_proxied_request_has_every_field() {
@@ -100,4 +100,73 @@ async fn a_client_that_goes_away_is_noted_as_499() {
     origin.first_request().await;
     drop(client);
     assert_eq!(vordr.log_error("client_gone").await["status"], 499);
+}
+
+/// The lines that a vordr prints in the combined format, the requests sent one after another on one connection.
+async fn combined(more: &str, requests: &[&str]) -> Vec<String> {
+    let binary = Binary::running(&format!(
+        r#"vordr {{ workers 1; access-log stdout format=combined {more}; }}
+        server a.test {{ listen "127.0.0.1:0"; location "/" {{ respond 200 "hello"; }} }}"#
+    ))
+    .await;
+    let mut client = Client::connect(binary.address()).await;
+    for request in requests {
+        client.send(request).await;
+        client.response().await;
+    }
+    eventually("every line", || {
+        let lines: Vec<String> = binary.printed().lines().map(str::to_owned).collect();
+        (lines.len() == requests.len()).then_some(lines)
+    })
+    .await
+}
+
+/// Without the time, which is checked here: `[21/Nov/2026:10:00:00 +0000]`.
+fn without_time(line: &str) -> String {
+    let (before, rest) = line.split_once('[').unwrap();
+    let (time, after) = rest.split_once(']').unwrap();
+    let shape: String = time
+        .chars()
+        .map(|c| {
+            if c.is_ascii_digit() {
+                '0'
+            } else if c.is_alphabetic() {
+                'a'
+            } else {
+                c
+            }
+        })
+        .collect();
+    assert_eq!(shape, "00/aaa/0000:00:00:00 +0000", "{line}");
+    format!("{before}[]{after}")
+}
+
+#[tokio::test]
+async fn the_combined_format_is_that_of_nginx_and_apache() {
+    let lines = combined(
+        "",
+        &[
+            "GET /x?y=1 HTTP/1.1\r\nHost: a.test\r\nUser-Agent: test/1\r\nReferer: http://r.test/\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a.test\r\nUser-Agent: a \"b\" \\c\r\n\r\n",
+            "GET / HTTP/1.1\r\n\r\n",
+        ],
+    )
+    .await;
+    assert_eq!(
+        lines.iter().map(|line| without_time(line)).collect::<Vec<_>>(),
+        [
+            r#"127.0.0.1 - - [] "GET /x?y=1 HTTP/1.1" 200 5 "http://r.test/" "test/1""#,
+            r#"127.0.0.1 - - [] "GET / HTTP/1.1" 200 5 "-" "-""#,
+            r#"127.0.0.1 - - [] "GET / HTTP/1.1" 200 5 "-" "a \x22b\x22 \x5Cc""#,
+            r#"127.0.0.1 - - [] "-" 400 47 "-" "-""#,
+        ]
+    );
+}
+
+#[tokio::test]
+async fn the_combined_format_leaves_the_query_out_where_the_rules_say_so() {
+    let request = "GET /x?token=s3cret HTTP/1.1\r\nHost: a.test\r\n\r\n";
+    let lines = combined("query=off", &[request]).await;
+    assert!(lines[0].contains("\"GET /x HTTP/1.1\""), "{lines:?}");
 }

@@ -1,5 +1,6 @@
 //! The admin and metrics addresses: health, status, metrics, routes and rules over HTTP.
 
+use crate::listener::Acceptor;
 use crate::observe::{is_up, status};
 use crate::shared::Shared;
 use bytes::Bytes;
@@ -13,7 +14,6 @@ use serde_json::json;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 /// How many connections are served at once; more wait.
@@ -31,15 +31,13 @@ pub(crate) enum Scope {
 }
 
 /// Serves one address, for ever.
-pub(crate) async fn serve(listener: TcpListener, scope: Scope, shared: Arc<Shared>) {
+pub(crate) async fn serve(acceptor: Acceptor, scope: Scope, shared: Arc<Shared>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         // Never closed, so a place is always to be had in the end.
         let Ok(place) = places.clone().acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        };
+        // What cannot be accepted is tried again; the proxy's own listeners say so in the log.
+        let (stream, _) = acceptor.accept(|_| {}).await;
         let shared = shared.clone();
         tokio::spawn(async move {
             let service = service_fn(|request| {

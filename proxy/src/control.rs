@@ -9,7 +9,6 @@ use crate::start_error::StartError;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use vordr_rules::table::Process;
 
@@ -34,6 +33,12 @@ impl ControlSockets {
 
     pub(crate) fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics.as_ref()?.local
+    }
+
+    /// What each socket is for.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, &BoundSocket)> {
+        let both = [("admin", &self.admin), ("metrics", &self.metrics)];
+        both.into_iter().filter_map(|(what, socket)| Some((what, socket.as_ref()?)))
     }
 }
 
@@ -75,8 +80,8 @@ impl Drop for Control {
 /// Serves and resolves until it is told to stop.
 async fn run(sockets: ControlSockets, shared: Arc<Shared>, stopping: CancellationToken) {
     for (socket, scope) in [(sockets.admin, Scope::Admin), (sockets.metrics, Scope::Metrics)] {
-        match socket.map(|socket| TcpListener::from_std(socket.into_tcp())) {
-            Some(Ok(listener)) => drop(tokio::spawn(serve(listener, scope, shared.clone()))),
+        match socket.map(BoundSocket::accepting) {
+            Some(Ok(acceptor)) => drop(tokio::spawn(serve(acceptor, scope, shared.clone()))),
             Some(Err(error)) => {
                 shared.observer.log().error("cannot serve", &[("reason", &error.to_string())])
             }

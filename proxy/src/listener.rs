@@ -52,9 +52,17 @@ impl BoundSocket {
         Ok(Acceptor { address: self.address, local_port: self.local.map_or(0, |local| local.port()), socket })
     }
 
-    /// The socket as tokio's, for the admin address.
-    pub(crate) fn into_tcp(self) -> std::net::TcpListener {
-        self.socket.into()
+    /// Where it listens, in words.
+    pub(crate) fn listens_on(&self) -> String {
+        self.local.map_or_else(|| self.address.to_string(), |local| local.to_string())
+    }
+}
+
+/// Removes the file of a Unix socket that nobody listens on any more.
+pub(crate) fn clean_up(address: &Address) {
+    if let Address::Unix(path) = address {
+        // It may be gone already, or the folder may be read-only by now: the next start copes with either.
+        let _ = remove_stale_socket(path);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::connection::{Link, Worker, refuse_connection, serve};
 use crate::control::{Control, ControlSockets};
-use crate::listener::{Acceptor, BoundSocket};
+use crate::listener::{Acceptor, BoundSocket, clean_up};
 use crate::observe::Observer;
 use crate::pingora::{Gateway, http_proxy};
 use crate::shared::Shared;
@@ -143,6 +143,9 @@ impl Handle {
             let _ = worker.join();
         }
         self.control.stop();
+        let table = self.shared.table.load();
+        let control = [&table.process.admin, &table.process.metrics].into_iter().flatten();
+        table.listeners.iter().map(|listener| &listener.address).chain(control).for_each(clean_up);
         self.shared.observer.flush();
     }
 }
@@ -159,13 +162,10 @@ fn announce(shared: &Shared, rules: &str, sockets: &[BoundSocket], control: &Con
     let log = shared.observer.log();
     log.info("vordr starts", &[("version", env!("CARGO_PKG_VERSION")), ("rules", rules)]);
     for bound in sockets {
-        let local = bound.local.map_or_else(|| bound.address.to_string(), |local| local.to_string());
-        log.info("listening", &[("address", &local)]);
+        log.info("listening", &[("address", &bound.listens_on())]);
     }
-    for (what, address) in [("admin", control.admin_address()), ("metrics", control.metrics_address())] {
-        if let Some(address) = address {
-            log.info("listening", &[("address", &address.to_string()), ("for", what)]);
-        }
+    for (what, bound) in control.named() {
+        log.info("listening", &[("address", &bound.listens_on()), ("for", what)]);
     }
     for server in &table.servers {
         for location in &server.locations {

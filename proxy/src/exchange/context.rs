@@ -15,8 +15,8 @@ use vordr_rules::table::{
 pub struct Arrival {
     /// The listener.
     pub listener: ListenerId,
-    /// Who is at the other end of the connection; `None` on a Unix socket.
-    pub peer: Option<Client>,
+    /// Who is at the other end of the connection.
+    pub peer: Client,
     /// The port that was connected to; 0 on a Unix socket.
     pub local_port: u16,
     /// Whether the connection is TLS.
@@ -76,6 +76,11 @@ pub struct Client {
 }
 
 impl Client {
+    /// Whoever is at the other end of a Unix socket: somebody on this machine.
+    pub fn local() -> Self {
+        IpAddr::V4(Ipv4Addr::LOCALHOST).into()
+    }
+
     /// The address as text.
     pub fn as_str(&self) -> &str {
         self.text.to_str().unwrap_or_default()
@@ -164,7 +169,7 @@ impl Reached {
 impl Exchange {
     /// Begins one; the rest is learnt by [`Exchange::admit`].
     pub fn begin(table: Arc<Table>, arrival: Arrival) -> Self {
-        let client = arrival.peer.clone().unwrap_or_else(|| IpAddr::V4(Ipv4Addr::LOCALHOST).into());
+        let client = arrival.peer.clone();
         Self {
             public: Public {
                 client,

@@ -87,7 +87,7 @@ impl Exchange {
 
     /// The addresses that the request came through; those that came with it only from a trusted proxy.
     fn chain(&self, headers: &HeaderMap) -> HeaderValue {
-        let peer = self.arrival.peer.as_ref().unwrap_or(&self.public.client);
+        let peer = &self.arrival.peer;
         if !self.public.through_trusted || !headers.contains_key(&X_FORWARDED_FOR) {
             return peer.text.clone();
         }

@@ -33,7 +33,7 @@ impl Scene {
         let table = loaded.unwrap_or_else(|error| panic!("{error:#?}")).table;
         let arrival = Arrival {
             listener: ListenerId(0),
-            peer: Some(from.parse::<IpAddr>().unwrap().into()),
+            peer: from.parse::<IpAddr>().unwrap().into(),
             local_port: 8080,
             tls: false,
             started: Instant::now(),

@@ -4,6 +4,7 @@ use super::clock::Stamp;
 use super::json::Object;
 use super::record::{Record, Rejection, labels};
 use super::writer::Writer;
+use crate::exchange::refusal;
 use crate::exchange::{Failure, Reached};
 use crate::start_error::StartError;
 use crate::websocket::{Side, Tunnel};
@@ -38,8 +39,10 @@ impl AccessLog {
         let failure = &rejection.failure;
         let client_ip = rejection.peer.map_or_else(|| "-".to_owned(), |peer| peer.ip().to_string());
         let status = failure.status().as_u16();
+        let bytes_out = refusal(failure).body.len() as u64;
         if self.format == LogFormat::Combined {
-            let line = format!("{client_ip} - - [{}] \"-\" {status} 0 \"-\" \"-\"\n", common_time());
+            let line =
+                format!("{client_ip} - - [{}] \"-\" {status} {bytes_out} \"-\" \"-\"\n", common_time());
             return self.writer.line(|bytes| bytes.extend_from_slice(line.as_bytes()));
         }
         self.writer.line(|bytes| {

@@ -148,6 +148,6 @@ pub(super) async fn answer(session: &mut Session, error: &Error, passage: &mut P
     let answer = under_way.exchange.recover(&failure, session.req_header());
     let status = answer.status.as_u16();
     // The client may be gone by now, which the log line's failure does not have to tell.
-    let _ = reply::write(session, *answer).await;
+    let _ = reply::write(session, &mut under_way.exchange, *answer).await;
     status
 }

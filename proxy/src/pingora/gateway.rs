@@ -2,7 +2,7 @@
 
 use super::{body, failing, reply, stream};
 use crate::connection::Link;
-use crate::exchange::{Admission, Arrival, Exchange, Failure, Headers};
+use crate::exchange::{Admission, Arrival, Client, Exchange, Failure, Headers};
 use crate::observe::{InFlight, InUse, Record};
 use crate::shared::Shared;
 use crate::upstream::Target;
@@ -71,7 +71,7 @@ impl Gateway {
         let at = table.listeners.iter().position(|listener| listener.address == link.listener);
         let arrival = Arrival {
             listener: ListenerId(at.unwrap_or(usize::MAX)),
-            peer: link.client.clone(),
+            peer: link.client.clone().unwrap_or_else(Client::local),
             local_port: link.local_port,
             tls: false,
             started: link.head_since().into_std(),
@@ -132,7 +132,9 @@ impl ProxyHttp for Gateway {
         session.set_read_timeout(client);
         session.set_write_timeout(client);
         match admission {
-            Admission::Answer(answer) => reply::write(session, *answer).await.map(|()| true),
+            Admission::Answer(answer) => {
+                reply::write(session, &mut under_way.exchange, *answer).await.map(|()| true)
+            }
             Admission::Forward if buffering && !under_way.exchange.upgrade => {
                 body::gather(session, under_way).await.map(|()| false)
             }

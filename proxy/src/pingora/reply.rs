@@ -1,12 +1,12 @@
 //! Answers of vordr's own making, written through Pingora.
 
-use crate::exchange::Answer;
+use crate::exchange::{Answer, Exchange};
 use pingora_core::Result;
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
-/// Writes a whole answer.
-pub(super) async fn write(session: &mut Session, answer: Answer) -> Result<()> {
+/// Writes a whole answer, and counts its body.
+pub(super) async fn write(session: &mut Session, exchange: &mut Exchange, answer: Answer) -> Result<()> {
     let mut head = ResponseHeader::build(answer.status, Some(answer.headers.len() + 2))?;
     for (name, value) in &answer.headers {
         head.append_header(name, value)?;
@@ -14,6 +14,7 @@ pub(super) async fn write(session: &mut Session, answer: Answer) -> Result<()> {
     let empty = answer.body.is_empty();
     session.write_response_header(Box::new(head), empty).await?;
     if !empty {
+        exchange.bytes_out += answer.body.len() as u64;
         session.write_response_body(Some(answer.body), true).await?;
     }
     Ok(())

@@ -13,7 +13,7 @@ use crate::language::server::Server;
 use crate::language::settings::Settings;
 use crate::language::upstream::Endpoint;
 use crate::source::{Span, Spanned};
-use crate::table::{Address, HttpVersion, ServerAddress};
+use crate::table::{HttpVersion, ServerAddress};
 
 /// Everything in a file that is not served yet.
 pub(super) fn find(file: &File, templates: &Templates<'_>) -> Vec<Diagnostic> {
@@ -47,10 +47,6 @@ impl Found {
         self.note("`state`", process.state.as_ref().map(|state| state.span));
         let metrics = process.metrics.as_ref().filter(|_| process.metrics_compat_nginx);
         self.note("`compat=nginx`", metrics.map(|metrics| metrics.span));
-        for address in process.admin.iter().chain(&process.metrics) {
-            let unix = matches!(address.value, Address::Unix(_));
-            self.note("a Unix socket for `admin` or `metrics`", unix.then_some(address.span));
-        }
     }
 
     fn in_server(&mut self, server: &Server) {

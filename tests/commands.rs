@@ -1,0 +1,138 @@
+//! The commands beside `run`, asked about a vordr that runs.
+
+use crate::harness::{Binary, Client, Origin, ends, eventually, written};
+use std::net::TcpListener;
+use std::process::Output;
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[tokio::test]
+async fn health_asks_the_admin_address_and_says_so_when_nobody_answers() {
+    let admin = free_port();
+    let (_folder, path) = written(&format!(
+        r#"vordr {{ admin {admin}; }}
+        server a.test {{ listen "127.0.0.1:0"; location "/" {{ respond 204; }} }}"#
+    ));
+    let ask = || ends(&["health", path.to_str().unwrap()]);
+    let before = ask();
+    assert_eq!(before.status.code(), Some(1), "{}", text(&before));
+    assert!(text(&before).contains("not healthy"), "{}", text(&before));
+    let binary = Binary::running_file(path.clone(), &[]).await;
+    let healthy = ask();
+    assert_eq!((healthy.status.code(), text(&healthy).as_str()), (Some(0), "healthy\n"));
+    drop(binary);
+    assert_eq!(ask().status.code(), Some(1));
+}
+
+#[tokio::test]
+async fn health_without_an_admin_address_asks_whether_connections_are_taken() {
+    let port = free_port();
+    let (_folder, path) =
+        written(&format!("server a.test {{ listen {port}; location \"/\" {{ respond 204; }} }}"));
+    let ask = || ends(&["health", path.to_str().unwrap()]).status.code();
+    assert_eq!(ask(), Some(1));
+    let _binary = Binary::running_file(path.clone(), &[]).await;
+    assert_eq!(ask(), Some(0));
+}
+
+#[tokio::test]
+async fn health_is_not_fooled_by_somebody_else_on_the_admin_port() {
+    let other =
+        Origin::responding("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+    let (_folder, path) = written(&format!(
+        r#"vordr {{ admin {}; }}
+        server a.test {{ listen 0; location "/" {{ respond 204; }} }}"#,
+        other.port()
+    ));
+    let path = path.to_str().unwrap().to_owned();
+    let answer = tokio::task::spawn_blocking(move || ends(&["health", &path])).await.unwrap();
+    assert_eq!(answer.status.code(), Some(1));
+    assert!(text(&answer).contains("404"), "{}", text(&answer));
+}
+
+/// One of each kind of location, so that there is something to choose between.
+fn routes(origin: &Origin) -> String {
+    format!(
+        r##"
+        server a.test {{
+            listen "127.0.0.1:0"
+            location exact="/exact" {{ respond 200 "exact"; }}
+            location "/final" final=on {{ respond 200 "final"; }}
+            location regex=#"^/(final|v\d+)/"# {{ respond 200 "regex"; }}
+            location "/upload" {{ match method=POST header="X-Beta=1"; respond 200 "upload"; }}
+            location "/" {{ proxy "{}"; }}
+        }}
+        server "*.b.test" {{ listen "127.0.0.1:0"; location "/only" {{ respond 200 "only"; }} }}"##,
+        origin.url()
+    )
+}
+
+#[tokio::test]
+async fn explain_tells_the_location_that_the_running_vordr_takes() {
+    let origin = Origin::answering("root").await;
+    let (_folder, path) = written(&routes(&origin));
+    let binary = Binary::running_file(path.clone(), &[]).await;
+    for (method, host, target, field) in [
+        ("GET", "a.test", "/exact", ""),
+        ("GET", "a.test", "/exact/x", ""),
+        ("GET", "a.test", "/final/x", ""),
+        ("GET", "a.test", "/v1/x", ""),
+        ("GET", "a.test", "/upload", "X-Beta: 1"),
+        ("POST", "a.test", "/upload", ""),
+        ("POST", "a.test", "/upload", "X-Beta: 1"),
+        ("GET", "x.b.test", "/only/x", ""),
+        ("GET", "x.b.test", "/else", ""),
+        ("GET", "unknown.test", "/exact", ""),
+    ] {
+        let id = format!("{method}-{host}{target}-{}", field.len());
+        let mut client = Client::connect(binary.address()).await;
+        let line = if field.is_empty() { String::new() } else { format!("{field}\r\n") };
+        client
+            .send(format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\n{line}X-Request-Id: {id}\r\n\r\n"))
+            .await;
+        client.response().await;
+        let logged = eventually("the line in the log", || {
+            let printed = binary.printed();
+            let line = printed.lines().find(|line| line.contains(&id))?;
+            serde_json::from_str::<serde_json::Value>(line).ok()
+        })
+        .await;
+        let url = format!("http://{host}{target}");
+        let mut arguments = vec!["explain", method, &url, "-c", path.to_str().unwrap()];
+        if !field.is_empty() {
+            arguments.extend(["-H", field]);
+        }
+        let said = text(&ends(&arguments));
+        match logged["route"].as_str().unwrap() {
+            "_other" => assert!(said.contains("404"), "{id}: {said}"),
+            route => {
+                let location = said.lines().find(|line| line.starts_with("location ")).unwrap();
+                assert!(location.contains(&format!(" {route} ")), "{id}: {route} or {said}");
+            }
+        }
+        let server = said.lines().find(|line| line.starts_with("server ")).unwrap();
+        assert!(server.contains(logged["server"].as_str().unwrap()), "{id}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn explain_says_why_the_others_were_not_chosen() {
+    let origin = Origin::answering("root").await;
+    let (_folder, path) = written(&routes(&origin));
+    let said = text(&ends(&["explain", "GET", "http://a.test/upload", "-c", path.to_str().unwrap()]));
+    for part in [
+        "upstream  ",
+        &origin.url().replace("http://", "http to "),
+        "its `match` does not hold",
+        "its path does not fit",
+    ] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+}
