@@ -198,13 +198,31 @@ async fn an_app_in_a_container_is_reached_by_the_url_that_the_compose_file_gives
 
 #[tokio::test]
 async fn the_quickstart_shows_a_page_that_says_what_runs() {
-    let binary = serve("quickstart.kdl", &[]).await;
+    let binary = serve("quickstart.kdl", &[("ADMIN_PORT", &free_port())]).await;
     let page = connect(&binary).await.get("localhost", "/").await;
     assert_eq!((page.status, page.header("Content-Type")), (200, Some("text/html; charset=utf-8")));
     assert!(page.text().contains("vordr is running"));
     assert_eq!(connect(&binary).await.get("localhost", "/hello").await.text(), "hello\n");
     assert_eq!(connect(&binary).await.get("localhost", "/docs").await.header("Location"), Some("/"));
     assert_eq!(connect(&binary).await.get("localhost", "/nowhere").await.status, 404);
+}
+
+#[tokio::test]
+async fn every_link_of_the_quickstart_leads_somewhere_on_whatever_host_the_browser_used() {
+    let binary = serve("quickstart.kdl", &[("ADMIN_PORT", &free_port())]).await;
+    let page = connect(&binary).await.get("some-laptop.local:8080", "/").await.text();
+    let links: Vec<&str> = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(links.len() >= 8, "{links:?}");
+    assert!(links.iter().all(|link| link.starts_with(['/', 'd'])), "none names a host: {links:?}");
+    for link in links.into_iter().filter(|link| link.starts_with("/admin/")) {
+        let answer = connect(&binary).await.get("some-laptop.local:8080", link).await;
+        assert_eq!(answer.status, 200, "{link}");
+    }
+    let status = connect(&binary).await.get("localhost", "/admin/status").await.text();
+    assert!(status.contains(env!("CARGO_PKG_VERSION")), "the page shows the version that it finds there");
+    let mut writing = connect(&binary).await;
+    writing.send("POST /admin/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n").await;
+    assert_eq!(writing.response().await.status, 404, "it is for reading alone");
 }
 
 /// A port that was free a moment ago.
