@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-NEEDED = ["dockerd", "docker-compose", "debootstrap", "unshare", "nsenter", "setpriv", "ip", "curl", "prometheus"]
+NEEDED = [
+    "docker", "dockerd", "docker-compose", "debootstrap", "unshare", "nsenter", "setpriv", "ip", "curl", "prometheus",
+]
 
 
 def why_not() -> str | None:
