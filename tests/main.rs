@@ -5,6 +5,7 @@ mod actions;
 mod addresses;
 mod body_limit;
 mod buffering;
+mod command_line;
 mod commands;
 mod cors;
 mod examples;

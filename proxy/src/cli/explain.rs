@@ -1,9 +1,14 @@
 //! `vordr explain METHOD URL`: which location takes a request, and why the others do not.
 
+use super::say::{complain, counted, say};
 use super::{DEFAULT_RULES, rules};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header::HOST};
+use std::net::IpAddr;
 use std::process::ExitCode;
-use vordr::rules::table::{Action, ListenerId, LocationId, Outcome, Request, Server, Step, Table};
+use vordr::rules::table::{
+    Action, Address, Listener, ListenerId, Location, LocationId, Outcome, Pattern, Request, Server, Step,
+    Table, normal_path,
+};
 
 /// `vordr explain METHOD URL [-H 'K: V']`
 #[derive(Debug, clap::Args)]
@@ -30,34 +35,69 @@ fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
 impl Explain {
     pub(super) fn run(&self) -> ExitCode {
         let Some(loaded) = rules::load_file(&self.rules) else { return ExitCode::FAILURE };
-        let Some(host) = self.url.authority() else {
-            eprintln!("vordr: the URL lacks a host: http://example.org/path");
-            return ExitCode::FAILURE;
+        match self.explained(&loaded.table) {
+            Ok(text) => say(&text),
+            Err(problem) => {
+                complain(&format!("vordr: {problem}"));
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    fn explained(&self, table: &Table) -> Result<String, String> {
+        let Some(authority) = self.url.authority() else {
+            return Err("the URL lacks a host: http://example.org/path".to_owned());
         };
-        let table = &loaded.table;
-        let Some(listener) = self.listener(table) else {
-            eprintln!("vordr: no address of the rules serves {}", self.url);
-            return ExitCode::FAILURE;
-        };
+        let listener = self.listener(table, authority.host())?;
         let headers: HeaderMap = self.headers.iter().cloned().collect();
+        let named = headers.get(HOST).and_then(|host| host.to_str().ok());
         let request = Request {
             listener,
             method: &self.method,
-            host: host.as_str(),
+            host: named.unwrap_or(authority.host()),
             path: self.url.path(),
             query: self.url.query(),
             headers: &headers,
         };
-        print!("{}", explain(table, &request));
-        ExitCode::SUCCESS
+        Ok(explain(table, &request))
     }
 
-    /// The listener with the URL's port and scheme; where none has, the first one.
-    fn listener(&self, table: &Table) -> Option<ListenerId> {
+    /// The listener that a client with this URL reaches.
+    fn listener(&self, table: &Table, host: &str) -> Result<ListenerId, String> {
         let tls = self.url.scheme_str() == Some("https");
         let port = self.url.port_u16().unwrap_or(if tls { 443 } else { 80 });
-        let exact = table.listeners.iter().position(|listener| listener.address.port() == Some(port));
-        exact.or(if table.listeners.is_empty() { None } else { Some(0) }).map(ListenerId)
+        let ip = host.trim_matches(['[', ']']).parse().ok();
+        let found = (0..table.listeners.len()).map(ListenerId).filter_map(|id| {
+            let listener = table.listeners.get(id.0)?;
+            Some((nearness(listener, port, ip)?, id, listener))
+        });
+        let Some((_, id, listener)) = found.min_by_key(|(nearness, ..)| *nearness) else {
+            let addresses: Vec<_> =
+                table.listeners.iter().map(|listener| listener.address.to_string()).collect();
+            return Err(match addresses.is_empty() {
+                true => "these rules listen nowhere".to_owned(),
+                false => {
+                    format!("nothing listens on port {port}; the rules listen on {}", addresses.join(", "))
+                }
+            });
+        };
+        let speaks = if listener.tls { "https" } else { "http" };
+        if listener.tls != tls && listener.address.port().is_some() {
+            return Err(format!("{} speaks {speaks}: write `{speaks}://…`", listener.address));
+        }
+        Ok(id)
+    }
+}
+
+/// How well a listener fits a URL's port and address, the best first; `None` where a client would not get there.
+fn nearness(listener: &Listener, port: u16, ip: Option<IpAddr>) -> Option<u8> {
+    match (&listener.address, ip) {
+        (Address::Ip(own, at), Some(ip)) if *at == port && *own == ip => Some(0),
+        (Address::Ip(own, at), Some(_)) if *at == port && !own.is_unspecified() => None,
+        (Address::Port(at) | Address::Ip(_, at), _) if *at == port => Some(1),
+        // A port that the system picks may be any; a socket has none.
+        (Address::Port(0) | Address::Ip(_, 0) | Address::Unix(_), _) => Some(2),
+        _ => None,
     }
 }
 
@@ -82,9 +122,9 @@ fn explain(table: &Table, request: &Request<'_>) -> String {
             text += "answer    404: no location takes this request\n";
             None
         }
+        // No location was looked at.
         Outcome::BadPath(_) => {
-            text += "answer    400: the path climbs above `/`, has a NUL, or is none\n";
-            None
+            return text + "answer    400: the path climbs above `/`, has a NUL, or is none\n";
         }
     };
     text + &others(server, request, &candidates, chosen)
@@ -108,7 +148,7 @@ fn found_text(table: &Table, server: &Server, id: LocationId) -> String {
             format!("answer    {} to {}\n", redirect.status.as_u16(), redirect.target)
         }
         Action::Respond(respond) => {
-            format!("answer    {}, {} bytes\n", respond.status.as_u16(), respond.body.len())
+            format!("answer    {}, {}\n", respond.status.as_u16(), counted(respond.body.len(), "byte"))
         }
         Action::Files(files) => format!("files     {}\n", files.root),
     };
@@ -122,18 +162,15 @@ fn others(
     seen: &[(LocationId, Step, bool)],
     chosen: Option<LocationId>,
 ) -> String {
+    let path = normal_path(request.path).unwrap_or_default();
+    let winner = seen.iter().find(|(id, _, held)| *held && Some(*id) == chosen).map(|(_, step, _)| *step);
     let rest = server.locations.iter().enumerate().filter(|(number, _)| Some(LocationId(*number)) != chosen);
     let lines: Vec<String> = rest
         .map(|(number, location)| {
-            let candidate = seen.iter().find(|(id, ..)| id.0 == number);
-            let why = match candidate {
+            let why = match seen.iter().find(|(id, ..)| id.0 == number) {
                 Some((_, _, false)) => "its `match` does not hold",
-                Some((_, Step::Prefix, true)) => "a regex wins over it",
-                Some(_) => "another comes first",
-                None if location.patterns.iter().any(|pattern| pattern.takes(request.path.as_bytes())) => {
-                    "a better path wins over it"
-                }
-                None => "its path does not fit",
+                Some(_) => "a regex wins over it",
+                None => why_not_asked(location, &path, winner),
             };
             format!("  {}  ({}:{})  {why}\n", location.name, location.place.file, location.place.line)
         })
@@ -141,5 +178,23 @@ fn others(
     match lines.is_empty() {
         true => String::new(),
         false => format!("not chosen:\n{}", lines.concat()),
+    }
+}
+
+/// Why the search never came to a location: `winner` is how it came to the one that was chosen.
+fn why_not_asked(location: &Location, path: &[u8], winner: Option<Step>) -> &'static str {
+    if !location.patterns.iter().any(|pattern| pattern.takes(path)) {
+        return "its path does not fit";
+    }
+    match winner {
+        Some(Step::Exact) => "an exact path wins over it",
+        Some(Step::Regex) => "an earlier regex, or a longer prefix, wins over it",
+        Some(Step::Prefix)
+            if location.patterns.iter().all(|pattern| matches!(pattern, Pattern::Regex(_))) =>
+        {
+            "the longest prefix has `final=on`"
+        }
+        Some(Step::Prefix) => "a longer prefix wins over it",
+        None => "its `match` does not hold",
     }
 }

@@ -1,7 +1,10 @@
 //! `vordr fmt`: rules laid out canonically.
 
+use super::replace::replace;
+use super::say::{complain, say};
 use super::{RulesFile, rules};
 use std::io::Read;
+use std::path::Path;
 use std::process::ExitCode;
 use vordr::rules::format;
 
@@ -21,13 +24,13 @@ impl Fmt {
         let text = match read(path) {
             Ok(text) => text,
             Err(error) => {
-                eprintln!("vordr: cannot read {path}: {error}");
+                complain(&format!("vordr: cannot read {path}: {error}"));
                 return ExitCode::FAILURE;
             }
         };
         match format(path, &text) {
             Ok(formatted) if self.check && formatted != text => {
-                eprintln!("vordr: {path} is not in canonical layout; `vordr fmt {path}` mends it");
+                complain(&format!("vordr: {path} is not in canonical layout; `vordr fmt {path}` mends it"));
                 ExitCode::FAILURE
             }
             Ok(_) if self.check => ExitCode::SUCCESS,
@@ -52,16 +55,15 @@ fn read(path: &str) -> std::io::Result<String> {
 
 fn write(path: &str, before: &str, formatted: &str) -> ExitCode {
     if path == "-" {
-        print!("{formatted}");
-        return ExitCode::SUCCESS;
+        return say(formatted);
     }
     if before == formatted {
         return ExitCode::SUCCESS;
     }
-    match std::fs::write(path, formatted) {
+    match replace(Path::new(path), formatted) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("vordr: cannot write {path}: {error}");
+            complain(&format!("vordr: cannot write {path}: {error}"));
             ExitCode::FAILURE
         }
     }

@@ -1,6 +1,7 @@
 //! `vordr health`: is the vordr that these rules belong to well?
 
 use super::rules;
+use super::say::{complain, say};
 use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -21,12 +22,10 @@ pub(super) fn run(path: &str) -> ExitCode {
         (None, None) => Err(Error::other("the rules name no address to ask")),
     };
     match asked {
-        Ok(()) => {
-            println!("healthy");
-            ExitCode::SUCCESS
-        }
+        Ok(()) => say("healthy
+"),
         Err(error) => {
-            eprintln!("vordr: not healthy: {error}");
+            complain(&format!("vordr: not healthy: {error}"));
             ExitCode::FAILURE
         }
     }

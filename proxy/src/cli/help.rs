@@ -1,6 +1,7 @@
 //! `vordr help WORD`: the page of a word of the rule language.
 
 use super::markdown;
+use super::say::{complain, say};
 use std::process::ExitCode;
 use vordr::rules::{TOP, Word, pages, schema};
 
@@ -33,12 +34,9 @@ pub(super) fn words() -> String {
 /// Explains a word, wherever it stands: `location.websocket`, or `websocket`.
 pub(super) fn word(path: &str) -> ExitCode {
     match explanation(path) {
-        Ok(text) => {
-            print!("{text}");
-            ExitCode::SUCCESS
-        }
+        Ok(text) => say(&text),
         Err(problem) => {
-            eprintln!("vordr: {problem}");
+            complain(&format!("vordr: {problem}"));
             ExitCode::FAILURE
         }
     }

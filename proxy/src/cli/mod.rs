@@ -1,14 +1,16 @@
 //! The command line.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is what a command line is for")]
 
 mod explain;
 mod fmt;
 mod health;
 mod help;
 mod markdown;
+mod replace;
 mod rules;
+mod say;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use say::{complain, say};
 use std::process::ExitCode;
 use vordr::{StartError, Vordr};
 
@@ -81,18 +83,15 @@ pub(crate) fn main() -> ExitCode {
         Command::Fmt(fmt) => fmt.run(),
         Command::Health(rules) => health::run(&rules.path),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "vordr", &mut std::io::stdout());
-            ExitCode::SUCCESS
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "vordr", &mut script);
+            say(&String::from_utf8_lossy(&script))
         }
-        Command::Schema => {
-            println!("{:#}", vordr::rules::schema::schema());
-            ExitCode::SUCCESS
-        }
+        Command::Schema => say(&format!("{:#}\n", vordr::rules::schema::schema())),
         Command::Help { word: None } => {
             // Printing to a closed pipe is nobody's fault.
             let _ = Arguments::command().print_help();
-            println!("\nWords of the rules: vordr help WORD\n{}", help::words());
-            ExitCode::SUCCESS
+            say(&format!("\nWords of the rules: vordr help WORD\n{}\n", help::words()))
         }
         Command::Help { word: Some(word) } => help::word(&word),
     }
@@ -114,6 +113,6 @@ fn fail(error: &StartError) -> ExitCode {
     if let StartError::Rules(diagnostics) = error {
         rules::print(diagnostics);
     }
-    eprintln!("vordr: {error}");
+    complain(&format!("vordr: {error}"));
     ExitCode::FAILURE
 }

@@ -1,5 +1,6 @@
 //! `check` and `show`: rules loaded, and not served.
 
+use super::say::{complain, counted, say};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use vordr::System;
@@ -10,7 +11,7 @@ pub(super) fn load_file(path: &str) -> Option<Loaded> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) => {
-            eprintln!("vordr: cannot read {path}: {error}");
+            complain(&format!("vordr: cannot read {path}: {error}"));
             return None;
         }
     };
@@ -18,7 +19,7 @@ pub(super) fn load_file(path: &str) -> Option<Loaded> {
         Ok(loaded) => Some(loaded),
         Err(diagnostics) => {
             print(&diagnostics);
-            eprintln!("vordr: {} to mend in {path}", counted(diagnostics.len()));
+            complain(&format!("vordr: {} to mend in {path}", counted(diagnostics.len(), "place")));
             None
         }
     }
@@ -31,7 +32,7 @@ pub(super) fn print(diagnostics: &Diagnostics) {
     }
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let drawing = if colour { render::Drawing::Colour } else { render::Drawing::Plain };
-    eprintln!("{}", render::human(diagnostics, drawing));
+    complain(&render::human(diagnostics, drawing));
 }
 
 /// `vordr check`
@@ -42,19 +43,19 @@ pub(super) fn check(path: &str, json: bool) -> ExitCode {
     let Some(loaded) = load_file(path) else { return ExitCode::FAILURE };
     print(&loaded.warnings);
     print(&loaded.pending);
-    let (servers, listeners) = (loaded.table.servers.len(), loaded.table.listeners.len());
+    let servers = counted(loaded.table.servers.len(), "server");
+    let addresses = counted(loaded.table.listeners.len(), "address");
     match loaded.pending.is_empty() {
-        true => println!("{path}: the rules are good ({servers} servers, {listeners} addresses)"),
-        false => println!("{path}: the rules load; `vordr run` will refuse what is not served yet"),
+        true => say(&format!("{path}: the rules are good ({servers}, {addresses})\n")),
+        false => say(&format!("{path}: the rules load; `vordr run` will refuse what is not served yet\n")),
     }
-    ExitCode::SUCCESS
 }
 
 fn check_json(path: &str) -> ExitCode {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) => {
-            eprintln!("vordr: cannot read {path}: {error}");
+            complain(&format!("vordr: cannot read {path}: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -70,17 +71,12 @@ fn check_json(path: &str) -> ExitCode {
         }
         Err(diagnostics) => (render::json(&diagnostics), ExitCode::FAILURE),
     };
-    println!("{diagnostics:#}");
-    code
+    let said = say(&format!("{diagnostics:#}\n"));
+    if said == ExitCode::SUCCESS { code } else { said }
 }
 
 /// `vordr show`
 pub(super) fn show(path: &str) -> ExitCode {
     let Some(loaded) = load_file(path) else { return ExitCode::FAILURE };
-    print!("{}", effective::show(&loaded));
-    ExitCode::SUCCESS
-}
-
-fn counted(places: usize) -> String {
-    if places == 1 { "one place".to_owned() } else { format!("{places} places") }
+    say(&effective::show(&loaded))
 }

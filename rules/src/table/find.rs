@@ -1,6 +1,6 @@
 //! The one search that `explain` and the running proxy share.
 
-use super::path::normal;
+use super::path::normal_path;
 use super::{Binding, ListenerId, LocationId, PathRegex, Server, ServerId, Table};
 use http::{HeaderMap, Method};
 
@@ -90,7 +90,7 @@ impl Table {
         seen: &mut dyn FnMut(LocationId, Step, bool),
     ) -> Outcome {
         let Some(rules) = self.servers.get(server.0) else { return Outcome::NoRoute(server) };
-        let Some(path) = normal(request.path) else { return Outcome::BadPath(server) };
+        let Some(path) = normal_path(request.path) else { return Outcome::BadPath(server) };
         match rules.search(&path, request, seen) {
             Some((location, captures)) => Outcome::Found(Match { server, location, captures }),
             None => Outcome::NoRoute(server),

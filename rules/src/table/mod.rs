@@ -22,6 +22,7 @@ pub use find::{Captures, Match, Outcome, Request, Step};
 pub(crate) use host::LONGEST_NAME;
 pub use host::without_port;
 pub use listener::{Address, Binding, Listener};
+pub use path::normal_path;
 pub(crate) use paths::Paths;
 pub use pattern::{PathRegex, Pattern};
 pub use process::{AccessLog, AcmeAccount, ErrorLog, Level, Limits, LogFormat, LogTarget, Process};

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 /// does not start with `/`, climbs above it, has a NUL, or a `%` without two hexadecimal digits.
 ///
 /// `*`, as in `OPTIONS *`, is compared as `/`.
-pub(super) fn normal(path: &str) -> Option<Cow<'_, [u8]>> {
+pub fn normal_path(path: &str) -> Option<Cow<'_, [u8]>> {
     if path == "*" {
         return Some(Cow::Borrowed(b"/"));
     }
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     fn compared(path: &str) -> Option<String> {
-        normal(path).map(|path| String::from_utf8_lossy(&path).into_owned())
+        normal_path(path).map(|path| String::from_utf8_lossy(&path).into_owned())
     }
 
     #[test]
@@ -120,6 +120,6 @@ mod tests {
 
     #[test]
     fn a_plain_path_is_not_copied() {
-        assert!(matches!(normal("/a/b.c/..d"), Some(Cow::Borrowed(_))));
+        assert!(matches!(normal_path("/a/b.c/..d"), Some(Cow::Borrowed(_))));
     }
 }

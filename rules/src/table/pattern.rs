@@ -16,7 +16,7 @@ pub enum Pattern {
 }
 
 impl Pattern {
-    /// Whether it takes a path, looked at alone.
+    /// Whether it takes a path in its normal form ([`normal_path`](super::normal_path)), looked at alone.
     pub fn takes(&self, path: &[u8]) -> bool {
         match self {
             Self::Exact(exact) => path == exact.as_bytes(),
