@@ -62,6 +62,8 @@ struct Layout {
     /// How many blocks on one line are open.
     inline: usize,
     inline_next: bool,
+    /// A `;` stood behind a block on this line: it is written if another node follows.
+    owes_semicolon: bool,
 }
 
 impl Layout {
@@ -80,6 +82,7 @@ impl Layout {
                 self.spaced = true;
             }
             Token::Semicolon if self.inline > 0 => {
+                self.owes_semicolon = self.line.ends_with('}');
                 self.end_statement();
                 self.spaced = true;
             }
@@ -113,6 +116,9 @@ impl Layout {
     }
 
     fn word(&mut self, word: &str, spaced: bool) {
+        if std::mem::take(&mut self.owes_semicolon) && word != "}" {
+            self.line.push(';');
+        }
         if self.line.is_empty() {
             self.empty_line();
             let depth = self.depth + usize::from(self.continued);
@@ -195,6 +201,7 @@ mod tests {
     #[test]
     fn a_short_block_on_one_line_stays_on_it() {
         assert_eq!(formatted("a  { b   1 ;c { d } }\n"), "a { b 1; c { d; } }\n");
+        assert_eq!(formatted("a { b { c; }; d; }\n"), "a { b { c; }; d; }\n");
         assert_eq!(formatted("a { b \"{;}\"; } // why\n"), "a { b \"{;}\"; }    // why\n");
         let wide = format!("a {{ b \"{}\"; }}\n", "x".repeat(100));
         assert_eq!(formatted(&wide).lines().count(), 3);
