@@ -53,7 +53,7 @@ fuzz:
 # CPU per request and memory per stream beside a bare Pingora, nginx and haproxy, in one run.
 bench: setup
 	@scripts/setup.sh bench
-	$(CARGO) build --release --bin vordr
-	cd bench && $(CARGO) build --release
+	$(CARGO) build --release --bin vordr --target-dir target
+	cd bench && $(CARGO) build --release --target-dir target
 	bench/run.py
 	bench/run.py websockets
