@@ -143,3 +143,21 @@ async fn an_upstream_is_up_while_its_name_has_an_address_and_its_connections_are
     drop(socket);
     vordr.metric_becomes(connections, 0.0).await;
 }
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_was_an_answer_and_is_an_error_too() {
+    let origin = Origin::scripted(|mut connection| async move {
+        connection.request().await;
+        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf").await;
+    })
+    .await;
+    let vordr = rules(&origin).await;
+    let mut client = vordr.connect().await;
+    client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+    client.closed().await;
+    let peer = format!("127.0.0.1:{}", origin.port());
+    let answered =
+        format!(r#"vordr_upstream_requests_total{{code_class="2xx",peer="{peer}",upstream="app"}}"#);
+    vordr.metric_becomes(&answered, 1.0).await;
+    vordr.metric_becomes(r#"vordr_upstream_errors_total{reason="early_close",upstream="app"}"#, 1.0).await;
+}

@@ -26,7 +26,14 @@ async fn status_counts_requests_websockets_and_their_messages() {
     assert_eq!(status["websockets"]["messages"], 4, "{status}");
     assert_eq!(status["websockets"]["messages_per_connection"], 4.0, "{status}");
     assert!(status["connections"]["active"].as_u64().unwrap() >= 1, "{status}");
-    assert!(status["upstreams"].is_array(), "{status}");
+    let upstream = &status["upstreams"][0];
+    let peer = origin.url().replace("http://", "");
+    assert_eq!(upstream["up"], 1, "{status}");
+    assert_eq!(
+        upstream["peers"][0],
+        serde_json::json!({ "address": peer, "up": true, "in_flight": 1 }),
+        "{status}"
+    );
 }
 
 #[tokio::test]

@@ -52,6 +52,11 @@ impl<M: Clone> Family<M> {
         }
     }
 
+    /// Every series there is.
+    pub(super) fn all(&self) -> Vec<M> {
+        self.series.load().values().cloned().collect()
+    }
+
     fn overflowing(&self, labels: usize) -> M {
         self.overflow.iter().for_each(GenericCounter::inc);
         let values = vec![OVERFLOW; labels];

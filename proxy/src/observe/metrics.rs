@@ -87,6 +87,7 @@ impl Metrics {
 
     /// In Prometheus's text format.
     pub(crate) fn render(&self) -> String {
+        self.upstreams.add_up();
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
     }
 

@@ -17,8 +17,13 @@ pub(crate) fn status(shared: &Shared) -> Value {
         .upstreams
         .iter()
         .map(|upstream| {
-            let peers: Vec<Value> =
-                upstream.servers.iter().map(|server| peer(&server.address, &names)).collect();
+            let in_flight =
+                |address: &ServerAddress| metrics.upstreams.in_use(&upstream.name, &address.to_string());
+            let peers: Vec<Value> = upstream
+                .servers
+                .iter()
+                .map(|server| peer(&server.address, &names, in_flight(&server.address)))
+                .collect();
             let up = peers.iter().filter(|peer| peer["up"] == true).count();
             json!({ "name": upstream.name, "up": up, "peers": peers })
         })
@@ -51,8 +56,9 @@ fn websockets(websockets: &WebSockets) -> Value {
     })
 }
 
-fn peer(address: &ServerAddress, names: &[NameStatus]) -> Value {
-    let mut peer = json!({ "address": address.to_string(), "up": is_up(address, names) });
+fn peer(address: &ServerAddress, names: &[NameStatus], in_flight: i64) -> Value {
+    let mut peer =
+        json!({ "address": address.to_string(), "up": is_up(address, names), "in_flight": in_flight });
     let problem = known(address, names).and_then(|known| known.problem.clone());
     if let (Some(problem), Some(peer)) = (problem, peer.as_object_mut()) {
         peer.insert("problem".to_owned(), problem.into());

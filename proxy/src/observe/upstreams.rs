@@ -5,7 +5,8 @@ use super::family::{Counters, Families, Family, Fractions, Gauges};
 use super::metrics::seconds;
 use super::routes::{BUCKETS, class};
 use crate::exchange::{Exchange, Failure, Reached};
-use prometheus::{Error, Histogram, IntCounter, IntGauge};
+use prometheus::{Error, Histogram, IntCounter, IntGauge, IntGaugeVec, Opts};
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
@@ -13,6 +14,7 @@ use std::time::SystemTime;
 #[derive(Debug)]
 pub(crate) struct Upstreams {
     servers: Family<Arc<Server>>,
+    connections: Gauges,
     errors: Counters,
     retries: Counters,
     dns_last_success: Fractions,
@@ -24,7 +26,7 @@ pub(crate) struct Upstreams {
 struct Server {
     upstream: String,
     peer: String,
-    active: IntGauge,
+    in_use: IntGauge,
     duration: Histogram,
     connect: Histogram,
     requests: Counters,
@@ -56,8 +58,11 @@ impl Upstreams {
             "Connections to upstreams that carry a request or a stream.",
             &["upstream", "state"],
         )?;
+        // Told by /status for each server, and by the metrics for the pool.
+        let in_use = IntGaugeVec::new(Opts::new("in_use", "Connections in use."), &["upstream", "peer"])?;
         let reason = &["upstream", "reason"];
         Ok(Self {
+            connections,
             errors: make.counters("vordr_upstream_errors_total", "Attempts that failed.", reason)?,
             retries: make.counters("vordr_upstream_retries_total", "Attempts made again.", reason)?,
             dns_last_success: make.fractions(
@@ -75,7 +80,7 @@ impl Upstreams {
                 Arc::new(Server {
                     upstream: upstream.to_owned(),
                     peer: peer.to_owned(),
-                    active: connections.with_label_values(&[upstream, "active"]),
+                    in_use: in_use.with_label_values(&[upstream, peer]),
                     duration: duration.with_label_values(&[upstream]),
                     connect: connect.with_label_values(&[upstream]),
                     requests: requests.clone(),
@@ -88,7 +93,25 @@ impl Upstreams {
     /// A connection to a server carries an exchange, until the guard is dropped.
     pub(crate) fn connection(&self, reached: &Reached) -> InUse {
         let server = self.servers.with_label_values(&[reached.upstream(), &reached.endpoint.peer]);
-        InUse { _active: Guard::new(server.active.clone()), server }
+        InUse { _counted: Guard::new(server.in_use.clone()), server }
+    }
+
+    /// How many connections to a server carry an exchange.
+    pub(super) fn in_use(&self, upstream: &str, peer: &str) -> i64 {
+        let servers = self.servers.all();
+        let server = servers.iter().find(|server| server.upstream == upstream && server.peer == peer);
+        server.map_or(0, |server| server.in_use.get())
+    }
+
+    /// Adds up the connections of each pool, before they are shown.
+    pub(super) fn add_up(&self) {
+        let mut pools: BTreeMap<String, i64> = BTreeMap::new();
+        for server in self.servers.all() {
+            *pools.entry(server.upstream.clone()).or_default() += server.in_use.get();
+        }
+        for (upstream, connections) in pools {
+            self.connections.with_label_values(&[&upstream, "active"]).set(connections);
+        }
     }
 
     /// Notes when a name was resolved last.
@@ -121,7 +144,7 @@ fn name(exchange: &Exchange) -> &str {
 #[derive(Debug)]
 pub(crate) struct InUse {
     server: Arc<Server>,
-    _active: Guard,
+    _counted: Guard,
 }
 
 impl InUse {

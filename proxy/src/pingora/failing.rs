@@ -94,7 +94,6 @@ pub(super) fn failed_while_proxying(
     let Some(under_way) = passage.under_way.as_mut() else { return error };
     let failure = failure_of(&error, under_way);
     under_way.exchange.failure_seen(&failure);
-    under_way.in_use = None;
     let sendable = !session.as_ref().retry_buffer_truncated() && session.response_written().is_none();
     // A kept connection may close just as it is used again; the server has not acted on what it never read.
     let closed_under_us = reused && sendable && matches!(failure, Failure::EarlyClose | Failure::Reset);
@@ -106,6 +105,7 @@ pub(super) fn failed_while_proxying(
         error.set_retry(falls_back(shared, session, under_way, &failure));
     }
     if error.retry() {
+        under_way.in_use = None;
         // The next attempt has a patience of its own.
         under_way.link.watch(None);
     }
