@@ -1,5 +1,6 @@
 //! From what the author wrote to what runs: names resolved, templates merged, clashes and dead routes reported.
 
+mod acme;
 mod action;
 mod dead;
 mod listeners;
@@ -35,6 +36,7 @@ pub(crate) fn compile(file: &File, reading: &mut Reading<'_>) -> Outcome {
     let servers: Vec<_> =
         file.servers.iter().map(|server| compile_server(server, &templates, &mut pools, reading)).collect();
     let listeners = listeners::compile(&file.servers, reading);
+    acme::check(&file.servers, &listeners, reading);
     if file.servers.is_empty() && reading.found.is_empty() {
         let nothing = Span { source: reading.source, start: 0, length: 0 };
         let warning = Diagnostic::warning("no-server", nothing, "these rules serve nothing");

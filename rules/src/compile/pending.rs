@@ -43,8 +43,6 @@ impl Found {
 
     fn in_process(&mut self, process: &Process) {
         self.note("`limit-store`", process.limit_store.as_ref().map(|store| store.span));
-        self.note("`acme`", process.acme.as_ref().map(|acme| acme.span));
-        self.note("`state`", process.state.as_ref().map(|state| state.span));
         let metrics = process.metrics.as_ref().filter(|_| process.metrics_compat_nginx);
         self.note("`compat=nginx`", metrics.map(|metrics| metrics.span));
     }

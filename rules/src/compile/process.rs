@@ -14,7 +14,7 @@ pub(super) fn compile(written: &Written) -> Process {
         metrics_compat_nginx: written.metrics_compat_nginx,
         access_log: written.access_log.clone().unwrap_or(default.access_log),
         error_log: written.error_log.clone().unwrap_or(default.error_log),
-        state: written.state.as_ref().map(|folder| folder.value.clone()),
+        state: written.state.as_ref().map_or(default.state, |folder| folder.value.clone()),
         limits: limits(&written.limits),
         limit_store: written.limit_store.as_ref().map(|store| store.value.clone()),
         acme: written.acme.as_ref().map(|acme| acme.value.clone()),

@@ -1,6 +1,7 @@
 //! What the author wrote: one file a word, its type and its reading together.
 
 pub(crate) mod access;
+pub(crate) mod acme;
 pub(crate) mod action;
 pub(crate) mod auth;
 pub(crate) mod compress;

@@ -1,5 +1,6 @@
 //! `vordr { … }`: what concerns the process as a whole.
 
+use super::acme;
 use super::limits::{self, Limits};
 use super::log;
 use super::text;
@@ -24,7 +25,7 @@ pub(super) static WORD: Word =
         &STATE,
         &limits::WORD,
         &LIMIT_STORE,
-        &ACME,
+        &acme::OF_PROCESS,
         &ERROR_DETAIL,
     ]]);
 
@@ -44,9 +45,6 @@ static STATE: Word = Word::simple("state", "FOLDER", "Where certificates and acc
 static LIMIT_STORE: Word =
     Word::simple("limit-store", "URL", "Where rate limits are counted together with other vordr.")
         .properties(&["on-failure"]);
-static ACME: Word =
-    Word::simple("acme", "", "The account for every server whose certificate comes from ACME.")
-        .properties(&["directory", "ca", "email"]);
 static ERROR_DETAIL: Word =
     Word::simple("error-detail", "on | off", "Whether error pages name addresses. Default off.");
 
@@ -108,7 +106,7 @@ fn read_simple(process: &mut Process, node: &mut Node<'_>, reading: &mut Reading
         }
         "state" => process.state = node.need(reading),
         "limit-store" => process.limit_store = read_limit_store(node, reading),
-        "acme" => process.acme = Some(Spanned::new(read_acme(node, reading), node.span)),
+        "acme" => process.acme = Some(Spanned::new(acme::read_account(node, reading), node.span)),
         _ => process.error_detail = node.need(reading).map(|found| found.value),
     }
 }
@@ -129,13 +127,4 @@ fn read_limit_store(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Sp
     let on_failure = node.property::<String>("on-failure", reading);
     let open = text::one_of(on_failure, &["open", "closed"], "on-failure", reading) != Some(1);
     Some(Spanned::new((url.value, open), url.span))
-}
-
-fn read_acme(node: &mut Node<'_>, reading: &mut Reading<'_>) -> crate::table::AcmeAccount {
-    let mut property = |name: &str| node.property::<String>(name, reading).map(|found| found.value);
-    crate::table::AcmeAccount {
-        directory: property("directory"),
-        ca: property("ca"),
-        email: property("email"),
-    }
 }

@@ -1,5 +1,6 @@
 //! `tls { … }` of a server: its certificate, and whom it asks for one.
 
+use super::acme;
 use super::text::one_of;
 use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
@@ -9,15 +10,19 @@ use crate::word::Word;
 use kdl::KdlNode;
 use std::time::Duration;
 
-pub(super) static WORD: Word = Word::simple("tls", "", "The server's certificate.")
-    .block(&[&[&CERT, &KEY, &VERSIONS, &ACME, &CLIENT_CA, &HSTS]]);
+pub(super) static WORD: Word = Word::simple("tls", "", "The server's certificate.").block(&[&[
+    &CERT,
+    &KEY,
+    &VERSIONS,
+    &acme::OF_SERVER,
+    &CLIENT_CA,
+    &HSTS,
+]]);
 
 static CERT: Word = Word::simple("cert", "FILE", "The certificate chain, PEM.");
 static KEY: Word = Word::simple("key", "FILE", "The certificate's key, PEM.");
 static VERSIONS: Word =
     Word::simple("versions", "\"1.2\" \"1.3\"", "The TLS versions offered. Default both.");
-static ACME: Word =
-    Word::simple("acme", "EMAIL", "The certificate comes from ACME; the address is the contact.");
 static CLIENT_CA: Word =
     Word::simple("client-ca", "FILE", "Client certificates are asked for, and checked against this CA.")
         .properties(&["require"]);
@@ -44,7 +49,7 @@ pub(super) fn read(
             "cert" => cert = child.need::<String>(reading),
             "key" => key = child.need::<String>(reading),
             "versions" => tls.versions = read_versions(&mut child, reading),
-            "acme" => tls.acme = read_acme(&mut child, hosts, reading),
+            "acme" => tls.acme = Some(acme::read_server(&mut child, hosts, reading)),
             "client-ca" => tls.client_ca = read_client_ca(&mut child, reading),
             _ => tls.hsts = read_hsts(&mut child, reading),
         }
@@ -114,21 +119,6 @@ pub(super) fn version(
         0 => TlsVersion::Tls12,
         _ => TlsVersion::Tls13,
     })
-}
-
-fn read_acme(node: &mut Node<'_>, hosts: &[Spanned<String>], reading: &mut Reading<'_>) -> Option<String> {
-    let email = node.need::<String>(reading)?;
-    for host in hosts.iter().filter(|host| host.value.starts_with('*')) {
-        let message = format!(
-            "ACME issues no certificate for `{}` here: a wildcard needs a challenge by DNS",
-            host.value
-        );
-        reading.report(
-            Diagnostic::error("acme-wildcard", host.span, message)
-                .label("name the hosts one by one, or give `cert` and `key`"),
-        );
-    }
-    Some(email.value)
 }
 
 fn read_client_ca(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<(String, bool)> {

@@ -110,8 +110,10 @@ fn write_tls(tls: &ServerTls, page: &mut Page) {
         page.line(&format!("cert {}", quoted(certificate)), None);
         page.line(&format!("key {}", quoted(key)), None);
     }
-    if let Some(email) = &tls.acme {
-        page.line(&format!("acme {}", quoted(email)), None);
+    if let Some(acme) = &tls.acme {
+        let email = acme.email.as_deref().map(|email| format!(" {}", quoted(email))).unwrap_or_default();
+        let challenge = acme.challenge.map(|challenge| format!(" challenge={}", challenge.name()));
+        page.line(&format!("acme{email}{}", challenge.unwrap_or_default()), None);
     }
     let versions: Vec<_> = tls.versions.iter().map(|version| version_text(*version)).collect();
     page.line(&format!("versions {}", versions.join(" ")), None);

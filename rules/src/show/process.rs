@@ -55,19 +55,23 @@ fn target(target: &LogTarget) -> String {
 }
 
 fn write_state(process: &Process, page: &mut Page) {
-    if let Some(folder) = &process.state {
-        page.line(&format!("state {}", quoted(folder)), None);
-    }
+    page.line(&format!("state {}", quoted(&process.state)), None);
     if let Some((url, open)) = &process.limit_store {
         let on_failure = if *open { "open" } else { "closed" };
         page.line(&format!("limit-store {} on-failure={on_failure}", quoted(url)), None);
     }
     if let Some(acme) = &process.acme {
-        let property = |name: &str, value: &Option<String>| {
-            value.as_ref().map(|value| format!(" {name}={}", quoted(value))).unwrap_or_default()
+        let property = |(name, value): (&str, Option<&String>)| {
+            value.map(|value| format!(" {name}={}", quoted(value))).unwrap_or_default()
         };
-        let properties = [("directory", &acme.directory), ("ca", &acme.ca), ("email", &acme.email)];
-        let properties: String = properties.iter().map(|(name, value)| property(name, value)).collect();
+        let properties = [
+            ("directory", acme.directory.as_ref()),
+            ("ca", acme.ca.as_ref()),
+            ("email", acme.email.as_ref()),
+            ("eab-kid", acme.external.as_ref().map(|external| &external.key_id)),
+            ("eab-key", acme.external.as_ref().map(|external| &external.key)),
+        ];
+        let properties: String = properties.into_iter().map(property).collect();
         page.line(&format!("acme{properties}"), None);
     }
 }

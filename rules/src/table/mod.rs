@@ -3,6 +3,7 @@
 //! A [`Table`] holds no reference to the text it came from; places survive as [`Place`]s, for `show`,
 //! `explain` and the log. Ids are indices into the table's own lists and mean nothing outside it.
 
+mod acme;
 mod action;
 mod condition;
 mod find;
@@ -16,6 +17,7 @@ mod segments;
 mod settings;
 mod upstream;
 
+pub use acme::{Acme, AcmeAccount, AcmeChallenge, ExternalAccount};
 pub use action::{Action, Files, HostHeader, Proxy, Redirect, Respond};
 pub use condition::{Condition, cookie};
 pub use find::{Captures, Match, Outcome, Request, Step};
@@ -25,7 +27,7 @@ pub use listener::{Address, Binding, Listener};
 pub use path::normal_path;
 pub(crate) use paths::Paths;
 pub use pattern::{PathRegex, Pattern};
-pub use process::{AccessLog, AcmeAccount, ErrorLog, Level, Limits, LogFormat, LogTarget, Process};
+pub use process::{AccessLog, ErrorLog, Level, Limits, LogFormat, LogTarget, Process};
 pub use settings::{
     Access, AccessRule, Auth, AuthKind, Cors, HeaderOperation, OnError, Origins, RateLimit, Satisfy,
     Settings, Timeouts, WebSocket,
@@ -125,8 +127,8 @@ impl Server {
 pub struct ServerTls {
     /// Paths of the certificate chain and key, both PEM.
     pub certificate: Option<(String, String)>,
-    /// Contact address, where certificates come from ACME.
-    pub acme: Option<String>,
+    /// The certificate comes from ACME.
+    pub acme: Option<Acme>,
     /// Versions offered, lowest first; never empty.
     pub versions: Vec<TlsVersion>,
     /// CA file against which client certificates are checked, and whether one is required.

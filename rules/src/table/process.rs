@@ -1,6 +1,6 @@
 //! `vordr { … }`: what concerns the process as a whole.
 
-use super::Address;
+use super::{AcmeAccount, Address};
 use ipnet::IpNet;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub struct Process {
     /// The error log.
     pub error_log: ErrorLog,
     /// Folder for certificates and accounts.
-    pub state: Option<String>,
+    pub state: String,
     /// Limits on connections and request heads.
     pub limits: Limits,
     /// Where rate limits are counted, if not in memory: URL, and whether requests pass while it is down.
@@ -33,17 +33,6 @@ pub struct Process {
     pub acme: Option<AcmeAccount>,
     /// `error-detail on`: error pages name addresses.
     pub error_detail: bool,
-}
-
-/// `acme`, for the process.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AcmeAccount {
-    /// Directory URL; `None` is Let's Encrypt.
-    pub directory: Option<String>,
-    /// CA file that the directory's certificate is checked against.
-    pub ca: Option<String>,
-    /// Contact address.
-    pub email: Option<String>,
 }
 
 /// `access-log`.
@@ -137,7 +126,7 @@ impl Default for Process {
             metrics_compat_nginx: false,
             access_log: Some(AccessLog { target: LogTarget::Stdout, format: LogFormat::Json, query: true }),
             error_log: ErrorLog { target: LogTarget::Stderr, level: Level::Info },
-            state: None,
+            state: "/var/lib/vordr".to_owned(),
             limits: Limits::default(),
             limit_store: None,
             acme: None,
