@@ -14,6 +14,8 @@ mod server;
 mod shared;
 mod start_error;
 mod surroundings;
+#[allow(dead_code, reason = "the listener follows")]
+mod tls;
 mod upstream;
 mod websocket;
 

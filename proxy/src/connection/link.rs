@@ -2,10 +2,10 @@
 //!
 //! Both run in one task, with Pingora between them; so every value is an atomic, and none is contended.
 
-use crate::exchange::{Client, Failure};
+use crate::exchange::{Client, Failure, Handshake};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::time::Instant;
 use vordr_rules::table::Address;
@@ -25,6 +25,7 @@ pub(crate) struct Link {
     /// The port that the client connected to; 0 on a Unix socket.
     pub local_port: u16,
     opened: Instant,
+    handshake: OnceLock<Arc<Handshake>>,
     head_nanos: AtomicU64,
     requests: AtomicU64,
     admitted: AtomicBool,
@@ -47,6 +48,7 @@ impl Link {
             peer,
             local_port,
             opened: Instant::now(),
+            handshake: OnceLock::new(),
             head_nanos: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             admitted: AtomicBool::new(false),
@@ -65,6 +67,17 @@ impl Link {
     /// When the connection was accepted.
     pub(crate) fn opened(&self) -> Instant {
         self.opened
+    }
+
+    /// Notes what the TLS handshake came to.
+    pub(crate) fn secured(&self, handshake: Handshake) {
+        // There is one handshake to a connection.
+        let _ = self.handshake.set(Arc::new(handshake));
+    }
+
+    /// What the TLS handshake came to; `None` in the clear.
+    pub(crate) fn handshake(&self) -> Option<Arc<Handshake>> {
+        self.handshake.get().cloned()
     }
 
     /// Notes that a whole head has come, whose first byte came at `since`.

@@ -1,6 +1,7 @@
 //! What one exchange remembers, from its head to its line in the log.
 
 use super::failure::{Failure, Party};
+use super::handshake::Handshake;
 use http::HeaderValue;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -19,8 +20,8 @@ pub struct Arrival {
     pub peer: Client,
     /// The port that was connected to; 0 on a Unix socket.
     pub local_port: u16,
-    /// Whether the connection is TLS.
-    pub tls: bool,
+    /// What the connection's TLS handshake came to; `None` in the clear.
+    pub tls: Option<Arc<Handshake>>,
     /// When the first byte of its head came.
     pub started: Instant,
 }
@@ -173,7 +174,7 @@ impl Exchange {
         Self {
             public: Public {
                 client,
-                scheme: if arrival.tls { "https" } else { "http" },
+                scheme: if arrival.tls.is_some() { "https" } else { "http" },
                 host: HeaderValue::from_static(""),
                 port: arrival.local_port,
                 through_trusted: false,

@@ -35,7 +35,7 @@ impl Scene {
             listener: ListenerId(0),
             peer: from.parse::<IpAddr>().unwrap().into(),
             local_port: 8080,
-            tls: false,
+            tls: None,
             started: Instant::now(),
         };
         Self { exchange: Exchange::begin(Arc::new(table), arrival), request: parse(request) }

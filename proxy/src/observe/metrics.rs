@@ -3,6 +3,7 @@
 use super::family::{Counters, Families, Gauges};
 use super::record::{Record, labels};
 use super::routes::Routes;
+use super::tls::Tls;
 use super::upstreams::Upstreams;
 use super::websockets::WebSockets;
 use prometheus::{Error, Gauge, IntCounter, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
@@ -14,6 +15,7 @@ pub(crate) struct Metrics {
     registry: Registry,
     pub(crate) routes: Routes,
     pub(crate) upstreams: Upstreams,
+    pub(crate) tls: Tls,
     pub(super) rejected: Counters,
     preflights: Counters,
     pub(super) connections_active: Gauges,
@@ -41,6 +43,7 @@ impl Metrics {
         Ok(Self {
             routes: Routes::new(&make)?,
             upstreams: Upstreams::new(&make)?,
+            tls: Tls::new(&make)?,
             rejected: make.counters(
                 "vordr_http_rejected_total",
                 "Requests that vordr refused.",

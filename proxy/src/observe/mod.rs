@@ -9,6 +9,7 @@ mod metrics;
 mod record;
 mod routes;
 mod status;
+mod tls;
 mod upstreams;
 mod websockets;
 mod writer;
@@ -17,6 +18,7 @@ pub(crate) use error_log::ErrorLog;
 pub(crate) use record::{Record, Rejection};
 pub(crate) use routes::InFlight;
 pub(crate) use status::{is_up, status};
+pub(crate) use tls::NotAfter;
 pub(crate) use upstreams::InUse;
 pub(crate) use websockets::Meter;
 

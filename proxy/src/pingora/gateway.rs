@@ -73,7 +73,7 @@ impl Gateway {
             listener: ListenerId(at.unwrap_or(usize::MAX)),
             peer: link.client.clone().unwrap_or_else(Client::local),
             local_port: link.local_port,
-            tls: false,
+            tls: link.handshake(),
             started: link.head_since().into_std(),
         };
         Exchange::begin(table, arrival)

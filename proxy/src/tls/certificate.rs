@@ -1,0 +1,146 @@
+//! A certificate with its key: read, held against each other, and ready to be shown.
+
+use super::provider;
+use rustls::server::ParsedCertificate;
+use rustls::sign::CertifiedKey;
+use rustls::{Error, InconsistentKeys};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+/// A chain of certificates with the key of the first one.
+#[derive(Debug)]
+pub(crate) struct Certificate {
+    key: Arc<CertifiedKey>,
+    not_before: SystemTime,
+    not_after: SystemTime,
+}
+
+/// Why a certificate cannot be shown.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Flaw {
+    /// The chain's file has no certificate in it.
+    #[error("there is no certificate in it (PEM, `-----BEGIN CERTIFICATE-----`)")]
+    NoCertificate,
+    /// The key's file has no key in it.
+    #[error("there is no private key in it (PEM, without a password)")]
+    NoKey,
+    /// The first certificate cannot be read.
+    #[error("its first certificate cannot be read")]
+    Garbled,
+    /// The key is of a kind that is not spoken.
+    #[error("its key cannot be used: {0}")]
+    UnusableKey(String),
+    /// The key is another certificate's.
+    #[error("the key is not this certificate's")]
+    WrongKey,
+}
+
+impl Certificate {
+    /// Reads a chain, the server's own certificate first, and its key, both PEM.
+    pub(crate) fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, Flaw> {
+        let chain: Vec<_> = CertificateDer::pem_slice_iter(chain)
+            .collect::<Result<_, _>>()
+            .map_err(|_| Flaw::NoCertificate)?;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| Flaw::NoKey)?;
+        Self::from_der(chain, key)
+    }
+
+    /// Takes a chain, the server's own certificate first, and its key.
+    pub(crate) fn from_der(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+    ) -> Result<Self, Flaw> {
+        let own = chain.first().ok_or(Flaw::NoCertificate)?;
+        let (_, parsed) = X509Certificate::from_der(own).map_err(|_| Flaw::Garbled)?;
+        let validity = parsed.validity();
+        let (not_before, not_after) =
+            (time(validity.not_before.timestamp()), time(validity.not_after.timestamp()));
+        let key = CertifiedKey::from_der(chain, key, &provider()).map_err(|error| match error {
+            Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => Flaw::WrongKey,
+            Error::InvalidCertificate(_) => Flaw::Garbled,
+            other => Flaw::UnusableKey(other.to_string()),
+        })?;
+        Ok(Self { key: Arc::new(key), not_before, not_after })
+    }
+
+    /// As rustls shows it.
+    pub(crate) fn key(&self) -> Arc<CertifiedKey> {
+        self.key.clone()
+    }
+
+    /// The chain, the server's own certificate first.
+    pub(crate) fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.key.cert
+    }
+
+    /// From when on it is valid.
+    pub(crate) fn not_before(&self) -> SystemTime {
+        self.not_before
+    }
+
+    /// Until when it is valid.
+    pub(crate) fn not_after(&self) -> SystemTime {
+        self.not_after
+    }
+
+    /// Whether it is made out to a host; a wildcard asks for any name below.
+    pub(crate) fn covers(&self, host: &str) -> bool {
+        let sample = match host.strip_prefix("*.") {
+            Some(domain) => format!("any-name.{domain}"),
+            None => host.trim_matches(['[', ']']).to_owned(),
+        };
+        let own = self.chain().first().and_then(|own| ParsedCertificate::try_from(own).ok());
+        own.zip(ServerName::try_from(sample).ok())
+            .is_some_and(|(own, name)| rustls::client::verify_server_name(&own, &name).is_ok())
+    }
+}
+
+/// Seconds since 1970, which may lie before it.
+fn time(timestamp: i64) -> SystemTime {
+    let seconds = Duration::from_secs(timestamp.unsigned_abs());
+    let time = if timestamp < 0 { UNIX_EPOCH.checked_sub(seconds) } else { UNIX_EPOCH.checked_add(seconds) };
+    time.unwrap_or(UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use rcgen::{CertifiedKey as Made, generate_simple_self_signed};
+
+    fn made(names: &[&str]) -> Made<rcgen::KeyPair> {
+        generate_simple_self_signed(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap()
+    }
+
+    fn read(chain: &str, key: &str) -> Result<Certificate, Flaw> {
+        Certificate::from_pem(chain.as_bytes(), key.as_bytes())
+    }
+
+    #[test]
+    fn a_certificate_covers_its_names_and_one_label_below_its_wildcards() {
+        let made = made(&["a.test", "*.b.test", "192.0.2.1"]);
+        let certificate = read(&made.cert.pem(), &made.signing_key.serialize_pem()).unwrap();
+        for host in ["a.test", "x.b.test", "*.b.test", "192.0.2.1"] {
+            assert!(certificate.covers(host), "{host}");
+        }
+        for host in ["b.test", "x.a.test", "*.a.test", "y.x.b.test", "192.0.2.2"] {
+            assert!(!certificate.covers(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_pair_is_told_apart() {
+        let (one, other) = (made(&["a.test"]), made(&["a.test"]));
+        let (chain, key) = (one.cert.pem(), one.signing_key.serialize_pem());
+        assert!(read(&chain, &key).is_ok());
+        assert_eq!(read("", &key).unwrap_err(), Flaw::NoCertificate);
+        assert_eq!(read(&key, &key).unwrap_err(), Flaw::NoCertificate);
+        assert_eq!(read(&chain, &chain).unwrap_err(), Flaw::NoKey);
+        assert_eq!(read(&chain, &other.signing_key.serialize_pem()).unwrap_err(), Flaw::WrongKey);
+        let garbled = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert_eq!(read(garbled, &key).unwrap_err(), Flaw::Garbled);
+    }
+}

@@ -1,0 +1,117 @@
+//! Every certificate that may be shown, put in, replaced and removed while vordr runs.
+//!
+//! Whoever gets certificates (files, ACME) puts them in here; a handshake takes what is there at that moment, and
+//! waits for nobody. Neither a reload of the rules nor a failed renewal takes one away.
+
+use super::certificate::Certificate;
+use crate::observe::NotAfter;
+use arc_swap::ArcSwap;
+use std::collections::HashMap;
+use std::sync::Arc;
+use vordr_rules::table::Server;
+
+/// Paths of a chain and its key, as the rules have them.
+pub(crate) type Files = (String, String);
+
+/// The certificates, by where they come from.
+#[derive(Debug)]
+pub(crate) struct Certificates {
+    by_files: Shelf<Files>,
+    by_host: Shelf<String>,
+    challenges: Shelf<String>,
+    not_after: NotAfter,
+}
+
+impl Certificates {
+    /// None yet. `not_after` is the metric that tells when each of them runs out.
+    pub(crate) fn new(not_after: NotAfter) -> Self {
+        Self { by_files: Shelf::new(), by_host: Shelf::new(), challenges: Shelf::new(), not_after }
+    }
+
+    /// Shows a certificate for these hosts from the next handshake on, in the place of any before. The hosts are
+    /// those of a server whose certificate comes from ACME, lowercase, the server's first host first.
+    pub(crate) fn put(&self, hosts: &[String], certificate: Certificate) {
+        if let Some(server) = hosts.first() {
+            self.not_after.set(server, certificate.not_after());
+        }
+        let certificate = Arc::new(certificate);
+        self.by_host.insert(hosts.iter().map(|host| (host.clone(), certificate.clone())));
+    }
+
+    /// Shows nothing for these hosts any more.
+    pub(crate) fn remove(&self, hosts: &[String]) {
+        self.by_host.remove(hosts);
+    }
+
+    /// What is shown for a host whose certificate comes from ACME.
+    pub(crate) fn of_host(&self, host: &str) -> Option<Arc<Certificate>> {
+        self.by_host.get(host)
+    }
+
+    /// Answers tls-alpn-01 for a host (RFC 8737): a client that offers `acme-tls/1` alone is shown this one.
+    pub(crate) fn answer_challenge(&self, host: &str, certificate: Certificate) {
+        self.challenges.insert([(host.to_owned(), Arc::new(certificate))]);
+    }
+
+    /// The challenge is over.
+    pub(crate) fn end_challenge(&self, host: &str) {
+        self.challenges.remove(&[host.to_owned()]);
+    }
+
+    /// What a client that checks a challenge for this host is shown.
+    pub(super) fn challenge(&self, host: &str) -> Option<Arc<Certificate>> {
+        self.challenges.get(host)
+    }
+
+    /// Shows what was read from files; `servers` are the names of those that it is for.
+    pub(super) fn put_files(&self, read: Vec<(Files, Vec<String>, Arc<Certificate>)>) {
+        for (_, servers, certificate) in &read {
+            servers.iter().for_each(|server| self.not_after.set(server, certificate.not_after()));
+        }
+        self.by_files.insert(read.into_iter().map(|(files, _, certificate)| (files, certificate)));
+    }
+
+    /// What a server shows a client that asks for `name`.
+    pub(super) fn of_server(&self, server: &Server, name: &str) -> Option<Arc<Certificate>> {
+        match &server.tls.as_ref()?.certificate {
+            Some(files) => self.by_files.get(files),
+            // A client that names nobody, or somebody else, is shown the server's first.
+            None => self.by_host.get(name).or_else(|| self.by_host.get(server.name())),
+        }
+    }
+}
+
+/// Certificates by a key; looked up without a lock, changed by copying.
+#[derive(Debug)]
+struct Shelf<K>(ArcSwap<HashMap<K, Arc<Certificate>>>);
+
+impl<K: Clone + Eq + std::hash::Hash> Shelf<K> {
+    fn new() -> Self {
+        Self(ArcSwap::default())
+    }
+
+    fn get<Q>(&self, key: &Q) -> Option<Arc<Certificate>>
+    where
+        K: std::borrow::Borrow<Q>,
+        Q: Eq + std::hash::Hash + ?Sized,
+    {
+        self.0.load().get(key).cloned()
+    }
+
+    fn insert(&self, more: impl IntoIterator<Item = (K, Arc<Certificate>)>) {
+        let more: Vec<_> = more.into_iter().collect();
+        self.0.rcu(|held| {
+            let mut held = HashMap::clone(held);
+            held.extend(more.iter().cloned());
+            held
+        });
+    }
+
+    fn remove(&self, keys: &[K]) {
+        self.0.rcu(|held| {
+            let mut held = HashMap::clone(held);
+            keys.iter().for_each(|key| drop(held.remove(key)));
+            held
+        });
+    }
+}
