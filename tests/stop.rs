@@ -1,6 +1,6 @@
 //! A stop lets what is under way end, and waits no longer than `drain`.
 
-use crate::harness::{Binary, Client, Origin, Vordr, proxying};
+use crate::harness::{Binary, Client, Origin, Vordr, handshake, proxying};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -58,6 +58,52 @@ async fn what_outlives_drain_is_cut() {
     vordr.stop();
     vordr.stopped().await;
     socket.closed().await;
+}
+
+/// The access log of a binary that was stopped with something under way that outlived `drain`.
+async fn cut(begin: impl AsyncFn(&Binary, &Origin) -> Client, origin: &Origin) -> (String, String) {
+    let rules = proxying(&origin.url(), "").replace("listen 0", "listen \"127.0.0.1:0\"");
+    let mut binary = Binary::running(&format!("vordr {{ drain \"300ms\"; }}\n{rules}")).await;
+    let mut client = begin(&binary, origin).await;
+    binary.signal("TERM");
+    let rest = String::from_utf8_lossy(&client.until_end().await.unwrap_or_default()).into_owned();
+    assert_eq!(binary.ended().await.code(), Some(0));
+    (binary.printed(), rest)
+}
+
+#[tokio::test]
+async fn a_websocket_that_is_cut_has_its_last_line_in_the_log() {
+    let origin = Origin::scripted(|mut connection| async move {
+        let request = connection.request().await.unwrap();
+        connection.upgrade(&request).await.echo().await;
+    })
+    .await;
+    let open = async |binary: &Binary, _: &Origin| {
+        let mut client = Client::connect(binary.address()).await;
+        client.send(handshake("a.test", "/", "")).await;
+        assert_eq!(client.response_head().await.status(), 101);
+        client
+    };
+    let (log, _) = cut(open, &origin).await;
+    let last: serde_json::Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["error"], &last["timeout"]), (&"shutdown".into(), &"drain".into()), "{last}");
+    assert_eq!(last["websocket"]["close_initiator"], "proxy", "{last}");
+    assert_eq!(last["websocket"]["close_reason"], "shutdown", "{last}");
+}
+
+#[tokio::test]
+async fn a_request_that_is_cut_is_told_so_and_has_a_line_in_the_log() {
+    let origin = held(Arc::new(Semaphore::new(0))).await;
+    let ask = async |binary: &Binary, origin: &Origin| {
+        let mut client = Client::connect(binary.address()).await;
+        client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+        origin.first_request().await;
+        client
+    };
+    let (log, answer) = cut(ask, &origin).await;
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("`drain` is over"), "{answer}");
+    let line: serde_json::Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+    assert_eq!((&line["status"], &line["error"]), (&503.into(), &"shutdown".into()), "{line}");
 }
 
 #[tokio::test]

@@ -20,6 +20,9 @@ use tokio_util::task::TaskTracker;
 use vordr_rules::Loaded;
 use vordr_rules::table::{Action, Address, Table};
 
+/// How long what is cut has to end in.
+const LAST_WORD: Duration = Duration::from_millis(500);
+
 /// Rules that have been loaded, ready to be served.
 ///
 /// ```no_run
@@ -229,7 +232,14 @@ fn start_workers(
 async fn work(shared: Arc<Shared>, sockets: Vec<BoundSocket>, stopping: CancellationToken) {
     let (stop, shutdown) = watch::channel(false);
     let gateway = Gateway::new(shared.clone(), stopping.clone());
-    let worker = Arc::new(Worker { shared: shared.clone(), proxy: http_proxy(gateway), shutdown, stopping });
+    let cut = CancellationToken::new();
+    let worker = Arc::new(Worker {
+        shared: shared.clone(),
+        proxy: http_proxy(gateway),
+        shutdown,
+        stopping,
+        cut: cut.clone(),
+    });
     let connections = TaskTracker::new();
     for socket in sockets {
         match socket.accepting() {
@@ -244,6 +254,9 @@ async fn work(shared: Arc<Shared>, sockets: Vec<BoundSocket>, stopping: Cancella
     if tokio::time::timeout(drain, connections.wait()).await.is_err() {
         let left = connections.len().to_string();
         shared.observer.log().warn("drain is over; open connections are cut", &[("connections", &left)]);
+        cut.cancel();
+        // Whoever does not even take its last word is dropped with the runtime.
+        let _ = tokio::time::timeout(LAST_WORD, connections.wait()).await;
     }
 }
 

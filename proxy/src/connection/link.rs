@@ -38,6 +38,7 @@ pub(crate) struct Link {
     not_chunks: AtomicBool,
     too_large: AtomicBool,
     no_room: AtomicBool,
+    cut: AtomicBool,
 }
 
 impl Link {
@@ -61,6 +62,7 @@ impl Link {
             not_chunks: AtomicBool::new(false),
             too_large: AtomicBool::new(false),
             no_room: AtomicBool::new(false),
+            cut: AtomicBool::new(false),
         })
     }
 
@@ -186,6 +188,17 @@ impl Link {
                 self.opened + Duration::from_nanos(self.last_progress.load(Relaxed).saturating_add(limit)),
             ),
         }
+    }
+
+    /// vordr stops, and waits no longer: the exchange is ended as if it had been silent for too long.
+    pub(crate) fn cut(&self) {
+        self.cut.store(true, Relaxed);
+        self.watch(Some(Duration::ZERO));
+    }
+
+    /// Whether the exchange was ended because vordr stops.
+    pub(crate) fn was_cut(&self) -> bool {
+        self.cut.load(Relaxed) && self.gave_up()
     }
 
     /// The watch ran out.

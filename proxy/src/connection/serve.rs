@@ -28,6 +28,8 @@ pub(crate) struct Worker {
     pub shutdown: watch::Receiver<bool>,
     /// Tells idle connections that vordr stops.
     pub stopping: CancellationToken,
+    /// Tells all others that `drain` is over.
+    pub cut: CancellationToken,
 }
 
 /// Serves one connection to its end.
@@ -74,13 +76,25 @@ async fn exchange(
 ) -> Option<ClientStream> {
     let mut session = HttpSession::new(Box::new(stream));
     session.set_pipelined_prefix(head);
-    let again = worker.proxy.process_new_http(ServerSession::H1(session), &worker.shutdown).await;
+    let exchange = worker.proxy.process_new_http(ServerSession::H1(session), &worker.shutdown);
+    let again = until_cut(exchange, worker, link).await;
     if !link.was_admitted() {
         // Judged fit by us and refused by Pingora all the same, which has answered 400.
         worker.shared.observer.rejected(&link.rejection(Failure::BadRequest("the head has no one reading")));
     }
     let (stream, _) = again?.consume();
     stream.into_any().downcast::<ClientStream>().ok().map(|stream| *stream)
+}
+
+/// An exchange that outlives `drain` is ended from within, so that it is accounted for.
+async fn until_cut<T>(exchange: impl Future<Output = T>, worker: &Worker, link: &Link) -> T {
+    let mut exchange = std::pin::pin!(exchange);
+    tokio::select! {
+        biased;
+        done = &mut exchange => return done,
+        () = worker.cut.cancelled() => link.cut(),
+    }
+    exchange.await
 }
 
 /// Answers what is refused, and closes.

@@ -54,6 +54,8 @@ pub enum Failure {
     ConnectionLimit,
     /// `websocket idle` ran out: the stream is closed.
     Idle,
+    /// vordr stops, and `drain` is over: 503, or the stream is cut.
+    Shutdown,
     /// A fault of vordr's own: 500.
     Internal(String),
 }
@@ -95,6 +97,7 @@ impl Failure {
             Self::WebSocketOff => "websocket_off",
             Self::ConnectionLimit => "connection_limit",
             Self::Idle => "idle",
+            Self::Shutdown => "shutdown",
             Self::Internal(_) => "internal",
         }
     }
@@ -105,7 +108,9 @@ impl Failure {
             Self::Refused | Self::Tls(_) | Self::Reset | Self::EarlyClose | Self::Protocol(_) => {
                 StatusCode::BAD_GATEWAY
             }
-            Self::Dns(_) | Self::NoneUp | Self::ConnectionLimit => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Dns(_) | Self::NoneUp | Self::ConnectionLimit | Self::Shutdown => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::ConnectTimeout | Self::WriteTimeout | Self::ReadTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Status(status) => *status,
             Self::NoRoute => StatusCode::NOT_FOUND,
@@ -135,7 +140,7 @@ impl Failure {
             | Self::Protocol(_)
             | Self::NoneUp
             | Self::Status(_) => Party::Upstream,
-            Self::Idle | Self::Internal(_) => Party::Own,
+            Self::Idle | Self::Shutdown | Self::Internal(_) => Party::Own,
             _ => Party::Client,
         }
     }
@@ -149,6 +154,7 @@ impl Failure {
             Self::ClientTimeout => Some("timeouts client"),
             Self::HeaderTimeout => Some("limits header-timeout"),
             Self::Idle => Some("websocket idle"),
+            Self::Shutdown => Some("drain"),
             _ => None,
         }
     }
@@ -179,6 +185,7 @@ impl Failure {
             Self::WebSocketOff => "WebSockets are off here".to_owned(),
             Self::ConnectionLimit => "more connections than `limits connections`".to_owned(),
             Self::Idle => "the stream was silent for longer than `websocket idle`".to_owned(),
+            Self::Shutdown => "vordr stops, and `drain` is over".to_owned(),
             Self::Internal(reason) => format!("a fault of vordr's own: {reason}"),
         }
     }
@@ -212,6 +219,7 @@ mod tests {
             (Failure::ClientGone, 499, "client_gone", None),
             (Failure::WebSocketOff, 426, "websocket_off", None),
             (Failure::ConnectionLimit, 503, "connection_limit", None),
+            (Failure::Shutdown, 503, "shutdown", Some("drain")),
         ] {
             assert_eq!(
                 (failure.status().as_u16(), failure.reason(), failure.timeout()),

@@ -35,6 +35,9 @@ fn failure_of(error: &Error, under_way: &UnderWay) -> Failure {
     if let Some(carried) = carried(error) {
         return carried.clone();
     }
+    if under_way.link.was_cut() {
+        return Failure::Shutdown;
+    }
     if let Some(failure) = under_way.link.body_failure() {
         return failure;
     }

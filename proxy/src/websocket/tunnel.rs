@@ -120,6 +120,7 @@ impl Tunnel {
         match (self.closing, failure, self.ended) {
             (Some((side, code)), ..) => Ending { initiator: side.into(), reason: reason(code), code },
             (None, Some(Failure::Idle), _) => cut(Initiator::Proxy, "idle"),
+            (None, Some(Failure::Shutdown), _) => cut(Initiator::Proxy, "shutdown"),
             (None, Some(Failure::Internal(_)), _) => cut(Initiator::Proxy, "internal"),
             (None, Some(Failure::ClientGone | Failure::ClientTimeout), _) => {
                 cut(Initiator::Client, "abnormal")
@@ -200,6 +201,7 @@ mod tests {
             (ending.initiator, ending.reason)
         };
         assert_eq!(ending(Some(Failure::Idle), &[]), (Initiator::Proxy, "idle"));
+        assert_eq!(ending(Some(Failure::Shutdown), &[]), (Initiator::Proxy, "shutdown"));
         assert_eq!(ending(Some(Failure::ClientGone), &[]), (Initiator::Client, "abnormal"));
         assert_eq!(ending(Some(Failure::Reset), &[]), (Initiator::Upstream, "abnormal"));
         assert_eq!(ending(None, &[Side::Client, Side::Upstream]), (Initiator::Client, "abnormal"));
