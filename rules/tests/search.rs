@@ -69,7 +69,8 @@ impl Rule {
             Kind::Raw => format!("\"{}\" raw=on", self.path),
             Kind::Regex => format!("regex=\"{}\"", self.path.trim_start_matches('/')),
         };
-        let is_final = if self.is_final { " final=on" } else { "" };
+        let is_prefix = matches!(self.kind, Kind::Prefix | Kind::Raw);
+        let is_final = if self.is_final && is_prefix { " final=on" } else { "" };
         let condition = if self.needs_header { "match header=\"X-Beta\"\n" } else { "" };
         format!("location {path}{is_final} {{\n{condition}respond 204\n}}\n")
     }

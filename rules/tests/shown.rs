@@ -69,6 +69,7 @@ fn a_server_for_every_host_is_shown_with_its_listeners() {
 #[test]
 fn what_kdl_refuses_as_it_stands_is_shown_escaped() {
     survives(&nested("", "on-error 500 { respond 500 file=\"page.html\"; }"));
+    survives(&nested("", "on-error 500 { respond 500 text type=\"text/é\"; }"));
     survives(&nested("response { set X-A \"{{{host}}} $${{A}}\"; }", "response { add X-A b; }"));
 }
 

@@ -147,7 +147,8 @@ fn check_captures(location: &Location, action: Option<&Action>, reading: &mut Re
     for template in target.into_iter().chain(&location.settings.rewrite) {
         let asked = template.value.highest_capture();
         if asked > captured {
-            let message = format!("`{{{asked}}}` is never captured: this location has {captured} groups");
+            let groups = if captured == 1 { "1 group".to_owned() } else { format!("{captured} groups") };
+            let message = format!("`{{{asked}}}` is never captured: this location has {groups}");
             reading.report(
                 Diagnostic::error("bad-capture", template.span, message)
                     .label("captures come from `regex=#\"…(…)…\"#`"),

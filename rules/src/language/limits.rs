@@ -39,20 +39,29 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Limits {
     for (word, child) in node.block() {
         let mut child = Node::open(child, word, reading);
         match word.name {
-            "header-timeout" => limits.header_timeout = child.need(reading).map(|found| found.value),
+            "header-timeout" => limits.header_timeout = limit(word.name, child.need(reading), reading),
             "header-size" => {
                 limits.header_size = child.need(reading).and_then(|size| header_size(size, reading))
             }
             "keepalive" => {
                 limits.keepalive = child.need(reading).map(|found| found.value);
-                limits.keepalive_requests = child.property("requests", reading).map(|found| found.value);
+                limits.keepalive_requests = limit("requests", child.property("requests", reading), reading);
             }
-            _ => limits.connections = child.need(reading).map(|found| found.value),
+            _ => limits.connections = limit("connections", child.need(reading), reading),
         }
         child.finish(reading);
     }
     node.finish(reading);
     limits
+}
+
+fn limit<T: PartialEq + Default>(
+    word: &str,
+    written: Option<Spanned<Limit<T>>>,
+    reading: &mut Reading<'_>,
+) -> Option<Limit<T>> {
+    text::check_not_none(word, written.as_ref(), reading);
+    written.map(|written| written.value)
 }
 
 /// A head is held in memory, so its size has an upper bound of its own.

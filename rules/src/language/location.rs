@@ -43,9 +43,11 @@ pub(crate) enum Path {
 pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Location {
     let mut node = Node::open(kdl, &WORD, reading);
     let paths = read_paths(&mut node, reading);
+    let is_final = node.property::<bool>("final", reading);
+    check_has_prefix("final", is_final.as_ref(), &paths, reading);
     let location = Location {
         span: node.span,
-        is_final: node.property("final", reading).is_some_and(|is_final| is_final.value),
+        is_final: is_final.is_some_and(|is_final| is_final.value),
         paths,
         conditions: node.children("match").into_iter().map(|kdl| matcher::read(kdl, reading)).collect(),
         action: action::read_one(&node, reading),
@@ -56,7 +58,7 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Location {
 }
 
 fn read_paths(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Vec<Path> {
-    let raw = node.property("raw", reading).is_some_and(|raw| raw.value);
+    let raw = node.property::<bool>("raw", reading);
     let exact = node.property::<String>("exact", reading);
     let regex = node.property::<String>("regex", reading);
     let prefixes = node.rest::<String>(reading);
@@ -64,12 +66,22 @@ fn read_paths(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Vec<Path> {
         let error = Diagnostic::error("missing-argument", node.span, "`location` lacks a path");
         reading.report(error.label("expected `\"/prefix\"`, `exact=\"/path\"` or `regex=#\"…\"#`"));
     }
-    let prefix = if raw { Path::RawPrefix } else { Path::Prefix };
+    let prefix = if raw.as_ref().is_some_and(|raw| raw.value) { Path::RawPrefix } else { Path::Prefix };
     let mut paths: Vec<_> =
         prefixes.into_iter().filter_map(|path| checked(path, reading)).map(prefix).collect();
     paths.extend(exact.and_then(|path| checked(path, reading)).map(Path::Exact));
     paths.extend(regex.and_then(|regex| compiled(regex, reading)).map(Path::Regex));
+    check_has_prefix("raw", raw.as_ref(), &paths, reading);
     paths
+}
+
+/// `final` and `raw` are about prefixes; beside other paths alone they would be ignored.
+fn check_has_prefix(word: &str, switch: Option<&Spanned<bool>>, paths: &[Path], reading: &mut Reading<'_>) {
+    let Some(switch) = switch else { return };
+    if !paths.is_empty() && paths.iter().all(|path| matches!(path, Path::Exact(_) | Path::Regex(_))) {
+        let message = format!("`{word}` is about prefixes, and this location has none");
+        reading.report(Diagnostic::error("surplus-property", switch.span, message).label("leave it out"));
+    }
 }
 
 /// A path starts with `/` and is compared after decoding, so it is written decoded.

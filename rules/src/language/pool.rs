@@ -81,7 +81,10 @@ fn read_word(pool: &mut Pool, node: &mut Node<'_>, reading: &mut Reading<'_>) {
             pool.keepalive = node.need(reading);
             pool.keepalive_idle = node.property("idle", reading);
         }
-        _ => pool.connections = node.need(reading),
+        _ => {
+            pool.connections = node.need(reading);
+            text::check_not_none("connections", pool.connections.as_ref(), reading);
+        }
     }
 }
 
@@ -133,8 +136,7 @@ fn read_health(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Health>
         node.property::<Duration>(name, reading).map_or(Duration::from_secs(default), |found| found.value)
     };
     let (every, timeout) = (duration("every", 10), duration("timeout", 2));
-    let mut number =
-        |name: &str, default: u32| node.property::<u32>(name, reading).map_or(default, |found| found.value);
+    let mut number = |name: &'static str, default: u32| at_least_one(name, node, reading).unwrap_or(default);
     let (fall, rise) = (number("fall", 3), number("rise", 2));
     let status = node.property::<StatusCode>("status", reading).map_or(StatusCode::OK, |status| status.value);
     let path = path?;
@@ -144,8 +146,17 @@ fn read_health(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Health>
     Some(Health { path: path.value, every, timeout, fall, rise, status })
 }
 
+/// A count of which none would mean that it happens never, or at once.
+fn at_least_one(name: &'static str, node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<u32> {
+    let count = node.property::<u32>(name, reading)?;
+    if count.value == 0 {
+        reading.report(text::out_of_range(name, count.span, "1 or more"));
+    }
+    Some(count.value)
+}
+
 fn read_passive(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Passive {
-    let fails = node.property::<u32>("fails", reading).map_or(3, |fails| fails.value);
+    let fails = at_least_one("fails", node, reading).unwrap_or(3);
     let mut duration = |name: &str| {
         node.property::<Duration>(name, reading).map_or(Duration::from_secs(30), |found| found.value)
     };
@@ -160,6 +171,10 @@ fn read_retry(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Retry> {
     retry.times = node.need::<u32>(reading)?.value;
     if let Some(on) = node.property::<String>("on", reading) {
         retry.reused = false;
+        if on.value.trim().is_empty() {
+            let error = text::wrong("retry", on.span, "`on` names nothing to try again on");
+            reading.report(error.label("write `retry off`, or what it is tried again on"));
+        }
         for word in on.value.split_whitespace() {
             match (word, word.parse().ok().and_then(|code: u16| StatusCode::from_u16(code).ok())) {
                 ("connect", _) => retry.connect = true,

@@ -161,7 +161,7 @@ fn read_host(host: &Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanne
         "preserve" => HostHeader::Preserve,
         "upstream" => HostHeader::Upstream,
         name => {
-            let fine = !name.is_empty() && !name.contains(['/', '@', ' ']);
+            let fine = !name.is_empty() && name.is_ascii() && !name.contains(['/', '@', ' ']);
             match HeaderValue::from_str(name).ok().filter(|_| fine) {
                 Some(value) => HostHeader::Fixed(value),
                 None => {

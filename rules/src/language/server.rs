@@ -47,6 +47,11 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Server {
         let error = Diagnostic::error("no-listen", node.span, "this server listens nowhere");
         reading.report(error.label("add `listen 80`").help("vordr help listen"));
     }
+    let speaks_tls = server.listens.iter().any(|listen| listen.tls.as_ref().is_some_and(|tls| tls.value));
+    if let Some(tls) = server.tls.as_ref().filter(|_| !speaks_tls) {
+        let warning = Diagnostic::warning("unused-tls", tls.span, "this certificate is never shown");
+        reading.report(warning.label("no `listen` of this server has `tls=on`"));
+    }
     node.finish(reading);
     server
 }
@@ -71,6 +76,8 @@ fn read_host(host: Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned
         ))
     } else if name.len() > LONGEST_NAME {
         Some(wrong("this is no host: it is too long".to_owned(), "names have 253 letters at most"))
+    } else if !labels.is_ascii() {
+        Some(wrong(format!("`{}` is no host as it is sent", host.value), "write its ASCII form: `xn--…`"))
     } else if labels.split('.').any(|label| label.is_empty() || !label.chars().all(is_host_char)) {
         Some(wrong(format!("`{}` is no host", host.value), "names have letters, digits, `-` and `.`"))
     } else {

@@ -3,7 +3,7 @@
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::node::Reading;
 use crate::source::{Span, Spanned};
-use crate::value::{Raw, Value};
+use crate::value::{Limit, Raw, Value};
 use http::{HeaderName, Method};
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -65,6 +65,18 @@ pub(super) fn one_of(
 pub(super) fn out_of_range(word: &str, span: Span, bounds: &str) -> Diagnostic {
     Diagnostic::error("wrong-value", span, format!("`{word}` is out of bounds"))
         .label(format!("expected {bounds}"))
+}
+
+/// A limit of nothing at all is never meant: what has no limit is `off`.
+pub(super) fn check_not_none<T: PartialEq + Default>(
+    word: &str,
+    limit: Option<&Spanned<Limit<T>>>,
+    reading: &mut Reading<'_>,
+) {
+    if let Some(limit) = limit.filter(|limit| limit.value.0 == Some(T::default())) {
+        let error = wrong(word, limit.span, "0 lets nothing through");
+        reading.report(error.label("write `off` for no limit"));
+    }
 }
 
 /// Reports what is wrong with a value.

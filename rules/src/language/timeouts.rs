@@ -1,5 +1,6 @@
 //! `timeouts`: limits on silence.
 
+use super::text;
 use crate::node::{Node, Reading};
 use crate::source::Spanned;
 use crate::value::Limit;
@@ -28,6 +29,14 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Timeouts {
         read: node.property("read", reading),
         client: node.property("client", reading),
     };
+    for (word, limit) in [
+        ("connect", &timeouts.connect),
+        ("send", &timeouts.send),
+        ("read", &timeouts.read),
+        ("client", &timeouts.client),
+    ] {
+        text::check_not_none(word, limit.as_ref(), reading);
+    }
     node.finish(reading);
     timeouts
 }

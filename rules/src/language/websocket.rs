@@ -1,5 +1,6 @@
 //! `websocket`: upgrades, and how long a stream may be silent.
 
+use super::text;
 use crate::node::{Node, Reading};
 use crate::source::Spanned;
 use crate::value::Limit;
@@ -29,6 +30,8 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> WebSocket {
         idle: node.property("idle", reading),
         ping: node.property("ping", reading),
     };
+    text::check_not_none("idle", websocket.idle.as_ref(), reading);
+    text::check_not_none("ping", websocket.ping.as_ref(), reading);
     node.finish(reading);
     websocket
 }

@@ -5,6 +5,8 @@ use super::version_text;
 use crate::table::{
     Action, Balance, HostHeader, HttpVersion, Proxy, Respond, Retry, ServerAddress, Sticky, Table, Upstream,
 };
+use http::HeaderValue;
+use std::borrow::Cow;
 
 pub(super) fn write(action: &Action, table: &Table, page: &mut Page) {
     match action {
@@ -30,8 +32,9 @@ pub(super) fn write(action: &Action, table: &Table, page: &mut Page) {
 /// A body that is not text is told of, and not printed.
 fn respond_line(respond: &Respond) -> String {
     let status = respond.status.as_u16();
-    let content_type = respond.content_type.as_ref().and_then(|value| value.to_str().ok());
-    let content_type = content_type.map(|value| format!(" type={}", quoted(value))).unwrap_or_default();
+    let content_type =
+        respond.content_type.as_ref().map(|value| format!(" type={}", quoted(&text_of(value))));
+    let content_type = content_type.unwrap_or_default();
     match std::str::from_utf8(&respond.body) {
         Ok("") => format!("respond {status}{content_type}"),
         Ok(text) => format!("respond {status} {}{content_type}", quoted(text)),
@@ -39,6 +42,11 @@ fn respond_line(respond: &Respond) -> String {
             format!("respond {status}{content_type}    // {} bytes that are no text", respond.body.len())
         }
     }
+}
+
+/// A header's value as it was written: any text without control characters.
+fn text_of(value: &HeaderValue) -> Cow<'_, str> {
+    String::from_utf8_lossy(value.as_bytes())
 }
 
 fn write_proxy(proxy: &Proxy, table: &Table, page: &mut Page) {
@@ -52,7 +60,7 @@ fn write_proxy(proxy: &Proxy, table: &Table, page: &mut Page) {
     let host = match &proxy.host {
         HostHeader::Preserve => "preserve".to_owned(),
         HostHeader::Upstream => "upstream".to_owned(),
-        HostHeader::Fixed(name) => quoted(name.to_str().unwrap_or_default()),
+        HostHeader::Fixed(name) => quoted(&text_of(name)),
     };
     let auto = |on: bool| if on { "auto" } else { "off" };
     page.line(&format!("host {host}"), None);
