@@ -1,16 +1,10 @@
 //! The commands beside `run`, asked about a vordr that runs.
 
-use crate::harness::{Binary, Client, Origin, ends, eventually, written};
-use std::net::TcpListener;
+use crate::harness::{Binary, Client, Origin, ends, eventually, free_port, written};
 use std::process::Output;
 
 fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[tokio::test]

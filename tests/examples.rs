@@ -1,6 +1,6 @@
 //! Each deployment that vordr is made for, served from its example file.
 
-use crate::harness::{Authority, Binary, Client, Origin, Request, ends};
+use crate::harness::{Authority, Binary, Client, Origin, Request, ends, free_port};
 use std::path::PathBuf;
 
 /// The file that docker-compose and the guides use, not a copy.
@@ -170,7 +170,7 @@ async fn chainlit_down_falls_back_to_the_api_at_the_root_and_to_a_page_elsewhere
 #[tokio::test]
 async fn a_platforms_port_is_the_one_that_is_listened_on_and_said() {
     let app = Origin::answering("app").await;
-    let port = free_port();
+    let port = free_port().to_string();
     let binary = serve("platform-port.kdl", &[("PORT", &port), ("APP_URL", &app.url())]).await;
     assert_eq!(binary.address().port().to_string(), port);
     assert_eq!(connect(&binary).await.get("x.test", "/").await.text(), "app");
@@ -198,7 +198,7 @@ async fn an_app_in_a_container_is_reached_by_the_url_that_the_compose_file_gives
 
 #[tokio::test]
 async fn the_quickstart_shows_a_page_that_says_what_runs() {
-    let binary = serve("quickstart.kdl", &[("ADMIN_PORT", &free_port())]).await;
+    let binary = serve("quickstart.kdl", &[("ADMIN_PORT", &free_port().to_string())]).await;
     let page = connect(&binary).await.get("localhost", "/").await;
     assert_eq!((page.status, page.header("Content-Type")), (200, Some("text/html; charset=utf-8")));
     assert!(page.text().contains("vordr is running"));
@@ -209,7 +209,7 @@ async fn the_quickstart_shows_a_page_that_says_what_runs() {
 
 #[tokio::test]
 async fn every_link_of_the_quickstart_leads_somewhere_on_whatever_host_the_browser_used() {
-    let binary = serve("quickstart.kdl", &[("ADMIN_PORT", &free_port())]).await;
+    let binary = serve("quickstart.kdl", &[("ADMIN_PORT", &free_port().to_string())]).await;
     let page = connect(&binary).await.get("some-laptop.local:8080", "/").await.text();
     let links: Vec<&str> = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     assert!(links.len() >= 8, "{links:?}");
@@ -223,10 +223,4 @@ async fn every_link_of_the_quickstart_leads_somewhere_on_whatever_host_the_brows
     let mut writing = connect(&binary).await;
     writing.send("POST /admin/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n").await;
     assert_eq!(writing.response().await.status, 404, "it is for reading alone");
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> String {
-    let listener = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
-    listener.local_addr().unwrap().port().to_string()
 }
