@@ -41,6 +41,15 @@ impl Diagnostic {
         Self { severity: Severity::Warning, ..Self::error(code, span, message) }
     }
 
+    /// Without the secrets that a variable or a file put into a value it speaks of.
+    pub(crate) fn mask(&mut self, secrets: &[String]) {
+        // A shorter one says nothing, and would mask half of every sentence.
+        for secret in secrets.iter().filter(|secret| secret.len() >= 4) {
+            let texts = [Some(&mut self.message), self.label.as_mut(), self.help.as_mut()];
+            texts.into_iter().flatten().for_each(|text| *text = text.replace(secret, "***"));
+        }
+    }
+
     /// With words at the place itself.
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {

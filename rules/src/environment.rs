@@ -7,8 +7,8 @@ use std::borrow::Cow;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Expanded<'a> {
     pub text: Cow<'a, str>,
-    /// Whether a part of it came from a file or from a variable whose name speaks of a secret.
-    pub secret: bool,
+    /// The parts that came from a file, or from a variable whose name speaks of a secret.
+    pub secrets: Vec<String>,
 }
 
 /// Why a string cannot be filled in.
@@ -27,10 +27,10 @@ pub(crate) enum Unfilled {
 /// Fills in every `${…}` of `text`; `$${` stands for `${`.
 pub(crate) fn expand<'a>(text: &'a str, surroundings: &dyn Surroundings) -> Result<Expanded<'a>, Unfilled> {
     if !text.contains("${") {
-        return Ok(Expanded { text: Cow::Borrowed(text), secret: false });
+        return Ok(Expanded { text: Cow::Borrowed(text), secrets: Vec::new() });
     }
     let mut filled = String::with_capacity(text.len());
-    let mut secret = false;
+    let mut secrets = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
         if let Some(escaped) = before.strip_suffix('$') {
@@ -42,11 +42,11 @@ pub(crate) fn expand<'a>(text: &'a str, surroundings: &dyn Surroundings) -> Resu
         let (inside, behind) = after.split_once('}').ok_or(Unfilled::Unclosed)?;
         let (value, is_secret) = value_of(inside, surroundings)?;
         filled.push_str(&value);
-        secret |= is_secret;
+        secrets.extend(is_secret.then_some(value));
         rest = behind;
     }
     filled.push_str(rest);
-    Ok(Expanded { text: Cow::Owned(filled), secret })
+    Ok(Expanded { text: Cow::Owned(filled), secrets })
 }
 
 fn value_of(inside: &str, surroundings: &dyn Surroundings) -> Result<(String, bool), Unfilled> {
@@ -115,9 +115,9 @@ mod tests {
 
     #[test]
     fn what_comes_from_a_file_or_a_secret_variable_is_marked() {
-        assert!(expand("${file:/run/secrets/x}", &world()).unwrap().secret);
-        assert!(expand("${API_TOKEN}", &world()).unwrap().secret);
-        assert!(!expand("${PORT}", &world()).unwrap().secret);
+        let secrets = |text| expand(text, &world()).unwrap().secrets;
+        assert_eq!(secrets("a ${file:/run/secrets/x} ${PORT} ${API_TOKEN}"), ["hush", "t"]);
+        assert!(secrets("${PORT}").is_empty());
     }
 
     #[test]

@@ -53,6 +53,7 @@ pub fn load(name: &str, text: &str, surroundings: &dyn Surroundings) -> Result<L
     let mut reading = Reading::new(Sources::default(), surroundings);
     let file = language::file::read(name, text, &mut reading);
     let outcome = compile::compile(&file, &mut reading);
+    reading.found.iter_mut().for_each(|diagnostic| diagnostic.mask(&reading.secrets));
     let sources = Arc::new(reading.sources);
     let (errors, warnings): (Vec<_>, Vec<_>) =
         reading.found.into_iter().partition(|diagnostic| diagnostic.severity == Severity::Error);

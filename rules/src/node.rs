@@ -231,8 +231,8 @@ impl<'k> Node<'k> {
             Ok(value) => Some(Spanned::new(value, entry.span)),
             Err(reason) => {
                 // The value itself is worth telling where a variable hides it, unless it is a secret.
-                let hidden =
-                    entry.text.as_ref().filter(|text| entry.filled && !reading.secrets.contains(text));
+                let is_secret = |text: &str| reading.secrets.iter().any(|secret| text.contains(secret));
+                let hidden = entry.text.as_ref().filter(|text| entry.filled && !is_secret(text));
                 let reason =
                     reason.or_else(|| hidden.map(|text| format!("`{text}` is what the variables come to")));
                 reading.report(wrong_value::<T>(self.word.name, entry.span, reason));
@@ -332,8 +332,10 @@ fn fill_in(text: &str, span: Span, reading: &mut Reading<'_>) -> Option<String> 
     let error = match environment::expand(text, reading.surroundings) {
         Ok(expanded) => {
             let filled = expanded.text.into_owned();
-            if expanded.secret && !filled.is_empty() && !reading.secrets.contains(&filled) {
-                reading.secrets.push(filled.clone());
+            for secret in expanded.secrets {
+                if !secret.is_empty() && !reading.secrets.contains(&secret) {
+                    reading.secrets.push(secret);
+                }
             }
             return Some(filled);
         }

@@ -8,6 +8,7 @@ use vordr_rules::{InMemory, load, render};
 fn world() -> InMemory {
     InMemory::default()
         .with_variable("PORT", "80x")
+        .with_variable("API_TOKEN", "s3cr3t.example")
         .with_file("a.kdl", "include \"b.kdl\"")
         .with_file("b.kdl", "include \"a.kdl\"")
         .with_file("part.kdl", "template part { buffering on; }")
