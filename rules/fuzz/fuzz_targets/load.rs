@@ -1,9 +1,9 @@
-//! Any text loads, or is explained; what loads is shown, and what is shown is the same table again.
+//! Any text loads, or is explained; what loads is shown and laid out, and both are the same table again.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
-use vordr_rules::{InMemory, load, render, show};
+use vordr_rules::{InMemory, format, load, render, show};
 
 static WORLD: LazyLock<InMemory> = LazyLock::new(|| {
     InMemory::default().with_variable("NAME", "value").with_file("a.kdl", "include \"a.kdl\"")
@@ -20,9 +20,13 @@ fuzz_target!(|text: &str| {
         }
         Ok(loaded) => {
             let shown = show::show(&loaded);
-            if loaded.secrets.is_empty() && !shown.contains("that are no text") {
-                let again = load("shown.kdl", &shown, &*WORLD).unwrap_or_else(|found| panic!("{shown}\n{found}"));
-                assert_eq!(loaded.table.without_places(), again.table.without_places(), "{shown}");
+            let is_whole = loaded.secrets.is_empty() && !shown.contains("that are no text");
+            let table = loaded.table.without_places();
+            let laid_out = format("fuzz.kdl", text).expect("what loads is KDL");
+            for again in [Some(laid_out), is_whole.then_some(shown)].into_iter().flatten() {
+                let loaded =
+                    load("again.kdl", &again, &*WORLD).unwrap_or_else(|found| panic!("{again}\n{found}"));
+                assert_eq!(table, loaded.table.without_places(), "{again}");
             }
         }
     }

@@ -8,7 +8,7 @@ pub(super) enum Token<'t> {
     Semicolon,
     Open,
     Close,
-    /// A `\` with all up to the end of its line.
+    /// A `\`; its line goes on behind the line end that follows.
     Continuation,
     LineComment(&'t str),
     /// A value, a name, a comment within the line, with whatever sticks to it.
@@ -27,7 +27,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
             ';' => (Token::Semicolon, 1),
             '{' => (Token::Open, 1),
             '}' => (Token::Close, 1),
-            '\\' => (Token::Continuation, continuation(rest)),
+            '\\' => (Token::Continuation, 1),
             '/' if rest.starts_with("//") => {
                 let length = line_length(rest);
                 (Token::LineComment(rest.get(..length).unwrap_or(rest)), length)
@@ -50,14 +50,6 @@ fn is_newline(c: char) -> bool {
 
 fn line_length(text: &str) -> usize {
     text.find(is_newline).unwrap_or(text.len())
-}
-
-/// The `\`, white space, and the line's end.
-fn continuation(text: &str) -> usize {
-    let line = line_length(text);
-    let end = text.get(line..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
-    let blank = text.get(1..line).is_some_and(|between| between.trim().is_empty());
-    if blank { line + end } else { 1 }
 }
 
 fn word_length(text: &str) -> usize {

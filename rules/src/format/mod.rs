@@ -34,12 +34,17 @@ fn is_short(tokens: &[Token<'_>]) -> bool {
             Token::Close if depth == 1 => return width <= SHORT,
             Token::Close => depth -= 1,
             Token::Newline | Token::Continuation | Token::LineComment(_) => return false,
-            Token::Word(word) if word.contains('\n') => return false,
+            Token::Word(word) if word.contains('\n') || has_comment(word) => return false,
             Token::Word(word) => width += word.len() + 1,
             Token::Space | Token::Semicolon => {}
         }
     }
     false
+}
+
+/// A comment is no node, and takes no `;`.
+fn has_comment(word: &str) -> bool {
+    !word.starts_with(['"', '#']) && word.contains("/*")
 }
 
 /// The widest block that may stay on one line.
@@ -55,7 +60,9 @@ struct Layout {
     spaced: bool,
     /// How many line ends have come since the last token.
     newlines: usize,
-    /// The line goes on in the next one, after a `\`.
+    /// Where in the last line the `\` stands after which it goes on.
+    backslash: Option<usize>,
+    /// The line end behind that `\` has come.
     continued: bool,
     /// Nothing has been written into the present block yet.
     starts_block: bool,
@@ -87,11 +94,19 @@ impl Layout {
                 self.spaced = true;
             }
             Token::Space => self.spaced = true,
+            Token::Newline if self.backslash.is_some() && !self.continued => {
+                self.end_line();
+                self.continued = true;
+            }
             Token::Newline => {
+                self.drop_backslash();
                 self.newlines += 1;
                 self.end_line();
             }
-            Token::Semicolon => self.end_line(),
+            Token::Semicolon => {
+                self.drop_backslash();
+                self.end_line();
+            }
             Token::Open => {
                 self.word("{", true);
                 self.end_line();
@@ -99,16 +114,18 @@ impl Layout {
                 self.starts_block = true;
             }
             Token::Close => {
+                self.drop_backslash();
                 self.end_line();
                 self.drop_empty_lines();
                 self.depth = self.depth.saturating_sub(1);
                 self.word("}", true);
                 self.end_line();
             }
+            // A second `\` alone on its line says nothing new.
+            Token::Continuation if self.continued => self.continued = false,
             Token::Continuation => {
                 self.word("\\", true);
-                self.end_line();
-                self.continued = true;
+                self.backslash = Some(self.line.len() - 1);
             }
             Token::LineComment(comment) => self.comment(comment.trim_end()),
             Token::Word(word) => self.word(word, false),
@@ -123,7 +140,7 @@ impl Layout {
             self.empty_line();
             let depth = self.depth + usize::from(self.continued);
             self.line = "    ".repeat(depth);
-            self.continued = false;
+            (self.continued, self.backslash) = (false, None);
         } else if self.spaced || spaced {
             self.line.push(' ');
         }
@@ -140,6 +157,10 @@ impl Layout {
 
     /// A comment behind a node stays behind it, though `{` or `;` ended the line.
     fn comment(&mut self, comment: &str) {
+        if self.continued {
+            self.drop_backslash();
+            self.newlines = 1;
+        }
         if !self.line.is_empty() {
             self.line.extend(["    ", comment]);
         } else if self.newlines == 0 && !self.done.is_empty() {
@@ -151,6 +172,22 @@ impl Layout {
         }
         self.end_line();
         self.newlines = 0;
+    }
+
+    /// A `\` before an empty line or a comment does not go on with anything, and would once that is moved.
+    fn drop_backslash(&mut self) {
+        let (Some(at), true) = (self.backslash.take(), std::mem::take(&mut self.continued)) else { return };
+        self.newlines = 1;
+        let Some(mut line) = self.done.pop() else { return };
+        let behind = line.split_off(at.min(line.len()));
+        let behind = behind.trim_start_matches('\\').trim();
+        match (line.trim().is_empty(), behind.is_empty()) {
+            (true, true) => return,
+            (true, false) => line.push_str(behind),
+            (false, true) => line.truncate(line.trim_end().len()),
+            (false, false) => line = format!("{}    {behind}", line.trim_end()),
+        }
+        self.done.push(line);
     }
 
     fn end_line(&mut self) {
@@ -184,6 +221,8 @@ impl Layout {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::stumble::tests::a_piece;
+    use proptest::prelude::*;
 
     fn formatted(text: &str) -> String {
         let once = format("a.kdl", text).unwrap();
@@ -216,11 +255,40 @@ mod tests {
     #[test]
     fn a_line_may_go_on_in_the_next() {
         assert_eq!(formatted("a 1 \\\n2\n"), "a 1 \\\n    2\n");
+        assert_eq!(formatted("a 1 \\ // why\n2\n"), "a 1 \\    // why\n    2\n");
+    }
+
+    #[test]
+    fn a_line_that_only_seems_to_go_on_stays_apart_from_the_next() {
+        assert_eq!(formatted("a 1 \\\n\nb\n"), "a 1\n\nb\n");
+        assert_eq!(formatted("a 1 \\\n// c\nb\n"), "a 1\n// c\nb\n");
+        assert_eq!(formatted("a 1 \\ // c\n\nb\n"), "a 1    // c\n\nb\n");
+        assert_eq!(formatted("a \\\n; b\n"), "a\nb\n");
+        assert_eq!(formatted("a {\nb \\\n}\n"), "a {\n    b\n}\n");
+        assert_eq!(formatted("a\n\\\n\n\nb\n"), "a\n\nb\n");
     }
 
     #[test]
     fn nothing_stays_nothing_and_what_is_not_kdl_is_reported() {
         assert_eq!(formatted("\n\n"), "");
         assert!(format("a.kdl", "server {").is_err());
+    }
+
+    fn meaning(text: &str) -> Option<kdl::KdlDocument> {
+        let mut document = kdl::KdlDocument::parse_v2(text).ok()?;
+        document.clear_format_recursive();
+        Some(document)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn the_layout_changes_nothing_but_the_layout(pieces in prop::collection::vec(a_piece(), 0..14)) {
+            let text = pieces.concat();
+            if let Some(before) = meaning(&text) {
+                prop_assert_eq!(meaning(&formatted(&text)), Some(before), "{}", text);
+            }
+        }
     }
 }

@@ -84,7 +84,7 @@ fn kdl1_raw_string() -> Diagnostic {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
@@ -143,7 +143,8 @@ mod tests {
         }
     }
 
-    fn a_piece() -> impl Strategy<Value = &'static str> {
+    /// A piece of KDL, or of what is nearly KDL.
+    pub(crate) fn a_piece() -> impl Strategy<Value = &'static str> {
         prop::sample::select(vec![
             "a",
             "b1",
