@@ -1,6 +1,7 @@
 //! What every part of a running vordr shares, and what outlives a reload.
 
 use crate::observe::Observer;
+use crate::tls::Tokens;
 use crate::upstream::Upstreams;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub(crate) struct Shared {
     pub upstreams: Arc<Upstreams>,
     /// The rules as `vordr show` prints them.
     pub effective_rules: String,
+    /// The answers to ACME's http-01 that are given now.
+    pub tokens: Arc<Tokens>,
     open: AtomicU64,
 }
 
@@ -33,6 +36,7 @@ impl Shared {
             observer,
             upstreams,
             effective_rules,
+            tokens: Arc::default(),
             open: AtomicU64::new(0),
         })
     }

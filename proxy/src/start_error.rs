@@ -37,6 +37,19 @@ pub enum StartError {
     /// The system refuses a thread or a runtime.
     #[error("cannot start a worker: {0}")]
     Worker(#[source] io::Error),
+    /// Certificates from ACME cannot be kept.
+    #[error(
+        "cannot keep certificates in {folder}: {source}; `vordr {{ state \"/a/folder\"; }}` names another"
+    )]
+    State {
+        /// The folder as the rules have it.
+        folder: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The issuer of certificates cannot be spoken to as the rules ask.
+    #[error("{0}")]
+    Acme(String),
     /// An upstream cannot be spoken to as the rules ask: an unreadable CA, no system certificates.
     #[error("{0}")]
     Upstream(String),

@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::{cors, page};
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, UPGRADE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use ipnet::IpNet;
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -40,6 +40,17 @@ impl Exchange {
             Ok(None) => self.act(request),
             Err(failure) => self.refuse(failure, request),
         }
+    }
+
+    /// Answers a challenge of ACME, whatever the rules say of its path (RFC 8555, section 8.3).
+    pub fn prove(&mut self, proof: String, request: &Parts) -> Admission {
+        self.request_id = request_id(&request.headers);
+        self.public = self.public_of(request);
+        if let Ok(host) = self.public_host(request) {
+            self.server = self.table.binding(self.arrival.listener, &host).server;
+        }
+        let octets = HeaderValue::from_static("application/octet-stream");
+        self.answered(Answer::with_body(StatusCode::OK, octets, proof), request)
     }
 
     /// The answer to a failure, as the client shall see it.

@@ -42,6 +42,12 @@ impl Stamp {
     }
 }
 
+/// A time to the second, for people: `2026-11-21T10:00:00Z`.
+pub(crate) fn in_words(time: SystemTime) -> String {
+    let time = jiff::Timestamp::try_from(time).unwrap_or_default();
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 fn whole_second(second: u64) -> [u8; LENGTH] {
     let time = i64::try_from(second).ok().and_then(|second| jiff::Timestamp::from_second(second).ok());
     let text = time.unwrap_or_default().strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string();

@@ -16,6 +16,7 @@ pub(crate) struct Metrics {
     pub(crate) routes: Routes,
     pub(crate) upstreams: Upstreams,
     pub(crate) tls: Tls,
+    acme_renewals: Counters,
     pub(super) rejected: Counters,
     preflights: Counters,
     pub(super) connections_active: Gauges,
@@ -44,6 +45,11 @@ impl Metrics {
             routes: Routes::new(&make)?,
             upstreams: Upstreams::new(&make)?,
             tls: Tls::new(&make)?,
+            acme_renewals: make.counters(
+                "vordr_acme_renewals_total",
+                "Orders for certificates from ACME.",
+                &["result"],
+            )?,
             rejected: make.counters(
                 "vordr_http_rejected_total",
                 "Requests that vordr refused.",
@@ -92,6 +98,11 @@ impl Metrics {
     pub(crate) fn render(&self) -> String {
         self.upstreams.add_up();
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
+    }
+
+    /// An order for a certificate came to its end.
+    pub(crate) fn acme_renewed(&self, issued: bool) {
+        self.acme_renewals.with_label_values(&[if issued { "success" } else { "failure" }]).inc();
     }
 
     pub(super) fn config_loaded(&self) {

@@ -14,6 +14,7 @@ mod upstreams;
 mod websockets;
 mod writer;
 
+pub(crate) use clock::in_words;
 pub(crate) use error_log::ErrorLog;
 pub(crate) use record::{Record, Rejection};
 pub(crate) use routes::InFlight;

@@ -121,7 +121,12 @@ impl ProxyHttp for Gateway {
 
     async fn request_filter(&self, session: &mut Session, passage: &mut Passage) -> Result<bool> {
         let under_way = passage.get()?;
-        let admission = under_way.exchange.admit(session.req_header());
+        let request = session.req_header();
+        let proof = self.shared.tokens.answer(request.uri.path());
+        let admission = match proof.filter(|_| under_way.exchange.arrival.tls.is_none()) {
+            Some(proof) => under_way.exchange.prove(proof, request),
+            None => under_way.exchange.admit(request),
+        };
         under_way.in_flight = Some(self.shared.observer.exchange_started(&under_way.exchange));
         if !self.keeps_alive(under_way) {
             session.set_keepalive(None);

@@ -1,6 +1,7 @@
 //! A certificate with its key: read, held against each other, and ready to be shown.
 
 use super::provider;
+use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
@@ -64,6 +65,17 @@ impl Certificate {
             other => Flaw::UnusableKey(other.to_string()),
         })?;
         Ok(Self { key: Arc::new(key), not_before, not_after })
+    }
+
+    /// Takes a certificate that answers a challenge: it has a critical extension (RFC 8737, section 3), and rustls
+    /// refuses to look into one that it does not know.
+    pub(crate) fn for_challenge(
+        certificate: CertificateDer<'static>,
+        key: &PrivateKeyDer<'static>,
+    ) -> Result<Self, Flaw> {
+        let key = any_supported_type(key).map_err(|error| Flaw::UnusableKey(error.to_string()))?;
+        let key = Arc::new(CertifiedKey::new(vec![certificate], key));
+        Ok(Self { key, not_before: UNIX_EPOCH, not_after: UNIX_EPOCH })
     }
 
     /// As rustls shows it.

@@ -1,11 +1,12 @@
 //! TLS on listeners: which certificate is shown to whom, and what a handshake comes to.
 
+#[allow(dead_code, unused_imports, reason = "the listener follows")]
+mod acme;
 mod certificate;
 mod certificates;
 
-#[allow(unused_imports, reason = "ACME follows")]
+pub(crate) use acme::Tokens;
 pub(crate) use certificate::{Certificate, Flaw};
-#[allow(unused_imports, reason = "ACME follows")]
 pub(crate) use certificates::Certificates;
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};

@@ -1,0 +1,112 @@
+//! The account with the issuer: opened from its file, or made.
+
+use super::failure::Failure;
+use super::issuer::Issuer;
+use super::store::ACCOUNT;
+use base64::Engine;
+use base64::engine::GeneralPurpose;
+use base64::engine::general_purpose::{GeneralPurposeConfig, NO_PAD};
+use base64::{alphabet, engine::DecodePaddingMode};
+use instant_acme::{Account, AccountCredentials, ExternalAccountKey, NewAccount};
+use std::time::Duration;
+
+/// Base64url as issuers print it, with padding or without.
+const BASE64URL: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::URL_SAFE,
+    GeneralPurposeConfig::with_decode_padding_mode(NO_PAD, DecodePaddingMode::Indifferent),
+);
+
+/// How often the file is looked for while another vordr makes the account.
+const POLL: Duration = Duration::from_millis(200);
+
+/// What the file holds.
+struct Kept {
+    contacts: Vec<String>,
+    credentials: AccountCredentials,
+}
+
+/// Opens the account, making it where there is none. Of several vordr one makes it.
+pub(super) async fn open(issuer: &Issuer) -> Result<Account, Failure> {
+    loop {
+        if let Some(kept) = kept(issuer)? {
+            return reopen(issuer, kept).await;
+        }
+        match issuer.store.lock(ACCOUNT).map_err(Failure::state)? {
+            // It may have been made between the look and the lock.
+            Some(_lock) if issuer.store.stamp(ACCOUNT).is_none() => return make(issuer).await,
+            Some(_) => {}
+            None => tokio::time::sleep(POLL).await,
+        }
+    }
+}
+
+/// The issuer no longer knows the account.
+pub(super) fn forget(issuer: &Issuer) {
+    issuer.set_aside(ACCOUNT, "the issuer does not know this account");
+}
+
+async fn reopen(issuer: &Issuer, kept: Kept) -> Result<Account, Failure> {
+    let mut text = text(&kept.contacts, &kept.credentials)?;
+    let account =
+        Account::builder_with_http(Box::new(issuer.https.clone())).from_credentials(kept.credentials).await?;
+    if kept.contacts != issuer.contacts {
+        let contacts: Vec<&str> = issuer.contacts.iter().map(String::as_str).collect();
+        account.update_contacts(&contacts).await?;
+        if let Some(object) = text.as_object_mut() {
+            object.insert("contacts".to_owned(), issuer.contacts.clone().into());
+        }
+        write(issuer, &text)?;
+    }
+    Ok(account)
+}
+
+async fn make(issuer: &Issuer) -> Result<Account, Failure> {
+    let contacts: Vec<&str> = issuer.contacts.iter().map(String::as_str).collect();
+    let new = NewAccount { contact: &contacts, terms_of_service_agreed: true, only_return_existing: false };
+    let external = issuer.external.as_ref().map(|external| {
+        let key =
+            BASE64URL.decode(&external.key).map_err(|_| Failure::state("`eab-key` is not base64url"))?;
+        Ok::<_, Failure>(ExternalAccountKey::new(external.key_id.clone(), &key))
+    });
+    let (account, credentials) = Account::builder_with_http(Box::new(issuer.https.clone()))
+        .create(&new, issuer.directory.clone(), external.transpose()?.as_ref())
+        .await?;
+    write(issuer, &text(&issuer.contacts, &credentials)?)?;
+    issuer.log().info("an account was made with the issuer", &[("directory", &issuer.directory)]);
+    Ok(account)
+}
+
+/// The file's content; a damaged one is set aside.
+fn kept(issuer: &Issuer) -> Result<Option<Kept>, Failure> {
+    let path = issuer.store.path(ACCOUNT);
+    let read = issuer.store.read(ACCOUNT);
+    let Some(bytes) =
+        read.map_err(|error| Failure::state(format!("cannot read {}: {error}", path.display())))?
+    else {
+        return Ok(None);
+    };
+    let kept = parse(&bytes);
+    if kept.is_none() {
+        issuer.set_aside(ACCOUNT, "it does not hold an account");
+    }
+    Ok(kept)
+}
+
+fn parse(bytes: &[u8]) -> Option<Kept> {
+    let mut file: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+    Some(Kept {
+        contacts: serde_json::from_value(file.get_mut("contacts")?.take()).ok()?,
+        credentials: serde_json::from_value(file.get_mut("credentials")?.take()).ok()?,
+    })
+}
+
+fn text(contacts: &[String], credentials: &AccountCredentials) -> Result<serde_json::Value, Failure> {
+    let credentials = serde_json::to_value(credentials).map_err(Failure::state)?;
+    Ok(serde_json::json!({ "contacts": contacts, "credentials": credentials }))
+}
+
+fn write(issuer: &Issuer, text: &serde_json::Value) -> Result<(), Failure> {
+    let path = issuer.store.path(ACCOUNT);
+    let written = issuer.store.write(ACCOUNT, format!("{text:#}\n").as_bytes());
+    written.map_err(|error| Failure::state(format!("cannot write {}: {error}", path.display())))
+}

@@ -1,0 +1,88 @@
+//! The issuer as every keeper of a certificate sees it.
+
+use super::answers::Answers;
+use super::https::Https;
+use super::store::Store;
+use crate::observe::{ErrorLog, Observer};
+use crate::start_error::StartError;
+use instant_acme::LetsEncrypt;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use vordr_rules::table::{ExternalAccount, Table};
+
+/// How many orders may be under way at once.
+const ORDERS: usize = 4;
+
+/// What every order uses.
+#[derive(Debug)]
+pub(super) struct Issuer {
+    /// The directory's URL.
+    pub directory: String,
+    /// Contact addresses, as URLs.
+    pub contacts: Vec<String>,
+    /// The account that the issuer knows its customer by.
+    pub external: Option<ExternalAccount>,
+    /// The issuer's folder.
+    pub store: Store,
+    /// How the issuer is asked.
+    pub https: Https,
+    /// What answers challenges, and where certificates go.
+    pub answers: Answers,
+    /// Logs and metrics.
+    pub observer: Arc<Observer>,
+    /// A place for each order under way.
+    pub places: Semaphore,
+}
+
+impl Issuer {
+    /// The issuer that the rules name.
+    pub(super) fn new(table: &Table, answers: Answers, observer: Arc<Observer>) -> Result<Self, StartError> {
+        let account = table.process.acme.clone().unwrap_or_default();
+        let directory = account.directory.unwrap_or_else(|| LetsEncrypt::Production.url().to_owned());
+        let state = &table.process.state;
+        let store = Store::open(state, &directory)
+            .map_err(|source| StartError::State { folder: state.clone(), source })?;
+        Ok(Self {
+            directory,
+            contacts: contacts(table, account.email),
+            external: account.external,
+            store,
+            https: Https::new(account.ca.as_deref())?,
+            answers,
+            observer,
+            places: Semaphore::new(ORDERS),
+        })
+    }
+
+    /// Where to say what happens.
+    pub(super) fn log(&self) -> &ErrorLog {
+        self.observer.log()
+    }
+
+    /// Gives a file that cannot be used another name, and says so.
+    pub(super) fn set_aside(&self, file: &str, reason: &str) {
+        let path = self.store.path(file).display().to_string();
+        match self.store.set_aside(file) {
+            Ok(aside) => self.log().error(
+                "a file of the state folder cannot be used and was set aside",
+                &[("file", &path), ("reason", reason), ("now", &aside.display().to_string())],
+            ),
+            Err(error) => self.log().error(
+                "a file of the state folder cannot be used, nor set aside",
+                &[("file", &path), ("reason", reason), ("error", &error.to_string())],
+            ),
+        }
+    }
+}
+
+/// The process's address, or else each server's.
+fn contacts(table: &Table, email: Option<String>) -> Vec<String> {
+    let servers = table.servers.iter().filter_map(|server| server.tls.as_ref()?.acme.as_ref()?.email.clone());
+    let mut emails: Vec<String> = match email {
+        Some(email) => vec![email],
+        None => servers.collect(),
+    };
+    emails.sort_unstable();
+    emails.dedup();
+    emails.into_iter().map(|email| format!("mailto:{email}")).collect()
+}
