@@ -22,6 +22,7 @@ mod metrics;
 mod names;
 mod on_error;
 mod paths;
+mod reload;
 mod routing;
 mod start;
 mod status;

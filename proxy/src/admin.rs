@@ -2,9 +2,12 @@
 
 use crate::listener::Acceptor;
 use crate::observe::{is_up, status};
+use crate::reload::Reloader;
 use crate::shared::Shared;
+use crate::start_error::StartError;
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
+use http::header::ORIGIN;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -15,6 +18,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
+use vordr_rules::render;
 
 /// How many connections are served at once; more wait.
 const CONNECTIONS: usize = 64;
@@ -31,18 +35,18 @@ pub(crate) enum Scope {
 }
 
 /// Serves one address, for ever.
-pub(crate) async fn serve(acceptor: Acceptor, scope: Scope, shared: Arc<Shared>) {
+pub(crate) async fn serve(acceptor: Acceptor, scope: Scope, reloader: Arc<Reloader>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         // Never closed, so a place is always to be had in the end.
         let Ok(place) = places.clone().acquire_owned().await else { return };
         // What cannot be accepted is tried again; the proxy's own listeners say so in the log.
         let (stream, _) = acceptor.accept(|_| {}).await;
-        let shared = shared.clone();
+        let reloader = reloader.clone();
         tokio::spawn(async move {
-            let service = service_fn(|request| {
-                let answer = answer(scope, &shared, &request);
-                async move { Ok::<_, Infallible>(answer) }
+            let service = service_fn(|request: Request<Incoming>| {
+                let reloader = reloader.clone();
+                async move { Ok::<_, Infallible>(answer(scope, reloader, &request).await) }
             });
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -55,11 +59,15 @@ pub(crate) async fn serve(acceptor: Acceptor, scope: Scope, shared: Arc<Shared>)
     }
 }
 
-fn answer(scope: Scope, shared: &Shared, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer(scope: Scope, reloader: Arc<Reloader>, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    let shared = &*reloader.shared;
+    if scope == Scope::Admin && (request.method(), request.uri().path()) == (&Method::POST, "/reload") {
+        return reload(&reloader, request.headers()).await;
+    }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return object(
             StatusCode::METHOD_NOT_ALLOWED,
-            &json!({ "error": "GET and HEAD alone are served here" }),
+            &json!({ "error": "GET and HEAD alone are served here, and POST /reload" }),
         );
     }
     match (request.uri().path(), scope) {
@@ -67,33 +75,60 @@ fn answer(scope: Scope, shared: &Shared, request: &Request<Incoming>) -> Respons
         ("/health", Scope::Admin) => object(StatusCode::OK, &json!({ "status": "healthy" })),
         ("/status", Scope::Admin) => object(StatusCode::OK, &status(shared)),
         ("/routes", Scope::Admin) => object(StatusCode::OK, &routes(shared)),
-        ("/config", Scope::Admin) => text("text/plain; charset=utf-8", shared.effective_rules.clone()),
+        ("/config", Scope::Admin) => {
+            text("text/plain; charset=utf-8", shared.current().effective_rules.clone())
+        }
         _ => object(
             StatusCode::NOT_FOUND,
-            &json!({ "error": "there is /health, /status, /metrics, /routes and /config" }),
+            &json!({ "error": "there is /health, /status, /metrics, /routes and /config, and POST /reload" }),
         ),
+    }
+}
+
+/// Loads the rules again. A browser names the page that asks, and no page has a reason to.
+async fn reload(reloader: &Arc<Reloader>, headers: &HeaderMap) -> Response<Full<Bytes>> {
+    if headers.contains_key(ORIGIN) {
+        return object(StatusCode::FORBIDDEN, &json!({ "error": "no web page may reload the rules" }));
+    }
+    let reloader = reloader.clone();
+    // It reads files, so it is not done between two health checks.
+    match tokio::task::spawn_blocking(move || reloader.reload()).await {
+        Ok(Ok(generation)) => object(StatusCode::OK, &json!({ "generation": generation })),
+        Ok(Err(error)) => object(StatusCode::UNPROCESSABLE_ENTITY, &refused(&error)),
+        Err(error) => object(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "error": error.to_string() })),
+    }
+}
+
+fn refused(error: &StartError) -> serde_json::Value {
+    match error {
+        StartError::Rules(diagnostics) => {
+            json!({ "error": error.to_string(), "diagnostics": render::json(diagnostics) })
+        }
+        other => json!({ "error": other.to_string() }),
     }
 }
 
 fn metrics(shared: &Shared) -> String {
     let metrics = &shared.observer.metrics;
-    let names = shared.upstreams.names();
+    let current = shared.current();
+    let names = current.upstreams.names();
     for name in &names {
         if let Some(at) = name.last_success {
             metrics.upstreams.resolved(&name.name, at);
         }
     }
-    for upstream in &shared.table.load().upstreams {
+    for upstream in &current.table.upstreams {
         for server in &upstream.servers {
             let up = is_up(&server.address, &names);
             metrics.upstreams.server_is_up(&upstream.name, &server.address.to_string(), up);
         }
     }
+    metrics.generations.set(shared.live_generations().try_into().unwrap_or(i64::MAX));
     metrics.render()
 }
 
 fn routes(shared: &Shared) -> serde_json::Value {
-    let table = shared.table.load();
+    let table = &shared.current().table;
     let routes = table.servers.iter().flat_map(|server| {
         let table = &table;
         server.locations.iter().map(move |location| {

@@ -3,42 +3,106 @@
 //! It has a thread of its own, so that a health check is answered however busy the workers are.
 
 use crate::admin::{Scope, serve};
+use crate::generation::Generation;
 use crate::listener::BoundSocket;
-use crate::shared::Shared;
+use crate::reload::Reloader;
 use crate::start_error::StartError;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
-use vordr_rules::table::Process;
+use vordr_rules::table::{Address, Process};
 
 /// The sockets of the control thread, bound before anything is served.
 #[derive(Debug)]
 pub(crate) struct ControlSockets {
-    admin: Option<BoundSocket>,
-    metrics: Option<BoundSocket>,
+    pub admin: Socket,
+    pub metrics: Socket,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    /// Nothing is to be served.
+    Off,
+    /// As it was before.
+    Kept,
+    /// A new one.
+    Bound(BoundSocket),
+}
+
+impl Socket {
+    fn bind(old: Option<&Address>, new: Option<&Address>) -> Result<Self, StartError> {
+        match new {
+            None => Ok(Self::Off),
+            Some(_) if old == new => Ok(Self::Kept),
+            Some(address) => BoundSocket::bind(address).map(Self::Bound),
+        }
+    }
+
+    /// Where it listens, if it listened at `before`.
+    pub(crate) fn address(&self, before: Option<SocketAddr>) -> Option<SocketAddr> {
+        match self {
+            Self::Off => None,
+            Self::Kept => before,
+            Self::Bound(socket) => socket.local,
+        }
+    }
 }
 
 impl ControlSockets {
     pub(crate) fn bind(process: &Process) -> Result<Self, StartError> {
         Ok(Self {
-            admin: process.admin.as_ref().map(BoundSocket::bind).transpose()?,
-            metrics: process.metrics.as_ref().map(BoundSocket::bind).transpose()?,
+            admin: Socket::bind(None, process.admin.as_ref())?,
+            metrics: Socket::bind(None, process.metrics.as_ref())?,
         })
     }
 
-    pub(crate) fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin.as_ref()?.local
+    /// Those that are not where they were.
+    pub(crate) fn bind_changed(old: &Process, new: &Process) -> Result<Self, StartError> {
+        Ok(Self {
+            admin: Socket::bind(old.admin.as_ref(), new.admin.as_ref())?,
+            metrics: Socket::bind(old.metrics.as_ref(), new.metrics.as_ref())?,
+        })
     }
 
-    pub(crate) fn metrics_address(&self) -> Option<SocketAddr> {
-        self.metrics.as_ref()?.local
-    }
-
-    /// What each socket is for.
+    /// What each new socket is for.
     pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, &BoundSocket)> {
         let both = [("admin", &self.admin), ("metrics", &self.metrics)];
-        both.into_iter().filter_map(|(what, socket)| Some((what, socket.as_ref()?)))
+        both.into_iter().filter_map(|(what, socket)| match socket {
+            Socket::Bound(socket) => Some((what, socket)),
+            Socket::Off | Socket::Kept => None,
+        })
+    }
+}
+
+/// What the control thread is told while it runs.
+#[derive(Debug)]
+pub(crate) enum ControlOrder {
+    /// Serve at these addresses from now on.
+    Serve(ControlSockets),
+    /// Resolve the names of these rules.
+    Resolve(Arc<Generation>),
+}
+
+/// The way to the control thread.
+#[derive(Debug, Clone)]
+pub(crate) struct ControlOrders(mpsc::UnboundedSender<ControlOrder>);
+
+/// Where the control thread hears them.
+pub(crate) type IncomingOrders = mpsc::UnboundedReceiver<ControlOrder>;
+
+impl ControlOrders {
+    pub(crate) fn channel() -> (Self, IncomingOrders) {
+        let (orders, incoming) = mpsc::unbounded_channel();
+        (Self(orders), incoming)
+    }
+
+    /// Once the thread has ended, orders go unheard.
+    pub(crate) fn send(&self, order: ControlOrder) {
+        let _ = self.0.send(order);
     }
 }
 
@@ -50,14 +114,14 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    pub(crate) fn start(sockets: ControlSockets, shared: Arc<Shared>) -> Result<Self, StartError> {
+    pub(crate) fn start(orders: IncomingOrders, reloader: Arc<Reloader>) -> Result<Self, StartError> {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Worker)?;
         let stopping = CancellationToken::new();
         let stopped = stopping.clone();
         let thread = std::thread::Builder::new()
             .name("vordr-control".to_owned())
-            .spawn(move || runtime.block_on(run(sockets, shared, stopped)))
+            .spawn(move || runtime.block_on(run(orders, reloader, stopped)))
             .map_err(StartError::Worker)?;
         Ok(Self { thread: Some(thread), stopping })
     }
@@ -78,16 +142,42 @@ impl Drop for Control {
 }
 
 /// Serves and resolves until it is told to stop.
-async fn run(sockets: ControlSockets, shared: Arc<Shared>, stopping: CancellationToken) {
-    for (socket, scope) in [(sockets.admin, Scope::Admin), (sockets.metrics, Scope::Metrics)] {
-        match socket.map(BoundSocket::accepting) {
-            Some(Ok(acceptor)) => drop(tokio::spawn(serve(acceptor, scope, shared.clone()))),
-            Some(Err(error)) => {
-                shared.observer.log().error("cannot serve", &[("reason", &error.to_string())])
+async fn run(mut orders: IncomingOrders, reloader: Arc<Reloader>, stopping: CancellationToken) {
+    let (mut admin, mut metrics) = (None, None);
+    loop {
+        let order = tokio::select! {
+            () = stopping.cancelled() => return,
+            order = orders.recv() => order,
+        };
+        match order {
+            Some(ControlOrder::Serve(sockets)) => {
+                change(&mut admin, sockets.admin, Scope::Admin, &reloader);
+                change(&mut metrics, sockets.metrics, Scope::Metrics, &reloader);
             }
-            None => {}
+            Some(ControlOrder::Resolve(generation)) => drop(tokio::spawn(generation.resolve())),
+            None => return stopping.cancelled().await,
         }
     }
-    tokio::spawn(shared.upstreams.clone().resolve());
-    stopping.cancelled().await;
+}
+
+/// Puts a newer socket in the place of the one that is served; connections that are open stay open.
+fn change(served: &mut Option<AbortHandle>, socket: Socket, scope: Scope, reloader: &Arc<Reloader>) {
+    let acceptor = match socket {
+        Socket::Kept => return,
+        Socket::Off => None,
+        Socket::Bound(socket) => Some(socket.accepting()),
+    };
+    if let Some(before) = served.take() {
+        before.abort();
+    }
+    match acceptor {
+        Some(Ok(acceptor)) => {
+            *served = Some(tokio::spawn(serve(acceptor, scope, reloader.clone())).abort_handle());
+        }
+        Some(Err(error)) => {
+            let reason = error.to_string();
+            reloader.shared.observer.log().error("cannot serve", &[("reason", &reason)]);
+        }
+        None => {}
+    }
 }

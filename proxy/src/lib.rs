@@ -6,9 +6,11 @@ mod admin;
 mod connection;
 mod control;
 pub mod exchange;
+mod generation;
 mod listener;
 mod observe;
 mod pingora;
+mod reload;
 mod run;
 mod server;
 mod shared;
@@ -17,7 +19,9 @@ mod surroundings;
 #[allow(dead_code, reason = "the listener follows")]
 mod tls;
 mod upstream;
+mod watch;
 mod websocket;
+mod worker;
 
 pub use run::run;
 pub use server::{Handle, Vordr};

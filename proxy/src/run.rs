@@ -4,7 +4,7 @@ use crate::server::{Handle, Vordr};
 use crate::start_error::StartError;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Serves `vordr` until SIGTERM, SIGINT or SIGQUIT, then lets what is under way finish within `drain`.
+/// Serves `vordr` until SIGTERM, SIGINT or SIGQUIT; SIGHUP loads its file again. A stop then lets what is under way finish within `drain`.
 /// A second signal ends at once.
 pub fn run(vordr: Vordr) -> Result<(), StartError> {
     let runtime =
@@ -12,7 +12,13 @@ pub fn run(vordr: Vordr) -> Result<(), StartError> {
     // Before anything is served, so that no signal finds its default action.
     let mut signals = runtime.block_on(async { Signals::new() }).map_err(StartError::Worker)?;
     let handle = vordr.start()?;
-    let name = runtime.block_on(signals.next());
+    let name = loop {
+        match runtime.block_on(signals.next()) {
+            // Whatever comes of it is in the log.
+            Asked::Reload => drop(handle.reload()),
+            Asked::Stop(name) => break name,
+        }
+    };
     handle.log_stop(name);
     handle.stop();
     wait(handle, runtime, signals);
@@ -29,13 +35,21 @@ fn wait(handle: Handle, runtime: tokio::runtime::Runtime, mut signals: Signals) 
     runtime.block_on(async {
         tokio::select! {
             _ = ended => {}
-            _ = signals.next() => {}
+            () = signals.stop() => {}
         }
     });
 }
 
-/// The signals that ask for an end.
+/// What a signal asks for.
+enum Asked {
+    Reload,
+    /// An end, by this signal.
+    Stop(&'static str),
+}
+
+/// The signals that are heard.
 struct Signals {
+    hangup: Signal,
     terminate: Signal,
     interrupt: Signal,
     quit: Signal,
@@ -44,17 +58,24 @@ struct Signals {
 impl Signals {
     fn new() -> std::io::Result<Self> {
         Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             quit: signal(SignalKind::quit())?,
         })
     }
 
-    async fn next(&mut self) -> &'static str {
+    async fn next(&mut self) -> Asked {
         tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.quit.recv() => "SIGQUIT",
+            _ = self.hangup.recv() => Asked::Reload,
+            _ = self.terminate.recv() => Asked::Stop("SIGTERM"),
+            _ = self.interrupt.recv() => Asked::Stop("SIGINT"),
+            _ = self.quit.recv() => Asked::Stop("SIGQUIT"),
         }
+    }
+
+    /// The next one that asks for an end.
+    async fn stop(&mut self) {
+        while let Asked::Reload = self.next().await {}
     }
 }

@@ -1,27 +1,22 @@
 //! From rules to a running proxy: sockets bound, workers started, and all of it stopped again.
 
-use crate::connection::{Link, Worker, refuse_connection, serve};
-use crate::control::{Control, ControlSockets};
-use crate::listener::{Acceptor, BoundSocket, clean_up};
+use crate::control::{Control, ControlOrder, ControlOrders, ControlSockets};
+use crate::generation::Generation;
+use crate::listener::{BoundSocket, clean_up};
 use crate::observe::Observer;
-use crate::pingora::{Gateway, http_proxy};
+use crate::reload::{Bound, Reloader};
 use crate::shared::Shared;
 use crate::start_error::StartError;
 use crate::surroundings::System;
 use crate::upstream::Upstreams;
+use crate::watch::{Noted, Seen, watch};
+use crate::worker::Workers;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use vordr_rules::Loaded;
 use vordr_rules::table::{Action, Address, Table};
-
-/// How long what is cut has to end in.
-const LAST_WORD: Duration = Duration::from_millis(500);
+use vordr_rules::{Loaded, Surroundings};
 
 /// Rules that have been loaded, ready to be served.
 ///
@@ -35,27 +30,50 @@ const LAST_WORD: Duration = Duration::from_millis(500);
 /// ```
 #[derive(Debug)]
 pub struct Vordr {
+    /// The file, or what stands for it in diagnostics.
     name: String,
     loaded: Loaded,
+    /// What was read on the way; `None` where the rules did not come from a file.
+    read: Option<Seen>,
     nameserver: Option<SocketAddr>,
+    watching: bool,
 }
 
 impl Vordr {
     /// Loads the rules in a file.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, StartError> {
-        let path = path.as_ref().display().to_string();
-        let text = std::fs::read_to_string(&path)
-            .map_err(|source| StartError::Unreadable { path: path.clone(), source })?;
-        Self::from_text(&path, &text)
+        Self::load_file(&path.as_ref().display().to_string()).1
+    }
+
+    /// Loads the rules in a file, and tells what was read, whatever comes of it.
+    pub(crate) fn load_file(path: &str) -> (Seen, Result<Self, StartError>) {
+        let noted = Noted::default();
+        let text = noted.read(path).and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other));
+        let loaded = text
+            .map_err(|source| StartError::Unreadable { path: path.to_owned(), source })
+            .and_then(|text| Self::load(path, &text, &noted));
+        let seen = noted.seen();
+        (seen.clone(), loaded.map(|vordr| Self { read: Some(seen), ..vordr }))
     }
 
     /// Loads rules from a text; `name` stands for the file in diagnostics, and includes are relative to it.
     pub fn from_text(name: &str, text: &str) -> Result<Self, StartError> {
-        let loaded = vordr_rules::load(name, text, &System).map_err(StartError::Rules)?;
+        Self::load(name, text, &System)
+    }
+
+    fn load(name: &str, text: &str, surroundings: &dyn Surroundings) -> Result<Self, StartError> {
+        let loaded = vordr_rules::load(name, text, surroundings).map_err(StartError::Rules)?;
         if !loaded.pending.is_empty() {
             return Err(StartError::Rules(loaded.pending));
         }
-        Ok(Self { name: name.to_owned(), loaded, nameserver: None })
+        Ok(Self { name: name.to_owned(), loaded, read: None, nameserver: None, watching: false })
+    }
+
+    /// Loads the rules again whenever a file that they came from changes.
+    #[must_use]
+    pub fn watching(mut self) -> Self {
+        self.watching = true;
+        self
     }
 
     /// Asks this name server in the place of the system's.
@@ -70,33 +88,50 @@ impl Vordr {
         &self.loaded.warnings
     }
 
+    /// The rules as `vordr show` prints them.
+    pub(crate) fn effective_rules(&self) -> String {
+        vordr_rules::show::show(&self.loaded)
+    }
+
+    pub(crate) fn into_table(self) -> Table {
+        self.loaded.table
+    }
+
     /// Binds every address, then serves from threads of its own until [`Handle::stop`].
     pub fn start(self) -> Result<Handle, StartError> {
-        let effective_rules = vordr_rules::show::show(&self.loaded);
+        let effective_rules = self.effective_rules();
         let table = Arc::new(self.loaded.table);
-        let sockets = table
-            .listeners
-            .iter()
-            .map(|listener| BoundSocket::bind(&listener.address))
-            .collect::<Result<Vec<_>, _>>()?;
-        let control = ControlSockets::bind(&table.process)?;
+        let addresses = table.listeners.iter().map(|listener| &listener.address);
+        let sockets = addresses.map(BoundSocket::bind).collect::<Result<Vec<_>, _>>()?;
+        let control_sockets = ControlSockets::bind(&table.process)?;
         let observer = Observer::start(&table)?;
         let upstreams = Upstreams::new(&table, self.nameserver)?;
-        let shared = Shared::new(table.clone(), effective_rules, observer, upstreams);
-        announce(&shared, &self.name, &sockets, &control);
+        let (number, replaced) = (1, CancellationToken::new());
+        let first =
+            Arc::new(Generation { number, table: table.clone(), upstreams, effective_rules, replaced });
+        let shared = Shared::new(first.clone(), observer);
+        announce(&shared, &self.name, &sockets, &control_sockets);
         let stopping = CancellationToken::new();
-        let handle = Handle {
-            addresses: sockets
-                .iter()
-                .filter_map(|bound| Some((bound.address.clone(), bound.local?)))
-                .collect(),
-            admin: control.admin_address(),
-            metrics: control.metrics_address(),
-            control: Control::start(control, shared.clone())?,
-            workers: start_workers(&shared, sockets, &stopping)?,
-            stopping,
+        let workers = Workers::start(&shared, &stopping)?;
+        let (control, orders) = ControlOrders::channel();
+        let mut bound = Bound::default();
+        bound.note(&table, &sockets, &control_sockets);
+        let reloader = Arc::new(Reloader {
             shared,
-        };
+            file: self.read.is_some().then(|| self.name.clone()),
+            nameserver: self.nameserver,
+            workers: workers.orders(),
+            control,
+            bound: bound.into(),
+        });
+        let handle =
+            Handle { control: Control::start(orders, reloader.clone())?, workers, stopping, reloader };
+        handle.reloader.workers.listen(&sockets)?;
+        handle.reloader.control.send(ControlOrder::Resolve(first));
+        handle.reloader.control.send(ControlOrder::Serve(control_sockets));
+        if let (true, Some(seen)) = (self.watching, self.read) {
+            watch(handle.reloader.clone(), handle.stopping.clone(), seen)?;
+        }
         Ok(handle)
     }
 }
@@ -104,34 +139,43 @@ impl Vordr {
 /// A running vordr. Dropping it stops it without waiting.
 #[derive(Debug)]
 pub struct Handle {
-    addresses: Vec<(Address, SocketAddr)>,
-    admin: Option<SocketAddr>,
-    metrics: Option<SocketAddr>,
     stopping: CancellationToken,
-    workers: Vec<JoinHandle<()>>,
+    workers: Workers,
     control: Control,
-    shared: Arc<Shared>,
+    reloader: Arc<Reloader>,
 }
 
 impl Handle {
     /// Each TCP address that is listened on: as the rules have it, and as it was bound.
-    pub fn addresses(&self) -> &[(Address, SocketAddr)] {
-        &self.addresses
+    pub fn addresses(&self) -> Vec<(Address, SocketAddr)> {
+        let bound = self.reloader.bound();
+        bound.listeners.iter().filter_map(|(address, local)| Some((address.clone(), (*local)?))).collect()
     }
 
     /// Where `admin` is served.
     pub fn admin(&self) -> Option<SocketAddr> {
-        self.admin
+        self.reloader.bound().admin
     }
 
     /// Where `metrics` is served.
     pub fn metrics(&self) -> Option<SocketAddr> {
-        self.metrics
+        self.reloader.bound().metrics
+    }
+
+    /// Loads the file of the rules again and serves what it says, cutting nothing that is under way; the number of
+    /// the generation that is in force then. Where it fails, the old rules stay.
+    pub fn reload(&self) -> Result<u64, StartError> {
+        self.reloader.reload()
+    }
+
+    /// Serves these rules in the place of the present ones, as [`Handle::reload`] does.
+    pub fn replace(&self, vordr: Vordr) -> Result<u64, StartError> {
+        self.reloader.replace(vordr)
     }
 
     /// Says in the log why vordr stops.
     pub(crate) fn log_stop(&self, signal: &str) {
-        self.shared.observer.log().info("stopping", &[("signal", signal)]);
+        self.reloader.shared.observer.log().info("stopping", &[("signal", signal)]);
     }
 
     /// Stops accepting, closes idle connections, and lets requests finish within `drain`.
@@ -141,15 +185,13 @@ impl Handle {
 
     /// Waits until everything has ended. Without [`Handle::stop`] that is never.
     pub fn wait(mut self) {
-        for worker in self.workers.drain(..) {
-            // A worker that panicked has said so on standard error; the others are still waited for.
-            let _ = worker.join();
-        }
+        self.workers.wait();
         self.control.stop();
-        let table = self.shared.table.load();
+        let shared = &self.reloader.shared;
+        let table = shared.generation().table.clone();
         let control = [&table.process.admin, &table.process.metrics].into_iter().flatten();
         table.listeners.iter().map(|listener| &listener.address).chain(control).for_each(clean_up);
-        self.shared.observer.flush();
+        shared.observer.flush();
     }
 }
 
@@ -161,23 +203,29 @@ impl Drop for Handle {
 
 /// The first lines of the log: which version, which rules, where it listens, what it serves.
 fn announce(shared: &Shared, rules: &str, sockets: &[BoundSocket], control: &ControlSockets) {
-    let table = shared.table.load();
+    let table = &shared.current().table;
     let log = shared.observer.log();
     log.info("vordr starts", &[("version", env!("CARGO_PKG_VERSION")), ("rules", rules)]);
-    for bound in sockets {
-        log.info("listening", &[("address", &bound.listens_on())]);
-    }
-    for (what, bound) in control.named() {
-        log.info("listening", &[("address", &bound.listens_on()), ("for", what)]);
-    }
+    announce_sockets(shared, sockets, control);
     for server in &table.servers {
         for location in &server.locations {
-            let action = summary(&location.action, &table);
+            let action = summary(&location.action, table);
             log.info(
                 "route",
                 &[("server", server.name()), ("location", &location.name), ("action", &action)],
             );
         }
+    }
+}
+
+/// Where it listens from now on.
+pub(crate) fn announce_sockets(shared: &Shared, sockets: &[BoundSocket], control: &ControlSockets) {
+    let log = shared.observer.log();
+    for bound in sockets {
+        log.info("listening", &[("address", &bound.listens_on())]);
+    }
+    for (what, bound) in control.named() {
+        log.info("listening", &[("address", &bound.listens_on()), ("for", what)]);
     }
 }
 
@@ -192,98 +240,5 @@ pub(crate) fn summary(action: &Action, table: &Table) -> String {
         Action::Redirect(redirect) => format!("redirect {} {}", redirect.status.as_u16(), redirect.target),
         Action::Respond(respond) => format!("respond {}", respond.status.as_u16()),
         Action::Files(files) => format!("files {}", files.root),
-    }
-}
-
-/// One thread for each worker, each with a runtime, a Pingora and a pool of upstream connections of its own:
-/// nothing on a request's way is shared between two of them but counters.
-fn start_workers(
-    shared: &Arc<Shared>,
-    sockets: Vec<BoundSocket>,
-    stopping: &CancellationToken,
-) -> Result<Vec<JoinHandle<()>>, StartError> {
-    let count = shared
-        .table
-        .load()
-        .process
-        .workers
-        .unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
-    (0..count.max(1))
-        .map(|number| {
-            let sockets = sockets
-                .iter()
-                .map(BoundSocket::share)
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(StartError::Worker)?;
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .map_err(StartError::Worker)?;
-            let (shared, stopping) = (shared.clone(), stopping.child_token());
-            thread::Builder::new()
-                .name(format!("vordr-worker-{number}"))
-                .spawn(move || runtime.block_on(work(shared, sockets, stopping)))
-                .map_err(StartError::Worker)
-        })
-        .collect()
-}
-
-/// A worker's whole life.
-async fn work(shared: Arc<Shared>, sockets: Vec<BoundSocket>, stopping: CancellationToken) {
-    let (stop, shutdown) = watch::channel(false);
-    let gateway = Gateway::new(shared.clone(), stopping.clone());
-    let cut = CancellationToken::new();
-    let worker = Arc::new(Worker {
-        shared: shared.clone(),
-        proxy: http_proxy(gateway),
-        shutdown,
-        stopping,
-        cut: cut.clone(),
-    });
-    let connections = TaskTracker::new();
-    for socket in sockets {
-        match socket.accepting() {
-            Ok(acceptor) => drop(tokio::spawn(accept(worker.clone(), acceptor, connections.clone()))),
-            Err(error) => shared.observer.log().error("cannot listen", &[("reason", &error.to_string())]),
-        }
-    }
-    worker.stopping.cancelled().await;
-    let _ = stop.send(true);
-    connections.close();
-    let drain = shared.table.load().process.drain.unwrap_or(Duration::MAX);
-    if tokio::time::timeout(drain, connections.wait()).await.is_err() {
-        let left = connections.len().to_string();
-        shared.observer.log().warn("drain is over; open connections are cut", &[("connections", &left)]);
-        cut.cancel();
-        // Whoever does not even take its last word is dropped with the runtime.
-        let _ = tokio::time::timeout(LAST_WORD, connections.wait()).await;
-    }
-}
-
-/// Accepts until vordr stops.
-async fn accept(worker: Arc<Worker>, acceptor: Acceptor, connections: TaskTracker) {
-    let log = worker.shared.observer.log();
-    let failed = |error: &std::io::Error| {
-        log.error(
-            "cannot accept",
-            &[("address", &acceptor.address.to_string()), ("reason", &error.to_string())],
-        );
-    };
-    loop {
-        let (transport, peer) = tokio::select! {
-            biased;
-            () = worker.stopping.cancelled() => return,
-            accepted = acceptor.accept(failed) => accepted,
-        };
-        let link = Link::new(acceptor.address.clone(), peer, acceptor.local_port);
-        let counted = worker.shared.observer.connection(&acceptor.address);
-        let (place, worker) = (worker.shared.admit_connection(), worker.clone());
-        connections.spawn(async move {
-            match place {
-                Some(_place) => serve(worker, transport, link).await,
-                None => refuse_connection(worker, transport, link).await,
-            }
-            drop(counted);
-        });
     }
 }

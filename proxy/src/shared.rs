@@ -1,49 +1,59 @@
 //! What every part of a running vordr shares, and what outlives a reload.
 
+use crate::generation::Generation;
 use crate::observe::Observer;
 use crate::tls::Tokens;
-use crate::upstream::Upstreams;
-use arc_swap::ArcSwap;
-use std::sync::Arc;
+use arc_swap::{ArcSwap, Guard};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use vordr_rules::table::Table;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// What every worker uses.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    /// The rules that hold now. An exchange takes one snapshot and keeps it to its end.
-    pub table: ArcSwap<Table>,
     /// Logs and metrics.
     pub observer: Arc<Observer>,
-    /// The pools' live state.
-    pub upstreams: Arc<Upstreams>,
-    /// The rules as `vordr show` prints them.
-    pub effective_rules: String,
     /// The answers to ACME's http-01 that are given now.
     pub tokens: Arc<Tokens>,
+    current: ArcSwap<Generation>,
+    /// Every generation that may still be in use.
+    generations: Mutex<Vec<Weak<Generation>>>,
     open: AtomicU64,
 }
 
 impl Shared {
-    pub(crate) fn new(
-        table: Arc<Table>,
-        effective_rules: String,
-        observer: Arc<Observer>,
-        upstreams: Arc<Upstreams>,
-    ) -> Arc<Self> {
-        Arc::new(Self {
-            table: ArcSwap::new(table),
-            observer,
-            upstreams,
-            effective_rules,
-            tokens: Arc::default(),
-            open: AtomicU64::new(0),
-        })
+    pub(crate) fn new(first: Arc<Generation>, observer: Arc<Observer>) -> Arc<Self> {
+        let generations = Mutex::new(vec![Arc::downgrade(&first)]);
+        let (current, tokens, open) = (ArcSwap::new(first), Arc::default(), AtomicU64::new(0));
+        Arc::new(Self { observer, tokens, current, generations, open })
+    }
+
+    /// The rules that hold now, for a look.
+    pub(crate) fn current(&self) -> Guard<Arc<Generation>> {
+        self.current.load()
+    }
+
+    /// The rules that hold now, to be kept for an exchange.
+    pub(crate) fn generation(&self) -> Arc<Generation> {
+        self.current.load_full()
+    }
+
+    /// Puts newer rules in force.
+    pub(crate) fn replace(&self, newer: Arc<Generation>) {
+        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        generations.retain(|generation| generation.strong_count() > 0);
+        generations.push(Arc::downgrade(&newer));
+        self.current.swap(newer).replaced.cancel();
+    }
+
+    /// How many generations are in use, the present one included.
+    pub(crate) fn live_generations(&self) -> usize {
+        let generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        generations.iter().filter(|generation| generation.strong_count() > 0).count()
     }
 
     /// Counts a connection in, or refuses it where `limits connections` is reached.
     pub(crate) fn admit_connection(self: &Arc<Self>) -> Option<OpenConnection> {
-        let limit = self.table.load().process.limits.connections.unwrap_or(u64::MAX);
+        let limit = self.current().table.process.limits.connections.unwrap_or(u64::MAX);
         let slot = OpenConnection { shared: self.clone() };
         // Counted first, so that two at once cannot both take the last place.
         if self.open.fetch_add(1, Relaxed) < limit { Some(slot) } else { None }

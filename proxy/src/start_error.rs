@@ -34,6 +34,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// Rules that came from a text cannot be loaded again.
+    #[error("the rules did not come from a file, so there is nothing to load again")]
+    NoFile,
     /// The system refuses a thread or a runtime.
     #[error("cannot start a worker: {0}")]
     Worker(#[source] io::Error),
@@ -53,6 +56,16 @@ pub enum StartError {
     /// An upstream cannot be spoken to as the rules ask: an unreadable CA, no system certificates.
     #[error("{0}")]
     Upstream(String),
+}
+
+impl StartError {
+    /// Everything that is known: for faulty rules, their diagnostics, one to a line.
+    pub fn in_full(&self) -> String {
+        match self {
+            Self::Rules(diagnostics) => vordr_rules::render::lines(diagnostics),
+            other => other.to_string(),
+        }
+    }
 }
 
 fn count(diagnostics: &Diagnostics) -> String {

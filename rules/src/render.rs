@@ -31,6 +31,18 @@ pub fn human(diagnostics: &Diagnostics, drawing: Drawing) -> String {
     drawn.join("\n")
 }
 
+/// A line for each: where, what, and the help.
+pub fn lines(diagnostics: &Diagnostics) -> String {
+    let line = |diagnostic: &Diagnostic| {
+        let place = diagnostics.sources().place(diagnostic.span);
+        let help = diagnostic.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
+        let (file, line, column) = (&place.file, place.line, place.column);
+        let (severity, code) = (diagnostic.severity, diagnostic.code);
+        format!("{file}:{line}:{column}: {severity}[{code}]: {}{help}", diagnostic.message)
+    };
+    diagnostics.iter().take(MOST_DRAWN).map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// A JSON array with an object for each diagnostic.
 pub fn json(diagnostics: &Diagnostics) -> Value {
     let objects = diagnostics.iter().map(|diagnostic| {

@@ -36,19 +36,25 @@ impl Binary {
     /// Runs rules, and waits until they are served.
     pub(crate) async fn running(rules: &str) -> Self {
         let (folder, path) = written(rules);
-        Self::start(folder, path, &[]).await
+        Self::start(folder, path, &[], &[]).await
     }
 
     /// Runs a file with variables, and waits until it is served.
     pub(crate) async fn running_file(path: PathBuf, variables: &[(&str, &str)]) -> Self {
-        Self::start(tempfile::tempdir().expect("a folder"), path, variables).await
+        Self::start(tempfile::tempdir().expect("a folder"), path, variables, &[]).await
     }
 
-    async fn start(folder: TempDir, path: PathBuf, variables: &[(&str, &str)]) -> Self {
+    /// Runs a file with further arguments, and waits until it is served.
+    pub(crate) async fn running_with(path: PathBuf, arguments: &[&str]) -> Self {
+        Self::start(tempfile::tempdir().expect("a folder"), path, &[], arguments).await
+    }
+
+    async fn start(folder: TempDir, path: PathBuf, variables: &[(&str, &str)], arguments: &[&str]) -> Self {
         let file = |name: &str| std::fs::File::create(folder.path().join(name)).expect("a file");
         let child = vordr()
             .arg("run")
             .arg(path)
+            .args(arguments)
             .envs(variables.iter().copied())
             .stdout(file("stdout"))
             .stderr(file("stderr"))

@@ -16,6 +16,8 @@ pub(crate) fn proxying(url: &str, settings: &str) -> String {
 /// A running vordr; it stops when it is dropped.
 pub(crate) struct Vordr {
     handle: vordr::Handle,
+    /// The rules' own settings.
+    process: String,
     folder: TempDir,
 }
 
@@ -50,20 +52,38 @@ impl Vordr {
         let access = folder.path().join("access.log");
         let errors = folder.path().join("error.log");
         let drain = if process.contains("drain") { "" } else { "drain \"100ms\"" };
-        let text = format!(
+        let process = format!(
             "vordr {{ workers 1\n {drain}\n admin \"127.0.0.1:0\"\n access-log {access:?}\n error-log {errors:?} \
-             level=debug\n {process}\n }}\n{rules}\n"
+             level=debug\n {process}\n }}"
         );
+        let text = format!("{process}\n{rules}\n");
         let loaded = vordr::Vordr::from_text("test.kdl", &text);
         let loaded = loaded.unwrap_or_else(|error| panic!("{error}\n{error:#?}\n{text}"));
         let handle = prepare(loaded).start().unwrap_or_else(|error| panic!("{error}"));
-        Self { handle, folder }
+        Self { handle, folder, process }
     }
 
     /// The first address that it listens on.
     pub(crate) fn address(&self) -> SocketAddr {
-        let (_, bound) = self.handle.addresses().first().expect("an address");
+        let (_, bound) = *self.handle.addresses().first().expect("an address");
         SocketAddr::new(Ipv4Addr::LOCALHOST.into(), bound.port())
+    }
+
+    /// The rules' own settings, `vordr { … }`.
+    pub(crate) fn process(&self) -> &str {
+        &self.process
+    }
+
+    /// Serves other rules from now on.
+    pub(crate) fn replace(&self, rules: vordr::Vordr) -> Result<u64, vordr::StartError> {
+        self.handle.replace(rules)
+    }
+
+    /// Sends a whole request to the admin address.
+    pub(crate) async fn ask_admin(&self, request: &str) -> Response {
+        let mut client = Client::connect(self.handle.admin().expect("an admin address")).await;
+        client.send(request).await;
+        client.response().await
     }
 
     /// Opens a connection.
@@ -171,7 +191,7 @@ impl Vordr {
 
     /// Waits until it has stopped.
     pub(crate) async fn stopped(self) {
-        let Self { handle, folder } = self;
+        let Self { handle, folder, .. } = self;
         within(tokio::task::spawn_blocking(|| handle.wait())).await.expect("an orderly end");
         drop(folder);
     }

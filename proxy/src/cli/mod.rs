@@ -1,10 +1,12 @@
 //! The command line.
 
+mod admin;
 mod explain;
 mod fmt;
 mod health;
 mod help;
 mod markdown;
+mod reload;
 mod replace;
 mod rules;
 mod say;
@@ -35,8 +37,14 @@ struct RulesFile {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve; SIGTERM and SIGINT stop within `drain`.
-    Run(RulesFile),
+    /// Serve; SIGHUP loads the rules again, SIGTERM and SIGINT stop within `drain`.
+    Run {
+        #[command(flatten)]
+        rules: RulesFile,
+        /// Load the rules again whenever one of their files changes.
+        #[arg(long)]
+        watch: bool,
+    },
     /// Load the rules, and report all that is to be mended.
     Check {
         #[command(flatten)]
@@ -51,6 +59,8 @@ enum Command {
     Show(RulesFile),
     /// Lay rules out canonically, comments kept.
     Fmt(fmt::Fmt),
+    /// Ask a running vordr to load its rules again; exit 1 where the old ones stay.
+    Reload(RulesFile),
     /// Ask a running vordr how it is; exit 0 if it is well.
     Health(RulesFile),
     /// Print completions for a shell.
@@ -76,7 +86,8 @@ enum Format {
 /// Reads the arguments and does what they say.
 pub(crate) fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Run(rules) => run(&rules.path),
+        Command::Run { rules, watch } => run(&rules.path, watch),
+        Command::Reload(rules) => reload::run(&rules.path),
         Command::Check { rules, format } => rules::check(&rules.path, matches!(format, Format::Json)),
         Command::Explain(explain) => explain.run(),
         Command::Show(rules) => rules::show(&rules.path),
@@ -97,10 +108,10 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn run(path: &str) -> ExitCode {
+fn run(path: &str, watch: bool) -> ExitCode {
     let served = Vordr::from_file(path).and_then(|vordr| {
         rules::print(vordr.warnings());
-        vordr::run(vordr)
+        vordr::run(if watch { vordr.watching() } else { vordr })
     });
     match served {
         Ok(()) => ExitCode::SUCCESS,

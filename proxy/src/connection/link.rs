@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use vordr_rules::table::Address;
 
 /// Stands for no limit.
@@ -24,6 +25,8 @@ pub(crate) struct Link {
     pub client: Option<Client>,
     /// The port that the client connected to; 0 on a Unix socket.
     pub local_port: u16,
+    /// Cancelled when the connection is to end as soon as nothing is under way on it.
+    pub closing: CancellationToken,
     opened: Instant,
     handshake: OnceLock<Arc<Handshake>>,
     head_nanos: AtomicU64,
@@ -42,12 +45,18 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(listener: Address, peer: Option<SocketAddr>, local_port: u16) -> Arc<Self> {
+    pub(crate) fn new(
+        listener: Address,
+        peer: Option<SocketAddr>,
+        local_port: u16,
+        closing: CancellationToken,
+    ) -> Arc<Self> {
         Arc::new(Self {
             listener,
             client: peer.map(|peer| peer.ip().into()),
             peer,
             local_port,
+            closing,
             opened: Instant::now(),
             handshake: OnceLock::new(),
             head_nanos: AtomicU64::new(0),

@@ -26,17 +26,15 @@ pub(crate) struct Worker {
     pub proxy: Arc<HttpProxy<Gateway>>,
     /// Tells Pingora that vordr stops.
     pub shutdown: watch::Receiver<bool>,
-    /// Tells idle connections that vordr stops.
-    pub stopping: CancellationToken,
-    /// Tells all others that `drain` is over.
+    /// Tells whatever is under way that `drain` is over.
     pub cut: CancellationToken,
 }
 
 /// Serves one connection to its end.
 pub(crate) async fn serve(worker: Arc<Worker>, transport: Transport, link: Arc<Link>) {
-    let mut stream = ClientStream::new(transport, link.clone(), worker.stopping.clone().cancelled_owned());
+    let mut stream = ClientStream::new(transport, link.clone());
     loop {
-        let limits = head_limits(&worker.shared.table.load().process.limits, &link);
+        let limits = head_limits(&worker.shared.current().table.process.limits, &link);
         match stream.next_head(limits).await {
             Ok(head) => match exchange(&worker, stream, &link, head).await {
                 Some(again) => stream = again,
@@ -50,7 +48,7 @@ pub(crate) async fn serve(worker: Arc<Worker>, transport: Transport, link: Arc<L
 
 /// A connection beyond `limits connections`: told so, and closed.
 pub(crate) async fn refuse_connection(worker: Arc<Worker>, transport: Transport, link: Arc<Link>) {
-    let stream = ClientStream::new(transport, link.clone(), worker.stopping.clone().cancelled_owned());
+    let stream = ClientStream::new(transport, link.clone());
     refuse(&worker.shared, stream, &link, Failure::ConnectionLimit).await;
 }
 

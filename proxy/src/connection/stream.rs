@@ -50,7 +50,7 @@ pub(crate) struct ClientStream {
     /// Handed to us, and not yet written.
     pending: BytesMut,
     alarm: Alarm,
-    stopping: Pin<Box<WaitForCancellationFutureOwned>>,
+    closing: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 /// The limits on a head that is awaited.
@@ -74,11 +74,8 @@ pub(crate) enum NoHead {
 }
 
 impl ClientStream {
-    pub(crate) fn new(
-        transport: Transport,
-        link: Arc<Link>,
-        stopping: WaitForCancellationFutureOwned,
-    ) -> Self {
+    pub(crate) fn new(transport: Transport, link: Arc<Link>) -> Self {
+        let closing = link.closing.clone().cancelled_owned();
         Self {
             transport: Some(transport),
             digest: digest_of(&link),
@@ -89,7 +86,7 @@ impl ClientStream {
             spool: Spool::default(),
             pending: BytesMut::new(),
             alarm: Alarm::new(),
-            stopping: Box::pin(stopping),
+            closing: Box::pin(closing),
         }
     }
 
@@ -117,7 +114,7 @@ impl ClientStream {
                     Ok(_) => return Poll::Ready(Err(NoHead::Refused(Failure::HeaderSize))),
                     Err(failure) => return Poll::Ready(Err(NoHead::Refused(failure))),
                 }
-            } else if self.stopping.as_mut().poll(cx).is_ready() {
+            } else if self.closing.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Err(NoHead::Over));
             }
             self.ahead.reserve(READ_STEP);

@@ -25,7 +25,7 @@ pub(crate) struct Metrics {
     reload_successful: IntGauge,
     reload_timestamp: Gauge,
     reloads: Counters,
-    generations: IntGauge,
+    pub(crate) generations: IntGauge,
     pub(crate) dropped_lines: IntCounter,
     /// All requests, and those that ended in an error, for `/status`.
     pub(crate) total: IntCounter,
@@ -109,7 +109,11 @@ impl Metrics {
         self.reload_successful.set(1);
         self.reload_timestamp.set(seconds(SystemTime::now()));
         self.reloads.with_label_values(&["success"]).inc();
-        self.generations.set(1);
+    }
+
+    pub(super) fn config_refused(&self) {
+        self.reload_successful.set(0);
+        self.reloads.with_label_values(&["failure"]).inc();
     }
 
     pub(super) fn finished(&self, record: &Record<'_>) {
@@ -145,7 +149,7 @@ mod tests {
         let metrics = Metrics::new().unwrap();
         metrics.config_loaded();
         let text = metrics.render();
-        for name in ["vordr_build_info", "vordr_config_generations_live 1", "process_cpu_seconds_total"] {
+        for name in ["vordr_build_info", "vordr_config_generations_live", "process_cpu_seconds_total"] {
             assert!(text.contains(name), "{text}");
         }
     }

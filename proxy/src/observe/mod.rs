@@ -5,6 +5,7 @@ mod clock;
 mod error_log;
 mod family;
 mod json;
+mod logs;
 mod metrics;
 mod record;
 mod routes;
@@ -15,7 +16,7 @@ mod websockets;
 mod writer;
 
 pub(crate) use clock::in_words;
-pub(crate) use error_log::ErrorLog;
+pub(crate) use logs::{Log, Logs};
 pub(crate) use record::{Record, Rejection};
 pub(crate) use routes::InFlight;
 pub(crate) use status::{is_up, status};
@@ -25,45 +26,75 @@ pub(crate) use websockets::Meter;
 
 use crate::exchange::{Exchange, Failure, Party};
 use crate::start_error::StartError;
-use access_log::AccessLog;
+use arc_swap::ArcSwap;
 use metrics::Metrics;
 use prometheus::IntGauge;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
-use vordr_rules::table::{Address, Table};
+use vordr_rules::table::{Address, Process, Table};
 
 /// Logs, metrics and counts; one for each vordr, whatever is reloaded.
 #[derive(Debug)]
 pub(crate) struct Observer {
-    access: Option<AccessLog>,
-    log: ErrorLog,
+    logs: ArcSwap<Logs>,
     pub(crate) metrics: Metrics,
     pub(crate) started: Instant,
-    pub(crate) loaded_at: SystemTime,
+    loads: Mutex<Loads>,
+}
+
+/// What became of the rules that were loaded.
+#[derive(Debug, Clone)]
+pub(crate) struct Loads {
+    /// When rules were last taken in.
+    pub at: SystemTime,
+    /// Why the last ones were not.
+    pub problem: Option<String>,
 }
 
 impl Observer {
     /// Opens the logs.
     pub(crate) fn start(table: &Table) -> Result<Arc<Self>, StartError> {
-        let process = &table.process;
         let metrics = Metrics::new().map_err(|error| StartError::Worker(std::io::Error::other(error)))?;
         metrics.config_loaded();
         Ok(Arc::new(Self {
-            access: process
-                .access_log
-                .as_ref()
-                .map(|log| AccessLog::open(log, metrics.dropped_lines.clone()))
-                .transpose()?,
-            log: ErrorLog::open(&process.error_log, metrics.dropped_lines.clone())?,
+            logs: ArcSwap::from_pointee(Logs::open(&table.process, &metrics.dropped_lines)?),
             metrics,
             started: Instant::now(),
-            loaded_at: SystemTime::now(),
+            loads: Mutex::new(Loads { at: SystemTime::now(), problem: None }),
         }))
     }
 
     /// What vordr itself has to say.
-    pub(crate) fn log(&self) -> &ErrorLog {
-        &self.log
+    pub(crate) fn log(&self) -> Log {
+        Log(self.logs.load())
+    }
+
+    /// Opens the logs that newer rules name.
+    pub(crate) fn open_logs(&self, process: &Process) -> Result<Logs, StartError> {
+        Logs::open(process, &self.metrics.dropped_lines)
+    }
+
+    /// Writes to these from now on.
+    pub(crate) fn take_logs(&self, logs: Logs) {
+        self.logs.swap(Arc::new(logs)).flush();
+    }
+
+    /// Newer rules are in force.
+    pub(crate) fn reloaded(&self) {
+        self.metrics.config_loaded();
+        *self.loads.lock().unwrap_or_else(PoisonError::into_inner) =
+            Loads { at: SystemTime::now(), problem: None };
+    }
+
+    /// Newer rules were not taken in.
+    pub(crate) fn reload_failed(&self, problem: String) {
+        self.metrics.config_refused();
+        self.loads.lock().unwrap_or_else(PoisonError::into_inner).problem = Some(problem);
+    }
+
+    /// What became of the rules that were loaded.
+    pub(crate) fn loads(&self) -> Loads {
+        self.loads.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A connection was accepted; the guard counts it until it is dropped.
@@ -124,21 +155,18 @@ impl Observer {
     /// A request was refused before it reached a route.
     pub(crate) fn rejected(&self, rejection: &Rejection) {
         self.metrics.rejected.with_label_values(&["_other", "_other", rejection.failure.reason()]).inc();
-        if let Some(access) = &self.access {
+        if let Some(access) = &self.logs.load().access {
             access.write_rejection(rejection);
         }
     }
 
     /// Waits until every line has been handed to the system.
     pub(crate) fn flush(&self) {
-        if let Some(access) = &self.access {
-            access.flush();
-        }
-        self.log.flush();
+        self.logs.load().flush();
     }
 
     fn write(&self, record: &Record<'_>) {
-        if let Some(access) = &self.access {
+        if let Some(access) = &self.logs.load().access {
             access.write(record);
         }
     }

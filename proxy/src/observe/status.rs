@@ -1,18 +1,20 @@
 //! `/status`: how vordr is, as JSON.
 
-use super::Observer;
 use super::websockets::WebSockets;
 use crate::shared::Shared;
 use crate::upstream::NameStatus;
 use serde_json::{Value, json};
+use std::time::SystemTime;
 use vordr_rules::table::ServerAddress;
 
 /// The whole of `/status`.
 pub(crate) fn status(shared: &Shared) -> Value {
     let observer = &*shared.observer;
     let metrics = &observer.metrics;
-    let table = shared.table.load();
-    let names = shared.upstreams.names();
+    let current = shared.current();
+    let table = &current.table;
+    let names = current.upstreams.names();
+    let loads = observer.loads();
     let upstreams: Vec<Value> = table
         .upstreams
         .iter()
@@ -33,7 +35,7 @@ pub(crate) fn status(shared: &Shared) -> Value {
         "status": if degraded { "degraded" } else { "healthy" },
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_seconds": observer.started.elapsed().as_secs(),
-        "config": { "generation": 1, "loaded_at": loaded_at(observer), "last_error": null },
+        "config": { "generation": current.number, "loaded_at": rfc3339(loads.at), "last_error": loads.problem },
         "connections": { "active": metrics.connections_active.sum(), "lifetime": metrics.connections_total.sum() },
         "requests": {
             "total": metrics.total.get(),
@@ -78,8 +80,8 @@ fn known<'n>(address: &ServerAddress, names: &'n [NameStatus]) -> Option<&'n Nam
     }
 }
 
-fn loaded_at(observer: &Observer) -> String {
-    jiff::Timestamp::try_from(observer.loaded_at)
+fn rfc3339(time: SystemTime) -> String {
+    jiff::Timestamp::try_from(time)
         .map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
         .unwrap_or_default()
 }

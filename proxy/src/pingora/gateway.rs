@@ -3,6 +3,7 @@
 use super::{body, failing, reply, stream};
 use crate::connection::Link;
 use crate::exchange::{Admission, Arrival, Client, Exchange, Failure, Headers};
+use crate::generation::Generation;
 use crate::observe::{InFlight, InUse, Record};
 use crate::shared::Shared;
 use crate::upstream::Target;
@@ -19,13 +20,11 @@ use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio_util::sync::CancellationToken;
-use vordr_rules::table::{ListenerId, TlsVersion};
+use vordr_rules::table::{ListenerId, Table, TlsVersion};
 
 /// Carries the decisions of an exchange out through Pingora.
 pub(crate) struct Gateway {
     pub(super) shared: Arc<Shared>,
-    stopping: CancellationToken,
 }
 
 /// What Pingora carries along for one exchange.
@@ -39,6 +38,8 @@ pub(crate) struct Passage {
 /// An exchange with its connection.
 pub(super) struct UnderWay {
     pub link: Arc<Link>,
+    /// The rules that hold for it.
+    pub generation: Arc<Generation>,
     pub exchange: Exchange,
     /// The server of the present attempt.
     pub target: Option<Target>,
@@ -62,12 +63,11 @@ impl Passage {
 }
 
 impl Gateway {
-    pub(crate) fn new(shared: Arc<Shared>, stopping: CancellationToken) -> Self {
-        Self { shared, stopping }
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
     }
 
-    fn begin(&self, link: &Link) -> Exchange {
-        let table = self.shared.table.load_full();
+    fn begin(table: Arc<Table>, link: &Link) -> Exchange {
         let at = table.listeners.iter().position(|listener| listener.address == link.listener);
         let arrival = Arrival {
             listener: ListenerId(at.unwrap_or(usize::MAX)),
@@ -80,11 +80,11 @@ impl Gateway {
     }
 
     /// Whether the connection may carry a further request.
-    fn keeps_alive(&self, under_way: &UnderWay) -> bool {
+    fn keeps_alive(under_way: &UnderWay) -> bool {
         let limits = &under_way.exchange.table.process.limits;
         let used_up =
             limits.keepalive_requests.is_some_and(|limit| under_way.link.requests() >= u64::from(limit));
-        limits.keepalive.is_some() && !used_up && !self.stopping.is_cancelled()
+        limits.keepalive.is_some() && !used_up && !under_way.link.closing.is_cancelled()
     }
 }
 
@@ -105,9 +105,11 @@ impl ProxyHttp for Gateway {
             return Error::e_explain(ErrorType::InternalError, "the connection has no link");
         };
         link.admit();
-        let exchange = self.begin(&link);
+        let generation = self.shared.generation();
+        let exchange = Self::begin(generation.table.clone(), &link);
         let under_way = UnderWay {
             link,
+            generation,
             exchange,
             target: None,
             address: 0,
@@ -128,7 +130,7 @@ impl ProxyHttp for Gateway {
             None => under_way.exchange.admit(request),
         };
         under_way.in_flight = Some(self.shared.observer.exchange_started(&under_way.exchange));
-        if !self.keeps_alive(under_way) {
+        if !Self::keeps_alive(under_way) {
             session.set_keepalive(None);
         }
         let settings = under_way.exchange.settings();
@@ -150,10 +152,10 @@ impl ProxyHttp for Gateway {
     async fn upstream_peer(&self, session: &mut Session, passage: &mut Passage) -> Result<Box<HttpPeer>> {
         let under_way = passage.get()?;
         if under_way.target.is_none() {
-            let mut target = choose(&self.shared, &mut under_way.exchange);
+            let mut target = choose(under_way);
             if matches!(target, Err(Failure::Dns(_))) {
-                self.shared.upstreams.looked_up(&under_way.exchange).await;
-                target = choose(&self.shared, &mut under_way.exchange);
+                under_way.generation.upstreams.looked_up(&under_way.exchange).await;
+                target = choose(under_way);
             }
             under_way.target = Some(target.map_err(|failure| failing::error(&failure))?);
             under_way.address = 0;
@@ -161,7 +163,7 @@ impl ProxyHttp for Gateway {
         let address =
             under_way.target.as_ref().and_then(|target| target.addresses.get(under_way.address)).copied();
         let peer = address.and_then(|address| {
-            self.shared.upstreams.peer(address, &under_way.exchange, session.req_header())
+            under_way.generation.upstreams.peer(address, &under_way.exchange, session.req_header())
         });
         peer.map(Box::new).ok_or_else(|| failing::error(&Failure::NoneUp))
     }
@@ -259,7 +261,7 @@ impl ProxyHttp for Gateway {
             return Ok(());
         }
         let under_way = passage.get()?;
-        let closes = !self.keeps_alive(under_way);
+        let closes = !Self::keeps_alive(under_way);
         under_way.exchange.deliver(session.req_header(), status, response);
         if status == StatusCode::SWITCHING_PROTOCOLS {
             stream::open_tunnel(&self.shared.observer, session, under_way);
@@ -375,11 +377,11 @@ fn without_authority(request: &RequestHeader) -> Option<Vec<u8>> {
 }
 
 /// Chooses a server; where there is none, the exchange remembers which pool it was about.
-fn choose(shared: &Shared, exchange: &mut Exchange) -> std::result::Result<Target, Failure> {
-    let table = exchange.table.clone();
+fn choose(under_way: &mut UnderWay) -> std::result::Result<Target, Failure> {
+    let UnderWay { generation, exchange, .. } = under_way;
     let proxy = exchange.proxy().ok_or_else(|| Failure::Internal("the action is not `proxy`".to_owned()))?;
     let mut reached = None;
-    let target = shared.upstreams.choose(&table, proxy, &mut reached);
+    let target = generation.upstreams.choose(&generation.table, proxy, &mut reached);
     exchange.reached = reached;
     target
 }

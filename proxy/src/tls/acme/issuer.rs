@@ -3,7 +3,7 @@
 use super::answers::Answers;
 use super::https::Https;
 use super::store::Store;
-use crate::observe::{ErrorLog, Observer};
+use crate::observe::{Log, Observer};
 use crate::start_error::StartError;
 use instant_acme::LetsEncrypt;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ impl Issuer {
     }
 
     /// Where to say what happens.
-    pub(super) fn log(&self) -> &ErrorLog {
+    pub(super) fn log(&self) -> Log {
         self.observer.log()
     }
 
@@ -65,11 +65,11 @@ impl Issuer {
         match self.store.set_aside(file) {
             Ok(aside) => self.log().error(
                 "a file of the state folder cannot be used and was set aside",
-                &[("file", &path), ("reason", reason), ("now", &aside.display().to_string())],
+                &[("file", path.as_str()), ("reason", reason), ("now", &aside.display().to_string())],
             ),
             Err(error) => self.log().error(
                 "a file of the state folder cannot be used, nor set aside",
-                &[("file", &path), ("reason", reason), ("error", &error.to_string())],
+                &[("file", path.as_str()), ("reason", reason), ("error", &error.to_string())],
             ),
         }
     }

@@ -1,0 +1,81 @@
+//! A running vordr's admin address, asked from the command line.
+
+use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+use vordr::rules::table::Address;
+
+/// The longest answer that is read; nobody has more to say here.
+const LONGEST: u64 = 16 * 1024 * 1024;
+
+/// Either kind of socket.
+pub(super) trait Stream: Read + Write {}
+
+impl<S: Read + Write> Stream for S {}
+
+/// Connects; an address that stands for all of the machine's is reached by loopback.
+pub(super) fn connect(address: &Address, patience: Duration) -> Result<Box<dyn Stream>> {
+    let tcp = match address {
+        Address::Port(port) => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), *port),
+        Address::Ip(IpAddr::V4(ip), port) if ip.is_unspecified() => {
+            SocketAddr::new(Ipv4Addr::LOCALHOST.into(), *port)
+        }
+        Address::Ip(IpAddr::V6(ip), port) if ip.is_unspecified() => {
+            SocketAddr::new(Ipv6Addr::LOCALHOST.into(), *port)
+        }
+        Address::Ip(ip, port) => SocketAddr::new(*ip, *port),
+        Address::Unix(path) => {
+            let stream = UnixStream::connect(path)?;
+            stream.set_read_timeout(Some(patience))?;
+            stream.set_write_timeout(Some(patience))?;
+            return Ok(Box::new(stream));
+        }
+    };
+    let stream = TcpStream::connect_timeout(&tcp, patience)?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
+    Ok(Box::new(stream))
+}
+
+/// An answer's status and body.
+pub(super) fn ask(address: &Address, what: &str, patience: Duration) -> Result<(u16, String)> {
+    let mut stream = connect(address, patience)?;
+    let head =
+        format!("{what} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes())?;
+    answer(&mut BufReader::new(stream.take(LONGEST))).map_err(|error| match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => Error::other(format!("no answer within {patience:?}")),
+        _ => error,
+    })
+}
+
+/// Whoever listens there may keep the connection open, so no more is read than the answer's length.
+fn answer(stream: &mut impl BufRead) -> Result<(u16, String)> {
+    let start = line(stream)?;
+    let status = start.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
+    let status = status.ok_or_else(|| match start.as_str() {
+        "" => Error::other("answered nothing"),
+        other => Error::other(format!("answered {other}")),
+    })?;
+    let mut length = 0;
+    loop {
+        let field = line(stream)?;
+        match field.split_once(':') {
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                length = value.trim().parse().unwrap_or(0);
+            }
+            Some(_) => {}
+            None => break,
+        }
+    }
+    let mut body = Vec::new();
+    stream.take(length).read_to_end(&mut body)?;
+    Ok((status, String::from_utf8_lossy(&body).into_owned()))
+}
+
+fn line(stream: &mut impl BufRead) -> Result<String> {
+    let mut line = String::new();
+    stream.read_line(&mut line)?;
+    Ok(line.trim_end().to_owned())
+}

@@ -1,0 +1,34 @@
+//! One set of rules while it is in force, and for as long as an exchange still uses it.
+
+use crate::upstream::Upstreams;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+use vordr_rules::table::Table;
+
+/// Rules, with what belongs to them alone. An exchange keeps the one that it began with.
+#[derive(Debug)]
+pub(crate) struct Generation {
+    /// From 1, counted up by every reload.
+    pub number: u64,
+    /// The rules.
+    pub table: Arc<Table>,
+    /// The pools that they name.
+    pub upstreams: Arc<Upstreams>,
+    /// The rules as `vordr show` prints them.
+    pub effective_rules: String,
+    /// Cancelled when newer rules take their place.
+    pub replaced: CancellationToken,
+}
+
+impl Generation {
+    /// Resolves the pools' names until newer rules are in force; what is known by then stays known.
+    pub(crate) async fn resolve(self: Arc<Self>) {
+        let (upstreams, replaced) = (self.upstreams.clone(), self.replaced.clone());
+        // What waits here must not keep the generation alive.
+        drop(self);
+        tokio::select! {
+            () = replaced.cancelled() => {}
+            () = upstreams.resolve() => {}
+        }
+    }
+}

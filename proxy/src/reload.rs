@@ -1,0 +1,143 @@
+//! Newer rules in the place of the old ones: all of them, or none and the reason said.
+
+use crate::control::{ControlOrder, ControlOrders, ControlSockets};
+use crate::generation::Generation;
+use crate::listener::BoundSocket;
+use crate::server::{Vordr, announce_sockets};
+use crate::shared::Shared;
+use crate::start_error::StartError;
+use crate::upstream::Upstreams;
+use crate::watch::Seen;
+use crate::worker::Orders;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio_util::sync::CancellationToken;
+use vordr_rules::table::{Address, Table};
+
+/// Takes newer rules in, one after another.
+#[derive(Debug)]
+pub(crate) struct Reloader {
+    pub shared: Arc<Shared>,
+    /// The file that the first rules came from; `None` where they came from a text.
+    pub file: Option<String>,
+    pub nameserver: Option<SocketAddr>,
+    pub workers: Orders,
+    pub control: ControlOrders,
+    /// What is bound now. Held while rules are taken in, so that it is done by one at a time.
+    pub bound: Mutex<Bound>,
+}
+
+/// The addresses that are listened on: as the rules have them, and as they were bound.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Bound {
+    pub listeners: Vec<(Address, Option<SocketAddr>)>,
+    pub admin: Option<SocketAddr>,
+    pub metrics: Option<SocketAddr>,
+}
+
+impl Reloader {
+    /// Loads the file of the rules again, and takes what it says in. On any failure everything stays as it is,
+    /// and log, metrics and `/status` say why.
+    pub(crate) fn reload(&self) -> Result<u64, StartError> {
+        self.reload_watched().1
+    }
+
+    /// [`Reloader::reload`], and what was read on the way.
+    pub(crate) fn reload_watched(&self) -> (Seen, Result<u64, StartError>) {
+        let (seen, loaded) = match &self.file {
+            Some(file) => Vordr::load_file(file),
+            None => (Seen::default(), Err(StartError::NoFile)),
+        };
+        (seen, self.tell(loaded.and_then(|vordr| self.take(vordr))))
+    }
+
+    /// Takes rules in that were loaded by somebody else.
+    pub(crate) fn replace(&self, vordr: Vordr) -> Result<u64, StartError> {
+        self.tell(self.take(vordr))
+    }
+
+    pub(crate) fn bound(&self) -> MutexGuard<'_, Bound> {
+        self.bound.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, outcome: Result<u64, StartError>) -> Result<u64, StartError> {
+        let observer = &self.shared.observer;
+        match &outcome {
+            Ok(number) => observer.log().info("rules reloaded", &[("generation", &number.to_string())]),
+            Err(error) => {
+                let problem = error.in_full();
+                observer.log().error("rules not reloaded; the old ones stay", &[("reason", &problem)]);
+                observer.reload_failed(problem);
+            }
+        }
+        outcome
+    }
+
+    /// Everything that can fail comes first: what is bound or opened in vain is dropped again.
+    fn take(&self, vordr: Vordr) -> Result<u64, StartError> {
+        let mut bound = self.bound();
+        let old = self.shared.generation();
+        let effective_rules = vordr.effective_rules();
+        let table = Arc::new(vordr.into_table());
+        let fresh = added(&old.table, &table).map(BoundSocket::bind).collect::<Result<Vec<_>, _>>()?;
+        let control = ControlSockets::bind_changed(&old.table.process, &table.process)?;
+        let logs = self.shared.observer.open_logs(&table.process)?;
+        let upstreams = Upstreams::new(&table, self.nameserver)?;
+        let (number, replaced) = (old.number + 1, CancellationToken::new());
+        let newer =
+            Arc::new(Generation { number, table: table.clone(), upstreams, effective_rules, replaced });
+
+        self.shared.observer.take_logs(logs);
+        announce_sockets(&self.shared, &fresh, &control);
+        self.warn_of_what_stays(&old.table, &table);
+        for address in removed(&old.table, &table) {
+            // Before the swap: a connection that came in by this address finds no rules of its own after it.
+            self.workers.leave(address);
+            self.shared.observer.log().info("no longer listening", &[("address", &address.to_string())]);
+        }
+        self.shared.replace(newer.clone());
+        self.control.send(ControlOrder::Resolve(newer));
+        bound.note(&table, &fresh, &control);
+        self.workers.listen(&fresh)?;
+        self.control.send(ControlOrder::Serve(control));
+        self.shared.observer.reloaded();
+        Ok(number)
+    }
+
+    /// Threads are started once.
+    fn warn_of_what_stays(&self, old: &Table, new: &Table) {
+        if old.process.workers != new.process.workers {
+            self.shared.observer.log().warn("`workers` holds from the next start on", &[]);
+        }
+    }
+}
+
+impl Bound {
+    /// Notes what is listened on under `table`, now that these are bound too.
+    pub(crate) fn note(&mut self, table: &Table, fresh: &[BoundSocket], control: &ControlSockets) {
+        let known = std::mem::take(&mut self.listeners);
+        self.listeners = table
+            .listeners
+            .iter()
+            .map(|listener| {
+                let address = &listener.address;
+                let bound = fresh.iter().find(|socket| socket.address == *address).map(|socket| socket.local);
+                let earlier = known.iter().find(|(known, _)| known == address).map(|(_, local)| *local);
+                (address.clone(), bound.or(earlier).flatten())
+            })
+            .collect();
+        self.admin = control.admin.address(self.admin);
+        self.metrics = control.metrics.address(self.metrics);
+    }
+}
+
+/// Addresses that only the newer rules listen on.
+fn added<'t>(old: &'t Table, new: &'t Table) -> impl Iterator<Item = &'t Address> {
+    let addresses = new.listeners.iter().map(|listener| &listener.address);
+    addresses.filter(|address| old.listeners.iter().all(|listener| listener.address != **address))
+}
+
+/// Addresses that only the older rules listen on.
+fn removed<'t>(old: &'t Table, new: &'t Table) -> impl Iterator<Item = &'t Address> {
+    added(new, old)
+}
