@@ -14,6 +14,8 @@ mod harness;
 mod harness_itself;
 mod headers;
 mod http;
+mod http2;
+mod http2_bounds;
 mod keepalive;
 mod limits;
 mod log;

@@ -66,7 +66,6 @@ async fn a_folded_header_and_a_space_before_the_colon() {
 #[tokio::test]
 async fn another_protocol() {
     refused("\x16\x03\x01 not HTTP\r\n\r\n").await;
-    refused("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
     refused("CONNECT a.test:443 HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
 }
 

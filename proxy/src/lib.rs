@@ -7,6 +7,7 @@ mod connection;
 mod control;
 pub mod exchange;
 mod generation;
+mod http2;
 mod listener;
 mod observe;
 mod pingora;

@@ -61,14 +61,35 @@ impl ChunkScan {
     /// How many of these bytes belong to the body.
     pub(crate) fn follow(&mut self, bytes: &[u8]) -> Result<usize, NotChunks> {
         let mut at = 0;
-        while let (false, Some(byte)) = (self.is_done(), bytes.get(at)) {
-            if let State::Data { left } = self.state {
-                let there = (bytes.len() - at) as u64;
-                let taken = left.min(there);
-                at += usize::try_from(taken).unwrap_or(usize::MAX);
-                self.state = if taken == left { State::DataCr } else { State::Data { left: left - taken } };
-                continue;
-            }
+        while let (false, Some(rest @ [_, ..])) = (self.is_done(), bytes.get(at..)) {
+            at += match self.payload_next() {
+                0 => self.pass_frame(rest)?,
+                left => self.pass_payload(left.min(rest.len() as u64)),
+            };
+        }
+        Ok(at)
+    }
+
+    /// How many bytes of payload come next; 0 where it is a frame's, or nothing.
+    pub(crate) fn payload_next(&self) -> u64 {
+        match self.state {
+            State::Data { left } => left,
+            _ => 0,
+        }
+    }
+
+    /// So many bytes of payload have passed.
+    pub(crate) fn pass_payload(&mut self, count: u64) -> usize {
+        if let State::Data { left } = self.state {
+            self.state = if left <= count { State::DataCr } else { State::Data { left: left - count } };
+        }
+        usize::try_from(count).unwrap_or(usize::MAX)
+    }
+
+    /// Passes over what stands around the payload, as far as it has come; how many bytes that were.
+    pub(crate) fn pass_frame(&mut self, bytes: &[u8]) -> Result<usize, NotChunks> {
+        let mut at = 0;
+        while let (0, false, Some(byte)) = (self.payload_next(), self.is_done(), bytes.get(at)) {
             self.step(*byte)?;
             at += 1;
         }

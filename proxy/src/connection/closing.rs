@@ -15,6 +15,8 @@ const LINGER: Duration = Duration::from_secs(2);
 
 /// Closes `transport` in the background, where that takes time at all.
 pub(super) fn close(transport: Transport, pending: BytesMut, still_sending: bool) {
+    // A stream that ends does not end its connection, which nothing is lost with.
+    let still_sending = still_sending && !matches!(transport, Transport::Http2(_));
     if pending.is_empty() && !still_sending {
         return;
     }

@@ -27,12 +27,15 @@ pub(crate) struct Link {
     pub local_port: u16,
     /// Cancelled when the connection is to end as soon as nothing is under way on it.
     pub closing: CancellationToken,
+    /// Whether this is one stream of an HTTP/2 connection.
+    pub http2: bool,
     opened: Instant,
     handshake: OnceLock<Arc<Handshake>>,
     head_nanos: AtomicU64,
     requests: AtomicU64,
     admitted: AtomicBool,
     tunnel: AtomicBool,
+    whole: AtomicBool,
     silence_limit: AtomicU64,
     last_progress: AtomicU64,
     silent_too_long: AtomicBool,
@@ -51,18 +54,42 @@ impl Link {
         local_port: u16,
         closing: CancellationToken,
     ) -> Arc<Self> {
+        Arc::new(Self::begin(listener, peer, local_port, closing))
+    }
+
+    /// The link of one stream of this connection, which has HTTP/2 on it.
+    pub(crate) fn stream(&self) -> Arc<Self> {
+        // It is for the connection to close: what is under way goes on.
+        let closing = CancellationToken::new();
+        let stream = Self::begin(self.listener.clone(), self.peer, self.local_port, closing);
         Arc::new(Self {
+            client: self.client.clone(),
+            handshake: self.handshake.clone(),
+            http2: true,
+            ..stream
+        })
+    }
+
+    fn begin(
+        listener: Address,
+        peer: Option<SocketAddr>,
+        local_port: u16,
+        closing: CancellationToken,
+    ) -> Self {
+        Self {
             listener,
             client: peer.map(|peer| peer.ip().into()),
             peer,
             local_port,
             closing,
+            http2: false,
             opened: Instant::now(),
             handshake: OnceLock::new(),
             head_nanos: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             admitted: AtomicBool::new(false),
             tunnel: AtomicBool::new(false),
+            whole: AtomicBool::new(false),
             silence_limit: AtomicU64::new(OFF),
             last_progress: AtomicU64::new(0),
             silent_too_long: AtomicBool::new(false),
@@ -72,7 +99,7 @@ impl Link {
             too_large: AtomicBool::new(false),
             no_room: AtomicBool::new(false),
             cut: AtomicBool::new(false),
-        })
+        }
     }
 
     /// When the connection was accepted.
@@ -128,6 +155,16 @@ impl Link {
     /// Whether the connection carries another protocol.
     pub(crate) fn is_tunnel(&self) -> bool {
         self.tunnel.load(Relaxed)
+    }
+
+    /// The exchange has ended as it should.
+    pub(crate) fn end_well(&self) {
+        self.whole.store(true, Relaxed);
+    }
+
+    /// Whether the exchange has ended as it should.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.whole.load(Relaxed)
     }
 
     /// Nothing of the present body is handed over until all of it has come, which must be no more than `limit`.

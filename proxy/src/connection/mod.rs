@@ -5,12 +5,16 @@ mod body;
 mod chunks;
 mod closing;
 mod head;
+mod identity;
 mod link;
 mod serve;
 mod spool;
 mod stream;
 mod transport;
 
+pub(crate) use alarm::Alarm;
+pub(crate) use chunks::ChunkScan;
+pub(crate) use head::HeadScan;
 pub(crate) use link::Link;
-pub(crate) use serve::{Worker, refuse_connection, serve};
+pub(crate) use serve::{Worker, refuse_connection, serve, serve_stream};
 pub(crate) use transport::Transport;

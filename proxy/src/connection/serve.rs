@@ -4,6 +4,7 @@ use super::link::Link;
 use super::stream::{ClientStream, HeadLimits, NoHead};
 use super::transport::Transport;
 use crate::exchange::{Answer, Failure, refusal};
+use crate::http2;
 use crate::pingora::Gateway;
 use crate::shared::Shared;
 use bytes::BytesMut;
@@ -41,8 +42,28 @@ pub(crate) async fn serve(worker: Arc<Worker>, transport: Transport, link: Arc<L
                 None => return,
             },
             Err(NoHead::Over) => return,
+            Err(NoHead::Http2) => {
+                let Some((transport, ahead)) = stream.into_parts() else { return };
+                return http2::serve(worker, transport, ahead, link).await;
+            }
             Err(NoHead::Refused(failure)) => return refuse(&worker.shared, stream, &link, failure).await,
         }
+    }
+}
+
+/// Serves one stream of an HTTP/2 connection, as if it were a connection of HTTP/1.1 with this head as its only one.
+pub(crate) async fn serve_stream(
+    worker: Arc<Worker>,
+    transport: Transport,
+    link: Arc<Link>,
+    head: Result<BytesMut, Failure>,
+) {
+    let mut stream = ClientStream::new(transport, link.clone());
+    let size = worker.shared.current().table.process.limits.header_size;
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    match head.and_then(|head| stream.hold_head(head, size)) {
+        Ok(head) => drop(exchange(&worker, stream, &link, head).await),
+        Err(failure) => refuse(&worker.shared, stream, &link, failure).await,
     }
 }
 

@@ -7,17 +7,14 @@
 use super::alarm::Alarm;
 use super::body::Body;
 use super::head::{HeadScan, judge};
+use super::identity::digest_of;
 use super::link::Link;
 use super::spool::{IN_MEMORY, Spool};
 use super::transport::Transport;
 use crate::exchange::Failure;
-use async_trait::async_trait;
+use crate::http2::PREFACE;
 use bytes::{Buf, BytesMut};
 use pingora_core::protocols::raw_connect::ProxyDigest;
-use pingora_core::protocols::{
-    GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest,
-    UniqueID, UniqueIDType,
-};
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -38,7 +35,7 @@ pub(crate) struct ClientStream {
     /// Taken when the connection is closed.
     transport: Option<Transport>,
     link: Arc<Link>,
-    digest: Arc<ProxyDigest>,
+    pub(super) digest: Arc<ProxyDigest>,
     /// Read from the socket, and not yet handed over.
     ahead: BytesMut,
     /// How many bytes at the beginning of `ahead` belong to the present request.
@@ -69,6 +66,8 @@ pub(crate) struct HeadLimits {
 pub(crate) enum NoHead {
     /// The client is done, or idle for too long, or vordr stops: nothing is to be said.
     Over,
+    /// What comes is HTTP/2, by prior knowledge (RFC 9113, section 3.3).
+    Http2,
     /// The head is refused.
     Refused(Failure),
 }
@@ -98,9 +97,24 @@ impl ClientStream {
         }
         let mut wait = HeadWait { scan: HeadScan::default(), since: None, limits };
         let length = poll_fn(|cx| self.poll_head(&mut wait, cx)).await?;
+        if self.link.requests() == 0 && self.ahead.get(..length) == PREFACE.get(..length) {
+            return Err(NoHead::Http2);
+        }
         let head = self.ahead.split_to(length);
-        self.body = judge(&head).map_err(NoHead::Refused)?.into();
-        self.link.head_arrived(wait.since.unwrap_or_else(Instant::now));
+        self.judge(head, wait.since.unwrap_or_else(Instant::now)).map_err(NoHead::Refused)
+    }
+
+    /// Takes a head that came on another way, of no more than `size` bytes; its body may then be read.
+    pub(crate) fn hold_head(&mut self, head: BytesMut, size: usize) -> Result<BytesMut, Failure> {
+        if head.len() > size {
+            return Err(Failure::HeaderSize);
+        }
+        self.judge(head, Instant::now())
+    }
+
+    fn judge(&mut self, head: BytesMut, since: Instant) -> Result<BytesMut, Failure> {
+        self.body = judge(&head)?.into();
+        self.link.head_arrived(since);
         Ok(head)
     }
 
@@ -146,6 +160,11 @@ impl ClientStream {
     /// The client may not be done sending, though nothing more is read.
     pub(crate) fn still_sending(&mut self) {
         self.body = Body::Anything;
+    }
+
+    /// The socket, and what has been read from it.
+    pub(crate) fn into_parts(mut self) -> Option<(Transport, BytesMut)> {
+        Some((self.transport.take()?, std::mem::take(&mut self.ahead)))
     }
 
     /// Takes the socket apart for good: what is still to be written, and whether the client is still sending.
@@ -246,7 +265,7 @@ impl ClientStream {
     }
 
     /// Writes until nothing is pending.
-    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.pending.is_empty() {
             let Some(transport) = self.transport.as_mut() else { return Poll::Ready(Err(gone())) };
             let written = ready!(Pin::new(transport).poll_write(cx, &self.pending))?;
@@ -342,47 +361,4 @@ impl Drop for ClientStream {
 
 fn gone() -> io::Error {
     io::ErrorKind::NotConnected.into()
-}
-
-/// The one way from a Pingora session back to its connection: a digest that it carries along.
-fn digest_of(link: &Arc<Link>) -> Arc<ProxyDigest> {
-    let (unused, ()) = http::Response::new(()).into_parts();
-    Arc::new(ProxyDigest::new(Box::new(unused.into()), Some(Box::new(link.clone()))))
-}
-
-#[async_trait]
-impl Shutdown for ClientStream {
-    async fn shutdown(&mut self) {
-        // As in `poll_shutdown`: a failure here means that the client is gone already.
-        let _ = poll_fn(|cx| self.poll_drain(cx)).await;
-    }
-}
-
-impl UniqueID for ClientStream {
-    fn id(&self) -> UniqueIDType {
-        // Asked for upstream connections only, which are told apart by it in Pingora's pool.
-        0
-    }
-}
-
-impl Ssl for ClientStream {}
-
-impl Peek for ClientStream {}
-
-impl GetTimingDigest for ClientStream {
-    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
-        Vec::new()
-    }
-}
-
-impl GetProxyDigest for ClientStream {
-    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
-        Some(self.digest.clone())
-    }
-}
-
-impl GetSocketDigest for ClientStream {
-    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
-        None
-    }
 }

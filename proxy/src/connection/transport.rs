@@ -1,5 +1,6 @@
 //! The socket under a client's connection.
 
+use crate::http2::Http2Stream;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -13,6 +14,8 @@ pub(crate) enum Transport {
     Tcp(TcpStream),
     /// A Unix socket.
     Unix(UnixStream),
+    /// One stream of an HTTP/2 connection.
+    Http2(Box<Http2Stream>),
 }
 
 macro_rules! delegate {
@@ -20,6 +23,7 @@ macro_rules! delegate {
         match $self.get_mut() {
             Transport::Tcp($socket) => $call,
             Transport::Unix($socket) => $call,
+            Transport::Http2($socket) => $call,
         }
     };
 }

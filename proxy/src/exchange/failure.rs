@@ -52,6 +52,10 @@ pub enum Failure {
     WebSocketOff,
     /// `limits connections`: 503.
     ConnectionLimit,
+    /// An HTTP/2 connection with too much of what costs and brings nothing: it is ended.
+    Flood(&'static str),
+    /// An HTTP/2 connection whose answers are not read within `limits keepalive`: it is ended.
+    Untaken,
     /// `websocket idle` ran out: the stream is closed.
     Idle,
     /// vordr stops, and `drain` is over: 503, or the stream is cut.
@@ -96,6 +100,8 @@ impl Failure {
             Self::ClientGone => "client_gone",
             Self::WebSocketOff => "websocket_off",
             Self::ConnectionLimit => "connection_limit",
+            Self::Flood(_) => "flood",
+            Self::Untaken => "untaken",
             Self::Idle => "idle",
             Self::Shutdown => "shutdown",
             Self::Internal(_) => "internal",
@@ -115,7 +121,8 @@ impl Failure {
             Self::Status(status) => *status,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
-            Self::HeaderTimeout | Self::ClientTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::HeaderTimeout | Self::ClientTimeout | Self::Untaken => StatusCode::REQUEST_TIMEOUT,
+            Self::Flood(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::HeaderSize => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::BodyLimit => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Address => StatusCode::FORBIDDEN,
@@ -153,6 +160,7 @@ impl Failure {
             Self::ReadTimeout => Some("timeouts read"),
             Self::ClientTimeout => Some("timeouts client"),
             Self::HeaderTimeout => Some("limits header-timeout"),
+            Self::Untaken => Some("limits keepalive"),
             Self::Idle => Some("websocket idle"),
             Self::Shutdown => Some("drain"),
             _ => None,
@@ -184,6 +192,8 @@ impl Failure {
             Self::ClientGone => "the client went away before the answer was whole".to_owned(),
             Self::WebSocketOff => "WebSockets are off here".to_owned(),
             Self::ConnectionLimit => "more connections than `limits connections`".to_owned(),
+            Self::Flood(what) => format!("too many {what} on one HTTP/2 connection"),
+            Self::Untaken => "the client did not read its answers within `limits keepalive`".to_owned(),
             Self::Idle => "the stream was silent for longer than `websocket idle`".to_owned(),
             Self::Shutdown => "vordr stops, and `drain` is over".to_owned(),
             Self::Internal(reason) => format!("a fault of vordr's own: {reason}"),
@@ -220,6 +230,8 @@ mod tests {
             (Failure::WebSocketOff, 426, "websocket_off", None),
             (Failure::ConnectionLimit, 503, "connection_limit", None),
             (Failure::Shutdown, 503, "shutdown", Some("drain")),
+            (Failure::Flood("x"), 429, "flood", None),
+            (Failure::Untaken, 408, "untaken", Some("limits keepalive")),
         ] {
             assert_eq!(
                 (failure.status().as_u16(), failure.reason(), failure.timeout()),

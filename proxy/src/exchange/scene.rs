@@ -36,6 +36,7 @@ impl Scene {
             peer: from.parse::<IpAddr>().unwrap().into(),
             local_port: 8080,
             tls: None,
+            http2: false,
             started: Instant::now(),
         };
         Self { exchange: Exchange::begin(Arc::new(table), arrival), request: parse(request) }

@@ -74,17 +74,21 @@ impl Gateway {
             peer: link.client.clone().unwrap_or_else(Client::local),
             local_port: link.local_port,
             tls: link.handshake(),
+            http2: link.http2,
             started: link.head_since().into_std(),
         };
         Exchange::begin(table, arrival)
     }
 
-    /// Whether the connection may carry a further request.
+    /// Whether the connection may carry a further request; a stream of HTTP/2 is one request.
     fn keeps_alive(under_way: &UnderWay) -> bool {
         let limits = &under_way.exchange.table.process.limits;
         let used_up =
             limits.keepalive_requests.is_some_and(|limit| under_way.link.requests() >= u64::from(limit));
-        limits.keepalive.is_some() && !used_up && !under_way.link.closing.is_cancelled()
+        !under_way.link.http2
+            && limits.keepalive.is_some()
+            && !used_up
+            && !under_way.link.closing.is_cancelled()
     }
 }
 
@@ -343,8 +347,11 @@ impl ProxyHttp for Gateway {
         FailToProxy { error_code, can_reuse_downstream: false }
     }
 
-    async fn logging(&self, session: &mut Session, _error: Option<&Error>, passage: &mut Passage) {
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, passage: &mut Passage) {
         let Some(under_way) = passage.under_way.as_mut() else { return };
+        if error.is_none() {
+            under_way.link.end_well();
+        }
         under_way.link.watch(None);
         let answered = session.response_written().map(|response| response.status.as_u16());
         let failed = under_way.exchange.failure.as_ref().map(|failure| failure.status().as_u16());

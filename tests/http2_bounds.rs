@@ -1,0 +1,237 @@
+//! HTTP/2 connections that cost more than they bring are ended, and the log says why.
+
+use crate::harness::http2::raw::{
+    self, DATA, END_HEADERS, GOAWAY, HEADERS, PING, RST_STREAM, RawHttp2, SETTINGS,
+};
+use crate::harness::{Http2, Origin, Vordr, http2_request as request, proxying, within};
+use bytes::Bytes;
+use h2::Reason;
+use http::{Method, StatusCode};
+use std::time::{Duration, Instant};
+use tokio::net::TcpSocket;
+
+const HELLO: &str = r#"server a.test { listen 0; location "/" { respond 200 "hello"; } }"#;
+
+/// How much more memory this process has than before, in bytes.
+fn resident() -> usize {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
+
+#[tokio::test]
+async fn streams_that_are_opened_and_reset_without_end_end_the_connection() {
+    let origin =
+        Origin::scripted(|mut connection| async move { while connection.request().await.is_some() {} }).await;
+    let rules = r#"location "/alive" { respond 200 "yes"; }"#;
+    let proxying = proxying(&origin.url(), "").replacen("location", &format!("{rules}\n location"), 1);
+    let vordr = Vordr::running(&proxying).await;
+    let before = resident();
+    // All at once, and slowly enough that each stream is begun before it is taken back.
+    for pause in [Duration::ZERO, Duration::from_micros(200)] {
+        let mut wire = RawHttp2::connect(vordr.address()).await;
+        let head =
+            raw::block(&[(":method", "GET"), (":scheme", "http"), (":authority", "a.test"), (":path", "/")]);
+        let flooding = async {
+            for stream in (1..200_000).step_by(2) {
+                let pair = [
+                    raw::frame(HEADERS, END_HEADERS | raw::END_STREAM, stream, &head),
+                    raw::frame(RST_STREAM, 0, stream, &8u32.to_be_bytes()),
+                ];
+                if !wire.send(&pair.concat()).await {
+                    return;
+                }
+                if !pause.is_zero() {
+                    tokio::time::sleep(pause).await;
+                }
+            }
+            panic!("a hundred thousand resets went through");
+        };
+        within(flooding).await;
+    }
+    assert!(resident().saturating_sub(before) < 64 << 20, "bounded memory");
+    let line = vordr.log_error("flood").await;
+    assert!(line["error_detail"].as_str().unwrap().contains("HTTP/2"), "{line}");
+    vordr.metrics_show(r#"reason="flood""#).await;
+    assert_eq!(vordr.get("http://a.test/alive").await.text(), "yes");
+}
+
+#[tokio::test]
+async fn frames_that_move_nothing_end_the_connection() {
+    let vordr = Vordr::running(HELLO).await;
+    for (kind, payload) in [(PING, &[0; 8][..]), (SETTINGS, &[]), (0x2, &[0; 5]), (0xbe, &[0; 3])] {
+        let mut wire = RawHttp2::connect(vordr.address()).await;
+        let stream = u32::from(kind == 0x2) * 3;
+        let mut sent = 0;
+        while wire.frame(kind, 0, stream, payload).await {
+            sent += 1;
+            assert!(sent < 500_000, "frame {kind}");
+        }
+    }
+    let lines = vordr.log_lines();
+    let flood = "too many frames that move nothing on one HTTP/2 connection";
+    assert_eq!(lines.iter().filter(|line| line["error_detail"] == flood).count(), 4, "{lines:#?}");
+}
+
+#[tokio::test]
+async fn a_flood_is_answered_with_a_goaway_that_says_so() {
+    let vordr = Vordr::running(HELLO).await;
+    let mut wire = RawHttp2::connect(vordr.address()).await;
+    let pings = raw::frame(PING, 1, 0, &[0; 8]).repeat(1100);
+    wire.send(&pings).await;
+    assert!(wire.until(|kind, payload| kind == GOAWAY && payload.get(7) == Some(&11)).await);
+}
+
+#[tokio::test]
+async fn a_client_that_never_reads_is_ended_and_named() {
+    let body = "x".repeat(8 << 20);
+    let response = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let origin = Origin::responding(&response).await;
+    let rules = proxying(&origin.url(), "timeouts client=\"700ms\"");
+    let vordr = Vordr::running_with("limits { keepalive \"700ms\"; }", &rules).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let socket = within(socket.connect(vordr.address())).await.unwrap();
+    let mut wire = RawHttp2::over(socket).await;
+    let before = resident();
+    // The largest window there is: it is the socket that is full.
+    wire.frame(SETTINGS, 0, 0, &[0, 4, 0x7f, 0xff, 0xff, 0xff]).await;
+    wire.frame(0x8, 0, 0, &0x7fff_0000u32.to_be_bytes()).await;
+    for stream in (1..100).step_by(2) {
+        wire.get(stream, &[]).await;
+    }
+    let line = vordr.log_error("client_timeout").await;
+    assert_eq!((&line["timeout"], &line["proto"]), (&"timeouts client".into(), &"HTTP/2".into()));
+    let line = vordr.log_error("untaken").await;
+    assert_eq!(line["timeout"], "limits keepalive");
+    assert!(resident().saturating_sub(before) < 200 << 20, "bounded memory");
+    vordr.metric_becomes("vordr_http_requests_in_flight{route=\"/\",server=\"a.test\"}", 0.0).await;
+}
+
+#[tokio::test]
+async fn a_window_that_stays_shut_is_ended_too() {
+    let origin = Origin::responding("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello").await;
+    let vordr = Vordr::running_with("limits { keepalive \"400ms\"; }", &proxying(&origin.url(), "")).await;
+    let mut wire = RawHttp2::connect(vordr.address()).await;
+    wire.frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]).await;
+    wire.get(1, &[]).await;
+    vordr.log_error("untaken").await;
+    within(wire.closed()).await;
+}
+
+#[tokio::test]
+async fn a_body_that_comes_a_byte_now_and_then_is_held_to_timeouts_client() {
+    let origin = Origin::answering("never").await;
+    let vordr = Vordr::proxying_with(&origin, "timeouts client=\"400ms\"").await;
+    let mut client = Http2::connect(vordr.address()).await;
+    let head = request(Method::POST, "/").header("content-length", "1000").body(()).unwrap();
+    let mut stream = client.open(head, false).await;
+    let begun = Instant::now();
+    let dripping = async {
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if stream.body.send_data(Bytes::from_static(b"x"), false).is_err() {
+                return;
+            }
+        }
+    };
+    let line = tokio::select! {
+        line = vordr.log_error("client_timeout") => line,
+        () = dripping => unreachable!("the log line comes first"),
+    };
+    assert!(begun.elapsed() < Duration::from_secs(3));
+    assert_eq!((&line["status"], &line["timeout"]), (&408.into(), &"timeouts client".into()));
+    assert_eq!(stream.answer().await.status, StatusCode::REQUEST_TIMEOUT);
+    assert!(client.is_open().await);
+}
+
+#[tokio::test]
+async fn a_head_that_drips_in_is_held_to_header_timeout() {
+    let vordr = Vordr::running_with("limits { header-timeout \"500ms\"; }", HELLO).await;
+    let mut wire = RawHttp2::connect(vordr.address()).await;
+    let head = raw::block(&[(":method", "GET"), (":scheme", "http")]);
+    wire.frame(HEADERS, 0, 1, &head).await;
+    let line = vordr.log_error("header_timeout").await;
+    assert_eq!(line["status"], 408);
+    within(wire.closed()).await;
+    // So is a preface that does not come whole, and a frame.
+    for bytes in [&b"PRI * HTTP/2.0\r\n\r\nSM"[..], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x04"] {
+        let mut client = vordr.connect().await;
+        client.send(bytes).await;
+        within(client.closed()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_head_larger_than_header_size_is_a_431_for_its_stream_alone() {
+    let vordr = Vordr::running_with("limits { header-size \"1k\"; }", HELLO).await;
+    let mut client = Http2::connect(vordr.address()).await;
+    let head = request(Method::GET, "/").header("x", "x".repeat(1100)).body(()).unwrap();
+    let answer = client.open(head, true).await.answer().await;
+    assert_eq!(answer.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    assert_eq!(vordr.log_error("header_size").await["status"], 431);
+    assert_eq!(client.get("/").await.status, StatusCode::OK);
+    let head = request(Method::GET, "/").header("x", "x".repeat(100_000)).body(()).unwrap();
+    let answer = client.open(head, true).await.answer().await;
+    assert_eq!(answer.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn no_more_streams_are_open_at_once_than_are_told() {
+    let origin = Origin::scripted(|mut connection| async move {
+        connection.request().await;
+        connection.closed().await;
+    })
+    .await;
+    let vordr = Vordr::proxying(&origin).await;
+    let mut wire = RawHttp2::connect(vordr.address()).await;
+    for stream in (1..=261).step_by(2) {
+        wire.get(stream, &[]).await;
+    }
+    let refused = Reason::REFUSED_STREAM;
+    let code = u32::from(refused).to_be_bytes();
+    assert!(wire.until(|kind, payload| kind == RST_STREAM && payload == code).await);
+}
+
+#[tokio::test]
+async fn small_pieces_of_a_body_that_nobody_takes_are_bounded() {
+    let origin = Origin::scripted(|mut connection| async move {
+        connection.head().await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    })
+    .await;
+    let vordr = Vordr::proxying(&origin).await;
+    let before = resident();
+    let mut wire = RawHttp2::connect(vordr.address()).await;
+    let head = [(":method", "POST"), (":scheme", "http"), (":authority", "a.test"), (":path", "/")];
+    wire.frame(HEADERS, END_HEADERS, 1, &raw::block(&head)).await;
+    let pieces = raw::frame(DATA, 0, 1, b"x").repeat(1000);
+    for _ in 0..2000 {
+        if !wire.send(&pieces).await {
+            break;
+        }
+    }
+    assert!(resident().saturating_sub(before) < 128 << 20, "bounded memory");
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_told_to_go_after_keepalive() {
+    let vordr = Vordr::running_with("limits { keepalive \"300ms\"; }", HELLO).await;
+    let mut client = Http2::connect(vordr.address()).await;
+    assert_eq!(client.get("/").await.status, StatusCode::OK);
+    client.ended().await.unwrap();
+    // A client that does not answer is not waited for long.
+    let mut silent = RawHttp2::connect(vordr.address()).await;
+    silent.get(1, &[]).await;
+    within(silent.closed()).await;
+    assert!(vordr.log_lines().iter().all(|line| line["error"].is_null()));
+}
+
+#[tokio::test]
+async fn a_connection_is_told_to_go_after_as_many_requests_as_it_may_carry() {
+    let vordr = Vordr::running_with("limits { keepalive \"60s\" requests=3; }", HELLO).await;
+    let mut client = Http2::connect(vordr.address()).await;
+    for _ in 0..3 {
+        assert_eq!(client.get("/").await.text().await, "hello");
+    }
+    client.ended().await.unwrap();
+}
