@@ -1,6 +1,6 @@
 //! A stop lets what is under way end, and waits no longer than `drain`.
 
-use crate::harness::{Binary, Client, Origin, Vordr, handshake, proxying};
+use crate::harness::{Binary, Client, Origin, Vordr, accepted, handshake, proxying};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -115,6 +115,59 @@ async fn a_websocket_goes_on_until_drain_is_over() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(socket.echoes("still here").await);
     socket.close(1000, "").await;
+    vordr.stopped().await;
+}
+
+#[tokio::test]
+async fn an_idle_websocket_is_told_that_vordr_goes_and_its_upstream_hears_the_answer() {
+    let heard = Arc::new(std::sync::Mutex::new(None));
+    let ear = heard.clone();
+    let origin = Origin::scripted(move |mut connection| {
+        let ear = ear.clone();
+        async move {
+            let request = connection.request().await.unwrap();
+            let closed = connection.upgrade(&request).await.closed().await;
+            *ear.lock().unwrap() = closed;
+        }
+    })
+    .await;
+    let vordr = Vordr::running_with("drain \"60s\"", &proxying(&origin.url(), "")).await;
+    let mut socket = vordr.connect().await.websocket("a.test", "/", "").await.unwrap();
+    vordr.stop();
+    assert_eq!(socket.closed().await, Some((1001, String::new())));
+    let line = vordr.log_line(|line| line["websocket"].is_object()).await;
+    assert_eq!(line["websocket"]["close_code"], 1001, "{line}");
+    assert_eq!(line["websocket"]["close_initiator"], "proxy", "{line}");
+    assert_eq!(line["websocket"]["close_reason"], "shutdown", "{line}");
+    vordr.stopped().await;
+    assert_eq!(*heard.lock().unwrap(), Some((1001, String::new())));
+}
+
+#[tokio::test]
+async fn a_busy_websocket_ends_its_frame_before_it_is_told() {
+    let word = Arc::new(Semaphore::new(0));
+    let held = word.clone();
+    let origin = Origin::scripted(move |mut connection| {
+        let held = held.clone();
+        async move {
+            let request = connection.request().await.unwrap();
+            connection.send(accepted(&request.head)).await;
+            connection.send(b"\x81\x0bhello ").await;
+            held.acquire().await.unwrap().forget();
+            connection.send("world").await;
+            connection.closed().await;
+        }
+    })
+    .await;
+    let vordr = Vordr::running_with("drain \"2s\"", &proxying(&origin.url(), "")).await;
+    let mut client = vordr.connect().await;
+    client.send(handshake("a.test", "/", "")).await;
+    assert_eq!(client.response_head().await.status(), 101);
+    assert_eq!(client.exactly(8).await.unwrap(), b"\x81\x0bhello ");
+    vordr.stop();
+    tokio::time::sleep(Duration::from_millis(1300)).await;
+    word.add_permits(1);
+    assert_eq!(client.exactly(9).await.unwrap(), b"world\x88\x02\x03\xe9");
     vordr.stopped().await;
 }
 

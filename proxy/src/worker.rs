@@ -1,7 +1,7 @@
 //! A worker: one thread with a runtime, a Pingora and a pool of upstream connections of its own. Nothing on a
 //! request's way is shared between two of them but counters.
 
-use crate::connection::{Link, Worker, refuse_connection, serve};
+use crate::connection::{Link, Stop, Worker, refuse_connection, serve};
 use crate::listener::{Acceptor, BoundSocket};
 use crate::pingora::{Gateway, http_proxy};
 use crate::shared::Shared;
@@ -15,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vordr_rules::table::Address;
 
+/// How long before the end of `drain` WebSockets are told goodbye, whatever they are about.
+const ANSWER: Duration = Duration::from_secs(1);
 /// How long what is cut has to end in.
 const LAST_WORD: Duration = Duration::from_millis(500);
 
@@ -99,11 +101,12 @@ impl Orders {
 
 /// A worker's whole life.
 async fn work(shared: Arc<Shared>, mut orders: mpsc::UnboundedReceiver<Order>, stopping: CancellationToken) {
-    let (stop, shutdown) = watch::channel(false);
+    let (stops, shutdown) = watch::channel(false);
     let proxy = http_proxy(Gateway::new(shared.clone()));
     let cut = CancellationToken::new();
     let worker = Arc::new(Worker { shared: shared.clone(), proxy, shutdown, cut: cut.clone() });
     let connections = TaskTracker::new();
+    let stop = Stop { begun: stopping.clone(), last_call: CancellationToken::new() };
     let mut listeners = HashMap::new();
     loop {
         let order = tokio::select! {
@@ -116,7 +119,8 @@ async fn work(shared: Arc<Shared>, mut orders: mpsc::UnboundedReceiver<Order>, s
                 Ok(acceptor) => {
                     let closing = stopping.child_token();
                     listeners.insert(acceptor.address.clone(), closing.clone());
-                    tokio::spawn(accept(worker.clone(), acceptor, closing, connections.clone()));
+                    let ends = (closing, stop.clone());
+                    tokio::spawn(accept(worker.clone(), acceptor, ends, connections.clone()));
                 }
                 Err(error) => shared.observer.log().error("cannot listen", &[("reason", &error.to_string())]),
             },
@@ -126,10 +130,14 @@ async fn work(shared: Arc<Shared>, mut orders: mpsc::UnboundedReceiver<Order>, s
             None => stopping.cancelled().await,
         }
     }
-    let _ = stop.send(true);
+    let _ = stops.send(true);
     connections.close();
     let drain = shared.current().table.process.drain.unwrap_or(Duration::MAX);
-    if tokio::time::timeout(drain, connections.wait()).await.is_err() {
+    let answer = ANSWER.min(drain / 2);
+    if tokio::time::timeout(drain - answer, connections.wait()).await.is_err() {
+        stop.last_call.cancel();
+    }
+    if tokio::time::timeout(answer, connections.wait()).await.is_err() {
         let left = connections.len().to_string();
         shared.observer.log().warn("drain is over; open connections are cut", &[("connections", &left)]);
         cut.cancel();
@@ -142,7 +150,7 @@ async fn work(shared: Arc<Shared>, mut orders: mpsc::UnboundedReceiver<Order>, s
 async fn accept(
     worker: Arc<Worker>,
     acceptor: Acceptor,
-    closing: CancellationToken,
+    (closing, stop): (CancellationToken, Stop),
     connections: TaskTracker,
 ) {
     let log = worker.shared.observer.log();
@@ -158,7 +166,8 @@ async fn accept(
             () = closing.cancelled() => return,
             accepted = acceptor.accept(failed) => accepted,
         };
-        let link = Link::new(acceptor.address.clone(), peer, acceptor.local_port, closing.clone());
+        let link =
+            Link::new(acceptor.address.clone(), peer, acceptor.local_port, closing.clone(), stop.clone());
         let counted = worker.shared.observer.connection(&acceptor.address);
         let (place, worker) = (worker.shared.admit_connection(), worker.clone());
         connections.spawn(async move {

@@ -10,6 +10,16 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 
+/// The 101 to a handshake.
+pub(crate) fn accepted(request: &Head) -> String {
+    let key = request.header("Sec-WebSocket-Key").expect("a key");
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {}\r\n\r\n",
+        derive_accept_key(key.as_bytes())
+    )
+}
+
 /// Either end of a WebSocket, after its handshake.
 pub(crate) struct WebSocket {
     stream: WebSocketStream<Box<dyn Socket>>,
@@ -20,12 +30,7 @@ pub(crate) struct WebSocket {
 impl WebSocket {
     /// Answers 101 and takes the upstream's end.
     pub(super) async fn accept(mut wire: Wire, request: &Head) -> Self {
-        let key = request.header("Sec-WebSocket-Key").expect("a key");
-        let raw = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Accept: {}\r\n\r\n",
-            derive_accept_key(key.as_bytes())
-        );
+        let raw = accepted(request);
         wire.send(&raw).await;
         Self::new(wire, Head { raw }, Role::Server).await
     }

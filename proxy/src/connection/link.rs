@@ -2,6 +2,7 @@
 //!
 //! Both run in one task, with Pingora between them; so every value is an atomic, and none is contended.
 
+use super::farewell::Stop;
 use crate::exchange::{Client, Failure, Handshake};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -27,6 +28,8 @@ pub(crate) struct Link {
     pub local_port: u16,
     /// Cancelled when the connection is to end as soon as nothing is under way on it.
     pub closing: CancellationToken,
+    /// How vordr stops.
+    pub stop: Stop,
     /// Whether this is one stream of an HTTP/2 connection.
     pub http2: bool,
     opened: Instant,
@@ -36,6 +39,8 @@ pub(crate) struct Link {
     admitted: AtomicBool,
     tunnel: AtomicBool,
     whole: AtomicBool,
+    between_frames: AtomicBool,
+    farewell_said: AtomicBool,
     silence_limit: AtomicU64,
     last_progress: AtomicU64,
     silent_too_long: AtomicBool,
@@ -53,15 +58,17 @@ impl Link {
         peer: Option<SocketAddr>,
         local_port: u16,
         closing: CancellationToken,
+        stop: Stop,
     ) -> Arc<Self> {
-        Arc::new(Self::begin(listener, peer, local_port, closing))
+        Arc::new(Self::begin(listener, peer, local_port, closing, stop))
     }
 
     /// The link of one stream of this connection, which has HTTP/2 on it.
     pub(crate) fn stream(&self) -> Arc<Self> {
         // It is for the connection to close: what is under way goes on.
         let closing = CancellationToken::new();
-        let stream = Self::begin(self.listener.clone(), self.peer, self.local_port, closing);
+        let stream =
+            Self::begin(self.listener.clone(), self.peer, self.local_port, closing, self.stop.clone());
         Arc::new(Self {
             client: self.client.clone(),
             handshake: self.handshake.clone(),
@@ -75,6 +82,7 @@ impl Link {
         peer: Option<SocketAddr>,
         local_port: u16,
         closing: CancellationToken,
+        stop: Stop,
     ) -> Self {
         Self {
             listener,
@@ -82,6 +90,7 @@ impl Link {
             peer,
             local_port,
             closing,
+            stop,
             http2: false,
             opened: Instant::now(),
             handshake: OnceLock::new(),
@@ -90,6 +99,8 @@ impl Link {
             admitted: AtomicBool::new(false),
             tunnel: AtomicBool::new(false),
             whole: AtomicBool::new(false),
+            between_frames: AtomicBool::new(true),
+            farewell_said: AtomicBool::new(false),
             silence_limit: AtomicU64::new(OFF),
             last_progress: AtomicU64::new(0),
             silent_too_long: AtomicBool::new(false),
@@ -150,6 +161,26 @@ impl Link {
     /// From here on the connection carries another protocol: whatever comes is handed over.
     pub(crate) fn open_tunnel(&self) {
         self.tunnel.store(true, Relaxed);
+    }
+
+    /// Whether what has gone to the client ends with a frame's end.
+    pub(crate) fn note_frames(&self, between: bool) {
+        self.between_frames.store(between, Relaxed);
+    }
+
+    /// Whether what has gone to the client ends with a frame's end.
+    pub(crate) fn is_between_frames(&self) -> bool {
+        self.between_frames.load(Relaxed)
+    }
+
+    /// The client has been told that vordr goes away.
+    pub(crate) fn farewell_said(&self) {
+        self.farewell_said.store(true, Relaxed);
+    }
+
+    /// Whether the client has been told that vordr goes away.
+    pub(crate) fn is_farewell_said(&self) -> bool {
+        self.farewell_said.load(Relaxed)
     }
 
     /// Whether the connection carries another protocol.
@@ -219,6 +250,11 @@ impl Link {
         self.progress();
         // At least a nanosecond, so that it is not taken for no limit.
         self.silence_limit.store(limit.map_or(OFF, |limit| nanos(limit).max(1)), Relaxed);
+    }
+
+    /// When something moved last.
+    pub(crate) fn last_progress(&self) -> Instant {
+        self.opened + Duration::from_nanos(self.last_progress.load(Relaxed))
     }
 
     /// Something moved.

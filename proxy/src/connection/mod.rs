@@ -4,6 +4,7 @@ mod alarm;
 mod body;
 mod chunks;
 mod closing;
+mod farewell;
 mod head;
 mod identity;
 mod link;
@@ -14,6 +15,7 @@ mod transport;
 
 pub(crate) use alarm::Alarm;
 pub(crate) use chunks::ChunkScan;
+pub(crate) use farewell::{CODE as FAREWELL, Stop};
 pub(crate) use head::HeadScan;
 pub(crate) use link::Link;
 pub(crate) use serve::{Worker, refuse_connection, serve, serve_stream};

@@ -6,6 +6,7 @@
 
 use super::alarm::Alarm;
 use super::body::Body;
+use super::farewell::Farewell;
 use super::head::{HeadScan, judge};
 use super::identity::digest_of;
 use super::link::Link;
@@ -47,6 +48,7 @@ pub(crate) struct ClientStream {
     /// Handed to us, and not yet written.
     pending: BytesMut,
     alarm: Alarm,
+    farewell: Farewell,
     closing: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
@@ -85,6 +87,7 @@ impl ClientStream {
             spool: Spool::default(),
             pending: BytesMut::new(),
             alarm: Alarm::new(),
+            farewell: Farewell::default(),
             closing: Box::pin(closing),
         }
     }
@@ -307,6 +310,9 @@ impl AsyncRead for ClientStream {
         }
         if this.link.is_tunnel() {
             this.body = Body::Anything;
+            if let Some(frame) = this.farewell.poll(&this.link, cx) {
+                this.pending.extend_from_slice(frame);
+            }
         }
         // Pingora waits: what it has written must not wait with it. It flushes a body with a length only at its end.
         if let Poll::Ready(Err(error)) = this.poll_drain(cx) {
@@ -322,6 +328,9 @@ impl AsyncRead for ClientStream {
 impl AsyncWrite for ClientStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if this.farewell.is_said() {
+            return Poll::Ready(Ok(buf.len()));
+        }
         if this.pending.len() + buf.len() <= WRITE_BUFFER {
             this.pending.extend_from_slice(buf);
             return Poll::Ready(Ok(buf.len()));

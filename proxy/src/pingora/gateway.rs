@@ -308,10 +308,11 @@ impl ProxyHttp for Gateway {
         end: bool,
         passage: &mut Passage,
     ) -> Result<Option<Duration>> {
-        let UnderWay { exchange, tunnel, .. } = passage.get()?;
+        let UnderWay { exchange, tunnel, link, .. } = passage.get()?;
         exchange.bytes_out = exchange.bytes_out.saturating_add(part.as_ref().map_or(0, Bytes::len) as u64);
         if let Some(tunnel) = tunnel {
             stream::passed(tunnel, Side::Upstream, part.as_ref(), end);
+            link.note_frames(tunnel.is_between_frames());
         }
         Ok(None)
     }
@@ -353,6 +354,7 @@ impl ProxyHttp for Gateway {
             under_way.link.end_well();
         }
         under_way.link.watch(None);
+        stream::note_farewell(under_way);
         let answered = session.response_written().map(|response| response.status.as_u16());
         let failed = under_way.exchange.failure.as_ref().map(|failure| failure.status().as_u16());
         let record = Record {

@@ -1,6 +1,7 @@
 //! Answers that live as long as both sides like: WebSockets and event streams.
 
 use super::gateway::UnderWay;
+use crate::connection::FAREWELL;
 use crate::observe::{Observer, Record};
 use crate::websocket::{Side, Tunnel};
 use bytes::Bytes;
@@ -34,6 +35,13 @@ pub(super) fn open_event_stream(session: &mut Session, under_way: &mut UnderWay)
     under_way.link.watch(limit);
     if let Some(in_flight) = &under_way.in_flight {
         in_flight.event_stream_opened();
+    }
+}
+
+/// Whose close frame came first: vordr's own, where it has sent one.
+pub(super) fn note_farewell(under_way: &mut UnderWay) {
+    if let (true, Some(tunnel)) = (under_way.link.is_farewell_said(), &mut under_way.tunnel) {
+        tunnel.closed_by_vordr(FAREWELL);
     }
 }
 

@@ -88,6 +88,11 @@ impl Default for State {
 }
 
 impl FrameScan {
+    /// Whether a frame has ended and the next has not begun.
+    pub(crate) fn is_between_frames(&self) -> bool {
+        matches!(&self.state, State::Head(head) if head.have == 0)
+    }
+
     /// Tells of each frame whose head ends within these bytes.
     pub(crate) fn follow(&mut self, mut bytes: &[u8], mut seen: impl FnMut(Frame)) {
         while let Some((byte, after)) = bytes.split_first() {

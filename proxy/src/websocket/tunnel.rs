@@ -58,7 +58,7 @@ pub(crate) struct Tunnel {
     from_client: Direction,
     from_upstream: Direction,
     /// The first close frame: whose it was, and its code.
-    closing: Option<(Side, Option<u16>)>,
+    closing: Option<(Initiator, Option<u16>)>,
     /// Whose bytes ended first.
     ended: Option<Side>,
     meter: Meter,
@@ -96,9 +96,19 @@ impl Tunnel {
             *frames += 1;
             meter.frame(side, &frame);
             if frame.opcode == Opcode::Close {
-                closing.get_or_insert((side, frame.close_code));
+                closing.get_or_insert((side.into(), frame.close_code));
             }
         });
+    }
+
+    /// A close frame of vordr's own has been sent.
+    pub(crate) fn closed_by_vordr(&mut self, code: u16) {
+        self.closing.get_or_insert((Initiator::Proxy, Some(code)));
+    }
+
+    /// Whether what has come from the upstream ends with a frame's end.
+    pub(crate) fn is_between_frames(&self) -> bool {
+        self.from_upstream.scan.is_between_frames()
     }
 
     /// Nothing more comes from this side.
@@ -118,7 +128,10 @@ impl Tunnel {
     pub(crate) fn ending(&self, failure: Option<&Failure>) -> Ending {
         let cut = |initiator, reason| Ending { initiator, reason, code: None };
         match (self.closing, failure, self.ended) {
-            (Some((side, code)), ..) => Ending { initiator: side.into(), reason: reason(code), code },
+            (Some((Initiator::Proxy, code)), ..) => {
+                Ending { initiator: Initiator::Proxy, reason: "shutdown", code }
+            }
+            (Some((initiator, code)), ..) => Ending { initiator, reason: reason(code), code },
             (None, Some(Failure::Idle), _) => cut(Initiator::Proxy, "idle"),
             (None, Some(Failure::Shutdown), _) => cut(Initiator::Proxy, "shutdown"),
             (None, Some(Failure::Internal(_)), _) => cut(Initiator::Proxy, "internal"),
