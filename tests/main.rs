@@ -16,6 +16,7 @@ mod headers;
 mod http;
 mod http2;
 mod http2_bounds;
+mod https;
 mod keepalive;
 mod limits;
 mod log;

@@ -7,6 +7,7 @@ use crate::generation::Generation;
 use crate::listener::BoundSocket;
 use crate::reload::Reloader;
 use crate::start_error::StartError;
+use crate::tls::Watch;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -85,6 +86,8 @@ pub(crate) enum ControlOrder {
     Serve(ControlSockets),
     /// Resolve the names of these rules.
     Resolve(Arc<Generation>),
+    /// Watch the files of their certificates.
+    Watch(Watch),
 }
 
 /// The way to the control thread.
@@ -155,6 +158,7 @@ async fn run(mut orders: IncomingOrders, reloader: Arc<Reloader>, stopping: Canc
                 change(&mut metrics, sockets.metrics, Scope::Metrics, &reloader);
             }
             Some(ControlOrder::Resolve(generation)) => drop(tokio::spawn(generation.resolve())),
+            Some(ControlOrder::Watch(watch)) => drop(tokio::spawn(watch.keep())),
             None => return stopping.cancelled().await,
         }
     }

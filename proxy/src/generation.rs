@@ -1,5 +1,6 @@
 //! One set of rules while it is in force, and for as long as an exchange still uses it.
 
+use crate::tls::Doors;
 use crate::upstream::Upstreams;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +15,8 @@ pub(crate) struct Generation {
     pub table: Arc<Table>,
     /// The pools that they name.
     pub upstreams: Arc<Upstreams>,
+    /// TLS of its listeners.
+    pub doors: Arc<Doors>,
     /// The rules as `vordr show` prints them.
     pub effective_rules: String,
     /// Cancelled when newer rules take their place.

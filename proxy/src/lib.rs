@@ -17,7 +17,6 @@ mod server;
 mod shared;
 mod start_error;
 mod surroundings;
-#[allow(dead_code, reason = "the listener follows")]
 mod tls;
 mod upstream;
 mod watch;
@@ -28,4 +27,5 @@ pub use run::run;
 pub use server::{Handle, Vordr};
 pub use start_error::StartError;
 pub use surroundings::System;
+pub use tls::check_certificates;
 pub use vordr_rules as rules;

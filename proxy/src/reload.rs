@@ -6,6 +6,7 @@ use crate::listener::BoundSocket;
 use crate::server::{Vordr, announce_sockets};
 use crate::shared::Shared;
 use crate::start_error::StartError;
+use crate::tls::{Doors, Watch};
 use crate::upstream::Upstreams;
 use crate::watch::Seen;
 use crate::worker::Orders;
@@ -78,14 +79,23 @@ impl Reloader {
         let mut bound = self.bound();
         let old = self.shared.generation();
         let effective_rules = vordr.effective_rules();
-        let table = Arc::new(vordr.into_table());
+        let (table, read) = vordr.into_parts();
+        let table = Arc::new(table);
         let fresh = added(&old.table, &table).map(BoundSocket::bind).collect::<Result<Vec<_>, _>>()?;
         let control = ControlSockets::bind_changed(&old.table.process, &table.process)?;
         let logs = self.shared.observer.open_logs(&table.process)?;
         let upstreams = Upstreams::new(&table, self.nameserver)?;
+        let certificates = &self.shared.certificates;
+        let doors = Arc::new(Doors::open(&table, certificates.clone(), Some(&old.doors))?);
         let (number, replaced) = (old.number + 1, CancellationToken::new());
-        let newer =
-            Arc::new(Generation { number, table: table.clone(), upstreams, effective_rules, replaced });
+        let newer = Arc::new(Generation {
+            number,
+            table: table.clone(),
+            upstreams,
+            doors,
+            effective_rules,
+            replaced,
+        });
 
         self.shared.observer.take_logs(logs);
         announce_sockets(&self.shared, &fresh, &control);
@@ -95,7 +105,10 @@ impl Reloader {
             self.workers.leave(address);
             self.shared.observer.log().info("no longer listening", &[("address", &address.to_string())]);
         }
+        certificates.put_files(&read);
         self.shared.replace(newer.clone());
+        certificates.keep_files(&read);
+        self.control.send(ControlOrder::Watch(Watch::new(&self.shared, &newer, read)));
         self.control.send(ControlOrder::Resolve(newer));
         bound.note(&table, &fresh, &control);
         self.workers.listen(&fresh)?;

@@ -8,6 +8,7 @@ use crate::reload::{Bound, Reloader};
 use crate::shared::Shared;
 use crate::start_error::StartError;
 use crate::surroundings::System;
+use crate::tls::{Certificates, Doors, FromFiles, Inspected, Watch, inspect};
 use crate::upstream::Upstreams;
 use crate::watch::{Noted, Seen, watch};
 use crate::worker::Workers;
@@ -16,7 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use vordr_rules::table::{Action, Address, Table};
-use vordr_rules::{Loaded, Surroundings};
+use vordr_rules::{Loaded, Severity, Surroundings};
 
 /// Rules that have been loaded, ready to be served.
 ///
@@ -33,6 +34,7 @@ pub struct Vordr {
     /// The file, or what stands for it in diagnostics.
     name: String,
     loaded: Loaded,
+    certificates: Vec<FromFiles>,
     /// What was read on the way; `None` where the rules did not come from a file.
     read: Option<Seen>,
     nameserver: Option<SocketAddr>,
@@ -62,11 +64,23 @@ impl Vordr {
     }
 
     fn load(name: &str, text: &str, surroundings: &dyn Surroundings) -> Result<Self, StartError> {
-        let loaded = vordr_rules::load(name, text, surroundings).map_err(StartError::Rules)?;
+        let mut loaded = vordr_rules::load(name, text, surroundings).map_err(StartError::Rules)?;
         if !loaded.pending.is_empty() {
             return Err(StartError::Rules(loaded.pending));
         }
-        Ok(Self { name: name.to_owned(), loaded, read: None, nameserver: None, watching: false })
+        let Inspected { found, read: certificates } = inspect(&loaded);
+        loaded.warnings = loaded.warnings.others(loaded.warnings.iter().cloned().chain(found).collect());
+        if loaded.warnings.iter().any(|found| found.severity == Severity::Error) {
+            return Err(StartError::Rules(loaded.warnings));
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            loaded,
+            certificates,
+            read: None,
+            nameserver: None,
+            watching: false,
+        })
     }
 
     /// Loads the rules again whenever a file that they came from changes.
@@ -93,8 +107,8 @@ impl Vordr {
         vordr_rules::show::show(&self.loaded)
     }
 
-    pub(crate) fn into_table(self) -> Table {
-        self.loaded.table
+    pub(crate) fn into_parts(self) -> (Table, Vec<FromFiles>) {
+        (self.loaded.table, self.certificates)
     }
 
     /// Binds every address, then serves from threads of its own until [`Handle::stop`].
@@ -106,10 +120,19 @@ impl Vordr {
         let control_sockets = ControlSockets::bind(&table.process)?;
         let observer = Observer::start(&table)?;
         let upstreams = Upstreams::new(&table, self.nameserver)?;
+        let certificates = Arc::new(Certificates::new(observer.metrics.tls.not_after()));
+        let doors = Arc::new(Doors::open(&table, certificates.clone(), None)?);
+        certificates.put_files(&self.certificates);
         let (number, replaced) = (1, CancellationToken::new());
-        let first =
-            Arc::new(Generation { number, table: table.clone(), upstreams, effective_rules, replaced });
-        let shared = Shared::new(first.clone(), observer);
+        let first = Arc::new(Generation {
+            number,
+            table: table.clone(),
+            upstreams,
+            doors,
+            effective_rules,
+            replaced,
+        });
+        let shared = Shared::new(first.clone(), observer, certificates);
         announce(&shared, &self.name, &sockets, &control_sockets);
         let stopping = CancellationToken::new();
         let workers = Workers::start(&shared, &stopping)?;
@@ -127,6 +150,8 @@ impl Vordr {
         let handle =
             Handle { control: Control::start(orders, reloader.clone())?, workers, stopping, reloader };
         handle.reloader.workers.listen(&sockets)?;
+        let certificates = Watch::new(&handle.reloader.shared, &first, self.certificates);
+        handle.reloader.control.send(ControlOrder::Watch(certificates));
         handle.reloader.control.send(ControlOrder::Resolve(first));
         handle.reloader.control.send(ControlOrder::Serve(control_sockets));
         if let (true, Some(seen)) = (self.watching, self.read) {

@@ -2,7 +2,7 @@
 
 use crate::generation::Generation;
 use crate::observe::Observer;
-use crate::tls::Tokens;
+use crate::tls::{Certificates, Tokens};
 use arc_swap::{ArcSwap, Guard};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -12,6 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 pub(crate) struct Shared {
     /// Logs and metrics.
     pub observer: Arc<Observer>,
+    /// Every certificate that may be shown.
+    pub certificates: Arc<Certificates>,
     /// The answers to ACME's http-01 that are given now.
     pub tokens: Arc<Tokens>,
     current: ArcSwap<Generation>,
@@ -21,10 +23,14 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(first: Arc<Generation>, observer: Arc<Observer>) -> Arc<Self> {
+    pub(crate) fn new(
+        first: Arc<Generation>,
+        observer: Arc<Observer>,
+        certificates: Arc<Certificates>,
+    ) -> Arc<Self> {
         let generations = Mutex::new(vec![Arc::downgrade(&first)]);
         let (current, tokens, open) = (ArcSwap::new(first), Arc::default(), AtomicU64::new(0));
-        Arc::new(Self { observer, tokens, current, generations, open })
+        Arc::new(Self { observer, certificates, tokens, current, generations, open })
     }
 
     /// The rules that hold now, for a look.

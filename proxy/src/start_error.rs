@@ -53,6 +53,9 @@ pub enum StartError {
     /// The issuer of certificates cannot be spoken to as the rules ask.
     #[error("{0}")]
     Acme(String),
+    /// A listener cannot speak TLS as the rules ask.
+    #[error("cannot speak TLS: {0}")]
+    Tls(String),
     /// An upstream cannot be spoken to as the rules ask: an unreadable CA, no system certificates.
     #[error("{0}")]
     Upstream(String),

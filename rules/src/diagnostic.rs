@@ -79,6 +79,12 @@ impl Diagnostics {
         Self { list, sources }
     }
 
+    /// Others about the same texts.
+    #[must_use]
+    pub fn others(&self, list: Vec<Diagnostic>) -> Self {
+        Self::new(list, self.sources.clone())
+    }
+
     /// In the order of the text.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.list.iter()

@@ -27,7 +27,7 @@ mod word;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use format::format;
 pub use language::TOP;
-pub use source::{Source, SourceId, Sources, Span, Spanned};
+pub use source::{Source, SourceId, Sources, Span, Spanned, TlsPlaces};
 pub use surroundings::{InMemory, Surroundings, glob_matches};
 pub use word::{Often, Word};
 
@@ -44,6 +44,8 @@ pub struct Loaded {
     pub warnings: Diagnostics,
     /// Words that are understood, and not served by this version.
     pub pending: Diagnostics,
+    /// Where the files of each server's TLS are named, for whoever reads them.
+    pub tls_places: Vec<TlsPlaces>,
     /// Values that are not to be shown.
     pub secrets: Vec<String>,
 }
@@ -64,6 +66,7 @@ pub fn load(name: &str, text: &str, surroundings: &dyn Surroundings) -> Result<L
         table: outcome.table,
         warnings: Diagnostics::new(warnings, sources.clone()),
         pending: Diagnostics::new(outcome.pending, sources),
+        tls_places: outcome.tls_places,
         secrets: reading.secrets,
     })
 }

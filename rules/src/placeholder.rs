@@ -39,6 +39,8 @@ pub enum Placeholder {
     ClientIp,
     /// `{request_id}`
     RequestId,
+    /// `{client_subject}`: whose verified certificate the client showed; empty where it showed none.
+    ClientSubject,
     /// `{header.NAME}`
     Header(HeaderName),
     /// `{cookie.NAME}`
@@ -48,7 +50,7 @@ pub enum Placeholder {
 }
 
 /// The names without an argument, in the order they are offered.
-const PLAIN: [(&str, Placeholder); 8] = [
+const PLAIN: [(&str, Placeholder); 9] = [
     ("host", Placeholder::Host),
     ("uri", Placeholder::Uri),
     ("path", Placeholder::Path),
@@ -57,6 +59,7 @@ const PLAIN: [(&str, Placeholder); 8] = [
     ("scheme", Placeholder::Scheme),
     ("client_ip", Placeholder::ClientIp),
     ("request_id", Placeholder::RequestId),
+    ("client_subject", Placeholder::ClientSubject),
 ];
 
 /// Why a text with placeholders cannot be compiled.

@@ -1,6 +1,6 @@
 //! Named texts, and where in them a word stands.
 
-use crate::table::Place;
+use crate::table::{Place, ServerId};
 use std::sync::{Arc, LazyLock};
 
 /// Which text a [`Span`] is in: an index into [`Sources`].
@@ -37,6 +37,22 @@ impl<T> Spanned<T> {
     pub fn new(value: T, span: Span) -> Self {
         Self { value, span }
     }
+}
+
+/// Where a server names the files that its TLS needs. Reading them is not this crate's: it has no clock, and knows
+/// no certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsPlaces {
+    /// The server.
+    pub server: ServerId,
+    /// Its hosts, in order.
+    pub hosts: Vec<Span>,
+    /// The file of its certificate.
+    pub cert: Option<Span>,
+    /// The file of the certificate's key.
+    pub key: Option<Span>,
+    /// The file of its clients' authorities.
+    pub client_ca: Option<Span>,
 }
 
 /// One text: a file that was read, or rules given as a string.

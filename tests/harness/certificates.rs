@@ -1,7 +1,9 @@
 //! Certificates made for one test, in a folder of its own.
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use std::path::PathBuf;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 use tokio_rustls::TlsAcceptor;
@@ -17,14 +19,24 @@ pub(crate) struct Authority {
 
 impl Authority {
     pub(crate) fn new() -> Self {
+        Self::named("a test's authority")
+    }
+
+    /// One that is known by a name.
+    pub(crate) fn named(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("parameters");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(rcgen::DnType::CommonName, "a test's authority");
+        params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate().expect("a key");
         let issuer = CertifiedIssuer::self_signed(params, key).expect("a certificate of one's own");
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("ca.pem"), issuer.pem()).expect("a file");
         Self { issuer, folder }
+    }
+
+    /// The certificate itself.
+    pub(super) fn der(&self) -> CertificateDer<'static> {
+        self.issuer.der().clone()
     }
 
     /// The file to trust it by.
@@ -40,6 +52,27 @@ impl Authority {
     /// A certificate for one name, offered with TLS 1.2 alone.
     pub(crate) fn identity_of_tls12(&self, name: &str) -> Identity {
         self.identity_with(name, &[&version::TLS12])
+    }
+
+    /// A certificate for names, to be put into files.
+    pub(crate) fn pair(&self, names: &[&str]) -> Pair {
+        self.pair_with(names, |_| {})
+    }
+
+    /// A certificate for names, with something special about it.
+    pub(crate) fn pair_with(&self, names: &[&str], special: impl FnOnce(&mut CertificateParams)) -> Pair {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).expect("parameters");
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        special(&mut params);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        Pair { chain: certificate.pem(), der: certificate.der().clone(), key }
+    }
+
+    /// A certificate for a client of this name.
+    pub(crate) fn client(&self, name: &str) -> Pair {
+        self.pair_with(&[], |params| params.distinguished_name.push(DnType::CommonName, name))
     }
 
     fn identity_with(&self, name: &str, versions: &[&'static SupportedProtocolVersion]) -> Identity {
@@ -66,5 +99,37 @@ pub(crate) struct Identity {
 impl Identity {
     pub(super) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.config.clone())
+    }
+}
+
+/// A certificate and its key.
+pub(crate) struct Pair {
+    pub(crate) chain: String,
+    pub(crate) der: CertificateDer<'static>,
+    key: KeyPair,
+}
+
+impl Pair {
+    /// The key, PEM.
+    pub(crate) fn key_pem(&self) -> String {
+        self.key.serialize_pem()
+    }
+
+    /// The key, DER.
+    pub(super) fn key_der(&self) -> PrivateKeyDer<'static> {
+        PrivateKeyDer::try_from(self.key.serialize_der()).expect("a private key")
+    }
+
+    /// Writes `NAME.pem` and `NAME.key`, the key for its owner alone, each by renaming; and the words of `tls` that
+    /// name them.
+    pub(crate) fn write(&self, folder: &Path, name: &str) -> String {
+        let [chain, key] = ["pem", "key"].map(|kind| folder.join(format!("{name}.{kind}")));
+        let fresh = folder.join("fresh");
+        std::fs::write(&fresh, &self.chain).expect("a file");
+        std::fs::rename(&fresh, &chain).expect("its name");
+        std::fs::write(&fresh, self.key_pem()).expect("a file");
+        std::fs::set_permissions(&fresh, Permissions::from_mode(0o600)).expect("its mode");
+        std::fs::rename(&fresh, &key).expect("its name");
+        format!("cert {chain:?}; key {key:?}")
     }
 }

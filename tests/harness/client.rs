@@ -2,7 +2,7 @@
 
 use super::head::{Framing, Head};
 use super::websocket::WebSocket;
-use super::wire::Wire;
+use super::wire::{Socket, Wire};
 use super::within;
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
@@ -52,6 +52,11 @@ impl Client {
         socket.set_recv_buffer_size(4096).expect("a small buffer");
         let stream = within(socket.connect(address)).await.expect("a connection to vordr");
         Self { wire: Wire::new(stream) }
+    }
+
+    /// Takes a connection over.
+    pub(crate) fn over(socket: impl Socket + 'static) -> Self {
+        Self { wire: Wire::new(socket) }
     }
 
     /// Asks for `path` of `host`.

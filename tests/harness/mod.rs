@@ -7,17 +7,19 @@ mod head;
 pub(crate) mod http2;
 mod nameserver;
 mod origin;
+mod tls;
 mod vordr;
 mod websocket;
 mod wire;
 
 pub(crate) use binary::{Binary, ends, written};
-pub(crate) use certificates::{Authority, Identity};
+pub(crate) use certificates::{Authority, Identity, Pair};
 pub(crate) use client::{Client, Response, handshake};
 pub(crate) use head::Framing;
 pub(crate) use http2::{Http2, request as http2_request};
 pub(crate) use nameserver::NameServer;
 pub(crate) use origin::{Origin, Request};
+pub(crate) use tls::TlsClient;
 pub(crate) use vordr::{Vordr, proxying};
 pub(crate) use websocket::accepted;
 

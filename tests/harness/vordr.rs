@@ -86,6 +86,13 @@ impl Vordr {
         client.response().await
     }
 
+    /// An address that it listens on, by its place among them.
+    pub(crate) fn address_at(&self, number: usize) -> SocketAddr {
+        let addresses = self.handle.addresses();
+        let (_, bound) = addresses.get(number).expect("an address");
+        SocketAddr::new(Ipv4Addr::LOCALHOST.into(), bound.port())
+    }
+
     /// Opens a connection.
     pub(crate) async fn connect(&self) -> Client {
         Client::connect(self.address()).await

@@ -24,6 +24,12 @@ impl Socket for tokio_rustls::server::TlsStream<TcpStream> {
     }
 }
 
+impl Socket for tokio_rustls::client::TlsStream<TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
+
 /// One end of a connection. Whatever is awaited is awaited for a limited time, so that a test fails and does not
 /// hang.
 pub(crate) struct Wire {

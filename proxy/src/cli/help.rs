@@ -17,6 +17,8 @@ Placeholders are filled in for each request; they stand in header values, redire
   {scheme}       `http` or `https`, as the client sees it
   {client_ip}    the client's address, as far as it is believed
   {request_id}   what the log calls this request
+  {client_subject}
+                 whose certificate the client showed (`client-ca`); empty where it showed none
   {header.NAME}  a request header
   {cookie.NAME}  a cookie
   {1}, {2} …     what the location's regex captured

@@ -3,8 +3,8 @@
 use super::say::{complain, counted, say};
 use std::io::IsTerminal;
 use std::process::ExitCode;
-use vordr::System;
-use vordr::rules::{Diagnostics, Loaded, load, render, show as effective};
+use vordr::rules::{Diagnostics, Loaded, Severity, load, render, show as effective};
+use vordr::{System, check_certificates};
 
 /// Loads a file; what is wrong with it has been printed where there is no result.
 pub(super) fn load_file(path: &str) -> Option<Loaded> {
@@ -41,7 +41,12 @@ pub(super) fn check(path: &str, json: bool) -> ExitCode {
         return check_json(path);
     }
     let Some(loaded) = load_file(path) else { return ExitCode::FAILURE };
-    print(&loaded.warnings);
+    let found = all_of(&loaded);
+    print(&found);
+    if let 1.. = errors(&found) {
+        complain(&format!("vordr: {} to mend in {path}", counted(errors(&found), "place")));
+        return ExitCode::FAILURE;
+    }
     print(&loaded.pending);
     let servers = counted(loaded.table.servers.len(), "server");
     let addresses = counted(loaded.table.listeners.len(), "address");
@@ -61,18 +66,25 @@ fn check_json(path: &str) -> ExitCode {
     };
     let (diagnostics, code) = match load(path, &text, &System) {
         Ok(loaded) => {
-            let mut all = render::json(&loaded.warnings);
-            if let (Some(all), serde_json::Value::Array(pending)) =
-                (all.as_array_mut(), render::json(&loaded.pending))
-            {
-                all.extend(pending);
-            }
-            (all, ExitCode::SUCCESS)
+            let found = all_of(&loaded);
+            let code = if errors(&found) == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+            let all = found.iter().chain(loaded.pending.iter()).cloned().collect();
+            (render::json(&found.others(all)), code)
         }
         Err(diagnostics) => (render::json(&diagnostics), ExitCode::FAILURE),
     };
     let said = say(&format!("{diagnostics:#}\n"));
     if said == ExitCode::SUCCESS { code } else { said }
+}
+
+/// What is to be said of rules that load: their own warnings, and how the certificates stand that they name.
+fn all_of(loaded: &Loaded) -> Diagnostics {
+    let certificates = check_certificates(loaded);
+    loaded.warnings.others(loaded.warnings.iter().chain(certificates.iter()).cloned().collect())
+}
+
+fn errors(found: &Diagnostics) -> usize {
+    found.iter().filter(|found| found.severity == Severity::Error).count()
 }
 
 /// `vordr show`

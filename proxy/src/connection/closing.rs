@@ -6,23 +6,32 @@
 
 use super::transport::Transport;
 use bytes::BytesMut;
+use std::pin::Pin;
+use std::task::{Context, Waker};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 /// How long a client that keeps sending is listened to.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Closes `transport` in the background, where that takes time at all.
-pub(super) fn close(transport: Transport, pending: BytesMut, still_sending: bool) {
+pub(super) fn close(mut transport: Transport, pending: BytesMut, still_sending: bool) {
     // A stream that ends does not end its connection, which nothing is lost with.
     let still_sending = still_sending && !matches!(transport, Transport::Http2(_));
-    if pending.is_empty() && !still_sending {
+    if pending.is_empty() && !still_sending && said_goodbye(&mut transport) {
         return;
     }
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         runtime.spawn(timeout(LINGER, linger(transport, pending, still_sending)));
     }
+}
+
+/// Ends TLS with a word, so that the client can tell the end from a cut (RFC 8446, section 6.1): whether that could be
+/// done at once, as it can wherever the socket takes a few bytes more.
+fn said_goodbye(transport: &mut Transport) -> bool {
+    let Transport::Tls(stream) = transport else { return true };
+    Pin::new(stream).poll_shutdown(&mut Context::from_waker(Waker::noop())).is_ready()
 }
 
 async fn linger(mut transport: Transport, pending: BytesMut, still_sending: bool) {

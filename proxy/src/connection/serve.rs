@@ -1,6 +1,7 @@
 //! The life of a connection: heads in, exchanges through Pingora, until one side is done.
 
 use super::link::Link;
+use super::secure::secure;
 use super::stream::{ClientStream, HeadLimits, NoHead};
 use super::transport::Transport;
 use crate::exchange::{Answer, Failure, refusal};
@@ -33,6 +34,7 @@ pub(crate) struct Worker {
 
 /// Serves one connection to its end.
 pub(crate) async fn serve(worker: Arc<Worker>, transport: Transport, link: Arc<Link>) {
+    let Some(transport) = secure(&worker, transport, &link).await else { return };
     let mut stream = ClientStream::new(transport, link.clone());
     loop {
         let limits = head_limits(&worker.shared.current().table.process.limits, &link);
@@ -67,10 +69,23 @@ pub(crate) async fn serve_stream(
     }
 }
 
-/// A connection beyond `limits connections`: told so, and closed.
+/// A connection beyond `limits connections`: told so where that takes no handshake, and closed.
 pub(crate) async fn refuse_connection(worker: Arc<Worker>, transport: Transport, link: Arc<Link>) {
+    if worker.shared.current().doors.at(&link.listener).is_some() {
+        return worker.shared.observer.rejected(&link.rejection(Failure::ConnectionLimit));
+    }
+    refuse_on(&worker, transport, &link, Failure::ConnectionLimit).await;
+}
+
+/// HTTP in the clear where TLS is spoken.
+pub(super) async fn refuse_plain_http(worker: &Worker, transport: Transport, link: &Arc<Link>) {
+    let failure = Failure::BadRequest("this port speaks TLS: ask it with https://");
+    refuse_on(worker, transport, link, failure).await;
+}
+
+async fn refuse_on(worker: &Worker, transport: Transport, link: &Arc<Link>, failure: Failure) {
     let stream = ClientStream::new(transport, link.clone());
-    refuse(&worker.shared, stream, &link, Failure::ConnectionLimit).await;
+    refuse(&worker.shared, stream, link, failure).await;
 }
 
 /// A first head has `header-timeout` from the start; a further one may be waited for as long as `keepalive`.

@@ -278,7 +278,11 @@ impl ClientStream {
             self.pending.advance(written);
             self.link.progress();
         }
-        Poll::Ready(Ok(()))
+        // TLS keeps what the socket did not take.
+        match self.transport.as_mut() {
+            Some(transport) => Pin::new(transport).poll_flush(cx),
+            None => Poll::Ready(Ok(())),
+        }
     }
 }
 

@@ -6,6 +6,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::server::TlsStream;
+
+/// The first byte of a TLS handshake (RFC 8446, section 5.1).
+pub(crate) const TLS_HANDSHAKE: u8 = 22;
 
 /// A client's socket.
 #[derive(Debug)]
@@ -16,6 +20,21 @@ pub(crate) enum Transport {
     Unix(UnixStream),
     /// One stream of an HTTP/2 connection.
     Http2(Box<Http2Stream>),
+    /// TLS on one of the others.
+    Tls(Box<TlsStream<Transport>>),
+}
+
+impl Transport {
+    /// The first byte that comes, without taking it; `None` where the client goes away before.
+    pub(crate) async fn first_byte(&self) -> io::Result<Option<u8>> {
+        let Self::Tcp(socket) = self else {
+            // Such a socket cannot be looked into; whoever speaks TLS on it is taken at his word.
+            return Ok(Some(TLS_HANDSHAKE));
+        };
+        let mut first = [0];
+        let count = socket.peek(&mut first).await?;
+        Ok(first.first().copied().filter(|_| count > 0))
+    }
 }
 
 macro_rules! delegate {
@@ -24,6 +43,7 @@ macro_rules! delegate {
             Transport::Tcp($socket) => $call,
             Transport::Unix($socket) => $call,
             Transport::Http2($socket) => $call,
+            Transport::Tls($socket) => $call,
         }
     };
 }

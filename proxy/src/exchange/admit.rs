@@ -78,6 +78,7 @@ impl Exchange {
         if binding.redirect_https && self.public.scheme == "http" && !is_acme(request) {
             return self.redirect_to_https(request).map(Some);
         }
+        self.check_handshake()?;
         self.find(binding.server, &host, request)?;
         if let Some((granted, answer)) = cors::preflight(self, request) {
             self.preflight = Some(granted);
@@ -136,6 +137,13 @@ impl Exchange {
             Some(host) if is_host(host) => Ok(String::from_utf8_lossy(host)),
             Some(_) => Err(Failure::BadRequest("the Host header is not a host")),
         }
+    }
+
+    /// A Host must not lead past the client certificate that its server asks for (RFC 9110, section 7.4).
+    fn check_handshake(&self) -> Result<(), Failure> {
+        let Some(handshake) = &self.arrival.tls else { return Ok(()) };
+        let asked = self.server().and_then(|server| server.tls.as_ref()?.client_ca.as_ref());
+        if asked == handshake.client_ca.as_ref() { Ok(()) } else { Err(Failure::Misdirected) }
     }
 
     fn check_address(&self) -> Result<(), Failure> {

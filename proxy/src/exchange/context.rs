@@ -239,6 +239,11 @@ impl Exchange {
         }
     }
 
+    /// Whose certificate the client showed, where it did.
+    pub fn client_subject(&self) -> Option<&HeaderValue> {
+        self.arrival.tls.as_ref()?.subject.as_ref()
+    }
+
     /// The limit on the upstream's silence that holds now, and the failure that it ends in.
     pub fn silence_limit(&self, tunnel: bool) -> Option<Duration> {
         let settings = self.settings()?;

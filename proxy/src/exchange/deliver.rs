@@ -5,11 +5,11 @@ use super::answer::Answer;
 use super::context::{Exchange, Reached};
 use super::headers::{Headers, strip_hop_by_hop};
 use super::{cors, operation};
-use http::header::{CONTENT_TYPE, LOCATION, REFRESH, SERVER, SET_COOKIE};
+use http::header::{CONTENT_TYPE, LOCATION, REFRESH, SERVER, SET_COOKIE, STRICT_TRANSPORT_SECURITY};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode};
 use std::time::Instant;
-use vordr_rules::table::without_port;
+use vordr_rules::table::{Hsts, without_port};
 
 impl Exchange {
     /// Edits the upstream's answer for the client. Not for 1xx, which pass as they are; a 101 keeps what its
@@ -37,11 +37,20 @@ impl Exchange {
     fn sign(&self, request: &Parts, message: &mut impl Headers, preflight: bool) {
         message.set(&SERVER, HeaderValue::from_static("vordr"));
         message.set(&X_REQUEST_ID, self.request_id.clone());
+        if let Some(hsts) = self.hsts() {
+            message.set(&STRICT_TRANSPORT_SECURITY, hsts.value.clone());
+        }
         let Some(settings) = self.settings() else { return };
         if let Some(cors) = &settings.cors {
             cors::apply(cors, &request.headers, message, preflight);
         }
         operation::apply(self, &settings.response, request, message);
+    }
+
+    /// What browsers are told over TLS alone (RFC 6797, section 7.2).
+    fn hsts(&self) -> Option<&Hsts> {
+        self.arrival.tls.as_ref()?;
+        self.server()?.tls.as_ref()?.hsts.as_ref()
     }
 
     /// The upstream's own address is nobody's but vordr's.

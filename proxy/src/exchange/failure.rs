@@ -36,6 +36,8 @@ pub enum Failure {
     NoRoute,
     /// Malformed, with what is wrong in words: 400.
     BadRequest(&'static str),
+    /// The connection was made for a server that asks for other client certificates: 421.
+    Misdirected,
     /// `limits header-timeout`: 408.
     HeaderTimeout,
     /// `limits header-size`: 431.
@@ -92,6 +94,7 @@ impl Failure {
             Self::Status(_) => "status",
             Self::NoRoute => "no_route",
             Self::BadRequest(_) => "bad_request",
+            Self::Misdirected => "misdirected",
             Self::HeaderTimeout => "header_timeout",
             Self::HeaderSize => "header_size",
             Self::BodyLimit => "body_limit",
@@ -121,6 +124,7 @@ impl Failure {
             Self::Status(status) => *status,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::HeaderTimeout | Self::ClientTimeout | Self::Untaken => StatusCode::REQUEST_TIMEOUT,
             Self::Flood(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::HeaderSize => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -184,6 +188,9 @@ impl Failure {
             Self::Status(status) => format!("{upstream}: answered {}", status.as_u16()),
             Self::NoRoute => "no location takes this request".to_owned(),
             Self::BadRequest(reason) => (*reason).to_owned(),
+            Self::Misdirected => {
+                "this connection was made for a server that asks for other client certificates".to_owned()
+            }
             Self::HeaderTimeout => "the request head was not whole within `limits header-timeout`".to_owned(),
             Self::HeaderSize => "the request head is larger than `limits header-size`".to_owned(),
             Self::BodyLimit => "the request body is larger than `body-limit`".to_owned(),
@@ -221,6 +228,7 @@ mod tests {
             (Failure::NoneUp, 503, "none_up", None),
             (Failure::NoRoute, 404, "no_route", None),
             (Failure::BadRequest("x"), 400, "bad_request", None),
+            (Failure::Misdirected, 421, "misdirected", None),
             (Failure::HeaderTimeout, 408, "header_timeout", Some("limits header-timeout")),
             (Failure::HeaderSize, 431, "header_size", None),
             (Failure::BodyLimit, 413, "body_limit", None),

@@ -80,6 +80,7 @@ fn json(bytes: &mut Vec<u8>, record: &Record<'_>, query: bool) {
     line.text("path", request.uri.path());
     line.maybe("query", request.uri.query().filter(|_| query));
     line.text("proto", record.protocol());
+    line.maybe("tls_version", exchange.arrival.tls.as_ref().map(|tls| tls.version));
     line.number("status", record.status.into());
     line.number("bytes_in", exchange.bytes_in);
     line.number("bytes_out", exchange.bytes_out);

@@ -39,6 +39,11 @@ impl ErrorLog {
         self.write(Level::Info, message, fields);
     }
 
+    /// What is going on inside.
+    pub(crate) fn debug(&self, message: &str, fields: &[(&str, &str)]) {
+        self.write(Level::Debug, message, fields);
+    }
+
     fn write(&self, level: Level, message: &str, fields: &[(&str, &str)]) {
         if level > self.level {
             return;

@@ -4,6 +4,7 @@
 //! waits for nobody. Neither a reload of the rules nor a failed renewal takes one away.
 
 use super::certificate::Certificate;
+use super::inspect::FromFiles;
 use crate::observe::NotAfter;
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
@@ -63,12 +64,19 @@ impl Certificates {
         self.challenges.get(host)
     }
 
-    /// Shows what was read from files; `servers` are the names of those that it is for.
-    pub(super) fn put_files(&self, read: Vec<(Files, Vec<String>, Arc<Certificate>)>) {
-        for (_, servers, certificate) in &read {
-            servers.iter().for_each(|server| self.not_after.set(server, certificate.not_after()));
+    /// Shows what was read from files.
+    pub(crate) fn put_files(&self, read: &[FromFiles]) {
+        for from in read {
+            let set = |server: &String| self.not_after.set(server, from.certificate.not_after());
+            from.servers.iter().for_each(set);
         }
-        self.by_files.insert(read.into_iter().map(|(files, _, certificate)| (files, certificate)));
+        self.by_files.insert(read.iter().map(|from| (from.files.clone(), from.certificate.clone())));
+    }
+
+    /// Forgets what came from other files than these.
+    pub(crate) fn keep_files(&self, read: &[FromFiles]) {
+        let kept = read.iter().map(|from| (from.files.clone(), from.certificate.clone()));
+        self.by_files.0.store(Arc::new(kept.collect()));
     }
 
     /// What a server shows a client that asks for `name`.

@@ -1,13 +1,25 @@
 //! TLS on listeners: which certificate is shown to whom, and what a handshake comes to.
 
+mod accept;
 #[allow(dead_code, unused_imports, reason = "the listener follows")]
 mod acme;
 mod certificate;
 mod certificates;
+mod door;
+mod files;
+mod inspect;
+mod profile;
+mod subject;
+mod watch;
 
+pub(crate) use accept::{Failed, NoHandshake, accept};
 pub(crate) use acme::Tokens;
 pub(crate) use certificate::{Certificate, Flaw};
 pub(crate) use certificates::Certificates;
+pub(crate) use door::{Door, Doors};
+pub use inspect::check_certificates;
+pub(crate) use inspect::{FromFiles, Inspected, inspect};
+pub(crate) use watch::Watch;
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use std::sync::{Arc, LazyLock};

@@ -9,7 +9,7 @@ pub(super) fn check(servers: &[Server], listeners: &[Listener], reading: &mut Re
     let plain = listeners.iter().any(|listener| !listener.tls);
     for server in servers {
         let Some(tls) = &server.tls else { continue };
-        let only = tls.value.acme.as_ref().and_then(|acme| acme.challenge);
+        let only = tls.runs.acme.as_ref().and_then(|acme| acme.challenge);
         if only == Some(AcmeChallenge::Http01) && !plain {
             let message = "http-01 is asked for over plain HTTP, and no listener speaks it";
             reading.report(

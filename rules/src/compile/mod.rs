@@ -16,7 +16,7 @@ use crate::language::location::{Location, Path};
 use crate::language::server::Server;
 use crate::language::settings::Settings;
 use crate::node::Reading;
-use crate::source::Span;
+use crate::source::{Span, TlsPlaces};
 use crate::table::{self, Action, LocationId, Pattern, Process, Respond, Table};
 use http::StatusCode;
 use templates::Templates;
@@ -27,6 +27,8 @@ pub(crate) struct Outcome {
     pub table: Table,
     /// Words whose behaviour does not exist yet.
     pub pending: Vec<Diagnostic>,
+    /// Where the files of each server's TLS are named.
+    pub tls_places: Vec<TlsPlaces>,
 }
 
 /// Makes a table of a file.
@@ -45,7 +47,19 @@ pub(crate) fn compile(file: &File, reading: &mut Reading<'_>) -> Outcome {
     let pending = pending::find(file, &templates);
     let process =
         file.process.as_ref().map_or_else(Process::default, |process| process::compile(&process.value));
-    Outcome { table: Table { process, listeners, servers, upstreams: pools.finish() }, pending }
+    let tls_places = file.servers.iter().enumerate().filter_map(tls_places).collect();
+    Outcome { table: Table { process, listeners, servers, upstreams: pools.finish() }, pending, tls_places }
+}
+
+fn tls_places((number, server): (usize, &Server)) -> Option<TlsPlaces> {
+    let tls = server.tls.as_ref()?;
+    Some(TlsPlaces {
+        server: table::ServerId(number),
+        hosts: server.hosts.iter().map(|host| host.span).collect(),
+        cert: tls.cert,
+        key: tls.key,
+        client_ca: tls.client_ca,
+    })
 }
 
 fn compile_server<'t>(
@@ -69,7 +83,7 @@ fn compile_server<'t>(
     });
     table::Server {
         hosts: server.hosts.iter().map(|host| host.value.clone()).collect(),
-        tls: server.tls.as_ref().map(|tls| tls.value.clone()),
+        tls: server.tls.as_ref().map(|tls| tls.runs.clone()),
         settings: settings::compile(&layers, pools, reading),
         locations,
         paths,

@@ -52,10 +52,9 @@ impl Found {
             let on = |switch: &Option<Spanned<bool>>| {
                 switch.as_ref().filter(|switch| switch.value).map(|on| on.span)
             };
-            self.note("TLS on a listener", on(&listen.tls));
             self.note("the PROXY protocol", on(&listen.proxy_protocol));
         }
-        self.note("`tls`", server.tls.as_ref().map(|tls| tls.span));
+        self.note("`acme`", server.tls.as_ref().and_then(|tls| tls.acme));
         self.in_settings(&server.settings);
         for location in &server.locations {
             self.in_settings(&location.settings);

@@ -3,11 +3,11 @@
 use super::listen::{self, Listen};
 use super::location::{self, Location};
 use super::settings::{self, Settings};
-use super::tls;
+use super::tls::{self, Tls};
 use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::source::{Span, Spanned};
-use crate::table::{LONGEST_NAME, ServerTls};
+use crate::table::LONGEST_NAME;
 use crate::word::Word;
 use kdl::KdlNode;
 
@@ -25,7 +25,7 @@ pub(crate) struct Server {
     pub hosts: Vec<Spanned<String>>,
     pub default: Option<Spanned<bool>>,
     pub listens: Vec<Listen>,
-    pub tls: Option<Spanned<ServerTls>>,
+    pub tls: Option<Tls>,
     pub locations: Vec<Location>,
     pub settings: Settings,
 }

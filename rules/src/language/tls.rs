@@ -5,7 +5,7 @@ use super::text::one_of;
 use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::source::{Span, Spanned};
-use crate::table::{ServerTls, TlsVersion};
+use crate::table::{Hsts, ServerTls, TlsVersion};
 use crate::word::Word;
 use kdl::KdlNode;
 use std::time::Duration;
@@ -29,11 +29,18 @@ static CLIENT_CA: Word =
 static HSTS: Word = Word::simple("hsts", "DURATION", "`Strict-Transport-Security` on every answer over TLS.")
     .properties(&["subdomains"]);
 
-pub(super) fn read(
-    kdl: &KdlNode,
-    hosts: &[Spanned<String>],
-    reading: &mut Reading<'_>,
-) -> Spanned<ServerTls> {
+/// As it runs, with where its files are named.
+#[derive(Debug)]
+pub(crate) struct Tls {
+    pub span: Span,
+    pub runs: ServerTls,
+    pub cert: Option<Span>,
+    pub key: Option<Span>,
+    pub client_ca: Option<Span>,
+    pub acme: Option<Span>,
+}
+
+pub(super) fn read(kdl: &KdlNode, hosts: &[Spanned<String>], reading: &mut Reading<'_>) -> Tls {
     let node = Node::open(kdl, &WORD, reading);
     let mut tls = ServerTls {
         certificate: None,
@@ -43,22 +50,29 @@ pub(super) fn read(
         hsts: None,
     };
     let (mut cert, mut key) = (None, None);
+    let (mut client_ca, mut acme) = (None, None);
     for (word, child) in node.block() {
         let mut child = Node::open(child, word, reading);
         match word.name {
             "cert" => cert = child.need::<String>(reading),
             "key" => key = child.need::<String>(reading),
             "versions" => tls.versions = read_versions(&mut child, reading),
-            "acme" => tls.acme = Some(acme::read_server(&mut child, hosts, reading)),
-            "client-ca" => tls.client_ca = read_client_ca(&mut child, reading),
+            "acme" => {
+                acme = Some(child.span);
+                tls.acme = Some(acme::read_server(&mut child, hosts, reading));
+            }
+            "client-ca" => client_ca = read_client_ca(&mut child, reading),
             _ => tls.hsts = read_hsts(&mut child, reading),
         }
         child.finish(reading);
     }
+    let places = (cert.as_ref().map(|cert| cert.span), key.as_ref().map(|key| key.span));
     tls.certificate = pair(node.span, cert, key, tls.acme.is_some(), reading);
+    let (client_ca, place) = client_ca.map(|ca| (ca.value, ca.span)).unzip();
+    tls.client_ca = client_ca;
     let span = node.span;
     node.finish(reading);
-    Spanned::new(tls, span)
+    Tls { span, runs: tls, cert: places.0, key: places.1, client_ca: place, acme }
 }
 
 /// `cert` and `key` belong together, and neither beside `acme`.
@@ -121,14 +135,14 @@ pub(super) fn version(
     })
 }
 
-fn read_client_ca(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<(String, bool)> {
+fn read_client_ca(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Spanned<(String, bool)>> {
     let ca = node.need::<String>(reading)?;
     let require = node.property("require", reading).is_none_or(|require| require.value);
-    Some((ca.value, require))
+    Some(Spanned::new((ca.value, require), ca.span))
 }
 
-fn read_hsts(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<(Duration, bool)> {
+fn read_hsts(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Hsts> {
     let age = node.need::<Duration>(reading)?;
     let subdomains = node.property("subdomains", reading).is_some_and(|subdomains| subdomains.value);
-    Some((age.value, subdomains))
+    Some(Hsts::new(age.value, subdomains))
 }

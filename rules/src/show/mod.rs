@@ -120,8 +120,8 @@ fn write_tls(tls: &ServerTls, page: &mut Page) {
     if let Some((ca, require)) = &tls.client_ca {
         page.line(&format!("client-ca {} require={}", quoted(ca), switch(*require)), None);
     }
-    if let Some((age, subdomains)) = &tls.hsts {
-        page.line(&format!("hsts {} subdomains={}", duration(*age), switch(*subdomains)), None);
+    if let Some(hsts) = &tls.hsts {
+        page.line(&format!("hsts {} subdomains={}", duration(hsts.age), switch(hsts.subdomains)), None);
     }
     page.close();
 }

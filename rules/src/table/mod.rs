@@ -15,6 +15,7 @@ mod pattern;
 mod process;
 mod segments;
 mod settings;
+mod tls;
 mod upstream;
 
 pub use acme::{Acme, AcmeAccount, AcmeChallenge, ExternalAccount};
@@ -32,6 +33,7 @@ pub use settings::{
     Access, AccessRule, Auth, AuthKind, Cors, HeaderOperation, OnError, Origins, RateLimit, Satisfy,
     Settings, Timeouts, WebSocket,
 };
+pub use tls::{Hsts, ServerTls};
 pub use upstream::{
     Balance, Health, HttpVersion, Passive, Retry, ServerAddress, Sticky, TlsVersion, Upstream,
     UpstreamServer, UpstreamTls,
@@ -120,21 +122,6 @@ impl Server {
     pub fn name(&self) -> &str {
         self.hosts.first().map_or("_", String::as_str)
     }
-}
-
-/// What a server shows in a TLS handshake.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServerTls {
-    /// Paths of the certificate chain and key, both PEM.
-    pub certificate: Option<(String, String)>,
-    /// The certificate comes from ACME.
-    pub acme: Option<Acme>,
-    /// Versions offered, lowest first; never empty.
-    pub versions: Vec<TlsVersion>,
-    /// CA file against which client certificates are checked, and whether one is required.
-    pub client_ca: Option<(String, bool)>,
-    /// `Strict-Transport-Security`: its age, and whether sub-domains are included.
-    pub hsts: Option<(std::time::Duration, bool)>,
 }
 
 /// One `location`: which requests it takes, what is done with them, and under which settings.

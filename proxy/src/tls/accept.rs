@@ -1,0 +1,108 @@
+//! A client's TLS handshake, and what it means that it failed.
+
+use super::door::{Door, Entry};
+use super::profile::protocol;
+use super::subject::subject;
+use crate::connection::{TLS_HANDSHAKE, Transport};
+use crate::exchange::Handshake;
+use rustls::server::Acceptor;
+use rustls::{Error, PeerIncompatible, ProtocolVersion, ServerConnection};
+use std::io;
+use std::pin::pin;
+use tokio::io::AsyncWriteExt;
+use tokio_rustls::LazyConfigAcceptor;
+
+/// A connection without a handshake.
+#[derive(Debug)]
+pub(crate) enum NoHandshake {
+    /// The client went away without a word, as probes do; or it has checked a challenge. All is well.
+    Over,
+    /// The client speaks HTTP in the clear; it can be answered.
+    PlainHttp(Transport),
+    /// The handshake failed.
+    Failed(Failed),
+}
+
+/// Why a handshake failed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Failed {
+    /// For the metrics.
+    pub reason: &'static str,
+    /// For the log.
+    pub detail: String,
+}
+
+/// Does a handshake; how long it may take is for the caller to say.
+pub(crate) async fn accept(door: &Door, transport: Transport) -> Result<(Transport, Handshake), NoHandshake> {
+    match transport.first_byte().await {
+        Ok(None) => return Err(NoHandshake::Over),
+        Ok(Some(first)) if first.is_ascii_uppercase() => return Err(NoHandshake::PlainHttp(transport)),
+        Ok(Some(TLS_HANDSHAKE)) => {}
+        Ok(Some(_)) => return Err(NoHandshake::Failed(Failed::new("not_tls", "this is no TLS"))),
+        // The client reset the connection before it said anything.
+        Err(_) => return Err(NoHandshake::Over),
+    }
+    let start = pin!(LazyConfigAcceptor::new(Acceptor::default(), transport)).await.map_err(failed)?;
+    let Some(entry) = door.entry(&start.client_hello()) else {
+        return Err(NoHandshake::Failed(Failed::new("no_challenge", "no challenge is held for this name")));
+    };
+    let mut stream = start.into_stream(entry.config.clone()).await.map_err(failed)?;
+    if entry.is_challenge {
+        // Whoever checked it has seen what it came for.
+        let _ = stream.shutdown().await;
+        return Err(NoHandshake::Over);
+    }
+    let handshake = handshake(stream.get_ref().1, entry);
+    Ok((Transport::Tls(Box::new(stream)), handshake))
+}
+
+fn handshake(session: &ServerConnection, entry: Entry) -> Handshake {
+    let shown = session.peer_certificates().and_then(|chain| chain.first());
+    Handshake {
+        version: match session.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
+            _ => "TLSv1.2",
+        },
+        protocol: protocol(session.alpn_protocol()),
+        subject: shown.and_then(subject),
+        client_ca: entry.client_ca,
+    }
+}
+
+fn failed(error: io::Error) -> NoHandshake {
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    let reason = match tls {
+        None => "closed",
+        Some(Error::PeerIncompatible(reason)) => incompatible(reason),
+        Some(Error::NoCertificatesPresented) => "no_client_certificate",
+        Some(Error::InvalidCertificate(_)) => "client_certificate",
+        Some(Error::NoApplicationProtocol) => "no_protocol",
+        Some(Error::AlertReceived(_)) => "refused_by_client",
+        // What rustls says where no certificate is there to be shown.
+        Some(Error::General(_)) => "no_certificate",
+        Some(_) => "malformed",
+    };
+    NoHandshake::Failed(Failed { reason, detail: error.to_string() })
+}
+
+fn incompatible(reason: &PeerIncompatible) -> &'static str {
+    match reason {
+        PeerIncompatible::ServerDoesNotSupportTls12Or13
+        | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
+        | PeerIncompatible::SupportedVersionsExtensionRequired
+        | PeerIncompatible::Tls12NotOffered
+        | PeerIncompatible::Tls12NotOfferedOrEnabled => "version",
+        _ => "nothing_in_common",
+    }
+}
+
+impl Failed {
+    fn new(reason: &'static str, detail: &str) -> Self {
+        Self { reason, detail: detail.to_owned() }
+    }
+
+    /// The handshake took too long.
+    pub(crate) fn timeout() -> Self {
+        Self::new("timeout", "the handshake was not done within `limits header-timeout`")
+    }
+}

@@ -1,0 +1,81 @@
+//! Certificates in files: read, and known again when they change.
+
+use super::certificate::{Certificate, Flaw};
+use super::certificates::Files;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+
+/// Why files do not make a certificate, in a line that names the file.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FileFlaw {
+    /// The chain cannot be read.
+    #[error("cannot read the certificate {0}: {1}")]
+    Chain(String, io::Error),
+    /// The key cannot be read.
+    #[error("cannot read the key {0}: {1}")]
+    Key(String, io::Error),
+    /// They are no certificate and its key.
+    #[error("{0}: {1}")]
+    Content(String, Flaw),
+}
+
+impl FileFlaw {
+    /// Whether the key is to blame, and not the chain.
+    pub(super) fn is_the_keys(&self) -> bool {
+        matches!(self, Self::Key(..) | Self::Content(_, Flaw::NoKey | Flaw::WrongKey | Flaw::UnusableKey(_)))
+    }
+}
+
+/// Reads a chain and its key.
+pub(super) fn read((chain, key): &Files) -> Result<Certificate, FileFlaw> {
+    let chain_pem = std::fs::read(chain).map_err(|error| FileFlaw::Chain(chain.clone(), error))?;
+    let key_pem = std::fs::read(key).map_err(|error| FileFlaw::Key(key.clone(), error))?;
+    Certificate::from_pem(&chain_pem, &key_pem).map_err(|flaw| match flaw {
+        Flaw::NoCertificate | Flaw::Garbled => FileFlaw::Content(chain.clone(), flaw),
+        Flaw::NoKey | Flaw::UnusableKey(_) | Flaw::WrongKey => FileFlaw::Content(key.clone(), flaw),
+    })
+}
+
+/// Whether everybody on this machine can read a file.
+pub(super) fn is_open(path: &str) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.mode() & 0o004 != 0)
+}
+
+/// How a file stands, behind whatever links lead to it: another one after any write, and after it was replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Stamp(Option<(u64, u64, u64, i64, i64)>);
+
+impl Stamp {
+    pub(super) fn of(path: &str) -> Self {
+        let stamp = |found: std::fs::Metadata| {
+            // The time of change tells of writes that set the time of modification back.
+            (found.dev(), found.ino(), found.size(), found.ctime(), found.ctime_nsec())
+        };
+        Self(std::fs::metadata(path).ok().map(stamp))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_replaced_or_linked_anew_has_another_stamp() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        std::fs::write(path("a"), "one").unwrap();
+        std::os::unix::fs::symlink("a", path("link")).unwrap();
+        let before = Stamp::of(&path("link"));
+        assert_eq!(Stamp::of(&path("link")), before);
+        std::fs::write(path("b"), "two").unwrap();
+        std::os::unix::fs::symlink("b", path("new")).unwrap();
+        std::fs::rename(path("new"), path("link")).unwrap();
+        let after = Stamp::of(&path("link"));
+        assert_ne!(after, before);
+        std::fs::write(path("c"), "two").unwrap();
+        std::fs::rename(path("c"), path("b")).unwrap();
+        assert_ne!(Stamp::of(&path("link")), after);
+        assert_eq!(Stamp::of(&path("nowhere")), Stamp::default());
+    }
+}
