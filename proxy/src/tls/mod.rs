@@ -14,7 +14,7 @@ mod watch;
 
 pub(crate) use accept::{Failed, NoHandshake, accept};
 pub(crate) use acme::Tokens;
-pub(crate) use certificate::{Certificate, Flaw};
+pub(crate) use certificate::Certificate;
 pub(crate) use certificates::Certificates;
 pub(crate) use door::{Door, Doors};
 pub use inspect::check_certificates;
