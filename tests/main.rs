@@ -17,6 +17,8 @@ mod http;
 mod http2;
 mod http2_bounds;
 mod https;
+mod https_certificates;
+mod https_clients;
 mod keepalive;
 mod limits;
 mod log;

@@ -19,7 +19,7 @@ pub(crate) use head::Framing;
 pub(crate) use http2::{Http2, request as http2_request};
 pub(crate) use nameserver::NameServer;
 pub(crate) use origin::{Origin, Request};
-pub(crate) use tls::TlsClient;
+pub(crate) use tls::{Secured, TlsClient};
 pub(crate) use vordr::{Vordr, proxying};
 pub(crate) use websocket::accepted;
 

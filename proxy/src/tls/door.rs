@@ -158,3 +158,59 @@ impl Opening<'_> {
         Ok(profile)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::observe::Observer;
+    use vordr_rules::InMemory;
+
+    fn rules(more: &str) -> Arc<Table> {
+        let servers = (0..100).map(|number| {
+            let tls = r#"tls { cert "/c"; key "/k"; }"#;
+            format!(
+                "server h{number}.test {{ listen 443 tls=on; {tls}; location \"/\" {{ respond 204; }} }}\n"
+            )
+        });
+        let text = servers.collect::<String>() + more;
+        Arc::new(vordr_rules::load("test.kdl", &text, &InMemory::default()).unwrap().table)
+    }
+
+    fn opened(table: &Arc<Table>, before: Option<&Doors>) -> Doors {
+        let observer = Observer::start(table).unwrap();
+        let certificates = Arc::new(Certificates::new(observer.metrics.tls.not_after()));
+        Doors::open(table, certificates, before).unwrap()
+    }
+
+    fn configs(doors: &Doors) -> Vec<Arc<ServerConfig>> {
+        let door = doors.at(&Address::Port(443)).unwrap();
+        let mut found: Vec<Arc<ServerConfig>> = Vec::new();
+        for entry in door.entries.iter().flatten() {
+            if !found.iter().any(|known| Arc::ptr_eq(known, &entry.config)) {
+                found.push(entry.config.clone());
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn servers_that_ask_for_the_same_share_one_configuration() {
+        assert_eq!(configs(&opened(&rules(""), None)).len(), 1);
+        let strict = r#"server strict.test {
+            listen 443 tls=on
+            tls { cert "/c"; key "/k"; versions "1.3"; }
+            location "/" { respond 204; }
+        }"#;
+        assert_eq!(configs(&opened(&rules(strict), None)).len(), 2);
+    }
+
+    #[test]
+    fn tickets_stay_good_from_one_set_of_rules_to_the_next() {
+        let first = opened(&rules(""), None);
+        let second = opened(&rules(""), Some(&first));
+        let tickets = |doors: &Doors| configs(doors)[0].ticketer.clone();
+        assert!(Arc::ptr_eq(&tickets(&first), &tickets(&second)));
+        assert!(!Arc::ptr_eq(&tickets(&first), &tickets(&opened(&rules(""), None))));
+    }
+}
