@@ -19,6 +19,8 @@ mod http2_bounds;
 mod https;
 mod https_certificates;
 mod https_clients;
+mod http2_features;
+mod http2_streams;
 mod keepalive;
 mod limits;
 mod log;

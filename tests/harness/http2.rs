@@ -110,6 +110,12 @@ impl Stream {
         interim.expect("an interim answer").expect("no reset").status()
     }
 
+    /// The answer's head, with the stream still at hand.
+    pub(crate) async fn head(&mut self) -> Answer {
+        let (head, body) = within(&mut self.answer).await.expect("an answer").into_parts();
+        Answer { status: head.status, headers: head.headers, body }
+    }
+
     /// The answer's head.
     pub(crate) async fn answer(self) -> Answer {
         self.try_answer().await.expect("an answer")
@@ -130,11 +136,17 @@ impl Answer {
 
     /// The next part of the body; `None` at its end.
     pub(crate) async fn part(&mut self) -> Result<Option<Bytes>, h2::Error> {
-        let part = within(self.body.data()).await.transpose()?;
-        if let Some(part) = &part {
-            self.body.flow_control().release_capacity(part.len())?;
+        // The end may come as an empty part of its own.
+        loop {
+            match within(self.body.data()).await.transpose()? {
+                Some(part) if part.is_empty() => {}
+                None => return Ok(None),
+                Some(part) => {
+                    self.body.flow_control().release_capacity(part.len())?;
+                    return Ok(Some(part));
+                }
+            }
         }
-        Ok(part)
     }
 
     /// The rest of the body.

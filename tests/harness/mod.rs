@@ -16,7 +16,7 @@ pub(crate) use binary::{Binary, ends, written};
 pub(crate) use certificates::{Authority, Identity, Pair};
 pub(crate) use client::{Client, Response, handshake};
 pub(crate) use head::Framing;
-pub(crate) use http2::{Http2, request as http2_request};
+pub(crate) use http2::{Answer, Http2, request as http2_request};
 pub(crate) use nameserver::NameServer;
 pub(crate) use origin::{Origin, Request};
 pub(crate) use tls::{Secured, TlsClient};
