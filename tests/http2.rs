@@ -21,7 +21,9 @@ async fn requests_by_prior_knowledge_are_answered_on_one_connection() {
     assert_eq!(seen[0].head.start(), "GET /path?q=1 HTTP/1.1");
     let line = vordr.log_line(|line| line["path"] == "/path").await;
     assert_eq!((&line["proto"], &line["host"]), (&"HTTP/2".into(), &"a.test".into()));
-    vordr.metrics_show("vordr_connections_active").await;
+    vordr.metric_becomes(r#"vordr_connections_active{listener=":0",protocol="h2"}"#, 1.0).await;
+    assert_eq!(vordr.metric(r#"vordr_connections_total{listener=":0",protocol="h2"}"#).await, 1.0);
+    assert_eq!(vordr.metric(r#"vordr_connections_total{listener=":0",protocol="http"}"#).await, 0.0);
 }
 
 #[tokio::test]

@@ -168,11 +168,11 @@ async fn accept(
         };
         let link =
             Link::new(acceptor.address.clone(), peer, acceptor.local_port, closing.clone(), stop.clone());
-        let counted = worker.shared.observer.connection(&acceptor.address);
+        let mut counted = worker.shared.observer.connection(&acceptor.address);
         let (place, worker) = (worker.shared.admit_connection(), worker.clone());
         connections.spawn(async move {
             match place {
-                Some(_place) => serve(worker, transport, link).await,
+                Some(_place) => serve(worker, transport, link, &mut counted).await,
                 None => refuse_connection(worker, transport, link).await,
             }
             drop(counted);

@@ -65,6 +65,11 @@ impl Client {
         self.response().await
     }
 
+    /// The socket, from which nothing may have been read.
+    pub(crate) fn into_socket(self) -> Box<dyn Socket> {
+        self.wire.into_parts().0
+    }
+
     /// The next final answer, whole.
     pub(crate) async fn response(&mut self) -> Response {
         loop {

@@ -4,8 +4,9 @@ use super::link::Link;
 use super::secure::secure;
 use super::stream::{ClientStream, HeadLimits, NoHead};
 use super::transport::Transport;
-use crate::exchange::{Answer, Failure, refusal};
+use crate::exchange::{Answer, Failure, Protocol, refusal};
 use crate::http2;
+use crate::observe::Counted;
 use crate::pingora::Gateway;
 use crate::shared::Shared;
 use bytes::BytesMut;
@@ -33,18 +34,26 @@ pub(crate) struct Worker {
 }
 
 /// Serves one connection to its end.
-pub(crate) async fn serve(worker: Arc<Worker>, transport: Transport, link: Arc<Link>) {
+pub(crate) async fn serve(worker: Arc<Worker>, transport: Transport, link: Arc<Link>, counted: &mut Counted) {
     let Some(transport) = secure(&worker, transport, &link).await else { return };
+    if link.handshake().is_some_and(|handshake| handshake.protocol == Protocol::Http2) {
+        counted.speaks_http2();
+        return http2::serve(worker, transport, BytesMut::new(), link).await;
+    }
     let mut stream = ClientStream::new(transport, link.clone());
     loop {
         let limits = head_limits(&worker.shared.current().table.process.limits, &link);
         match stream.next_head(limits).await {
-            Ok(head) => match exchange(&worker, stream, &link, head).await {
-                Some(again) => stream = again,
-                None => return,
-            },
+            Ok(head) => {
+                counted.speaks_http1();
+                match exchange(&worker, stream, &link, head).await {
+                    Some(again) => stream = again,
+                    None => return,
+                }
+            }
             Err(NoHead::Over) => return,
             Err(NoHead::Http2) => {
+                counted.speaks_http2();
                 let Some((transport, ahead)) = stream.into_parts() else { return };
                 return http2::serve(worker, transport, ahead, link).await;
             }

@@ -85,7 +85,7 @@ impl Wire {
         self.watch.note_head(self.scan.head_since());
     }
 
-    fn wrote(&self, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn wrote<T>(&self, outcome: Poll<T>) -> Poll<T> {
         self.watch.unread.store(outcome.is_pending(), Relaxed);
         outcome
     }
@@ -129,7 +129,9 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().transport).poll_flush(cx)
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.transport).poll_flush(cx);
+        this.wrote(outcome)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

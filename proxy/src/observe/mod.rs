@@ -2,6 +2,7 @@
 
 mod access_log;
 mod clock;
+mod connections;
 mod error_log;
 mod family;
 mod json;
@@ -16,6 +17,7 @@ mod websockets;
 mod writer;
 
 pub(crate) use clock::in_words;
+pub(crate) use connections::Counted;
 pub(crate) use logs::{Log, Logs};
 pub(crate) use record::{Record, Rejection};
 pub(crate) use routes::InFlight;
@@ -31,7 +33,7 @@ use metrics::Metrics;
 use prometheus::IntGauge;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
-use vordr_rules::table::{Address, Process, Table};
+use vordr_rules::table::{Process, Table};
 
 /// Logs, metrics and counts; one for each vordr, whatever is reloaded.
 #[derive(Debug)]
@@ -95,13 +97,6 @@ impl Observer {
     /// What became of the rules that were loaded.
     pub(crate) fn loads(&self) -> Loads {
         self.loads.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// A connection was accepted; the guard counts it until it is dropped.
-    pub(crate) fn connection(&self, listener: &Address) -> Guard {
-        let labels = listener.to_string();
-        self.metrics.connections_total.with_label_values(&[labels.as_str(), "http"]).inc();
-        Guard::new(self.metrics.connections_active.with_label_values(&[labels.as_str(), "http"]))
     }
 
     /// A request was given a location, or was refused one.

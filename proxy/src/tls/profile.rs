@@ -15,7 +15,7 @@ use std::sync::Arc;
 use vordr_rules::table::{ListenerId, ServerTls, Table, TlsVersion};
 
 /// The protocols offered by ALPN, the most wanted first.
-pub(super) const OFFERED: &[&[u8]] = &[b"http/1.1"];
+pub(super) const OFFERED: &[&[u8]] = &[b"h2", b"http/1.1"];
 
 /// What was agreed upon.
 pub(super) fn protocol(alpn: Option<&[u8]>) -> Protocol {

@@ -1,5 +1,6 @@
 //! A client of HTTP/2 that sends any frames, as no library would.
 
+use super::super::wire::Socket;
 use super::super::within;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,6 +12,7 @@ pub(crate) const RST_STREAM: u8 = 0x3;
 pub(crate) const SETTINGS: u8 = 0x4;
 pub(crate) const PING: u8 = 0x6;
 pub(crate) const GOAWAY: u8 = 0x7;
+const WINDOW_UPDATE: u8 = 0x8;
 
 pub(crate) const END_STREAM: u8 = 0x1;
 pub(crate) const END_HEADERS: u8 = 0x4;
@@ -19,18 +21,18 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A connection that is told frame by frame what to send.
 pub(crate) struct RawHttp2 {
-    socket: TcpStream,
+    socket: Box<dyn Socket>,
 }
 
 impl RawHttp2 {
     /// Connects, and sends the preface with empty settings.
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let socket = within(TcpStream::connect(address)).await.expect("a connection to vordr");
-        Self::over(socket).await
+        Self::over(Box::new(socket)).await
     }
 
     /// Begins on a socket.
-    pub(crate) async fn over(socket: TcpStream) -> Self {
+    pub(crate) async fn over(socket: Box<dyn Socket>) -> Self {
         let mut raw = Self { socket };
         assert!(raw.send(PREFACE).await && raw.frame(SETTINGS, 0, 0, b"").await);
         raw
@@ -44,6 +46,12 @@ impl RawHttp2 {
     /// Sends a frame; whether it could be sent.
     pub(crate) async fn frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> bool {
         self.send(&frame(kind, flags, stream, payload)).await
+    }
+
+    /// Takes as much as can be: the largest windows there are.
+    pub(crate) async fn open_windows(&mut self) {
+        self.frame(SETTINGS, 0, 0, &[0, 4, 0x7f, 0xff, 0xff, 0xff]).await;
+        self.frame(WINDOW_UPDATE, 0, 0, &0x7fff_0000u32.to_be_bytes()).await;
     }
 
     /// Asks for `/` of `a.test`, with more fields.
