@@ -1,7 +1,7 @@
 //! The admin and metrics addresses: health, status, metrics, routes and rules over HTTP.
 
 use crate::listener::Acceptor;
-use crate::observe::{is_up, status};
+use crate::observe::status;
 use crate::reload::Reloader;
 use crate::shared::Shared;
 use crate::start_error::StartError;
@@ -111,16 +111,14 @@ fn refused(error: &StartError) -> serde_json::Value {
 fn metrics(shared: &Shared) -> String {
     let metrics = &shared.observer.metrics;
     let current = shared.current();
-    let names = current.upstreams.names();
-    for name in &names {
+    for name in &current.upstreams.names() {
         if let Some(at) = name.last_success {
             metrics.upstreams.resolved(&name.name, at);
         }
     }
-    for upstream in &current.table.upstreams {
-        for server in &upstream.servers {
-            let up = is_up(&server.address, &names);
-            metrics.upstreams.server_is_up(&upstream.name, &server.address.to_string(), up);
+    for pool in current.upstreams.report() {
+        for peer in &pool.peers {
+            metrics.upstreams.server_is_up(&pool.name, &peer.address, peer.up);
         }
     }
     metrics.generations.set(shared.live_generations().try_into().unwrap_or(i64::MAX));

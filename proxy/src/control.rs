@@ -157,7 +157,9 @@ async fn run(mut orders: IncomingOrders, reloader: Arc<Reloader>, stopping: Canc
                 change(&mut admin, sockets.admin, Scope::Admin, &reloader);
                 change(&mut metrics, sockets.metrics, Scope::Metrics, &reloader);
             }
-            Some(ControlOrder::Resolve(generation)) => drop(tokio::spawn(generation.resolve())),
+            Some(ControlOrder::Resolve(generation)) => {
+                drop(tokio::spawn(generation.look_after(reloader.shared.observer.clone())));
+            }
             Some(ControlOrder::Watch(watch)) => drop(tokio::spawn(watch.keep())),
             None => return stopping.cancelled().await,
         }

@@ -1,5 +1,6 @@
 //! One set of rules while it is in force, and for as long as an exchange still uses it.
 
+use crate::observe::Observer;
 use crate::tls::Doors;
 use crate::upstream::Upstreams;
 use std::sync::Arc;
@@ -24,14 +25,15 @@ pub(crate) struct Generation {
 }
 
 impl Generation {
-    /// Resolves the pools' names until newer rules are in force; what is known by then stays known.
-    pub(crate) async fn resolve(self: Arc<Self>) {
+    /// Resolves the pools' names and checks their servers until newer rules are in force; what is known by then
+    /// stays known.
+    pub(crate) async fn look_after(self: Arc<Self>, observer: Arc<Observer>) {
         let (upstreams, replaced) = (self.upstreams.clone(), self.replaced.clone());
         // What waits here must not keep the generation alive.
         drop(self);
         tokio::select! {
             () = replaced.cancelled() => {}
-            () = upstreams.resolve() => {}
+            () = upstreams.look_after(observer) => {}
         }
     }
 }

@@ -84,7 +84,7 @@ impl Reloader {
         let fresh = added(&old.table, &table).map(BoundSocket::bind).collect::<Result<Vec<_>, _>>()?;
         let control = ControlSockets::bind_changed(&old.table.process, &table.process)?;
         let logs = self.shared.observer.open_logs(&table.process)?;
-        let upstreams = Upstreams::new(&table, self.nameserver)?;
+        let upstreams = Upstreams::new(&table, self.nameserver, Some(&old.upstreams))?;
         let certificates = &self.shared.certificates;
         let doors = Arc::new(Doors::open(&table, certificates.clone(), Some(&old.doors))?);
         let (number, replaced) = (old.number + 1, CancellationToken::new());

@@ -119,7 +119,7 @@ impl Vordr {
         let sockets = addresses.map(BoundSocket::bind).collect::<Result<Vec<_>, _>>()?;
         let control_sockets = ControlSockets::bind(&table.process)?;
         let observer = Observer::start(&table)?;
-        let upstreams = Upstreams::new(&table, self.nameserver)?;
+        let upstreams = Upstreams::new(&table, self.nameserver, None)?;
         let certificates = Arc::new(Certificates::new(observer.metrics.tls.not_after()));
         let doors = Arc::new(Doors::open(&table, certificates.clone(), None)?);
         certificates.put_files(&self.certificates);

@@ -34,7 +34,7 @@ const PAGES: &[(&str, &str)] = pages![
     "host", "hsts", "http", "include", "keepalive", "key", "limit", "limit-store", "limits", "listen",
     "location", "location-fix", "match", "max-age", "methods", "metrics", "on-error", "origin", "origins",
     "passive", "proxy", "proxy-protocol", "redirect", "remove", "request", "resolve", "respond", "response",
-    "retry", "rewrite", "satisfy", "server", "set", "state", "sticky", "strip-prefix", "template",
+    "retry", "rewrite", "satisfy", "server", "set", "slow-start", "state", "sticky", "strip-prefix", "template",
     "timeouts", "tls", "trusted-proxies", "try-for", "upstream", "use", "versions", "vordr", "websocket",
     "workers",
 ];

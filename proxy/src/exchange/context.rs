@@ -3,7 +3,7 @@
 use super::failure::{Failure, Party};
 use super::handshake::Handshake;
 use http::HeaderValue;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vordr_rules::table::{
@@ -59,8 +59,14 @@ pub struct Exchange {
     pub reached: Option<Reached>,
     /// Attempts beyond the first.
     pub retries: u32,
+    /// Those of them that `retry` asked for.
+    pub retried: u32,
+    /// When a server was chosen first.
+    pub first_tried: Option<Instant>,
+    /// In how many seconds a server may be up again, where none is.
+    pub retry_after: Option<u64>,
     /// The addresses that could not be reached, with the reason.
-    pub unreached: Vec<(SocketAddr, &'static str)>,
+    pub unreached: Vec<(String, &'static str)>,
     /// The `on-error` of the settings that is in force, by its index.
     pub recovering: Option<usize>,
     /// What went wrong, where something did.
@@ -132,6 +138,8 @@ pub struct Reached {
     pub endpoint: Arc<Endpoint>,
     /// Whether TLS is spoken with it.
     pub tls: bool,
+    /// The cookie by which the client is to stay with it, where it does not have that yet.
+    pub cookie: Option<HeaderValue>,
     /// When it was chosen.
     pub chosen: Instant,
     /// How long the connection took; `None` where a kept one was used.
@@ -148,8 +156,14 @@ impl Endpoint {
     /// A server of the pool `upstream`.
     pub fn new(upstream: &str, address: &ServerAddress) -> Self {
         let peer = address.to_string();
+        let host = match address {
+            ServerAddress::Srv(name) => name.as_str(),
+            // A Unix socket has no authority, and HTTP/1.1 no request without one.
+            ServerAddress::Unix(_) => "localhost",
+            ServerAddress::Ip(..) | ServerAddress::Name(..) => peer.as_str(),
+        };
         let authority = |usual: &str| {
-            let authority = peer.strip_suffix(usual).unwrap_or(&peer);
+            let authority = host.strip_suffix(usual).unwrap_or(host);
             HeaderValue::try_from(authority).unwrap_or(HeaderValue::from_static(""))
         };
         let (http, https) = (authority(":80"), authority(":443"));
@@ -194,6 +208,9 @@ impl Exchange {
             first_byte: None,
             reached: None,
             retries: 0,
+            retried: 0,
+            first_tried: None,
+            retry_after: None,
             unreached: Vec::new(),
             recovering: None,
             failure: None,
@@ -312,8 +329,8 @@ mod tests {
         let mut exchange = scene("").exchange;
         let upstream = format!("upstream {}", exchange.reached.as_ref().unwrap().upstream());
         assert_eq!(exchange.told_in_full(&Failure::Refused), format!("{upstream}: connection refused"));
-        exchange.unreached.push(("192.0.2.1:80".parse().unwrap(), "connect_timeout"));
-        exchange.unreached.push(("[2001:db8::1]:80".parse().unwrap(), "refused"));
+        exchange.unreached.push(("192.0.2.1:80".to_owned(), "connect_timeout"));
+        exchange.unreached.push(("[2001:db8::1]:80".to_owned(), "refused"));
         assert_eq!(
             exchange.told_in_full(&Failure::Refused),
             format!(

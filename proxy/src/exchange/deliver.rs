@@ -21,6 +21,9 @@ impl Exchange {
         }
         self.event_stream = is_event_stream(message);
         self.fix_addresses(request, message);
+        if let Some(cookie) = self.reached.as_ref().and_then(|reached| reached.cookie.clone()) {
+            message.add(&SET_COOKIE, cookie);
+        }
         self.sign(request, message, false);
     }
 

@@ -29,6 +29,10 @@ pub enum Failure {
     Protocol(String),
     /// No server of the pool is up: 503.
     NoneUp,
+    /// `try-for`: no server of the pool came up: 503.
+    NeverUp,
+    /// Each server has as many requests as `connections` allows, and no more wait: 503.
+    QueueFull,
     /// The upstream itself answered with a status that `on-error … from=upstream` names.
     Status(StatusCode),
     // Of the client, or by the rules.
@@ -90,7 +94,8 @@ impl Failure {
             Self::Reset => "reset",
             Self::EarlyClose => "early_close",
             Self::Protocol(_) => "protocol",
-            Self::NoneUp => "none_up",
+            Self::NoneUp | Self::NeverUp => "none_up",
+            Self::QueueFull => "queue_full",
             Self::Status(_) => "status",
             Self::NoRoute => "no_route",
             Self::BadRequest(_) => "bad_request",
@@ -117,9 +122,12 @@ impl Failure {
             Self::Refused | Self::Tls(_) | Self::Reset | Self::EarlyClose | Self::Protocol(_) => {
                 StatusCode::BAD_GATEWAY
             }
-            Self::Dns(_) | Self::NoneUp | Self::ConnectionLimit | Self::Shutdown => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Dns(_)
+            | Self::NoneUp
+            | Self::NeverUp
+            | Self::QueueFull
+            | Self::ConnectionLimit
+            | Self::Shutdown => StatusCode::SERVICE_UNAVAILABLE,
             Self::ConnectTimeout | Self::WriteTimeout | Self::ReadTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Status(status) => *status,
             Self::NoRoute => StatusCode::NOT_FOUND,
@@ -150,6 +158,8 @@ impl Failure {
             | Self::EarlyClose
             | Self::Protocol(_)
             | Self::NoneUp
+            | Self::NeverUp
+            | Self::QueueFull
             | Self::Status(_) => Party::Upstream,
             Self::Idle | Self::Shutdown | Self::Internal(_) => Party::Own,
             _ => Party::Client,
@@ -167,6 +177,7 @@ impl Failure {
             Self::Untaken => Some("limits keepalive"),
             Self::Idle => Some("websocket idle"),
             Self::Shutdown => Some("drain"),
+            Self::NeverUp => Some("try-for"),
             _ => None,
         }
     }
@@ -185,6 +196,10 @@ impl Failure {
             Self::EarlyClose => format!("{upstream}: the connection was closed before the answer was whole"),
             Self::Protocol(reason) => format!("{upstream}: its answer cannot be read: {reason}"),
             Self::NoneUp => format!("{upstream}: no server is up"),
+            Self::NeverUp => format!("{upstream}: no server came up within `try-for`"),
+            Self::QueueFull => {
+                format!("{upstream}: each server has as many requests as `connections` allows")
+            }
             Self::Status(status) => format!("{upstream}: answered {}", status.as_u16()),
             Self::NoRoute => "no location takes this request".to_owned(),
             Self::BadRequest(reason) => (*reason).to_owned(),
@@ -226,6 +241,8 @@ mod tests {
             (Failure::EarlyClose, 502, "early_close", None),
             (Failure::Protocol(text()), 502, "protocol", None),
             (Failure::NoneUp, 503, "none_up", None),
+            (Failure::NeverUp, 503, "none_up", Some("try-for")),
+            (Failure::QueueFull, 503, "queue_full", None),
             (Failure::NoRoute, 404, "no_route", None),
             (Failure::BadRequest("x"), 400, "bad_request", None),
             (Failure::Misdirected, 421, "misdirected", None),

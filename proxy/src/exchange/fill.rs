@@ -46,6 +46,11 @@ impl Exchange {
         }
     }
 
+    /// What a request is told from others by.
+    pub fn key(&self, template: &Template, request: &Parts) -> Vec<u8> {
+        self.fill(template, request, Into::Header)
+    }
+
     /// A template with everything filled in.
     pub(super) fn fill(&self, template: &Template, request: &Parts, into: Into) -> Vec<u8> {
         let mut out = Vec::with_capacity(64);

@@ -14,6 +14,7 @@ mod headers;
 mod operation;
 mod page;
 mod recover;
+mod retry;
 #[cfg(test)]
 mod scene;
 
@@ -24,3 +25,4 @@ pub use failure::{Failure, Party};
 pub use handshake::{Handshake, Protocol};
 pub use headers::Headers;
 pub use page::refusal;
+pub use retry::Attempt;

@@ -18,7 +18,7 @@ pub(super) fn page(exchange: &Exchange, failure: &Failure, request: &HeaderMap) 
     let id = exchange.request_id.to_str().unwrap_or("-");
     let mut answer = make(failure.status(), &detail, Some(id), form(request));
     if answer.status == StatusCode::SERVICE_UNAVAILABLE {
-        answer.headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        answer.headers.insert(RETRY_AFTER, HeaderValue::from(exchange.retry_after.unwrap_or(1)));
     }
     answer
 }

@@ -81,6 +81,7 @@ impl Scene {
         let reached = Reached {
             endpoint: Arc::new(Endpoint::new(&upstream.name, &upstream.servers[0].address)),
             tls: proxy.tls.is_some(),
+            cookie: None,
             chosen: Instant::now(),
             connect: None,
             reused: false,

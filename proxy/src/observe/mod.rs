@@ -21,7 +21,7 @@ pub(crate) use connections::Counted;
 pub(crate) use logs::{Log, Logs};
 pub(crate) use record::{Record, Rejection};
 pub(crate) use routes::InFlight;
-pub(crate) use status::{is_up, status};
+pub(crate) use status::status;
 pub(crate) use tls::NotAfter;
 pub(crate) use upstreams::InUse;
 pub(crate) use websockets::Meter;

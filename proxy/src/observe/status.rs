@@ -2,34 +2,17 @@
 
 use super::websockets::WebSockets;
 use crate::shared::Shared;
-use crate::upstream::NameStatus;
+use crate::upstream::{PeerReport, PoolReport};
 use serde_json::{Value, json};
 use std::time::SystemTime;
-use vordr_rules::table::ServerAddress;
 
 /// The whole of `/status`.
 pub(crate) fn status(shared: &Shared) -> Value {
     let observer = &*shared.observer;
     let metrics = &observer.metrics;
     let current = shared.current();
-    let table = &current.table;
-    let names = current.upstreams.names();
     let loads = observer.loads();
-    let upstreams: Vec<Value> = table
-        .upstreams
-        .iter()
-        .map(|upstream| {
-            let in_flight =
-                |address: &ServerAddress| metrics.upstreams.in_use(&upstream.name, &address.to_string());
-            let peers: Vec<Value> = upstream
-                .servers
-                .iter()
-                .map(|server| peer(&server.address, &names, in_flight(&server.address)))
-                .collect();
-            let up = peers.iter().filter(|peer| peer["up"] == true).count();
-            json!({ "name": upstream.name, "up": up, "peers": peers })
-        })
-        .collect();
+    let upstreams: Vec<Value> = current.upstreams.report().iter().map(pool).collect();
     let degraded = upstreams.iter().any(|upstream| upstream["up"] == 0);
     json!({
         "status": if degraded { "degraded" } else { "healthy" },
@@ -58,26 +41,23 @@ fn websockets(websockets: &WebSockets) -> Value {
     })
 }
 
-fn peer(address: &ServerAddress, names: &[NameStatus], in_flight: i64) -> Value {
-    let mut peer =
-        json!({ "address": address.to_string(), "up": is_up(address, names), "in_flight": in_flight });
-    let problem = known(address, names).and_then(|known| known.problem.clone());
-    if let (Some(problem), Some(peer)) = (problem, peer.as_object_mut()) {
-        peer.insert("problem".to_owned(), problem.into());
+fn pool(pool: &PoolReport) -> Value {
+    let up = pool.peers.iter().filter(|peer| peer.up).count();
+    json!({ "name": pool.name, "up": up, "peers": pool.peers.iter().map(peer).collect::<Vec<_>>() })
+}
+
+fn peer(report: &PeerReport) -> Value {
+    let mut peer = json!({ "address": report.address, "up": report.up, "in_flight": report.in_flight });
+    let Some(fields) = peer.as_object_mut() else { return peer };
+    if let Some(problem) = &report.problem {
+        fields.insert("problem".to_owned(), problem.as_str().into());
+    }
+    // An address that is in the rules is not told twice.
+    if report.addresses.iter().any(|(address, _)| *address != report.address) {
+        let addresses = report.addresses.iter().map(|(address, up)| json!({ "address": address, "up": up }));
+        fields.insert("addresses".to_owned(), addresses.collect());
     }
     peer
-}
-
-/// A server is up while its name has an address; whether it answers is for health checks to tell.
-pub(crate) fn is_up(address: &ServerAddress, names: &[NameStatus]) -> bool {
-    known(address, names).is_none_or(|known| known.addresses > 0)
-}
-
-fn known<'n>(address: &ServerAddress, names: &'n [NameStatus]) -> Option<&'n NameStatus> {
-    match address {
-        ServerAddress::Name(name, _) => names.iter().find(|known| known.name == *name),
-        _ => None,
-    }
 }
 
 fn rfc3339(time: SystemTime) -> String {

@@ -72,7 +72,7 @@ impl Upstreams {
             )?,
             up: make.gauges(
                 "vordr_upstream_up",
-                "Whether a server may be asked: while its name has an address.",
+                "Whether a server may be asked: its name has an address, and it is well as far as is known.",
                 &["upstream", "peer"],
             )?,
             servers: make.bundles(move |values| {
@@ -94,13 +94,6 @@ impl Upstreams {
     pub(crate) fn connection(&self, reached: &Reached) -> InUse {
         let server = self.servers.with_label_values(&[reached.upstream(), &reached.endpoint.peer]);
         InUse { _counted: Guard::new(server.in_use.clone()), server }
-    }
-
-    /// How many connections to a server carry an exchange.
-    pub(super) fn in_use(&self, upstream: &str, peer: &str) -> i64 {
-        let servers = self.servers.all();
-        let server = servers.iter().find(|server| server.upstream == upstream && server.peer == peer);
-        server.map_or(0, |server| server.in_use.get())
     }
 
     /// Adds up the connections of each pool, before they are shown.

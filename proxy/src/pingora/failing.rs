@@ -1,10 +1,12 @@
 //! Failures on their way through Pingora: named, tried again where that is safe, and answered.
 
 use super::gateway::{Passage, UnderWay};
+use super::reaching::Journey;
 use super::reply;
-use crate::exchange::{Exchange, Failure};
+use crate::exchange::{Attempt, Exchange, Failure, Party};
 use crate::shared::Shared;
 use crate::upstream::classify;
+use http::StatusCode;
 use pingora_core::{Error, ErrorType};
 use pingora_proxy::Session;
 
@@ -55,7 +57,7 @@ fn carried(error: &Error) -> Option<&Failure> {
     cause.downcast_ref::<Box<Error>>().and_then(|inner| carried(inner))
 }
 
-/// Nothing has been sent: another address of the same server, or another upstream, may be tried.
+/// Nothing has been sent: another address, another server, or another upstream may be tried.
 pub(super) fn failed_to_connect(
     shared: &Shared,
     session: &Session,
@@ -65,24 +67,50 @@ pub(super) fn failed_to_connect(
     error.as_up();
     let retry = passage.under_way.as_mut().is_some_and(|under_way| {
         let failure = failure_of(&error, under_way);
-        // A server that was reached and failed its handshake is not found anywhere else.
-        let unreached = matches!(failure, Failure::Refused | Failure::ConnectTimeout);
-        let addresses =
-            under_way.target.as_ref().map(|target| target.addresses.as_slice()).unwrap_or_default();
-        if let Some(address) = addresses.get(under_way.address) {
-            under_way.exchange.unreached.push((*address, failure.reason()));
-        }
-        let another = under_way.address + 1 < addresses.len();
-        if unreached && another && under_way.exchange.retries < MOST_ATTEMPTS {
-            under_way.address += 1;
-            shared.observer.retried(&under_way.exchange, &failure);
-            under_way.exchange.retries += 1;
-            return true;
-        }
-        falls_back(shared, session, under_way, &failure)
+        goes_on_unsent(shared, session, under_way, &failure)
     });
     error.set_retry(retry);
     error
+}
+
+/// Whether an exchange goes on after a server could not be connected to.
+pub(super) fn goes_on_unsent(
+    shared: &Shared,
+    session: &Session,
+    under_way: &mut UnderWay,
+    failure: &Failure,
+) -> bool {
+    let UnderWay { generation, exchange, journey, .. } = under_way;
+    let Some(target) = journey.target.take() else { return false };
+    let member = target.member().clone();
+    exchange.unreached.push((member.name().to_owned(), failure.reason()));
+    // A server that was reached and failed its handshake is not found anywhere else.
+    let unreached = matches!(failure, Failure::Refused | Failure::ConnectTimeout);
+    if unreached && target.has_other_family() && exchange.retries < MOST_ATTEMPTS {
+        target.forget_address();
+        journey.target = Some(target);
+        return counted(shared, exchange, failure);
+    }
+    target.forget_address();
+    generation.upstreams.failed(exchange, &target, failure, &shared.observer);
+    drop(target);
+    journey.tried.push(member.clone());
+    let another_address =
+        unreached && generation.upstreams.has_another_address(exchange, &member, &journey.tried);
+    if another_address && exchange.retries < MOST_ATTEMPTS {
+        return counted(shared, exchange, failure);
+    }
+    if retries(session, under_way, Attempt::NotSent, failure) {
+        under_way.exchange.retried += 1;
+        return counted(shared, &mut under_way.exchange, failure);
+    }
+    let UnderWay { generation, exchange, journey, .. } = under_way;
+    if unreached && generation.upstreams.may_wait(exchange) {
+        journey.tried.clear();
+        journey.turn.refused = true;
+        return counted(shared, exchange, failure);
+    }
+    falls_back(shared, under_way, failure)
 }
 
 /// Something may have been sent: only what can do no harm is tried again.
@@ -99,13 +127,20 @@ pub(super) fn failed_while_proxying(
     under_way.exchange.failure_seen(&failure);
     let sendable = !session.as_ref().retry_buffer_truncated() && session.response_written().is_none();
     // A kept connection may close just as it is used again; the server has not acted on what it never read.
-    let closed_under_us = reused && sendable && matches!(failure, Failure::EarlyClose | Failure::Reset);
-    if closed_under_us && under_way.exchange.retries == 0 && nothing_was_answered(&under_way.exchange) {
-        shared.observer.retried(&under_way.exchange, &failure);
-        under_way.exchange.retries += 1;
-        error.set_retry(true);
+    let closed_under_us = reused
+        && matches!(failure, Failure::EarlyClose | Failure::Reset)
+        && nothing_was_answered(&under_way.exchange);
+    let attempt = if closed_under_us { Attempt::ReusedAndClosed } else { Attempt::Sent };
+    let UnderWay { generation, exchange, journey, .. } = &mut **under_way;
+    if let (Some(target), false, Party::Upstream) = (&journey.target, closed_under_us, failure.party()) {
+        generation.upstreams.failed(exchange, target, &failure, &shared.observer);
+    }
+    if sendable && retries(session, under_way, attempt, &failure) {
+        leave(under_way, closed_under_us);
+        under_way.exchange.retried += 1;
+        error.set_retry(counted(shared, &mut under_way.exchange, &failure));
     } else if sendable {
-        error.set_retry(falls_back(shared, session, under_way, &failure));
+        error.set_retry(falls_back(shared, under_way, &failure));
     }
     if error.retry() {
         under_way.in_use = None;
@@ -115,21 +150,67 @@ pub(super) fn failed_while_proxying(
     error
 }
 
+/// Whether an upstream's answer with this status gives way to a further attempt.
+pub(super) fn retries_status(session: &Session, under_way: &mut UnderWay, status: StatusCode) -> bool {
+    let is_error = status.is_client_error() || status.is_server_error();
+    is_error
+        && !session.as_ref().retry_buffer_truncated()
+        && retries(session, under_way, Attempt::Sent, &Failure::Status(status))
+}
+
+/// Whether `retry` has the request tried again, and there is a server to try it at.
+fn retries(session: &Session, under_way: &mut UnderWay, attempt: Attempt, failure: &Failure) -> bool {
+    let UnderWay { generation, exchange, journey, .. } = under_way;
+    let rules = exchange.proxy().and_then(|proxy| exchange.table.upstreams.get(proxy.upstream.0));
+    let method = &session.req_header().method;
+    if !rules.is_some_and(|rules| exchange.may_retry(&rules.retry, attempt, failure, method)) {
+        return false;
+    }
+    // The same server will do where it has not seen the request.
+    if attempt == Attempt::ReusedAndClosed {
+        return true;
+    }
+    let present = journey.target.as_ref().map(|target| target.member().clone());
+    let added = present.map(|present| journey.tried.push(present)).is_some();
+    let another = generation.upstreams.has_another(exchange, &journey.tried);
+    if added {
+        journey.tried.pop();
+    }
+    another
+}
+
+/// Gives the present server up for this exchange, unless the client is to stay with it or there is no other.
+fn leave(under_way: &mut UnderWay, has_not_seen_it: bool) {
+    let UnderWay { generation, exchange, journey, .. } = under_way;
+    let Some(target) = journey.target.take() else { return };
+    journey.tried.push(target.member().clone());
+    let stays = generation.upstreams.is_sticky(exchange)
+        || !generation.upstreams.has_another(exchange, &journey.tried);
+    if has_not_seen_it && stays {
+        journey.tried.pop();
+    }
+}
+
+/// A further attempt.
+fn counted(shared: &Shared, exchange: &mut Exchange, failure: &Failure) -> bool {
+    shared.observer.retried(exchange, failure);
+    exchange.retries += 1;
+    true
+}
+
 fn nothing_was_answered(exchange: &Exchange) -> bool {
     exchange.reached.as_ref().is_some_and(|reached| reached.status.is_none())
 }
 
 /// `on-error … { proxy … }`: the next attempt goes elsewhere.
-fn falls_back(shared: &Shared, _session: &Session, under_way: &mut UnderWay, failure: &Failure) -> bool {
+pub(super) fn falls_back(shared: &Shared, under_way: &mut UnderWay, failure: &Failure) -> bool {
     let before = under_way.exchange.reached.clone();
     if !under_way.exchange.falls_back(failure) {
         return false;
     }
     under_way.exchange.reached = before;
-    shared.observer.retried(&under_way.exchange, failure);
-    under_way.exchange.retries += 1;
-    under_way.target = None;
-    true
+    under_way.journey = Journey::default();
+    counted(shared, &mut under_way.exchange, failure)
 }
 
 /// Answers a failure that was not mended; the status that was sent, or 0 where nothing could be.

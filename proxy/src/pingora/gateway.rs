@@ -1,12 +1,12 @@
 //! `impl ProxyHttp`: the phases of an exchange, in the order Pingora calls them.
 
+use super::reaching::{self, Journey};
 use super::{body, failing, reply, stream};
 use crate::connection::Link;
 use crate::exchange::{Admission, Arrival, Client, Exchange, Failure, Headers};
 use crate::generation::Generation;
 use crate::observe::{InFlight, InUse, Record};
 use crate::shared::Shared;
-use crate::upstream::Target;
 use crate::websocket::{Side, Tunnel};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -41,10 +41,8 @@ pub(super) struct UnderWay {
     /// The rules that hold for it.
     pub generation: Arc<Generation>,
     pub exchange: Exchange,
-    /// The server of the present attempt.
-    pub target: Option<Target>,
-    /// Which of its addresses is tried.
-    pub address: usize,
+    /// Its way to an upstream.
+    pub journey: Journey,
     /// Counts the connection to the upstream as in use.
     pub in_use: Option<InUse>,
     /// Its route's series, from the moment it has a route.
@@ -115,8 +113,7 @@ impl ProxyHttp for Gateway {
             link,
             generation,
             exchange,
-            target: None,
-            address: 0,
+            journey: Journey::default(),
             in_use: None,
             in_flight: None,
             tunnel: None,
@@ -154,22 +151,7 @@ impl ProxyHttp for Gateway {
     }
 
     async fn upstream_peer(&self, session: &mut Session, passage: &mut Passage) -> Result<Box<HttpPeer>> {
-        let under_way = passage.get()?;
-        if under_way.target.is_none() {
-            let mut target = choose(under_way);
-            if matches!(target, Err(Failure::Dns(_))) {
-                under_way.generation.upstreams.looked_up(&under_way.exchange).await;
-                target = choose(under_way);
-            }
-            under_way.target = Some(target.map_err(|failure| failing::error(&failure))?);
-            under_way.address = 0;
-        }
-        let address =
-            under_way.target.as_ref().and_then(|target| target.addresses.get(under_way.address)).copied();
-        let peer = address.and_then(|address| {
-            under_way.generation.upstreams.peer(address, &under_way.exchange, session.req_header())
-        });
-        peer.map(Box::new).ok_or_else(|| failing::error(&Failure::NoneUp))
+        reaching::peer(&self.shared, session, passage.get()?).await
     }
 
     async fn connected_to_upstream(
@@ -181,7 +163,8 @@ impl ProxyHttp for Gateway {
         digest: Option<&Digest>,
         passage: &mut Passage,
     ) -> Result<()> {
-        let UnderWay { exchange, in_use, .. } = passage.get()?;
+        let UnderWay { generation, exchange, in_use, journey, .. } = passage.get()?;
+        generation.upstreams.connected(exchange, &mut journey.turn);
         if let Some(reached) = exchange.reached.as_mut() {
             *in_use = Some(self.shared.observer.metrics.upstreams.connection(reached));
             reached.reused = reused;
@@ -231,15 +214,17 @@ impl ProxyHttp for Gateway {
 
     async fn upstream_response_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         response: &mut ResponseHeader,
         passage: &mut Passage,
     ) -> Result<()> {
-        let UnderWay { exchange, link, .. } = passage.get()?;
-        link.progress();
+        let under_way = passage.get()?;
+        under_way.link.progress();
         if response.status.is_informational() && response.status != StatusCode::SWITCHING_PROTOCOLS {
             return Ok(());
         }
+        let may_retry = failing::retries_status(session, under_way, response.status);
+        let UnderWay { generation, exchange, journey, .. } = under_way;
         if response.status == StatusCode::SWITCHING_PROTOCOLS && !exchange.upgrade {
             let reason = "it switches protocols and was not asked to".to_owned();
             return Err(failing::error(&Failure::Protocol(reason)));
@@ -248,7 +233,10 @@ impl ProxyHttp for Gateway {
             reached.status = Some(response.status.as_u16());
             reached.answered = Some(Instant::now());
         }
-        match exchange.replaces(response.status) {
+        if let Some(target) = journey.target.as_ref().filter(|_| !may_retry) {
+            generation.upstreams.answered(target, &self.shared.observer);
+        }
+        match may_retry || exchange.replaces(response.status) {
             true => Err(failing::error(&Failure::Status(response.status))),
             false => Ok(()),
         }
@@ -383,14 +371,4 @@ impl ProxyHttp for Gateway {
 fn without_authority(request: &RequestHeader) -> Option<Vec<u8>> {
     let is_absolute = !matches!(request.raw_path().first(), Some(b'/' | b'*' | b'?'));
     is_absolute.then(|| request.uri.path_and_query().map_or("/", |both| both.as_str()).as_bytes().to_vec())
-}
-
-/// Chooses a server; where there is none, the exchange remembers which pool it was about.
-fn choose(under_way: &mut UnderWay) -> std::result::Result<Target, Failure> {
-    let UnderWay { generation, exchange, .. } = under_way;
-    let proxy = exchange.proxy().ok_or_else(|| Failure::Internal("the action is not `proxy`".to_owned()))?;
-    let mut reached = None;
-    let target = generation.upstreams.choose(&generation.table, proxy, &mut reached);
-    exchange.reached = reached;
-    target
 }

@@ -4,6 +4,7 @@ mod body;
 mod failing;
 mod gateway;
 mod headers;
+mod reaching;
 mod reply;
 mod stream;
 
@@ -18,6 +19,11 @@ const IDLE_CONNECTIONS: usize = 4096;
 
 /// Pingora's proxy around the gateway, with a pool of upstream connections of its own.
 pub(crate) fn http_proxy(gateway: Gateway) -> Arc<HttpProxy<Gateway>> {
-    let conf = ServerConf { upstream_keepalive_pool_size: IDLE_CONNECTIONS, ..ServerConf::default() };
+    let conf = ServerConf {
+        upstream_keepalive_pool_size: IDLE_CONNECTIONS,
+        // How often is for the rules to say.
+        max_retries: usize::MAX,
+        ..ServerConf::default()
+    };
     Arc::new(pingora_proxy::http_proxy(&Arc::new(conf), gateway))
 }

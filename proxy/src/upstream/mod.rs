@@ -1,37 +1,58 @@
-//! The pools behind vordr: their names resolved while it runs, their servers chosen, their failures named.
+//! The pools behind vordr: names resolved while it runs, servers chosen, checked and waited for, failures named.
 
 mod authority;
+mod balance;
+mod choose;
 mod classify;
+mod hash;
+mod member;
 mod patience;
 mod peer;
+mod pool;
+mod queue;
+mod race;
+mod report;
 mod resolve;
+mod standing;
+mod sticky;
+mod wait;
+mod wish;
 
 pub(crate) use classify::classify;
-pub(crate) use peer::Target;
+pub(crate) use member::Member;
+pub(crate) use pool::Target;
+pub(crate) use report::{PeerReport, PoolReport};
 pub(crate) use resolve::NameStatus;
+pub(crate) use wait::Turn;
 
-use crate::exchange::Endpoint;
+use crate::observe::Observer;
 use crate::start_error::StartError;
 use authority::Authorities;
 use patience::Patience;
+use pool::Pool;
 use resolve::Names;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use vordr_rules::table::{Action, Location, Proxy, ServerAddress, Settings, Table, Upstream, UpstreamServer};
+use vordr_rules::table::{Action, Location, Proxy, Settings, Table, UpstreamId};
 
-/// Every pool's live state.
+/// The pools of one table. What is known of them and of their servers outlives it.
 #[derive(Debug)]
 pub(crate) struct Upstreams {
+    /// In the table's order.
+    pools: Vec<Arc<Pool>>,
     names: Names,
     authorities: Authorities,
     patience: Patience,
-    /// The servers of each pool, in the table's order.
-    endpoints: Vec<Vec<Arc<Endpoint>>>,
 }
 
 impl Upstreams {
-    /// Reads the authorities that certificates are checked against; resolving begins with [`Upstreams::resolve`].
-    pub(crate) fn new(table: &Table, nameserver: Option<SocketAddr>) -> Result<Arc<Self>, StartError> {
+    /// Makes the pools of a table. A pool whose name was there before keeps what is known of it, and so does a
+    /// server with the same address in it.
+    pub(crate) fn new(
+        table: &Table,
+        nameserver: Option<SocketAddr>,
+        before: Option<&Self>,
+    ) -> Result<Arc<Self>, StartError> {
         let mut names = Names::new(nameserver);
         let mut authorities = Authorities::new()?;
         for proxy in proxies(table) {
@@ -40,18 +61,30 @@ impl Upstreams {
             }
             let servers = table.upstreams.get(proxy.upstream.0).map(|upstream| upstream.servers.as_slice());
             for server in servers.unwrap_or_default() {
-                if let ServerAddress::Name(name, _) = &server.address {
-                    names.add(name, proxy.resolve);
-                }
+                names.add(&server.address, proxy.resolve, before.map(|before| &before.names));
             }
         }
-        let endpoints = table.upstreams.iter().map(endpoints).collect();
-        Ok(Arc::new(Self { names, authorities, patience: Patience::new(table), endpoints }))
+        let pools = table.upstreams.iter().map(|rules| {
+            let known =
+                before.and_then(|before| before.pools.iter().find(|pool| pool.rules.name == rules.name));
+            Pool::new(rules, known.map(|known| known.live.clone()).unwrap_or_default(), &names)
+        });
+        let pools = pools.collect();
+        let patience = Patience::new(table);
+        Ok(Arc::new(Self { pools, names, authorities, patience }))
     }
 
-    /// Resolves every name, and again whenever an answer runs out, for ever.
-    pub(crate) async fn resolve(self: Arc<Self>) {
-        self.names.resolve().await;
+    /// The pool that a `proxy` of this table names.
+    fn pool(&self, id: UpstreamId) -> Option<&Arc<Pool>> {
+        self.pools.get(id.0)
+    }
+
+    /// Resolves names and checks servers, for ever.
+    pub(crate) async fn look_after(self: Arc<Self>, _observer: Arc<Observer>) {
+        let this = self.clone();
+        let refresh = move || this.pools.iter().for_each(|pool| pool.refresh(&this.names));
+        self.names.resolve(Arc::new(refresh)).await;
+        std::future::pending::<()>().await;
     }
 
     /// How each name stands.
@@ -79,7 +112,58 @@ fn fallbacks(settings: &Settings) -> impl Iterator<Item = &Action> {
     settings.on_error.iter().map(|on_error| &on_error.action)
 }
 
-fn endpoints(upstream: &Upstream) -> Vec<Arc<Endpoint>> {
-    let named = |server: &UpstreamServer| Arc::new(Endpoint::new(&upstream.name, &server.address));
-    upstream.servers.iter().map(named).collect()
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::time::Duration;
+    use vordr_rules::InMemory;
+    use vordr_rules::table::Passive;
+
+    fn upstreams(pool: &str, before: Option<&Upstreams>) -> Arc<Upstreams> {
+        let rules = format!(
+            "upstream app {{ {pool} }}\nserver a.test {{ listen 8080; location \"/\" {{ proxy app; }} }}"
+        );
+        let table = vordr_rules::load("test.kdl", &rules, &InMemory::default()).unwrap().table;
+        Upstreams::new(&table, None, before).unwrap()
+    }
+
+    fn states(upstreams: &Upstreams) -> Vec<(String, bool, usize)> {
+        let report = upstreams.report();
+        report[0].peers.iter().map(|peer| (peer.address.clone(), peer.up, peer.in_flight)).collect()
+    }
+
+    #[test]
+    fn what_is_known_of_a_server_is_kept_when_other_rules_have_it_too() {
+        let first = upstreams(r#"server "10.0.0.1:80"; server "10.0.0.2:80""#, None);
+        let members = first.pools[0].members();
+        let passive = Passive { fails: 1, within: Duration::from_secs(9), pause: Duration::from_secs(9) };
+        members[0].standing.failed(&passive, "refused");
+        let _slot = members[1].standing.take(None).unwrap();
+        let next = upstreams(
+            r#"server "10.0.0.3:80"; server "10.0.0.2:80"; server "10.0.0.1:80" weight=2"#,
+            Some(&first),
+        );
+        let expected = [("10.0.0.3:80", true, 0), ("10.0.0.2:80", true, 1), ("10.0.0.1:80", false, 0)];
+        let expected = expected.map(|(address, up, in_flight)| (address.to_owned(), up, in_flight));
+        assert_eq!(states(&next), expected);
+    }
+
+    #[test]
+    fn a_server_that_is_gone_is_forgotten_once_nobody_uses_it() {
+        let first = upstreams(r#"server "10.0.0.1:80"; server "10.0.0.2:80""#, None);
+        let passive = Passive { fails: 1, within: Duration::from_secs(9), pause: Duration::from_secs(9) };
+        first.pools[0].members()[0].standing.failed(&passive, "refused");
+        let without = upstreams(r#"server "10.0.0.2:80""#, Some(&first));
+        drop(first);
+        let again = upstreams(r#"server "10.0.0.1:80"; server "10.0.0.2:80""#, Some(&without));
+        assert!(states(&again).iter().all(|(_, up, _)| *up));
+    }
+
+    #[test]
+    fn a_server_whose_name_is_not_resolved_is_not_up() {
+        let first = upstreams(r#"server "chat.test:80""#, None);
+        assert_eq!(states(&first), [("chat.test:80".to_owned(), false, 0)]);
+        assert_eq!(first.report()[0].peers[0].problem.as_deref(), Some("not asked yet"));
+    }
 }

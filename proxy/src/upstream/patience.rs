@@ -13,7 +13,7 @@ use tokio::net::TcpSocket;
 use vordr_rules::table::{Settings, Table};
 
 /// What is done to a socket before it connects.
-type Hook = Arc<dyn Fn(&TcpSocket) -> Result<()> + Send + Sync>;
+pub(super) type Hook = Arc<dyn Fn(&TcpSocket) -> Result<()> + Send + Sync>;
 
 /// A hook for each `timeouts send` of the rules, made once.
 #[derive(Default)]

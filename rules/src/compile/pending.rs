@@ -11,9 +11,8 @@ use crate::language::process::Process;
 use crate::language::proxy::{Proxy, Target};
 use crate::language::server::Server;
 use crate::language::settings::Settings;
-use crate::language::upstream::Endpoint;
 use crate::source::{Span, Spanned};
-use crate::table::{HttpVersion, ServerAddress};
+use crate::table::HttpVersion;
 
 /// Everything in a file that is not served yet.
 pub(super) fn find(file: &File, templates: &Templates<'_>) -> Vec<Diagnostic> {
@@ -22,8 +21,7 @@ pub(super) fn find(file: &File, templates: &Templates<'_>) -> Vec<Diagnostic> {
         found.in_process(&process.value);
     }
     for upstream in &file.upstreams {
-        let endpoints: Vec<_> = upstream.servers.iter().map(|server| server.endpoint.clone()).collect();
-        found.in_pool(&endpoints, &upstream.pool);
+        found.in_pool(&upstream.pool);
     }
     templates.settings().for_each(|settings| found.in_settings(settings));
     file.servers.iter().for_each(|server| found.in_server(server));
@@ -89,27 +87,13 @@ impl Found {
         let newer = proxy.http.as_ref().filter(|http| http.value != HttpVersion::Http1);
         self.note("HTTP/2 to an upstream", newer.map(|http| http.span));
         self.note("`proxy-protocol`", proxy.proxy_protocol.as_ref().map(|version| version.span));
-        if let Target::Inline(endpoints) = &proxy.target {
-            self.in_pool(endpoints, &proxy.pool);
+        if let Target::Inline(_) = &proxy.target {
+            self.in_pool(&proxy.pool);
         }
     }
 
-    fn in_pool(&mut self, endpoints: &[Spanned<Endpoint>], pool: &Pool) {
-        self.note("a second server of a pool", endpoints.get(1).map(|second| second.span));
-        for endpoint in endpoints {
-            match endpoint.value.address {
-                ServerAddress::Unix(_) => self.note("a Unix socket as an upstream", Some(endpoint.span)),
-                ServerAddress::Srv(_) => self.note("an SRV name as an upstream", Some(endpoint.span)),
-                ServerAddress::Ip(..) | ServerAddress::Name(..) => {}
-            }
-        }
-        self.note("`balance`", pool.balance.as_ref().map(|word| word.span));
-        self.note("`sticky`", pool.sticky.as_ref().map(|word| word.span));
+    fn in_pool(&mut self, pool: &Pool) {
         self.note("`health`", pool.health.as_ref().map(|word| word.span));
-        self.note("`passive`", pool.passive.as_ref().map(|word| word.span));
-        self.note("`retry`", pool.retry.as_ref().map(|word| word.span));
-        self.note("`try-for`", pool.try_for.as_ref().map(|word| word.span));
-        self.note("`connections`", pool.connections.as_ref().map(|word| word.span));
         let other = pool.keepalive.as_ref().filter(|number| number.value as usize != KEEPALIVE);
         self.note("`keepalive` other than 128", other.map(|number| number.span));
     }

@@ -195,6 +195,7 @@ fn make(
         passive: pool.passive.as_ref().map(|passive| passive.value.clone()),
         retry: pool.retry.as_ref().map_or_else(Retry::default, |retry| retry.value.clone()),
         try_for: pool.try_for.as_ref().map(|try_for| try_for.value),
+        slow_start: pool.slow_start.as_ref().map(|slow_start| slow_start.value),
         keepalive: pool.keepalive.as_ref().map_or(KEEPALIVE, |keepalive| keepalive.value as usize),
         keepalive_idle: pool.keepalive_idle.as_ref().map_or(Some(KEEPALIVE_IDLE), |idle| idle.value.0),
         connections: pool.connections.as_ref().and_then(value),

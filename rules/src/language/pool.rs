@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// The words of a pool.
 pub(super) const WORDS: &[&Word] =
-    &[&BALANCE, &STICKY, &HEALTH, &PASSIVE, &RETRY, &TRY_FOR, &KEEPALIVE, &CONNECTIONS];
+    &[&BALANCE, &STICKY, &HEALTH, &PASSIVE, &SLOW_START, &RETRY, &TRY_FOR, &KEEPALIVE, &CONNECTIONS];
 
 static BALANCE: Word =
     Word::simple("balance", "round-robin | least-conn | random | ip-hash | hash", "How a server is chosen.")
@@ -29,7 +29,12 @@ static RETRY: Word = Word::simple(
     "NUMBER | off",
     "When a request is tried again. Default: once, on a reused connection.",
 )
-.properties(&["on"]);
+.properties(&["on", "within"]);
+static SLOW_START: Word = Word::simple(
+    "slow-start",
+    "DURATION",
+    "How long a server that is back takes to have its whole share of requests again.",
+);
 static TRY_FOR: Word =
     Word::simple("try-for", "DURATION", "How long a request waits while no server is up yet.");
 static KEEPALIVE: Word =
@@ -45,6 +50,7 @@ pub(crate) struct Pool {
     pub sticky: Option<Spanned<Sticky>>,
     pub health: Option<Spanned<Health>>,
     pub passive: Option<Spanned<Passive>>,
+    pub slow_start: Option<Spanned<Duration>>,
     pub retry: Option<Spanned<Retry>>,
     pub try_for: Option<Spanned<Duration>>,
     pub keepalive: Option<Spanned<u32>>,
@@ -75,6 +81,7 @@ fn read_word(pool: &mut Pool, node: &mut Node<'_>, reading: &mut Reading<'_>) {
         "sticky" => pool.sticky = read_sticky(node, reading).map(|sticky| Spanned::new(sticky, span)),
         "health" => pool.health = read_health(node, reading).map(|health| Spanned::new(health, span)),
         "passive" => pool.passive = Some(Spanned::new(read_passive(node, reading), span)),
+        "slow-start" => pool.slow_start = node.need(reading),
         "retry" => pool.retry = read_retry(node, reading).map(|retry| Spanned::new(retry, span)),
         "try-for" => pool.try_for = node.need(reading),
         "keepalive" => {
@@ -169,6 +176,9 @@ fn read_retry(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Retry> {
         return Some(Retry { times: 0, ..retry });
     }
     retry.times = node.need::<u32>(reading)?.value;
+    if let Some(within) = node.property::<Duration>("within", reading) {
+        retry.within = within.value;
+    }
     if let Some(on) = node.property::<String>("on", reading) {
         retry.reused = false;
         if on.value.trim().is_empty() {
@@ -180,6 +190,7 @@ fn read_retry(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Retry> {
                 ("connect", _) => retry.connect = true,
                 ("reused", _) => retry.reused = true,
                 ("timeout", _) => retry.timeout = true,
+                ("non-idempotent", _) => retry.non_idempotent = true,
                 (_, Some(status)) if status.is_server_error() || status.is_client_error() => {
                     retry.statuses.push(status)
                 }

@@ -139,6 +139,9 @@ fn write_pool(upstream: &Upstream, page: &mut Page) {
         let (within, pause) = (duration(passive.within), duration(passive.pause));
         page.line(&format!("passive fails={} within={within} for={pause}", passive.fails), None);
     }
+    if let Some(slow_start) = upstream.slow_start {
+        page.line(&format!("slow-start {}", duration(slow_start)), None);
+    }
     if upstream.retry != Retry::default() {
         page.line(&retry_line(&upstream.retry), None);
     }
@@ -157,5 +160,6 @@ fn retry_line(retry: &Retry) -> String {
     on.extend(retry.reused.then(|| "reused".to_owned()));
     on.extend(retry.timeout.then(|| "timeout".to_owned()));
     on.extend(retry.statuses.iter().map(|status| status.as_str().to_owned()));
-    format!("retry {} on={}", retry.times, quoted(&on.join(" ")))
+    on.extend(retry.non_idempotent.then(|| "non-idempotent".to_owned()));
+    format!("retry {} on={} within={}", retry.times, quoted(&on.join(" ")), duration(retry.within))
 }

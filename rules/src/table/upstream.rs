@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// A pool: `upstream NAME { … }`, or written in place.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Upstream {
     /// Its name; one written in place is named after its first server: `chat.example.org`, `127.0.0.1:8000`.
     pub name: String,
@@ -29,6 +29,8 @@ pub struct Upstream {
     pub retry: Retry,
     /// How long a request waits while no server is up.
     pub try_for: Option<Duration>,
+    /// How long a server that is back takes to have its whole share of requests again; `None` is at once.
+    pub slow_start: Option<Duration>,
     /// Idle connections kept to each server. Default 128.
     pub keepalive: usize,
     /// How long an idle connection is kept; `None` is for ever. Default 60 s.
@@ -141,13 +143,25 @@ pub struct Retry {
     pub reused: bool,
     /// On a timeout.
     pub timeout: bool,
-    /// On these statuses of the upstream.
+    /// On these statuses, of the upstream or of vordr's making.
     pub statuses: Vec<StatusCode>,
+    /// A request that is not idempotent too, though the server may have acted on it.
+    pub non_idempotent: bool,
+    /// No further attempt begins later than this after the first. Default 2 min.
+    pub within: Duration,
 }
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { times: 1, connect: false, reused: true, timeout: false, statuses: Vec::new() }
+        Self {
+            times: 1,
+            connect: false,
+            reused: true,
+            timeout: false,
+            statuses: Vec::new(),
+            non_idempotent: false,
+            within: Duration::from_secs(120),
+        }
     }
 }
 

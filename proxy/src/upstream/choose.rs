@@ -1,0 +1,132 @@
+//! A server for one request, and what becomes of it.
+
+use super::Upstreams;
+use super::member::Member;
+use super::pool::{Pool, Target, Unavailable};
+use super::wish::Wish;
+use crate::exchange::{Exchange, Failure, Reached};
+use crate::observe::Observer;
+use http::request::Parts;
+use std::sync::Arc;
+use std::time::Instant;
+use vordr_rules::table::Proxy;
+
+impl Upstreams {
+    /// Chooses a server for an exchange that is to be forwarded, and notes in it whom it is about.
+    pub(crate) fn choose(
+        &self,
+        exchange: &mut Exchange,
+        request: &Parts,
+        tried: &[Arc<Member>],
+    ) -> Result<Target, Failure> {
+        let Some((pool, tls)) = self.pool_of(exchange) else {
+            return Err(Failure::Internal("the action is not `proxy`".to_owned()));
+        };
+        let wish = Wish::of(exchange, request, &pool.rules, tried);
+        let chosen = pool.choose(&wish);
+        let endpoint = match &chosen {
+            Ok(target) => Some(target.member.endpoint.clone()),
+            Err(_) => pool.endpoints.first().cloned(),
+        };
+        let mark = chosen.as_ref().ok().and_then(|target| target.member.mark.as_ref());
+        let cookie = mark
+            .filter(|mark| !wish.mark.is_some_and(|named| mark.is(named)))
+            .map(|mark| mark.header(exchange.public.scheme == "https"));
+        exchange.reached = endpoint.map(|endpoint| Reached { tls, cookie, ..Reached::new(endpoint) });
+        exchange.retry_after = match &chosen {
+            Err(Unavailable::Out(left)) => Some(left.as_secs() + 1),
+            _ => None,
+        };
+        chosen.map_err(Failure::from)
+    }
+
+    /// The pool that an exchange is about.
+    pub(super) fn pool_of(&self, exchange: &Exchange) -> Option<(&Arc<Pool>, bool)> {
+        let proxy: &Proxy = exchange.proxy()?;
+        Some((self.pool(proxy.upstream)?, proxy.tls.is_some()))
+    }
+
+    /// Whether the request could go to a server that was not tried.
+    pub(crate) fn has_another(&self, exchange: &Exchange, tried: &[Arc<Member>]) -> bool {
+        self.pool_of(exchange).is_some_and(|(pool, _)| pool.has_another(tried))
+    }
+
+    /// Whether the server that failed last has another address, that was not tried.
+    pub(crate) fn has_another_address(
+        &self,
+        exchange: &Exchange,
+        of: &Member,
+        tried: &[Arc<Member>],
+    ) -> bool {
+        self.pool_of(exchange).is_some_and(|(pool, _)| pool.has_another_address(of, tried))
+    }
+
+    /// Whether the client is to stay with its server.
+    pub(crate) fn is_sticky(&self, exchange: &Exchange) -> bool {
+        self.pool_of(exchange).is_some_and(|(pool, _)| pool.rules.sticky.is_some())
+    }
+
+    /// A request failed at a server, by no fault of the request's.
+    pub(crate) fn failed(
+        &self,
+        exchange: &Exchange,
+        target: &Target,
+        failure: &Failure,
+        observer: &Arc<Observer>,
+    ) {
+        let Some((pool, _)) = self.pool_of(exchange) else { return };
+        let Some(passive) = &pool.rules.passive else { return };
+        let standing = &target.member.standing;
+        let was_up = standing.is_up();
+        let Some(pause) = standing.failed(passive, failure.reason()) else { return };
+        if was_up {
+            let seconds = passive.pause.as_secs_f64().to_string();
+            let fields = [("reason", failure.reason()), ("seconds", seconds.as_str())];
+            tell(observer, &target.member, false, &fields);
+        }
+        let (member, observer, length) = (target.member.clone(), observer.clone(), passive.pause);
+        tokio::spawn(async move {
+            tokio::time::sleep(length).await;
+            if member.standing.ends_pause(Some(pause)) && member.standing.is_up() {
+                tell(&observer, &member, true, &[("reason", "its pause is over")]);
+            }
+        });
+    }
+
+    /// A server answered.
+    pub(crate) fn answered(&self, target: &Target, observer: &Observer) {
+        let standing = &target.member.standing;
+        if target.is_probe() && standing.ends_pause(None) && standing.is_up() {
+            tell(observer, &target.member, true, &[("reason", "it answered a request")]);
+        }
+    }
+}
+
+/// One line for each change of a server's state.
+pub(super) fn tell(observer: &Observer, member: &Member, up: bool, more: &[(&str, &str)]) {
+    let about = [
+        ("upstream", member.endpoint.upstream.as_str()),
+        ("server", member.endpoint.peer.as_str()),
+        ("address", member.name.as_str()),
+    ];
+    let fields: Vec<(&str, &str)> = about.into_iter().chain(more.iter().copied()).collect();
+    match up {
+        true => observer.log().info("a server is back", &fields),
+        false => observer.log().warn("a server is out", &fields),
+    }
+}
+
+impl Reached {
+    fn new(endpoint: Arc<crate::exchange::Endpoint>) -> Self {
+        Self {
+            endpoint,
+            tls: false,
+            cookie: None,
+            chosen: Instant::now(),
+            connect: None,
+            reused: false,
+            status: None,
+            answered: None,
+        }
+    }
+}

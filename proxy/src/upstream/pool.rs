@@ -1,0 +1,286 @@
+//! A pool of servers under one generation of rules.
+
+use super::balance::{By, Tier};
+use super::member::{Destination, Member};
+use super::queue::{Queue, Scout};
+use super::resolve::{Found, Names};
+use super::standing::{Slot, Standing};
+use super::sticky::Mark;
+use super::wish::Wish;
+use crate::exchange::{Endpoint, Failure};
+use arc_swap::ArcSwap;
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+use vordr_rules::table::{ServerAddress, Sticky, Upstream, UpstreamServer};
+
+/// A pool, and who is in it now.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    pub(super) rules: Upstream,
+    pub(super) live: Arc<Live>,
+    /// The rules' servers, in their order.
+    pub(super) endpoints: Vec<Arc<Endpoint>>,
+    members: ArcSwap<Members>,
+}
+
+/// What is known of a pool, whichever rules hold.
+#[derive(Debug, Default)]
+pub(super) struct Live {
+    pub(super) queue: Arc<Queue>,
+    turn: AtomicUsize,
+    /// A request is under way to see whether a server that is out is well again.
+    probing: AtomicBool,
+    /// By address. Held weakly: one that is gone is forgotten when its last stream ends.
+    standings: Mutex<HashMap<String, Weak<Standing>>>,
+}
+
+/// The servers of a pool whose addresses are known.
+#[derive(Debug, Default)]
+pub(super) struct Members {
+    /// Those that are asked first, then those that are asked while none of them is up.
+    tiers: Vec<Tier>,
+    /// Why there is no other, where a name is not resolved.
+    problem: Option<String>,
+}
+
+/// A server that was chosen.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(super) member: Arc<Member>,
+    /// It is out, and this request is to show whether it still is.
+    probe: Option<Probe>,
+    _slot: Slot,
+}
+
+impl Target {
+    /// The server.
+    pub(crate) fn member(&self) -> &Arc<Member> {
+        &self.member
+    }
+}
+
+/// Why no server can be chosen.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unavailable {
+    /// No address is known.
+    Unresolved(String),
+    /// All are out; the first is back after this long.
+    Out(Duration),
+    /// Each has as many requests as it may.
+    Busy,
+    /// All were tried.
+    Exhausted,
+}
+
+impl From<Unavailable> for Failure {
+    fn from(unavailable: Unavailable) -> Self {
+        match unavailable {
+            Unavailable::Unresolved(reason) => Self::Dns(reason),
+            Unavailable::Busy => Self::QueueFull,
+            Unavailable::Out(_) | Unavailable::Exhausted => Self::NoneUp,
+        }
+    }
+}
+
+impl Pool {
+    pub(super) fn new(rules: &Upstream, live: Arc<Live>, names: &Names) -> Arc<Self> {
+        let endpoint = |server: &UpstreamServer| Arc::new(Endpoint::new(&rules.name, &server.address));
+        let pool = Self {
+            endpoints: rules.servers.iter().map(endpoint).collect(),
+            rules: rules.clone(),
+            live,
+            members: ArcSwap::default(),
+        };
+        pool.refresh(names);
+        Arc::new(pool)
+    }
+
+    /// Takes the names' present addresses. Streams to those that are gone go on.
+    pub(super) fn refresh(&self, names: &Names) {
+        let before = self.members();
+        let mut tiers: BTreeMap<(bool, u16), Vec<Arc<Member>>> = BTreeMap::new();
+        let mut problem = None;
+        for (server, endpoint) in self.rules.servers.iter().zip(&self.endpoints) {
+            match found(&server.address, names) {
+                Ok(found) => {
+                    for found in found {
+                        let tier = tiers.entry((server.backup, found.priority)).or_default();
+                        let weight = server.weight.saturating_mul(found.weight);
+                        tier.push(self.member(endpoint, found.destination, weight, &before));
+                    }
+                }
+                Err(reason) => problem = Some(reason),
+            }
+        }
+        let tiers = tiers.into_values().map(Tier::new).collect();
+        self.members.store(Arc::new(Members { tiers, problem }));
+        self.live.queue.wake_all();
+    }
+
+    fn member(
+        &self,
+        endpoint: &Arc<Endpoint>,
+        destination: Destination,
+        weight: u32,
+        before: &[Arc<Member>],
+    ) -> Arc<Member> {
+        let is_same = |known: &&Arc<Member>| {
+            Arc::ptr_eq(&known.endpoint, endpoint)
+                && known.destination == destination
+                && known.weight == weight
+        };
+        if let Some(known) = before.iter().find(is_same) {
+            return known.clone();
+        }
+        let standing = self.live.standing(&destination.to_string());
+        let mut member = Member::new(endpoint, destination, weight.max(1), standing);
+        if let Some(Sticky::Cookie(cookie)) = &self.rules.sticky {
+            member.mark = Some(Mark::new(cookie, &self.rules.name, &member.name));
+        }
+        Arc::new(member)
+    }
+
+    /// Every server whose address is known.
+    pub(super) fn members(&self) -> Vec<Arc<Member>> {
+        self.members.load().tiers.iter().flat_map(|tier| &tier.members).cloned().collect()
+    }
+
+    /// Chooses a server, and takes a place among its requests.
+    pub(super) fn choose(&self, wish: &Wish<'_>) -> Result<Target, Unavailable> {
+        let members = self.members.load();
+        // Whoever was quicker has taken the place that was seen free: then the next choice is another.
+        for _ in 0..8 {
+            let Some(member) = self.pick(&members, wish) else { break };
+            if let Some(slot) = member.standing.take(self.rules.connections) {
+                return Ok(Target { member: member.clone(), probe: None, _slot: slot });
+            }
+        }
+        self.probe(&members, wish)
+    }
+
+    fn pick<'m>(&self, members: &'m Members, wish: &Wish<'_>) -> Option<&'m Arc<Member>> {
+        let usable = |member: &Member| {
+            member.standing.is_up()
+                && member.standing.has_place(self.rules.connections)
+                && !wish.tried.iter().any(|tried| tried.name == member.name)
+        };
+        if let Some(mark) = wish.mark {
+            let mut all = members.tiers.iter().flat_map(|tier| &tier.members);
+            let own = all.find(|member| member.mark.as_ref().is_some_and(|own| own.is(mark)));
+            if let Some(own) = own.filter(|own| usable(own)) {
+                return Some(own);
+            }
+        }
+        let turn = self.live.turn.fetch_add(1, Relaxed);
+        let slow_start = self.rules.slow_start.filter(|_| !matches!(wish.by, By::Key(_)));
+        let eager = |member: &Member| usable(member) && member.standing.takes_its_share(slow_start);
+        members.tiers.iter().find_map(|tier| {
+            let chosen = slow_start.and_then(|_| tier.choose(wish.by, turn, eager));
+            chosen.or_else(|| tier.choose(wish.by, turn, usable))
+        })
+    }
+
+    /// No server can be asked. Where all are out, one request at a time goes to see whether they still are.
+    fn probe(&self, members: &Members, wish: &Wish<'_>) -> Result<Target, Unavailable> {
+        let all: Vec<&Arc<Member>> = members.tiers.iter().flat_map(|tier| &tier.members).collect();
+        if all.is_empty() {
+            let problem = members.problem.clone().unwrap_or_else(|| "it has no address".to_owned());
+            return Err(Unavailable::Unresolved(problem));
+        }
+        if all.iter().any(|member| member.standing.is_up()) {
+            let full = all
+                .iter()
+                .any(|member| member.standing.is_up() && !member.standing.has_place(self.rules.connections));
+            return Err(if full { Unavailable::Busy } else { Unavailable::Exhausted });
+        }
+        let paused = all.iter().filter(|member| {
+            !member.standing.is_unwell() && !wish.tried.iter().any(|tried| tried.name == member.name)
+        });
+        let first = paused.min_by_key(|member| member.standing.pause_left());
+        let left = first.map_or(Duration::ZERO, |member| member.standing.pause_left());
+        let target = first.and_then(|member| {
+            let probe = Probe::begin(&self.live)?;
+            let slot = member.standing.take(self.rules.connections)?;
+            Some(Target { member: (*member).clone(), probe: Some(probe), _slot: slot })
+        });
+        target.ok_or(Unavailable::Out(left))
+    }
+
+    /// Goes ahead of the requests that wait, unless another has.
+    pub(super) fn scout(&self) -> Option<Scout> {
+        self.live.queue.scout()
+    }
+
+    /// Whether a request that failed somewhere could go to another server.
+    pub(super) fn has_another(&self, tried: &[Arc<Member>]) -> bool {
+        let members = self.members.load();
+        members.tiers.iter().flat_map(|tier| &tier.members).any(|member| {
+            member.standing.is_up()
+                && member.standing.has_place(self.rules.connections)
+                && !tried.iter().any(|tried| tried.name == member.name)
+        })
+    }
+
+    /// Whether the server has another address that was not tried.
+    pub(super) fn has_another_address(&self, of: &Member, tried: &[Arc<Member>]) -> bool {
+        let members = self.members.load();
+        members.tiers.iter().flat_map(|tier| &tier.members).any(|member| {
+            Arc::ptr_eq(&member.endpoint, &of.endpoint)
+                && member.standing.is_up()
+                && !tried.iter().any(|tried| tried.name == member.name)
+        })
+    }
+}
+
+impl Live {
+    fn standing(&self, address: &str) -> Arc<Standing> {
+        let mut standings = self.standings.lock().unwrap_or_else(PoisonError::into_inner);
+        standings.retain(|_, standing| standing.strong_count() > 0);
+        if let Some(known) = standings.get(address).and_then(Weak::upgrade) {
+            return known;
+        }
+        let fresh = Standing::new(self.queue.clone());
+        standings.insert(address.to_owned(), Arc::downgrade(&fresh));
+        fresh
+    }
+}
+
+/// The one request that sees whether a server is still out, until it is dropped.
+#[derive(Debug)]
+struct Probe {
+    live: Arc<Live>,
+}
+
+impl Probe {
+    fn begin(live: &Arc<Live>) -> Option<Self> {
+        let taken = live.probing.swap(true, Relaxed);
+        if taken { None } else { Some(Self { live: live.clone() }) }
+    }
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        self.live.probing.store(false, Relaxed);
+    }
+}
+
+impl Target {
+    /// Whether this request is to show if the server is still out.
+    pub(super) fn is_probe(&self) -> bool {
+        self.probe.is_some()
+    }
+}
+
+/// Where a server of the rules is to be found now.
+fn found(address: &ServerAddress, names: &Names) -> Result<Vec<Found>, String> {
+    let one = |destination| Ok(vec![Found { destination, priority: 0, weight: 1 }]);
+    match address {
+        ServerAddress::Ip(ip, port) => one(Destination::Tcp(vec![SocketAddr::new(*ip, *port)])),
+        ServerAddress::Unix(path) => one(Destination::Unix(path.clone())),
+        ServerAddress::Name(name, port) => names.found(name, *port),
+        ServerAddress::Srv(name) => names.found_service(name),
+    }
+}

@@ -1,0 +1,123 @@
+//! Questions to the name servers, and their answers.
+
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ProtocolConfig, ResolverConfig};
+use hickory_resolver::lookup::Lookup;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::proto::rr::{RData, RecordType};
+use hickory_resolver::{Resolver, TokioResolver};
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+/// How long one family's addresses wait for the other's (RFC 8305, section 3, has less; here nobody waits for it).
+const OTHER_FAMILY: Duration = Duration::from_millis(500);
+
+/// An answer, which has at least one address.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) hosts: Vec<Host>,
+    pub(super) time_to_live: Duration,
+}
+
+/// A host, and what the name said of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Host {
+    pub(super) addresses: Vec<IpAddr>,
+    /// 0 where the name says nothing of it.
+    pub(super) port: u16,
+    pub(super) priority: u16,
+    pub(super) weight: u32,
+}
+
+/// A host's addresses.
+pub(super) async fn host(resolver: &TokioResolver, name: &str) -> Result<Answer, String> {
+    let (addresses, time_to_live) = addresses(resolver, name).await?;
+    Ok(Answer { hosts: vec![Host { addresses, port: 0, priority: 0, weight: 1 }], time_to_live })
+}
+
+/// A service's hosts, each with its addresses. One that cannot be resolved is left out.
+pub(super) async fn service(resolver: &TokioResolver, name: &str) -> Result<Answer, String> {
+    let found = resolver.lookup(name, RecordType::SRV).await.map_err(|error| error.to_string())?;
+    let mut time_to_live = time_to_live(&found);
+    let mut hosts = Vec::new();
+    let mut problem = None;
+    for record in found.answers() {
+        let RData::SRV(service) = &record.data else { continue };
+        let target = service.target.to_string();
+        match addresses(resolver, &target).await {
+            Ok((addresses, shorter)) => {
+                time_to_live = time_to_live.min(shorter);
+                // A weight of 0 is the least there is (RFC 2782), and no weight is a server's.
+                let weight = u32::from(service.weight).max(1);
+                hosts.push(Host { addresses, port: service.port, priority: service.priority, weight });
+            }
+            Err(reason) => problem = Some(format!("{target}: {reason}")),
+        }
+    }
+    hosts.sort_by(|one, other| (&one.addresses, one.port).cmp(&(&other.addresses, other.port)));
+    match hosts.is_empty() {
+        false => Ok(Answer { hosts, time_to_live }),
+        true => Err(problem.unwrap_or_else(|| "the service has no host".to_owned())),
+    }
+}
+
+/// Both families are asked at once; one that does not answer does not hold the other up for long.
+async fn addresses(resolver: &TokioResolver, name: &str) -> Result<(Vec<IpAddr>, Duration), String> {
+    let mut four = Box::pin(family(resolver, name, RecordType::A));
+    let mut six = Box::pin(family(resolver, name, RecordType::AAAA));
+    let (first, other) = tokio::select! {
+        first = &mut four => (first, six),
+        first = &mut six => (first, four),
+    };
+    let other = match &first {
+        Ok(_) => tokio::time::timeout(OTHER_FAMILY, other).await.unwrap_or_else(|_| Err(String::new())),
+        Err(_) => other.await,
+    };
+    let (mut addresses, time_to_live) = match (first, other) {
+        (Ok((mut one, live)), Ok((another, shorter))) => {
+            one.extend(another);
+            (one, live.min(shorter))
+        }
+        (Ok(one), Err(_)) | (Err(_), Ok(one)) => one,
+        (Err(reason), Err(_)) => return Err(reason),
+    };
+    addresses.sort();
+    addresses.dedup();
+    Ok((addresses, time_to_live))
+}
+
+async fn family(
+    resolver: &TokioResolver,
+    name: &str,
+    kind: RecordType,
+) -> Result<(Vec<IpAddr>, Duration), String> {
+    let found = resolver.lookup(name, kind).await.map_err(|error| error.to_string())?;
+    let addresses: Vec<IpAddr> = found.answers().iter().filter_map(|record| record.data.ip_addr()).collect();
+    match addresses.is_empty() {
+        false => Ok((addresses, time_to_live(&found))),
+        true => Err("it has no address".to_owned()),
+    }
+}
+
+fn time_to_live(lookup: &Lookup) -> Duration {
+    lookup.valid_until().saturating_duration_since(Instant::now())
+}
+
+/// The system's name servers, `/etc/hosts` included, or the one that is named. Answers are not cached by the
+/// resolver: each name here keeps its own.
+pub(super) fn resolver(nameserver: Option<SocketAddr>) -> Result<TokioResolver, String> {
+    let mut builder = match nameserver {
+        None => TokioResolver::builder_tokio().map_err(|error| error.to_string())?,
+        Some(address) => {
+            let connections = [ProtocolConfig::Udp, ProtocolConfig::Tcp].map(|protocol| {
+                let mut connection = ConnectionConfig::new(protocol);
+                connection.port = address.port();
+                connection
+            });
+            let server = NameServerConfig::new(address.ip(), true, connections.into());
+            let config = ResolverConfig::from_name_servers(vec![server]);
+            Resolver::builder_with_config(config, TokioRuntimeProvider::default())
+        }
+    };
+    builder.options_mut().cache_size = 0;
+    builder.build().map_err(|error| error.to_string())
+}

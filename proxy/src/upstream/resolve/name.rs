@@ -1,0 +1,129 @@
+//! One name, and what is known of it.
+
+use super::ask::{self, Answer, Host};
+use super::{LONGEST_PAUSE, SHORTEST};
+use arc_swap::ArcSwap;
+use hickory_resolver::TokioResolver;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::sync::watch;
+
+/// One name, and what is known of it.
+#[derive(Debug)]
+pub(super) struct Name {
+    name: String,
+    kind: Kind,
+    /// The longest an answer is believed.
+    pub(super) longest: Duration,
+    state: ArcSwap<State>,
+    /// Whether the first question has been answered, in whichever way.
+    asked: watch::Sender<bool>,
+}
+
+/// What a name stands for.
+#[derive(Debug)]
+pub(super) enum Kind {
+    /// A host, which has addresses.
+    Host,
+    /// A service of this name (RFC 2782), which has hosts.
+    Service(String),
+}
+
+/// What is known of a name.
+#[derive(Debug, Clone, Default)]
+struct State {
+    hosts: Arc<Vec<Host>>,
+    /// Why there is no newer answer.
+    problem: Option<String>,
+    last_success: Option<SystemTime>,
+}
+
+/// How a name stands, for the metrics.
+#[derive(Debug, Clone)]
+pub(crate) struct NameStatus {
+    /// The name.
+    pub name: String,
+    /// When it was resolved last.
+    pub last_success: Option<SystemTime>,
+}
+
+impl Name {
+    /// A name with what was known of it before.
+    pub(super) fn new(name: String, kind: Kind, longest: Duration, before: Option<&Self>) -> Self {
+        let unknown = || State { problem: Some("not asked yet".to_owned()), ..State::default() };
+        let state = before.map_or_else(unknown, |before| (**before.state.load()).clone());
+        let asked = before.is_some_and(|before| *before.asked.borrow());
+        Self { name, kind, longest, state: ArcSwap::from_pointee(state), asked: watch::Sender::new(asked) }
+    }
+
+    /// The hosts behind it, or why there are none.
+    pub(super) fn answer(&self) -> Result<Arc<Vec<Host>>, String> {
+        let state = self.state.load();
+        match state.hosts.is_empty() {
+            false => Ok(state.hosts.clone()),
+            true => Err(state.problem.clone().unwrap_or_else(|| "it has no address".to_owned())),
+        }
+    }
+
+    /// Why there is no newer answer.
+    pub(super) fn problem(&self) -> Option<String> {
+        self.state.load().problem.clone()
+    }
+
+    /// Waits until the first question about it has been answered, in whichever way.
+    pub(super) async fn asked(&self) {
+        // Cannot fail while this is there to hold the sender.
+        let _ = self.asked.subscribe().wait_for(|asked| *asked).await;
+    }
+
+    pub(super) fn status(&self) -> NameStatus {
+        NameStatus { name: self.name.clone(), last_success: self.state.load().last_success }
+    }
+
+    pub(super) async fn keep_resolved(
+        self: Arc<Self>,
+        resolver: TokioResolver,
+        changed: Arc<dyn Fn() + Send + Sync>,
+    ) {
+        let mut pause = SHORTEST;
+        loop {
+            let answer = match &self.kind {
+                Kind::Host => ask::host(&resolver, &self.name).await,
+                Kind::Service(name) => ask::service(&resolver, name).await,
+            };
+            let before = self.state.load_full();
+            let sleep = match answer {
+                Ok(answer) => {
+                    pause = SHORTEST;
+                    self.succeeded(answer)
+                }
+                Err(reason) => {
+                    self.failed(&reason);
+                    let sleep = pause;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    sleep
+                }
+            };
+            let now = self.state.load_full();
+            if now.hosts.is_empty() || now.hosts != before.hosts {
+                changed();
+            }
+            self.asked.send_replace(true);
+            tokio::time::sleep(sleep).await;
+        }
+    }
+
+    /// Notes an answer; how long it is believed.
+    fn succeeded(&self, answer: Answer) -> Duration {
+        let state =
+            State { hosts: Arc::new(answer.hosts), problem: None, last_success: Some(SystemTime::now()) };
+        self.state.store(Arc::new(state));
+        answer.time_to_live.clamp(SHORTEST, self.longest.max(SHORTEST))
+    }
+
+    /// The last good answer is kept: an old address that works is better than none.
+    pub(super) fn failed(&self, reason: &str) {
+        let state = State { problem: Some(reason.to_owned()), ..(**self.state.load()).clone() };
+        self.state.store(Arc::new(state));
+    }
+}

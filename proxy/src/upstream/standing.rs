@@ -1,0 +1,256 @@
+//! How a server stands: how busy it is, whether it may be asked, and why not. It outlives a reload.
+
+use super::queue::Queue;
+use arc_swap::ArcSwapOption;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use vordr_rules::table::Passive;
+
+/// A server that is just back has at least this share of its requests.
+const LEAST_SHARE: f64 = 0.05;
+
+/// What is known of a server, whoever asks.
+#[derive(Debug)]
+pub(super) struct Standing {
+    in_flight: AtomicUsize,
+    /// Active checks found it unwell.
+    unwell: AtomicBool,
+    /// Live requests to it failed too often.
+    paused: AtomicBool,
+    /// Until when it is paused, and since when it is back; milliseconds of [`now`], 0 where it never was.
+    paused_until: AtomicU64,
+    back_since: AtomicU64,
+    /// Each pause by its number, so that the end of an earlier one is not taken for that of a later.
+    pauses: AtomicU64,
+    /// When live requests to it failed. Touched by failures alone.
+    failures: Mutex<VecDeque<Instant>>,
+    reason: ArcSwapOption<String>,
+    /// Which of its addresses was reached last, from 1; 0 is unknown.
+    reached: AtomicUsize,
+    queue: Arc<Queue>,
+}
+
+impl Standing {
+    pub(super) fn new(queue: Arc<Queue>) -> Arc<Self> {
+        Arc::new(Self {
+            in_flight: AtomicUsize::new(0),
+            unwell: AtomicBool::new(false),
+            paused: AtomicBool::new(false),
+            paused_until: AtomicU64::new(0),
+            back_since: AtomicU64::new(0),
+            pauses: AtomicU64::new(0),
+            failures: Mutex::default(),
+            reason: ArcSwapOption::empty(),
+            reached: AtomicUsize::new(0),
+            queue,
+        })
+    }
+
+    /// Requests and streams that are under way.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.load(Relaxed)
+    }
+
+    /// Whether it may be asked.
+    pub(super) fn is_up(&self) -> bool {
+        !self.unwell.load(Relaxed) && !self.paused.load(Relaxed)
+    }
+
+    /// Whether active checks found it unwell, so that nothing but a check brings it back.
+    pub(super) fn is_unwell(&self) -> bool {
+        self.unwell.load(Relaxed)
+    }
+
+    /// Why it is out.
+    pub(super) fn reason(&self) -> Option<Arc<String>> {
+        if self.is_up() { None } else { self.reason.load_full() }
+    }
+
+    /// How long its pause still takes.
+    pub(super) fn pause_left(&self) -> Duration {
+        Duration::from_millis(self.paused_until.load(Relaxed).saturating_sub(now()))
+    }
+
+    /// Takes a place among its requests, if there is one.
+    pub(super) fn take(self: &Arc<Self>, limit: Option<usize>) -> Option<Slot> {
+        // Counted first, so that two at once cannot both take the last place.
+        let before = self.in_flight.fetch_add(1, Relaxed);
+        let slot = Slot { standing: self.clone() };
+        if limit.is_some_and(|limit| before >= limit) { None } else { Some(slot) }
+    }
+
+    /// Whether there is a place among its requests.
+    pub(super) fn has_place(&self, limit: Option<usize>) -> bool {
+        limit.is_none_or(|limit| self.in_flight() < limit)
+    }
+
+    /// Whether a server that came back a short while ago takes this request: the longer it is back, the likelier.
+    pub(super) fn takes_its_share(&self, slow_start: Option<Duration>) -> bool {
+        let (Some(whole), since @ 1..) = (slow_start, self.back_since.load(Relaxed)) else { return true };
+        // Nothing by nothing is no number, and then the share is whole too.
+        let share = (now().saturating_sub(since) as f64 / whole.as_millis() as f64).min(1.0);
+        if share >= 1.0 {
+            self.back_since.store(0, Relaxed);
+        }
+        fastrand::f64() < share.max(LEAST_SHARE)
+    }
+
+    /// A live request failed. Where that was one too many the server is out, and this says which pause it is.
+    pub(super) fn failed(&self, passive: &Passive, reason: &str) -> Option<u64> {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let now_instant = Instant::now();
+        failures.push_back(now_instant);
+        while failures.front().is_some_and(|first| now_instant.duration_since(*first) > passive.within) {
+            failures.pop_front();
+        }
+        let fails = passive.fails.max(1) as usize;
+        let is_paused = self.paused.load(Relaxed);
+        if failures.len() < fails && !is_paused {
+            return None;
+        }
+        failures.clear();
+        let pause = u64::try_from(passive.pause.as_millis()).unwrap_or(u64::MAX / 4);
+        self.paused_until.store(now().saturating_add(pause), Relaxed);
+        self.reason.store(Some(Arc::new(reason.to_owned())));
+        self.paused.store(true, Relaxed);
+        Some(self.pauses.fetch_add(1, Relaxed) + 1)
+    }
+
+    /// Ends a pause; whether there was one. `pause` is that which is over, `None` any.
+    pub(super) fn ends_pause(&self, pause: Option<u64>) -> bool {
+        if pause.is_some_and(|pause| pause != self.pauses.load(Relaxed)) {
+            return false;
+        }
+        let was_paused = self.paused.swap(false, Relaxed);
+        if was_paused {
+            self.came_back();
+        }
+        was_paused
+    }
+
+    /// Active checks have come to another result.
+    pub(super) fn set_well(&self, well: bool, reason: &str) {
+        self.reason.store(Some(Arc::new(reason.to_owned())));
+        self.unwell.store(!well, Relaxed);
+        if well {
+            self.came_back();
+        }
+    }
+
+    fn came_back(&self) {
+        self.back_since.store(now().max(1), Relaxed);
+        self.queue.wake_all();
+    }
+
+    /// Which of its addresses was reached last.
+    pub(super) fn reached(&self) -> Option<usize> {
+        self.reached.load(Relaxed).checked_sub(1)
+    }
+
+    /// Notes which of its addresses was reached, or that it is to be found out again.
+    pub(super) fn set_reached(&self, index: Option<usize>) {
+        self.reached.store(index.map_or(0, |index| index + 1), Relaxed);
+    }
+}
+
+/// A place among the requests of a server, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    standing: Arc<Standing>,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.standing.in_flight.fetch_sub(1, Relaxed);
+        self.standing.queue.wake_one();
+    }
+}
+
+/// Milliseconds since the first time that anybody asked.
+fn now() -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(START.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn standing() -> Arc<Standing> {
+        Standing::new(Arc::default())
+    }
+
+    fn passive(fails: u32, within: Duration) -> Passive {
+        Passive { fails, within, pause: Duration::from_secs(30) }
+    }
+
+    #[test]
+    fn so_many_failures_within_the_span_take_a_server_out() {
+        let (standing, rules) = (standing(), passive(3, Duration::from_secs(60)));
+        assert_eq!(standing.failed(&rules, "refused"), None);
+        assert_eq!(standing.failed(&rules, "refused"), None);
+        assert!(standing.is_up());
+        assert_eq!(standing.failed(&rules, "reset"), Some(1));
+        assert!(!standing.is_up());
+        assert_eq!(standing.reason().unwrap().as_str(), "reset");
+        assert!(standing.pause_left() > Duration::from_secs(29));
+    }
+
+    #[test]
+    fn failures_of_long_ago_do_not_count() {
+        let (standing, rules) = (standing(), passive(2, Duration::ZERO));
+        standing.failed(&rules, "refused");
+        std::thread::sleep(Duration::from_millis(2));
+        assert_eq!(standing.failed(&rules, "refused"), None);
+    }
+
+    #[test]
+    fn the_end_of_an_earlier_pause_does_not_end_a_later_one() {
+        let (standing, rules) = (standing(), passive(1, Duration::from_secs(60)));
+        let first = standing.failed(&rules, "refused");
+        assert!(standing.ends_pause(None));
+        let second = standing.failed(&rules, "refused");
+        assert!(!standing.ends_pause(first));
+        assert!(!standing.is_up());
+        assert!(standing.ends_pause(second));
+        assert!(standing.is_up() && !standing.ends_pause(second));
+    }
+
+    #[test]
+    fn a_server_that_is_unwell_stays_out_when_its_pause_ends() {
+        let standing = standing();
+        standing.set_well(false, "answered 500");
+        standing.failed(&passive(1, Duration::from_secs(60)), "refused");
+        assert!(standing.ends_pause(None));
+        assert!(!standing.is_up());
+        standing.set_well(true, "answered 200");
+        assert!(standing.is_up());
+    }
+
+    #[test]
+    fn there_are_so_many_places_and_no_more() {
+        let standing = standing();
+        let first = standing.take(Some(2)).unwrap();
+        let _second = standing.take(Some(2)).unwrap();
+        assert!(standing.take(Some(2)).is_none());
+        assert_eq!(standing.in_flight(), 2);
+        drop(first);
+        assert!(standing.take(Some(2)).is_some());
+    }
+
+    #[test]
+    fn a_server_that_is_back_takes_few_requests_at_first() {
+        let standing = standing();
+        let slow_start = Some(Duration::from_secs(3600));
+        assert!(standing.takes_its_share(slow_start), "it was never away");
+        standing.set_well(false, "");
+        standing.set_well(true, "");
+        let taken = (0..1000).filter(|_| standing.takes_its_share(slow_start)).count();
+        assert!(taken < 150, "{taken}");
+        assert!(standing.takes_its_share(None));
+        assert!((0..100).all(|_| standing.takes_its_share(Some(Duration::ZERO))));
+    }
+}

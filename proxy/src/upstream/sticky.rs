@@ -1,0 +1,70 @@
+//! `sticky`: how a client is known, so that it stays with one server.
+
+use aws_lc_rs::pbkdf2;
+use http::HeaderValue;
+use std::num::NonZeroU32;
+
+/// How often a mark's hash is repeated: whoever reads a cookie has to do the same for every address he tries.
+const ROUNDS: NonZeroU32 = NonZeroU32::MIN.saturating_add(19_999);
+
+/// The cookie that names a server, without telling its address.
+///
+/// It is made of the pool's name and the address alone, so every vordr with the same rules makes the same, before a
+/// restart and after it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// Its value.
+    value: String,
+    plain: HeaderValue,
+    secure: HeaderValue,
+}
+
+impl Mark {
+    /// The mark of a server of a pool, as a cookie of this name.
+    pub(super) fn new(cookie: &str, pool: &str, address: &str) -> Self {
+        let mut hash = [0; 8];
+        let salt = format!("vordr sticky {pool}");
+        pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ROUNDS, salt.as_bytes(), address.as_bytes(), &mut hash);
+        let value = format!("{:016x}", u64::from_be_bytes(hash));
+        let header = |more: &str| {
+            HeaderValue::try_from(format!("{cookie}={value}; Path=/; HttpOnly; SameSite=Lax{more}"))
+                .unwrap_or(HeaderValue::from_static(""))
+        };
+        Self { plain: header(""), secure: header("; Secure"), value }
+    }
+
+    /// Whether a client's cookie names this server.
+    pub(super) fn is(&self, value: &str) -> bool {
+        self.value == value
+    }
+
+    /// The header that gives it to a client.
+    pub(super) fn header(&self, over_tls: bool) -> HeaderValue {
+        if over_tls { self.secure.clone() } else { self.plain.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_mark_is_the_same_wherever_it_is_made_and_tells_no_address() {
+        let mark = Mark::new("sid", "app", "10.1.2.3:8000");
+        assert_eq!(mark, Mark::new("sid", "app", "10.1.2.3:8000"));
+        assert_ne!(mark.value, Mark::new("sid", "app", "10.1.2.4:8000").value);
+        assert_ne!(mark.value, Mark::new("sid", "other", "10.1.2.3:8000").value);
+        assert_eq!(mark.value.len(), 16);
+        assert!(mark.is(&mark.value.clone()) && !mark.is("") && !mark.is("10.1.2.3:8000"));
+    }
+
+    #[test]
+    fn its_cookie_is_for_http_alone_and_for_tls_alone_where_there_is_tls() {
+        let mark = Mark::new("sid", "app", "10.1.2.3:8000");
+        let plain = mark.header(false);
+        let plain = plain.to_str().unwrap();
+        assert!(plain.starts_with("sid=") && plain.ends_with("; Path=/; HttpOnly; SameSite=Lax"), "{plain}");
+        assert!(mark.header(true).to_str().unwrap().ends_with("; SameSite=Lax; Secure"));
+    }
+}
