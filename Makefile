@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run test test-rust test-apps test-container lint setup setup-test setup-container bench fuzz
+.PHONY: run test test-rust test-apps test-container test-tls lint setup setup-test setup-container bench fuzz
 
 run: setup
 	$(CARGO) build --release --bin vordr
@@ -20,6 +20,12 @@ test-apps: .venv/apps/ready
 # The image and the compose file, in a container engine of the test's own; needs root, and minutes for the build.
 test-container: setup-container .venv/container/ready
 	.venv/container/bin/python -m pytest tests/container
+
+# testssl.sh against a vordr with its defaults: nothing graver than "info" is to be found. Takes minutes.
+test-tls: setup
+	@scripts/setup.sh tls
+	$(CARGO) build --bin vordr --target-dir target
+	scripts/test-tls.sh $(CURDIR)/target/debug/vordr
 
 lint:
 	$(CARGO) fmt --check
@@ -57,3 +63,5 @@ bench: setup
 	cd bench && $(CARGO) build --release --target-dir target
 	bench/run.py
 	bench/run.py websockets
+	bench/run.py handshakes
+	bench/run.py certificates

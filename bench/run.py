@@ -3,6 +3,8 @@
 
     bench/run.py              CPU time per proxied request, for three sizes of answer
     bench/run.py websockets   2,000 idle WebSockets, then a message on each; memory per stream
+    bench/run.py handshakes   full and resumed TLS handshakes per CPU second beside nginx, by key type
+    bench/run.py certificates start, memory and handshakes with one certificate and with a thousand
 
 VORDR, BARE and ORIGIN name other binaries than those that `make bench` builds.
 
@@ -269,5 +271,8 @@ if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
     if sys.argv[1:] == ["websockets"]:
         asyncio.run(websockets())
+    elif sys.argv[1:] in (["handshakes"], ["certificates"]):
+        import tls
+        getattr(tls, sys.argv[1])()
     else:
         requests()

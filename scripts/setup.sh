@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing on a bare Debian: `setup.sh build` for building, `setup.sh test` for the
-# tests, `setup.sh container` for those of the container, `setup.sh bench` for the bench.
+# tests, `setup.sh tls` for testssl.sh, `setup.sh container` for those of the container, `setup.sh bench` for the bench.
 # Does nothing, and asks no server, where everything is there.
 set -euo pipefail
 
@@ -31,12 +31,18 @@ if [ "${1:-build}" = container ]; then
     need prometheus prometheus
     python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv python3-pip)
 fi
+if [ "${1:-build}" = tls ]; then
+    need testssl testssl.sh
+    need openssl openssl
+    need python3 python3
+fi
 if [ "${1:-build}" = bench ]; then
     need wrk wrk
     need nginx nginx
     need haproxy haproxy
     need python3 python3
     need pgrep procps
+    need openssl openssl
 fi
 
 if [ ${#packages[@]} -gt 0 ]; then
