@@ -76,7 +76,7 @@ async fn frames_that_move_nothing_end_the_connection() {
 async fn a_flood_is_answered_with_a_goaway_that_says_so() {
     let vordr = Vordr::running(HELLO).await;
     let mut wire = RawHttp2::connect(vordr.address()).await;
-    let pings = raw::frame(PING, 1, 0, &[0; 8]).repeat(1024);
+    let pings = raw::frame(PING, 1, 0, &[0; 8]).repeat(5000);
     wire.send(&pings).await;
     assert!(wire.until(|kind, payload| kind == GOAWAY && payload.get(7) == Some(&11)).await);
 }

@@ -149,6 +149,25 @@ async fn redirects_and_answers_of_vordrs_own_need_no_upstream() {
 }
 
 #[tokio::test]
+async fn a_large_upload_that_is_refused_is_answered_and_the_connection_goes_on() {
+    let origin = Origin::answering("hello").await;
+    let vordr = Vordr::proxying_with(&origin, "body-limit \"10k\"").await;
+    let mut client = Http2::connect(vordr.address()).await;
+    for length in [Some("10000000"), None] {
+        let mut head = request(Method::POST, "/");
+        if let Some(length) = length {
+            head = head.header("content-length", length);
+        }
+        let mut stream = client.open(head.body(()).unwrap(), false).await;
+        // It stops when it is told that nobody listens any more.
+        let sent = stream.send(Bytes::from(vec![b'x'; 10_000_000]), true).await;
+        assert!(sent.is_err(), "ten megabytes were taken, of which ten kilobytes are allowed");
+        assert_eq!(stream.answer().await.status, StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    assert_eq!(client.get("/").await.text().await, "hello");
+}
+
+#[tokio::test]
 async fn curl_is_served_by_prior_knowledge() {
     let origin = Origin::scripted(|mut connection| async move {
         while let Some(request) = connection.request().await {

@@ -205,3 +205,40 @@ async fn what_outlives_drain_is_cut_and_accounted_for() {
     assert_eq!(stream.answer().await.status, StatusCode::SERVICE_UNAVAILABLE);
     vordr.stopped().await;
 }
+
+#[tokio::test]
+async fn a_websocket_is_told_that_vordr_goes_away() {
+    let origin = Origin::echoing().await;
+    let vordr = Vordr::running_with("drain \"300ms\"", &proxying(&origin.url(), "")).await;
+    let mut client = Http2::connect(vordr.address()).await;
+    let mut tunnel = websocket(&mut client).await;
+    let mut answer = tunnel.head().await;
+    tunnel.send(message("one"), false).await.unwrap();
+    assert_eq!(exactly(&mut answer, 5).await, b"\x81\x03one");
+    vordr.stop();
+    // A close frame with 1001, and the end.
+    let farewell = answer.whole().await.unwrap();
+    assert_eq!(farewell.get(..4).map(|frame| (frame[0], &frame[2..])), Some((0x88, &[0x03, 0xe9][..])));
+    client.ended().await.unwrap();
+    vordr.stopped().await;
+}
+
+#[tokio::test]
+async fn a_slow_client_gets_the_last_of_its_answer_although_it_was_told_to_go() {
+    let body = "x".repeat(1 << 20);
+    let response = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let origin = Origin::responding(&response).await;
+    let limits = "limits { keepalive \"60s\" requests=1; }";
+    let vordr = Vordr::running_with(limits, &proxying(&origin.url(), "")).await;
+    let mut client = Http2::connect(vordr.address()).await;
+    let mut answer = client.get("/").await;
+    let mut taken = 0;
+    // By now the exchange is over, and what is left waits in vordr.
+    while taken < body.len() - 40_000 {
+        taken += answer.part().await.unwrap().unwrap().len();
+    }
+    vordr.log_line(|line| line["status"] == 200).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(taken + answer.whole().await.unwrap().len(), body.len());
+    client.ended().await.unwrap();
+}

@@ -33,7 +33,13 @@ pub(crate) async fn serve(worker: Arc<Worker>, transport: Transport, ahead: Byte
     let watch = Watch::new(link.opened());
     let wire = Wire::new(transport, ahead, watch.clone());
     let preface = bounds::builder(&limits).handshake(wire);
-    let failure = match within(limits.header_timeout.map(|limit| link.opened() + limit), preface).await {
+    let end = limits.header_timeout.map(|limit| link.opened() + limit);
+    let preface = tokio::select! {
+        biased;
+        preface = within(end, preface) => preface,
+        () = link.closing.cancelled() => return,
+    };
+    let failure = match preface {
         Some(Ok(connection)) => {
             let streams = Streams::new(worker, link, limits, watch, connection);
             return streams.serve().await;

@@ -85,6 +85,18 @@ impl Wire {
         self.watch.note_head(self.scan.head_since());
     }
 
+    /// What has come and was not read would have the kernel reset the connection, and the last word with it.
+    fn empty(&mut self, cx: &mut Context<'_>) {
+        let mut unread = [0; 4096];
+        loop {
+            let mut unread = ReadBuf::new(&mut unread);
+            match Pin::new(&mut self.transport).poll_read(cx, &mut unread) {
+                Poll::Ready(Ok(())) if !unread.filled().is_empty() => {}
+                _ => return,
+            }
+        }
+    }
+
     fn wrote<T>(&self, outcome: Poll<T>) -> Poll<T> {
         self.watch.unread.store(outcome.is_pending(), Relaxed);
         outcome
@@ -135,7 +147,10 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().transport).poll_shutdown(cx)
+        let this = self.get_mut();
+        ready!(Pin::new(&mut this.transport).poll_shutdown(cx))?;
+        this.empty(cx);
+        Poll::Ready(Ok(()))
     }
 
     fn is_write_vectored(&self) -> bool {
