@@ -27,5 +27,5 @@ pub use run::run;
 pub use server::{Handle, Vordr};
 pub use start_error::StartError;
 pub use surroundings::System;
-pub use tls::check_certificates;
+pub use tls::{RevokeError, check_certificates, revoke};
 pub use vordr_rules as rules;

@@ -8,6 +8,7 @@ mod help;
 mod markdown;
 mod reload;
 mod replace;
+mod revoke;
 mod rules;
 mod say;
 
@@ -63,6 +64,8 @@ enum Command {
     Reload(RulesFile),
     /// Ask a running vordr how it is; exit 0 if it is well.
     Health(RulesFile),
+    /// Have the issuer revoke a certificate from ACME; a vordr that runs orders a new one.
+    Revoke(revoke::Revoke),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -93,6 +96,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Show(rules) => rules::show(&rules.path),
         Command::Fmt(fmt) => fmt.run(),
         Command::Health(rules) => health::run(&rules.path),
+        Command::Revoke(revoke) => revoke.run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "vordr", &mut script);

@@ -14,6 +14,7 @@ mod watch;
 
 pub(crate) use accept::{Failed, NoHandshake, accept};
 pub(crate) use acme::Tokens;
+pub use acme::{RevokeError, revoke};
 pub(crate) use certificate::Certificate;
 pub(crate) use certificates::Certificates;
 pub(crate) use door::{Door, Doors};

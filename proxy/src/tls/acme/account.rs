@@ -92,6 +92,11 @@ fn kept(issuer: &Issuer) -> Result<Option<Kept>, Failure> {
     Ok(kept)
 }
 
+/// The credentials in the file's content.
+pub(super) fn credentials(bytes: &[u8]) -> Option<AccountCredentials> {
+    parse(bytes).map(|kept| kept.credentials)
+}
+
 fn parse(bytes: &[u8]) -> Option<Kept> {
     let mut file: serde_json::Value = serde_json::from_slice(bytes).ok()?;
     Some(Kept {

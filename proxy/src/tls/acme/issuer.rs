@@ -8,7 +8,7 @@ use crate::start_error::StartError;
 use instant_acme::LetsEncrypt;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
-use vordr_rules::table::{ExternalAccount, Table};
+use vordr_rules::table::{AcmeAccount, ExternalAccount, Table};
 
 /// How many orders may be under way at once.
 const ORDERS: usize = 4;
@@ -38,7 +38,7 @@ impl Issuer {
     /// The issuer that the rules name.
     pub(super) fn new(table: &Table, answers: Answers, observer: Arc<Observer>) -> Result<Self, StartError> {
         let account = table.process.acme.clone().unwrap_or_default();
-        let directory = account.directory.unwrap_or_else(|| LetsEncrypt::Production.url().to_owned());
+        let directory = directory(&account);
         let state = &table.process.state;
         let store = Store::open(state, &directory)
             .map_err(|source| StartError::State { folder: state.clone(), source })?;
@@ -73,6 +73,11 @@ impl Issuer {
             ),
         }
     }
+}
+
+/// The directory's URL.
+pub(super) fn directory(account: &AcmeAccount) -> String {
+    account.directory.clone().unwrap_or_else(|| LetsEncrypt::Production.url().to_owned())
 }
 
 /// The process's address, or else each server's.

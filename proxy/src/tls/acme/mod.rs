@@ -10,12 +10,14 @@ mod https;
 mod issuer;
 mod keeper;
 mod order;
+mod revoke;
 mod schedule;
 mod store;
 mod temporary;
 mod wanted;
 
 pub(crate) use answers::Tokens;
+pub use revoke::{RevokeError, revoke};
 
 use super::Certificates;
 use crate::observe::Observer;
