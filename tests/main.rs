@@ -1,6 +1,7 @@
 //! End-to-end tests over real sockets: one file a promise.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod acme;
 mod actions;
 mod addresses;
 mod body_limit;

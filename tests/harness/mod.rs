@@ -8,6 +8,7 @@ pub(crate) mod http2;
 mod nameserver;
 mod origin;
 mod pool;
+pub(crate) mod pebble;
 mod tls;
 mod vordr;
 mod websocket;

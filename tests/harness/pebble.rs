@@ -1,11 +1,18 @@
 //! Pebble, the small ACME server of Let's Encrypt, with an authority and a name server of its own.
 
-use super::{NameServer, eventually, free_port};
+use super::{NameServer, eventually, free_port, within};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 /// How Pebble shall be.
 #[derive(Default)]
@@ -25,6 +32,8 @@ pub(crate) struct Pebble {
     folder: TempDir,
     names: NameServer,
     child: Option<Child>,
+    /// What its certificates are held against.
+    roots: Arc<RootCertStore>,
 }
 
 /// Where it listens, and where it looks challenges up.
@@ -55,7 +64,7 @@ impl Pebble {
         let [directory, management, http, tls] = [(); 4].map(|()| free_port());
         let names = NameServer::answering(Some(Ipv4Addr::LOCALHOST)).await;
         let ports = Ports { directory, management, http, tls };
-        Self { manner, ports, folder, names, child: None }
+        Self { manner, ports, folder, names, child: None, roots: Arc::new(RootCertStore::empty()) }
     }
 
     /// Starts it, with nothing that it knew before.
@@ -78,6 +87,10 @@ impl Pebble {
         self.child = Some(child);
         let port = self.ports.directory;
         eventually("pebble", || std::net::TcpStream::connect(("127.0.0.1", port)).ok()).await;
+        let root = CertificateDer::from_pem_slice(self.managed("/roots/0").as_bytes()).expect("a root");
+        let mut roots = RootCertStore::empty();
+        roots.add(root).expect("a root");
+        self.roots = Arc::new(roots);
     }
 
     /// Ends it.
@@ -118,6 +131,25 @@ impl Pebble {
         std::fs::read_to_string(self.folder.path().join("said")).unwrap_or_default()
     }
 
+    /// The certificate that is shown on its TLS port for a name, if Pebble issued it and it is good now.
+    pub(crate) async fn vouched(&self, name: &str) -> Option<CertificateDer<'static>> {
+        let socket = TcpStream::connect(("127.0.0.1", self.ports.tls)).await.expect("vordr");
+        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_root_certificates(self.roots.clone())
+            .with_no_client_auth();
+        let name = ServerName::try_from(name.to_owned()).expect("a name");
+        let stream = within(TlsConnector::from(Arc::new(config)).connect(name, socket)).await.ok()?;
+        stream.get_ref().1.peer_certificates()?.first().cloned()
+    }
+
+    /// What it says of a certificate that it issued.
+    pub(crate) fn status(&self, certificate: &CertificateDer<'_>) -> String {
+        let (_, parsed) = x509_parser::parse_x509_certificate(certificate).expect("a certificate");
+        self.managed(&format!("/cert-status-by-serial/{:x}", parsed.serial))
+    }
+
     /// How many orders it was given.
     pub(crate) fn orders(&self) -> usize {
         self.said().matches("Added order ").count()
@@ -126,7 +158,8 @@ impl Pebble {
     /// A page of its management address.
     pub(crate) fn managed(&self, path: &str) -> String {
         let url = format!("https://localhost:{}{path}", self.ports.management);
-        let output = Command::new("curl").args(["-sS", "--cacert"]).arg(self.ca()).arg(url).output().expect("curl");
+        let output =
+            Command::new("curl").args(["-sS", "--cacert"]).arg(self.ca()).arg(url).output().expect("curl");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).expect("text")
     }
@@ -164,7 +197,8 @@ fn certify(folder: &Path) {
     let mut params = CertificateParams::new(Vec::new()).expect("parameters");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.distinguished_name.push(rcgen::DnType::CommonName, "the authority of a test's Pebble");
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an authority");
+    let authority =
+        CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an authority");
     let key = KeyPair::generate().expect("a key");
     let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("parameters");
     let certificate = params.signed_by(&key, &authority).expect("a certificate");

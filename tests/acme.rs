@@ -1,0 +1,312 @@
+//! Certificates that look after themselves, got from Pebble.
+
+use crate::harness::pebble::{Manner, Pebble};
+use crate::harness::{Client, Vordr, ends, eventually, free_port, within, written};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// A place for state, and rules that want certificates from a Pebble.
+struct Site {
+    state: TempDir,
+    account: String,
+}
+
+impl Site {
+    fn of(pebble: &Pebble) -> Self {
+        Self::with_account(pebble, "")
+    }
+
+    /// More words for the account.
+    fn with_account(pebble: &Pebble, words: &str) -> Self {
+        let account = format!("acme directory=\"{}\" ca={:?} {words}", pebble.directory(), pebble.ca());
+        Self { state: tempfile::tempdir().expect("a folder"), account }
+    }
+
+    /// The words for the process.
+    fn process(&self) -> String {
+        format!("state {:?}\n{}", self.state.path(), self.account)
+    }
+
+    async fn serve(&self, rules: &str) -> Vordr {
+        Vordr::running_with(&self.process(), rules).await
+    }
+
+    /// A file of the issuer's folder.
+    fn file(&self, name: &str) -> PathBuf {
+        let issuers: Vec<_> = std::fs::read_dir(self.state.path().join("acme")).unwrap().collect();
+        assert_eq!(issuers.len(), 1, "one issuer");
+        issuers[0].as_ref().unwrap().path().join(name)
+    }
+
+    fn certificate(&self, host: &str) -> PathBuf {
+        self.file(&format!("certificates/{host}.pem"))
+    }
+}
+
+/// A server whose certificate comes from ACME, on the ports that Pebble looks at.
+fn rules(pebble: &Pebble, hosts: &str, acme: &str) -> String {
+    format!(
+        "server {hosts} {{ listen {} redirect=https; listen {} tls=on; tls {{ {acme}; }}\n\
+         location \"/\" {{ respond 200 hello; }}; }}",
+        pebble.http_port(),
+        pebble.tls_port()
+    )
+}
+
+/// Waits until the log has a line with all of these.
+async fn logged(vordr: &Vordr, parts: &[&str]) -> String {
+    eventually(&format!("a line with {parts:?}"), || {
+        let log = vordr.error_log();
+        log.lines().find(|line| parts.iter().all(|part| line.contains(part))).map(str::to_owned)
+    })
+    .await
+}
+
+async fn issued(vordr: &Vordr) {
+    logged(vordr, &["a certificate from ACME is shown"]).await;
+}
+
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[tokio::test]
+async fn a_certificate_is_issued_by_http_01_for_every_host_of_the_server() {
+    let pebble = Pebble::running().await;
+    let site = Site::of(&pebble);
+    let vordr =
+        site.serve(&rules(&pebble, "a.test www.a.test", "acme challenge=http-01 \"ops@a.test\"")).await;
+    logged(&vordr, &["a self-signed certificate is shown", "a.test"]).await;
+    logged(&vordr, &["a certificate is ordered", "a.test www.a.test", "http-01"]).await;
+    let line = logged(&vordr, &["a certificate from ACME is shown", "a.test www.a.test"]).await;
+    assert!(line.contains("\"renewed\""), "{line}");
+    for host in ["a.test", "www.a.test"] {
+        assert!(pebble.vouched(host).await.is_some(), "{host}");
+    }
+    vordr.metric_becomes("vordr_acme_renewals_total{result=\"success\"}", 1.0).await;
+    // Nothing that could be used elsewhere is told.
+    assert!(!vordr.error_log().contains("PRIVATE KEY"), "{}", vordr.error_log());
+    for file in [site.certificate("a.test"), site.file("account.json")] {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+        assert_eq!(mode(file.parent().unwrap()), 0o700, "{}", file.display());
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_is_issued_by_tls_alpn_01() {
+    let pebble = Pebble::running().await;
+    let site = Site::of(&pebble);
+    let vordr = site.serve(&rules(&pebble, "a.test b.test", "acme challenge=tls-alpn-01")).await;
+    logged(&vordr, &["a certificate is ordered", "tls-alpn-01"]).await;
+    issued(&vordr).await;
+    for host in ["a.test", "b.test"] {
+        assert!(pebble.vouched(host).await.is_some(), "{host}");
+    }
+}
+
+#[tokio::test]
+async fn a_challenge_comes_before_the_rules_and_only_for_a_known_token() {
+    let pebble = Pebble::running().await;
+    pebble.names().change(None);
+    let site = Site::of(&pebble);
+    let vordr = site.serve(&rules(&pebble, "a.test", "acme")).await;
+    // `redirect=https` leaves ACME's path alone, and then there is a location for it.
+    let unknown = vordr.get("http://a.test/.well-known/acme-challenge/unknown").await;
+    assert_eq!((unknown.status, unknown.text().as_str()), (200, "hello"));
+    assert_eq!(vordr.get("http://a.test/").await.status, 301);
+}
+
+#[tokio::test]
+async fn a_certificate_is_renewed_before_it_runs_out_and_every_handshake_finds_a_good_one() {
+    let pebble = Pebble::running_as(Manner { lifetime: 9, ..Manner::default() }).await;
+    let site = Site::of(&pebble);
+    let vordr = site.serve(&rules(&pebble, "a.test", "acme")).await;
+    issued(&vordr).await;
+    let first = pebble.vouched("a.test").await.expect("a good certificate");
+    within(async {
+        loop {
+            let shown = pebble.vouched("a.test").await.expect("a good certificate");
+            if shown != first {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    })
+    .await;
+    assert!(pebble.orders() >= 2, "{}", pebble.said());
+}
+
+#[tokio::test]
+async fn a_revoked_certificate_is_ordered_anew() {
+    let pebble = Pebble::running().await;
+    let site = Site::of(&pebble);
+    let rules = rules(&pebble, "a.test", "acme");
+    let vordr = site.serve(&rules).await;
+    issued(&vordr).await;
+    let first = pebble.vouched("a.test").await.expect("a good certificate");
+    let (_folder, file) = written(&format!("vordr {{ {} }}\n{rules}", site.process()));
+    let revoked = ends(&["revoke", "A.test", file.to_str().unwrap()]);
+    assert!(revoked.status.success(), "{}", String::from_utf8_lossy(&revoked.stderr));
+    assert!(pebble.status(&first).contains("Revoked"), "{}", pebble.status(&first));
+    logged(&vordr, &["the stored certificate is gone", "a.test"]).await;
+    within(async {
+        while pebble.vouched("a.test").await.expect("a good certificate") == first {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    let again = ends(&["revoke", "other.test", file.to_str().unwrap()]);
+    assert!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("other.test"));
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_away_at_the_start_is_asked_until_it_is_back() {
+    let mut pebble = Pebble::away(Manner::default()).await;
+    let site = Site::of(&pebble);
+    let vordr = site.serve(&rules(&pebble, "a.test", "acme")).await;
+    logged(&vordr, &["a self-signed certificate is shown"]).await;
+    let line = logged(&vordr, &["no certificate was issued", "cannot reach localhost"]).await;
+    assert!(line.contains("\"again\""), "{line}");
+    assert_eq!(pebble.vouched("a.test").await, None);
+    pebble.start().await;
+    issued(&vordr).await;
+    assert!(pebble.vouched("a.test").await.is_some());
+    assert!(vordr.metric("vordr_acme_renewals_total{result=\"failure\"}").await >= 1.0);
+}
+
+#[tokio::test]
+async fn a_challenge_that_fails_is_named_with_the_issuers_reason() {
+    let pebble = Pebble::running().await;
+    pebble.names().change(None);
+    let site = Site::of(&pebble);
+    let vordr = site.serve(&rules(&pebble, "a.test b.test", "acme")).await;
+    let line = logged(&vordr, &["no certificate was issued", "a.test:"]).await;
+    assert!(line.contains("NXDOMAIN") || line.contains("lookup") || line.contains("dns"), "{line}");
+    // The next attempt is far off, so that the issuer's limits are kept.
+    assert_eq!(pebble.orders(), 1);
+}
+
+#[tokio::test]
+async fn refused_nonces_do_not_keep_a_certificate_away() {
+    let pebble = Pebble::running_as(Manner { refused_nonces: 30, ..Manner::default() }).await;
+    let site = Site::of(&pebble);
+    let vordr = site.serve(&rules(&pebble, "a.test", "acme")).await;
+    issued(&vordr).await;
+}
+
+/// As an issuer gives it.
+const EXTERNAL: (&str, &str) = ("kid-1", "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W");
+
+#[tokio::test]
+async fn an_external_account_is_bound_and_its_key_is_not_told() {
+    let pebble = Pebble::running_as(Manner { external: Some(EXTERNAL), ..Manner::default() }).await;
+    let (kid, key) = EXTERNAL;
+    let site = Site::with_account(&pebble, &format!("eab-kid={kid} eab-key=\"{key}\""));
+    let vordr = site.serve(&rules(&pebble, "a.test", "acme")).await;
+    issued(&vordr).await;
+    assert!(!vordr.error_log().contains(key));
+    assert!(!vordr.admin("/config").await.text().contains(key));
+}
+
+#[tokio::test]
+async fn an_issuer_that_asks_for_an_external_account_and_gets_none_says_so() {
+    let pebble = Pebble::running_as(Manner { external: Some(EXTERNAL), ..Manner::default() }).await;
+    let vordr = Site::of(&pebble).serve(&rules(&pebble, "a.test", "acme")).await;
+    logged(&vordr, &["no certificate was issued", "externalAccountRequired"]).await;
+}
+
+#[tokio::test]
+async fn a_restart_shows_what_is_stored_and_orders_nothing() {
+    let mut pebble = Pebble::running().await;
+    let site = Site::of(&pebble);
+    let rules = rules(&pebble, "a.test", "acme");
+    let vordr = site.serve(&rules).await;
+    issued(&vordr).await;
+    let first = pebble.vouched("a.test").await.expect("a good certificate");
+    vordr.stop();
+    vordr.stopped().await;
+    pebble.stop();
+    let vordr = site.serve(&rules).await;
+    assert_eq!(pebble.vouched("a.test").await, Some(first));
+    assert!(!vordr.error_log().contains("self-signed"), "{}", vordr.error_log());
+    assert!(!vordr.error_log().contains("is ordered"), "{}", vordr.error_log());
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_set_aside_and_its_certificate_ordered_anew() {
+    let pebble = Pebble::running().await;
+    let site = Site::of(&pebble);
+    let rules = rules(&pebble, "a.test", "acme");
+    let vordr = site.serve(&rules).await;
+    issued(&vordr).await;
+    vordr.stop();
+    vordr.stopped().await;
+    let file = site.certificate("a.test");
+    let whole = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &whole[..whole.len() / 3]).unwrap();
+    std::fs::write(site.file("account.json"), "{").unwrap();
+    let vordr = site.serve(&rules).await;
+    logged(&vordr, &["set aside", "a.test.pem", "a.test.pem.damaged"]).await;
+    logged(&vordr, &["set aside", "account.json", "it does not hold an account"]).await;
+    issued(&vordr).await;
+    assert_eq!(std::fs::read(file.with_extension("pem.damaged")).unwrap(), &whole[..whole.len() / 3]);
+    assert!(pebble.vouched("a.test").await.is_some());
+}
+
+#[tokio::test]
+async fn an_issuer_that_forgot_the_account_gets_a_new_one() {
+    let mut pebble = Pebble::running().await;
+    let site = Site::of(&pebble);
+    let vordr = site.serve(&rules(&pebble, "a.test", "acme")).await;
+    issued(&vordr).await;
+    vordr.stop();
+    vordr.stopped().await;
+    pebble.start().await;
+    // A host more: the stored certificate does not do, and is shown meanwhile.
+    let vordr = site.serve(&rules(&pebble, "a.test b.test", "acme")).await;
+    logged(&vordr, &["the issuer does not know this account", "account.json"]).await;
+    logged(&vordr, &["a certificate from ACME is shown", "a.test b.test"]).await;
+}
+
+#[tokio::test]
+async fn two_vordr_on_one_state_folder_order_once() {
+    let pebble = Pebble::running().await;
+    let site = Site::of(&pebble);
+    // Pebble's question waits here until both have been seen.
+    let question = tokio::net::TcpListener::bind(("127.0.0.1", pebble.http_port())).await.unwrap();
+    let elsewhere = |port: u16| {
+        format!(
+            "server a.test {{ listen {port}; listen 0 tls=on; tls {{ acme challenge=http-01; }}\n\
+             location \"/\" {{ respond 204; }}; }}"
+        )
+    };
+    let port = free_port();
+    let first = site.serve(&elsewhere(port)).await;
+    logged(&first, &["a certificate is ordered"]).await;
+    let (mut asked, _) = within(question.accept()).await.unwrap();
+    let second = site.serve(&elsewhere(0)).await;
+    logged(&second, &["another vordr orders this certificate"]).await;
+    let mut answering = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let passing =
+        tokio::spawn(async move { tokio::io::copy_bidirectional(&mut asked, &mut answering).await });
+    issued(&first).await;
+    issued(&second).await;
+    passing.abort();
+    assert_eq!(pebble.orders(), 1, "{}", pebble.said());
+    assert!(!second.error_log().contains("a certificate is ordered"), "{}", second.error_log());
+}
+
+#[tokio::test]
+async fn a_state_folder_that_cannot_be_had_stops_the_start() {
+    let (folder, file) = written(
+        "vordr { state \"/dev/null/state\"; }\n\
+         server a.test { listen 0 tls=on; tls { acme; }; location \"/\" { respond 204; }; }",
+    );
+    let output = ends(&["run", file.to_str().unwrap()]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("/dev/null/state") && said.contains("state"), "{said}");
+    drop(folder);
+}
