@@ -1,7 +1,7 @@
 //! Certificates that look after themselves, got from Pebble.
 
 use crate::harness::pebble::{Manner, Pebble};
-use crate::harness::{Client, Vordr, ends, eventually, free_port, within, written};
+use crate::harness::{Vordr, ends, free_port, within, written};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -56,11 +56,14 @@ fn rules(pebble: &Pebble, hosts: &str, acme: &str) -> String {
 
 /// Waits until the log has a line with all of these.
 async fn logged(vordr: &Vordr, parts: &[&str]) -> String {
-    eventually(&format!("a line with {parts:?}"), || {
+    for _ in 0..1000 {
         let log = vordr.error_log();
-        log.lines().find(|line| parts.iter().all(|part| line.contains(part))).map(str::to_owned)
-    })
-    .await
+        if let Some(line) = log.lines().find(|line| parts.iter().all(|part| line.contains(part))) {
+            return line.to_owned();
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("no line with {parts:?} in\n{}", vordr.error_log());
 }
 
 async fn issued(vordr: &Vordr) {
@@ -183,7 +186,7 @@ async fn a_challenge_that_fails_is_named_with_the_issuers_reason() {
     let site = Site::of(&pebble);
     let vordr = site.serve(&rules(&pebble, "a.test b.test", "acme")).await;
     let line = logged(&vordr, &["no certificate was issued", "a.test:"]).await;
-    assert!(line.contains("NXDOMAIN") || line.contains("lookup") || line.contains("dns"), "{line}");
+    assert!(line.contains("b.test:") && line.contains("could not resolve"), "{line}");
     // The next attempt is far off, so that the issuer's limits are kept.
     assert_eq!(pebble.orders(), 1);
 }
@@ -213,7 +216,8 @@ async fn an_external_account_is_bound_and_its_key_is_not_told() {
 #[tokio::test]
 async fn an_issuer_that_asks_for_an_external_account_and_gets_none_says_so() {
     let pebble = Pebble::running_as(Manner { external: Some(EXTERNAL), ..Manner::default() }).await;
-    let vordr = Site::of(&pebble).serve(&rules(&pebble, "a.test", "acme")).await;
+    let site = Site::of(&pebble);
+    let vordr = site.serve(&rules(&pebble, "a.test", "acme")).await;
     logged(&vordr, &["no certificate was issued", "externalAccountRequired"]).await;
 }
 
@@ -278,19 +282,27 @@ async fn two_vordr_on_one_state_folder_order_once() {
     let question = tokio::net::TcpListener::bind(("127.0.0.1", pebble.http_port())).await.unwrap();
     let elsewhere = |port: u16| {
         format!(
-            "server a.test {{ listen {port}; listen 0 tls=on; tls {{ acme challenge=http-01; }}\n\
+            "server a.test {{ listen {port}; listen \"127.0.0.1:0\" tls=on; tls {{ acme challenge=http-01; }}\n\
              location \"/\" {{ respond 204; }}; }}"
         )
     };
     let port = free_port();
     let first = site.serve(&elsewhere(port)).await;
     logged(&first, &["a certificate is ordered"]).await;
-    let (mut asked, _) = within(question.accept()).await.unwrap();
+    let (asked, _) = within(question.accept()).await.unwrap();
     let second = site.serve(&elsewhere(0)).await;
     logged(&second, &["another vordr orders this certificate"]).await;
-    let mut answering = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    let passing =
-        tokio::spawn(async move { tokio::io::copy_bidirectional(&mut asked, &mut answering).await });
+    // Pebble asks from several places at once.
+    let passing = tokio::spawn(async move {
+        let mut asked = asked;
+        loop {
+            tokio::spawn(async move {
+                let mut answering = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut asked, &mut answering).await;
+            });
+            (asked, _) = question.accept().await.unwrap();
+        }
+    });
     issued(&first).await;
     issued(&second).await;
     passing.abort();

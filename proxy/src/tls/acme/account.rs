@@ -49,11 +49,11 @@ async fn reopen(issuer: &Issuer, kept: Kept) -> Result<Account, Failure> {
     let mut text = text(&kept.contacts, &kept.credentials)?;
     let account =
         Account::builder_with_http(Box::new(issuer.https.clone())).from_credentials(kept.credentials).await?;
-    if kept.contacts != issuer.contacts {
-        let contacts: Vec<&str> = issuer.contacts.iter().map(String::as_str).collect();
+    if kept.contacts != issuer.terms.contacts {
+        let contacts: Vec<&str> = issuer.terms.contacts.iter().map(String::as_str).collect();
         account.update_contacts(&contacts).await?;
         if let Some(object) = text.as_object_mut() {
-            object.insert("contacts".to_owned(), issuer.contacts.clone().into());
+            object.insert("contacts".to_owned(), issuer.terms.contacts.clone().into());
         }
         write(issuer, &text)?;
     }
@@ -61,18 +61,18 @@ async fn reopen(issuer: &Issuer, kept: Kept) -> Result<Account, Failure> {
 }
 
 async fn make(issuer: &Issuer) -> Result<Account, Failure> {
-    let contacts: Vec<&str> = issuer.contacts.iter().map(String::as_str).collect();
+    let contacts: Vec<&str> = issuer.terms.contacts.iter().map(String::as_str).collect();
     let new = NewAccount { contact: &contacts, terms_of_service_agreed: true, only_return_existing: false };
-    let external = issuer.external.as_ref().map(|external| {
+    let external = issuer.terms.external.as_ref().map(|external| {
         let key =
             BASE64URL.decode(&external.key).map_err(|_| Failure::state("`eab-key` is not base64url"))?;
         Ok::<_, Failure>(ExternalAccountKey::new(external.key_id.clone(), &key))
     });
     let (account, credentials) = Account::builder_with_http(Box::new(issuer.https.clone()))
-        .create(&new, issuer.directory.clone(), external.transpose()?.as_ref())
+        .create(&new, issuer.terms.directory.clone(), external.transpose()?.as_ref())
         .await?;
-    write(issuer, &text(&issuer.contacts, &credentials)?)?;
-    issuer.log().info("an account was made with the issuer", &[("directory", &issuer.directory)]);
+    write(issuer, &text(&issuer.terms.contacts, &credentials)?)?;
+    issuer.log().info("an account was made with the issuer", &[("directory", &issuer.terms.directory)]);
     Ok(account)
 }
 

@@ -8,23 +8,48 @@ use crate::start_error::StartError;
 use instant_acme::LetsEncrypt;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
-use vordr_rules::table::{AcmeAccount, ExternalAccount, Table};
+use vordr_rules::table::{ExternalAccount, Table};
 
 /// How many orders may be under way at once.
 const ORDERS: usize = 4;
 
-/// What every order uses.
-#[derive(Debug)]
-pub(super) struct Issuer {
+/// What the rules say of the issuer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Terms {
     /// The directory's URL.
     pub directory: String,
+    /// The file of authorities that the directory's certificate is held against.
+    pub ca: Option<String>,
     /// Contact addresses, as URLs.
     pub contacts: Vec<String>,
     /// The account that the issuer knows its customer by.
     pub external: Option<ExternalAccount>,
-    /// The issuer's folder.
+    /// The state folder.
+    pub state: String,
+}
+
+impl Terms {
+    /// Those of a table.
+    pub(super) fn of(table: &Table) -> Self {
+        let account = table.process.acme.clone().unwrap_or_default();
+        Self {
+            contacts: contacts(table, account.email),
+            directory: account.directory.unwrap_or_else(|| LetsEncrypt::Production.url().to_owned()),
+            ca: account.ca,
+            external: account.external,
+            state: table.process.state.clone(),
+        }
+    }
+}
+
+/// What every order uses.
+#[derive(Debug)]
+pub(super) struct Issuer {
+    /// What the rules say of it.
+    pub terms: Terms,
+    /// Its folder.
     pub store: Store,
-    /// How the issuer is asked.
+    /// How it is asked.
     pub https: Https,
     /// What answers challenges, and where certificates go.
     pub answers: Answers,
@@ -35,23 +60,12 @@ pub(super) struct Issuer {
 }
 
 impl Issuer {
-    /// The issuer that the rules name.
-    pub(super) fn new(table: &Table, answers: Answers, observer: Arc<Observer>) -> Result<Self, StartError> {
-        let account = table.process.acme.clone().unwrap_or_default();
-        let directory = directory(&account);
-        let state = &table.process.state;
-        let store = Store::open(state, &directory)
-            .map_err(|source| StartError::State { folder: state.clone(), source })?;
-        Ok(Self {
-            directory,
-            contacts: contacts(table, account.email),
-            external: account.external,
-            store,
-            https: Https::new(account.ca.as_deref())?,
-            answers,
-            observer,
-            places: Semaphore::new(ORDERS),
-        })
+    /// Opens its folder, and reads the authorities that it is to be believed by.
+    pub(super) fn new(terms: Terms, answers: Answers, observer: Arc<Observer>) -> Result<Self, StartError> {
+        let store = Store::open(&terms.state, &terms.directory)
+            .map_err(|source| StartError::State { folder: terms.state.clone(), source })?;
+        let https = Https::new(terms.ca.as_deref())?;
+        Ok(Self { terms, store, https, answers, observer, places: Semaphore::new(ORDERS) })
     }
 
     /// Where to say what happens.
@@ -73,11 +87,6 @@ impl Issuer {
             ),
         }
     }
-}
-
-/// The directory's URL.
-pub(super) fn directory(account: &AcmeAccount) -> String {
-    account.directory.clone().unwrap_or_else(|| LetsEncrypt::Production.url().to_owned())
 }
 
 /// The process's address, or else each server's.

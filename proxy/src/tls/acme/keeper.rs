@@ -35,7 +35,7 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Shows what is stored, or else a certificate of one's own.
-    pub(super) fn new(issuer: Arc<Issuer>, wanted: Wanted) -> Result<Self, Failure> {
+    pub(super) fn new(issuer: Arc<Issuer>, wanted: Wanted) -> Self {
         let mut keeper = Self {
             file: Store::certificate_file(wanted.name()),
             issuer,
@@ -46,16 +46,30 @@ impl Keeper {
             failures: 0,
             waits: false,
         };
-        let names = &keeper.wanted.names;
-        keeper.issuer.answers.certificates.put(names, temporary::self_signed(names)?);
         keeper.look();
-        if keeper.shown.is_none() {
-            keeper.issuer.log().warn(
-                "a self-signed certificate is shown until one is issued",
-                &[("server", keeper.wanted.name())],
-            );
+        keeper.cover();
+        keeper
+    }
+
+    /// Shows a certificate of one's own for the hosts that have none.
+    fn cover(&self) {
+        let certificates = &self.issuer.answers.certificates;
+        let is_bare = |name: &&String| certificates.of_host(name).is_none();
+        let bare: Vec<_> = self.wanted.names.iter().filter(is_bare).cloned().collect();
+        if bare.is_empty() {
+            return;
         }
-        Ok(keeper)
+        let (log, names) = (self.issuer.log(), bare.join(" "));
+        let fields = [("server", self.wanted.name()), ("names", &names)];
+        match temporary::self_signed(&bare) {
+            Ok(certificate) => {
+                certificates.put(&bare, certificate);
+                log.warn("a self-signed certificate is shown until one is issued", &fields);
+            }
+            Err(failure) => {
+                log.error("no certificate is shown", &[fields[0], ("reason", &failure.to_string())])
+            }
+        }
     }
 
     /// Keeps it, for ever.
@@ -180,7 +194,7 @@ impl Keeper {
                 ("server", self.wanted.name()),
                 ("names", &names),
                 ("challenge", challenge.name()),
-                ("directory", &self.issuer.directory),
+                ("directory", &self.issuer.terms.directory),
             ],
         );
         let issuer = &self.issuer;

@@ -23,68 +23,124 @@ use super::Certificates;
 use crate::observe::Observer;
 use crate::start_error::StartError;
 use answers::Answers;
-use issuer::Issuer;
+use issuer::{Issuer, Terms};
 use keeper::Keeper;
-use std::sync::Arc;
-use std::thread::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::AbortHandle;
 use vordr_rules::table::Table;
+use wanted::{Wanted, wanted};
 
-/// The running thread; dropping it ends it.
+/// How long an order that is under way may take to let go when vordr stops.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Keeps the certificates that the rules want from ACME, whatever is reloaded.
 #[derive(Debug)]
 pub(crate) struct Acme {
-    thread: Option<JoinHandle<()>>,
-    stopping: CancellationToken,
+    answers: Answers,
+    observer: Arc<Observer>,
+    running: Mutex<Running>,
+}
+
+/// What runs now; its thread from the first certificate on.
+#[derive(Debug, Default)]
+struct Running {
+    runtime: Option<Runtime>,
+    issuer: Option<Arc<Issuer>>,
+    kept: Vec<Kept>,
+}
+
+/// A certificate with its keeper's task.
+#[derive(Debug)]
+struct Kept {
+    wanted: Wanted,
+    issuer: Arc<Issuer>,
+    task: AbortHandle,
+}
+
+/// What newer rules want, with everything done that can fail.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    wanted: Vec<Wanted>,
+    /// `None` where nothing is wanted.
+    issuer: Option<Arc<Issuer>>,
+    runtime: Option<Runtime>,
 }
 
 impl Acme {
-    /// Puts a certificate in for every host that wants one from ACME, stored or self-signed, then keeps them fresh.
-    pub(crate) fn start(
-        table: &Table,
-        certificates: Arc<Certificates>,
-        tokens: Arc<Tokens>,
-        observer: Arc<Observer>,
-    ) -> Result<Self, StartError> {
-        let stopping = CancellationToken::new();
-        let wanted = wanted::wanted(table);
+    /// Keeps nothing yet.
+    pub(crate) fn new(certificates: Arc<Certificates>, tokens: Arc<Tokens>, observer: Arc<Observer>) -> Self {
+        Self { answers: Answers { tokens, certificates }, observer, running: Mutex::default() }
+    }
+
+    /// Opens the state folder and reads the issuer's authorities, where the rules want certificates at all.
+    pub(crate) fn prepare(&self, table: &Table) -> Result<Prepared, StartError> {
+        let wanted = wanted(table);
         if wanted.is_empty() {
-            return Ok(Self { thread: None, stopping });
+            return Ok(Prepared { wanted, issuer: None, runtime: None });
         }
-        let issuer = Arc::new(Issuer::new(table, Answers { tokens, certificates }, observer)?);
-        let keepers = wanted
-            .into_iter()
-            .map(|wanted| Keeper::new(issuer.clone(), wanted))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|failure| StartError::Acme(failure.to_string()))?;
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Worker)?;
-        let stopped = stopping.clone();
-        let thread = std::thread::Builder::new()
-            .name("vordr-acme".to_owned())
-            .spawn(move || runtime.block_on(keep(keepers, stopped)))
-            .map_err(StartError::Worker)?;
-        Ok(Self { thread: Some(thread), stopping })
+        let running = self.running();
+        let terms = Terms::of(table);
+        let known = running.issuer.iter().find(|known| known.terms == terms).cloned();
+        let issuer = match known {
+            Some(known) => known,
+            None => Arc::new(Issuer::new(terms, self.answers.clone(), self.observer.clone())?),
+        };
+        let runtime = running.runtime.is_none().then(thread).transpose().map_err(StartError::Worker)?;
+        Ok(Prepared { wanted, issuer: Some(issuer), runtime })
     }
 
-    /// Ends the thread, and waits until it has. An order that is under way is left to the next start.
-    pub(crate) fn stop(&mut self) {
-        self.stopping.cancel();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+    /// Takes over what newer rules want: every host has something to show when this returns. Certificates that are
+    /// wanted as before are not disturbed.
+    pub(crate) fn take(&self, prepared: Prepared) {
+        let mut running = self.running();
+        let Running { runtime, issuer, kept } = &mut *running;
+        *runtime = runtime.take().or(prepared.runtime);
+        *issuer = prepared.issuer;
+        let stays = |one: &Kept| {
+            issuer.as_ref().is_some_and(|issuer| Arc::ptr_eq(&one.issuer, issuer))
+                && prepared.wanted.contains(&one.wanted)
+        };
+        for gone in kept.extract_if(.., |one| !stays(one)) {
+            gone.task.abort();
+            let is_wanted = |name: &String| prepared.wanted.iter().any(|wanted| wanted.names.contains(name));
+            let names: Vec<_> = gone.wanted.names.into_iter().filter(|name| !is_wanted(name)).collect();
+            self.answers.certificates.remove(&names);
         }
+        let (Some(runtime), Some(issuer)) = (runtime, issuer) else { return };
+        for wanted in prepared.wanted {
+            if kept.iter().all(|one| one.wanted != wanted) {
+                let keeper = Keeper::new(issuer.clone(), wanted.clone());
+                let task = runtime.spawn(keeper.keep()).abort_handle();
+                kept.push(Kept { wanted, issuer: issuer.clone(), task });
+            }
+        }
+    }
+
+    /// Lets go of everything. An order that is under way is left to the next start.
+    pub(crate) fn stop(&self) {
+        let mut running = std::mem::take(&mut *self.running());
+        running.kept.iter().for_each(|one| one.task.abort());
+        if let Some(runtime) = running.runtime.take() {
+            runtime.shutdown_timeout(PATIENCE);
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Acme {
+impl Drop for Running {
     fn drop(&mut self) {
-        self.stopping.cancel();
+        // Wherever the last handle goes, it is not waited for there.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
-/// Keeps every certificate until it is told to stop.
-async fn keep(keepers: Vec<Keeper>, stopping: CancellationToken) {
-    for keeper in keepers {
-        tokio::spawn(keeper.keep());
-    }
-    stopping.cancelled().await;
+fn thread() -> std::io::Result<Runtime> {
+    Builder::new_multi_thread().worker_threads(1).thread_name("vordr-acme").enable_all().build()
 }

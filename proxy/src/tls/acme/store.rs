@@ -94,11 +94,16 @@ impl Store {
     /// Takes the lock of a file, unless another vordr has it.
     pub(super) fn lock(&self, file: &str) -> io::Result<Option<Lock>> {
         let path = self.path(&format!("{file}.lock"));
-        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+        let failed = |error: io::Error| {
+            io::Error::new(error.kind(), format!("cannot lock {}: {error}", path.display()))
+        };
+        let mut options = OpenOptions::new();
+        let file =
+            options.create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Lock { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
         }
     }
 }
