@@ -28,8 +28,10 @@ FROM ${BASE_IMAGE}
 # Whom an https upstream's certificate is checked against.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 # As in nginx's image, so that the owners of mounted files still fit.
+# The folder is for certificates from ACME; a volume belongs there.
 RUN groupadd --system --gid 101 vordr \
-    && useradd --system --uid 101 --gid vordr --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin vordr
+    && useradd --system --uid 101 --gid vordr --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin vordr \
+    && install -d -o vordr -g vordr -m 700 /var/lib/vordr
 COPY --from=build /src/target/release/vordr /usr/local/bin/
 COPY rules/examples/quickstart.kdl /etc/vordr/vordr.kdl
 USER 101:101

@@ -20,6 +20,8 @@ if [ "${1:-build}" = test ]; then
     need chromium chromium
     need promtool prometheus
     need openssl openssl
+    need pebble pebble
+    need curl curl
     python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv python3-pip)
 fi
 if [ "${1:-build}" = container ]; then
