@@ -21,6 +21,7 @@ if [ "${1:-build}" = test ]; then
     need promtool prometheus
     need openssl openssl
     need pebble pebble
+    need certutil libnss3-tools
     need curl curl
     python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv python3-pip)
 fi
