@@ -6,7 +6,7 @@ use crate::listener::BoundSocket;
 use crate::server::{Vordr, announce_sockets};
 use crate::shared::Shared;
 use crate::start_error::StartError;
-use crate::tls::{Doors, Watch};
+use crate::tls::{Acme, Doors, Watch};
 use crate::upstream::Upstreams;
 use crate::watch::Seen;
 use crate::worker::Orders;
@@ -24,6 +24,7 @@ pub(crate) struct Reloader {
     pub nameserver: Option<SocketAddr>,
     pub workers: Orders,
     pub control: ControlOrders,
+    pub acme: Acme,
     /// What is bound now. Held while rules are taken in, so that it is done by one at a time.
     pub bound: Mutex<Bound>,
 }
@@ -87,6 +88,7 @@ impl Reloader {
         let upstreams = Upstreams::new(&table, self.nameserver, Some(&old.upstreams))?;
         let certificates = &self.shared.certificates;
         let doors = Arc::new(Doors::open(&table, certificates.clone(), Some(&old.doors))?);
+        let acme = self.acme.prepare(&table)?;
         let (number, replaced) = (old.number + 1, CancellationToken::new());
         let newer = Arc::new(Generation {
             number,
@@ -106,6 +108,7 @@ impl Reloader {
             self.shared.observer.log().info("no longer listening", &[("address", &address.to_string())]);
         }
         certificates.put_files(&read);
+        self.acme.take(acme);
         self.shared.replace(newer.clone());
         certificates.keep_files(&read);
         self.control.send(ControlOrder::Watch(Watch::new(&self.shared, &newer, read)));

@@ -8,7 +8,7 @@ use crate::reload::{Bound, Reloader};
 use crate::shared::Shared;
 use crate::start_error::StartError;
 use crate::surroundings::System;
-use crate::tls::{Certificates, Doors, FromFiles, Inspected, Watch, inspect};
+use crate::tls::{Acme, Certificates, Doors, FromFiles, Inspected, Watch, inspect};
 use crate::upstream::Upstreams;
 use crate::watch::{Noted, Seen, watch};
 use crate::worker::Workers;
@@ -134,6 +134,9 @@ impl Vordr {
         });
         let shared = Shared::new(first.clone(), observer, certificates);
         announce(&shared, &self.name, &sockets, &control_sockets);
+        let acme = Acme::of(&shared);
+        // Before anybody can come, so that every host has something to show.
+        acme.take(acme.prepare(&table)?);
         let stopping = CancellationToken::new();
         let workers = Workers::start(&shared, &stopping)?;
         let (control, orders) = ControlOrders::channel();
@@ -145,6 +148,7 @@ impl Vordr {
             nameserver: self.nameserver,
             workers: workers.orders(),
             control,
+            acme,
             bound: bound.into(),
         });
         let handle =
@@ -211,6 +215,7 @@ impl Handle {
     /// Waits until everything has ended. Without [`Handle::stop`] that is never.
     pub fn wait(mut self) {
         self.workers.wait();
+        self.reloader.acme.stop();
         self.control.stop();
         let shared = &self.reloader.shared;
         let table = shared.generation().table.clone();

@@ -1,7 +1,6 @@
 //! TLS on listeners: which certificate is shown to whom, and what a handshake comes to.
 
 mod accept;
-#[allow(dead_code, unused_imports, reason = "the listener follows")]
 mod acme;
 mod certificate;
 mod certificates;
@@ -13,7 +12,7 @@ mod subject;
 mod watch;
 
 pub(crate) use accept::{Failed, NoHandshake, accept};
-pub(crate) use acme::Tokens;
+pub(crate) use acme::{Acme, Tokens};
 pub use acme::{RevokeError, revoke};
 pub(crate) use certificate::Certificate;
 pub(crate) use certificates::Certificates;

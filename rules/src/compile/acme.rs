@@ -13,7 +13,7 @@ pub(super) fn check(servers: &[Server], listeners: &[Listener], reading: &mut Re
         if only == Some(AcmeChallenge::Http01) && !plain {
             let message = "http-01 is asked for over plain HTTP, and no listener speaks it";
             reading.report(
-                Diagnostic::error("acme-challenge", tls.span, message)
+                Diagnostic::error("acme-challenge", tls.acme.unwrap_or(tls.span), message)
                     .label("add `listen 80`, or leave out `challenge=http-01`"),
             );
         }

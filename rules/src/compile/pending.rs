@@ -52,7 +52,6 @@ impl Found {
             };
             self.note("the PROXY protocol", on(&listen.proxy_protocol));
         }
-        self.note("`acme`", server.tls.as_ref().and_then(|tls| tls.acme));
         self.in_settings(&server.settings);
         for location in &server.locations {
             self.in_settings(&location.settings);

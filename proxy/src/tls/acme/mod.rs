@@ -19,8 +19,8 @@ mod wanted;
 pub(crate) use answers::Tokens;
 pub use revoke::{RevokeError, revoke};
 
-use super::Certificates;
 use crate::observe::Observer;
+use crate::shared::Shared;
 use crate::start_error::StartError;
 use answers::Answers;
 use issuer::{Issuer, Terms};
@@ -70,8 +70,9 @@ pub(crate) struct Prepared {
 
 impl Acme {
     /// Keeps nothing yet.
-    pub(crate) fn new(certificates: Arc<Certificates>, tokens: Arc<Tokens>, observer: Arc<Observer>) -> Self {
-        Self { answers: Answers { tokens, certificates }, observer, running: Mutex::default() }
+    pub(crate) fn of(shared: &Shared) -> Self {
+        let answers = Answers { tokens: shared.tokens.clone(), certificates: shared.certificates.clone() };
+        Self { answers, observer: shared.observer.clone(), running: Mutex::default() }
     }
 
     /// Opens the state folder and reads the issuer's authorities, where the rules want certificates at all.
