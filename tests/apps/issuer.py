@@ -1,6 +1,7 @@
 """Pebble, Let's Encrypt's small ACME server, with a name server that finds every name on this machine."""
 
 import json
+import random
 import socket
 import ssl
 import subprocess
@@ -8,8 +9,22 @@ import time
 import urllib.request
 from pathlib import Path
 
-from conftest import Running, free_port
+from conftest import Running
 from tunnel import make_certificates
+
+
+def quiet_ports(count: int) -> list[int]:
+    """Free ports that the system gives to nobody who asks for any: these have to stay free for a while."""
+    found = []
+    while len(found) < count:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        found += [port] if port not in found else []
+    return found
 
 
 class Issuer:
@@ -17,10 +32,8 @@ class Issuer:
 
     def __init__(self, folder: Path, lifetime: int):
         self.folder = folder
-        self.port, self.http, self.tls = free_port(), free_port(), free_port()
-        self.management = free_port()
+        self.port, self.http, self.tls, self.management, names, other = quiet_ports(6)
         self.ca, certificate, key = make_certificates(folder)
-        names = free_port()
         config = folder / "pebble.json"
         config.write_text(json.dumps({"pebble": {
             "listenAddress": f"127.0.0.1:{self.port}", "managementListenAddress": f"127.0.0.1:{self.management}",
@@ -31,7 +44,7 @@ class Issuer:
             Running(
                 ["pebble-challtestsrv", "-defaultIPv4", "127.0.0.1", "-defaultIPv6", "",
                  "-dns01", f"127.0.0.1:{names}", "-http01", "", "-https01", "", "-tlsalpn01", "",
-                 "-management", f"127.0.0.1:{free_port()}"],
+                 "-management", f"127.0.0.1:{other}"],
                 folder / "names.log",
             ),
             Running(
@@ -40,7 +53,11 @@ class Issuer:
             ),
         ]
         self.root = folder / "root.pem"
-        self.root.write_text(self._managed("/roots/0"))
+        try:
+            self.root.write_text(self._managed("/roots/0"))
+        except BaseException:
+            self.stop()
+            raise
 
     @property
     def directory(self) -> str:

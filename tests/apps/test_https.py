@@ -70,8 +70,7 @@ def wait_for_certificate(issuer, other_than=None, seconds=60) -> bytes:
 
 def test_the_page_outlives_a_renewal_of_the_certificate(issuer, vordr, browser):
     first = wait_for_certificate(issuer)
-    context = browser.new_context()
-    page = context.new_page()
+    page = browser.new_page()
     streams = []
     page.on("websocket", lambda stream: streams.append(stream))
     page.goto(f"https://{PUBLIC_HOST}:{issuer.tls}/")

@@ -1,11 +1,12 @@
 //! Pebble, the small ACME server of Let's Encrypt, with an authority and a name server of its own.
 
-use super::{NameServer, eventually, free_port, within};
+use super::{NameServer, eventually, within};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, LazyLock};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -61,7 +62,7 @@ impl Pebble {
     pub(crate) async fn away(manner: Manner) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         certify(folder.path());
-        let [directory, management, http, tls] = [(); 4].map(|()| free_port());
+        let [directory, management, http, tls] = [(); 4].map(|()| quiet_port());
         let names = NameServer::answering(Some(Ipv4Addr::LOCALHOST)).await;
         let ports = Ports { directory, management, http, tls };
         Self { manner, ports, folder, names, child: None, roots: Arc::new(RootCertStore::empty()) }
@@ -190,6 +191,13 @@ impl Drop for Pebble {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// A free port that the system gives to nobody who asks for any: it has to stay free until Pebble looks at it.
+fn quiet_port() -> u16 {
+    static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| AtomicU16::new(fastrand::u16(20_000..28_000)));
+    let free = |port: &u16| std::net::TcpListener::bind(("0.0.0.0", *port)).is_ok();
+    std::iter::repeat_with(|| NEXT.fetch_add(1, Ordering::Relaxed)).find(free).expect("a free port")
 }
 
 /// An authority, and a certificate for `localhost` from it.
