@@ -224,3 +224,51 @@ async fn a_client_that_takes_its_request_back_ends_it_at_the_upstream_too() {
     crate::harness::eventually("a second request", || origin.requests().get(1).cloned()).await;
     drop(stream);
 }
+
+#[tokio::test]
+async fn a_client_that_leaves_in_the_middle_of_an_answer_ends_it_at_the_upstream_too() {
+    let origin = Origin::scripted(|mut connection| async move {
+        connection.request().await;
+        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nso far").await;
+        connection.closed().await;
+    })
+    .await;
+    let vordr = Vordr::proxying(&origin).await;
+    let mut client = Http2::connect(vordr.address()).await;
+    let mut answer = client.get("/").await;
+    assert_eq!(answer.part().await.unwrap().unwrap(), "so far");
+    drop(answer);
+    let line = vordr.log_error("client_gone").await;
+    assert_eq!((&line["status"], &line["bytes_out"]), (&200.into(), &6.into()));
+    // So does one that closes its connection.
+    let mut answer = client.get("/two").await;
+    answer.part().await.unwrap();
+    drop((client, answer));
+    vordr.log_line(|line| line["path"] == "/two" && line["error"] == "client_gone").await;
+}
+
+#[tokio::test]
+async fn chunks_of_any_size_cut_anywhere_are_put_together() {
+    let sizes: Vec<usize> = (0..400).map(|number| number * number % 2999 + 1).collect();
+    let whole: Vec<u8> = (0..sizes.iter().sum::<usize>()).map(|at| (at % 251) as u8).collect();
+    let (mut wire, mut rest) =
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec(), &whole[..]);
+    for size in sizes {
+        let (chunk, left) = rest.split_at(size);
+        wire.extend([format!("{size:x}\r\n").as_bytes(), chunk, b"\r\n"].concat());
+        rest = left;
+    }
+    wire.extend(b"0\r\n\r\n");
+    let origin = Origin::scripted(move |mut connection| {
+        let wire = wire.clone();
+        async move {
+            connection.request().await;
+            for piece in wire.chunks(7919) {
+                connection.send(piece).await;
+            }
+        }
+    })
+    .await;
+    let vordr = Vordr::proxying(&origin).await;
+    assert!(Http2::connect(vordr.address()).await.get("/").await.whole().await.unwrap() == whole);
+}

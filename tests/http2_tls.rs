@@ -3,7 +3,7 @@
 use crate::harness::http2::raw::RawHttp2;
 use crate::harness::{Authority, Http2, Origin, TlsClient, Vordr, within};
 use http::StatusCode;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 /// A vordr that speaks TLS for `a.test`, and those who believe its authority.
@@ -99,4 +99,54 @@ async fn a_client_that_never_reads_is_ended_and_named() {
     secure.vordr.log_error("client_timeout").await;
     secure.vordr.log_error("untaken").await;
     within(wire.closed()).await;
+}
+
+/// A page that opens a WebSocket, and tells over HTTP what it heard, and over which protocol the page came.
+const PAGE: &str = r#"<script>
+const socket = new WebSocket("wss://" + location.host + "/ws");
+socket.onopen = () => socket.send("hello");
+socket.onmessage = (event) =>
+    fetch("/heard?" + event.data + "&" + performance.getEntriesByType("navigation")[0].nextHopProtocol);
+</script>"#;
+
+#[tokio::test]
+async fn a_browser_opens_its_websocket_over_http_2() {
+    let origin = Origin::scripted(|mut connection| async move {
+        while let Some(request) = connection.request().await {
+            if request.header("Upgrade").is_some() {
+                return connection.upgrade(&request).await.echo().await;
+            }
+            let head =
+                format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}", PAGE.len());
+            connection.send(format!("{head}\r\n\r\n{PAGE}")).await;
+        }
+    })
+    .await;
+    let secure = Secure::proxying(&origin, "", "").await;
+    let profile = tempfile::tempdir().unwrap();
+    let mut chromium = Command::new("chromium");
+    chromium.args(["--headless=new", "--no-sandbox", "--disable-gpu", "--ignore-certificate-errors"]);
+    chromium.args([
+        "--no-proxy-server",
+        "--host-resolver-rules=MAP a.test 127.0.0.1",
+        "--remote-debugging-port=0",
+    ]);
+    chromium.arg(format!("--user-data-dir={}", profile.path().display()));
+    chromium.arg(format!("https://a.test:{}/", secure.vordr.address().port()));
+    let chromium = chromium.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let _chromium = Killed(chromium.expect("chromium, which the tests need"));
+    let heard = secure.vordr.log_line(|line| line["path"] == "/heard").await;
+    assert_eq!(heard["query"], "hello&h2");
+    let opened = secure.vordr.log_line(|line| line["path"] == "/ws").await;
+    assert_eq!((&opened["status"], &opened["proto"]), (&101.into(), &"HTTP/2".into()));
+}
+
+/// A process that does not outlive its test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
