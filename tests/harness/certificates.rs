@@ -9,7 +9,8 @@ use tempfile::TempDir;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::{ServerConfig, SupportedProtocolVersion, version};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion, version};
 
 /// A certificate authority that nobody knows.
 pub(crate) struct Authority {
@@ -75,6 +76,22 @@ impl Authority {
         self.pair_with(&[], |params| params.distinguished_name.push(DnType::CommonName, name))
     }
 
+    /// A certificate for one name, shown to those alone who show one of this authority's.
+    pub(crate) fn identity_asking(&self, name: &str) -> Identity {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.der()).expect("an authority");
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let asking = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone());
+        let pair = self.pair(&[name]);
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_client_cert_verifier(asking.build().expect("a verifier"))
+            .with_single_cert(vec![pair.der.clone()], pair.key_der())
+            .expect("a certificate and its key");
+        Identity { config: Arc::new(config) }
+    }
+
     fn identity_with(&self, name: &str, versions: &[&'static SupportedProtocolVersion]) -> Identity {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
@@ -99,6 +116,13 @@ pub(crate) struct Identity {
 impl Identity {
     pub(super) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.config.clone())
+    }
+
+    /// Agrees on HTTP/2 by ALPN.
+    pub(super) fn acceptor_of_http2(&self) -> TlsAcceptor {
+        let mut config = ServerConfig::clone(&self.config);
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        TlsAcceptor::from(Arc::new(config))
     }
 }
 

@@ -2,9 +2,11 @@
 
 mod authority;
 mod balance;
+mod check;
 mod choose;
 mod classify;
 mod hash;
+mod health;
 mod member;
 mod patience;
 mod peer;
@@ -33,7 +35,7 @@ use pool::Pool;
 use resolve::Names;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use vordr_rules::table::{Action, Location, Proxy, Settings, Table, UpstreamId};
+use vordr_rules::table::{Action, Location, Proxy, Settings, Table, Upstream, UpstreamId};
 
 /// The pools of one table. What is known of them and of their servers outlives it.
 #[derive(Debug)]
@@ -67,7 +69,8 @@ impl Upstreams {
         let pools = table.upstreams.iter().map(|rules| {
             let known =
                 before.and_then(|before| before.pools.iter().find(|pool| pool.rules.name == rules.name));
-            Pool::new(rules, known.map(|known| known.live.clone()).unwrap_or_default(), &names)
+            let live = known.map(|known| known.live.clone()).unwrap_or_default();
+            Pool::new(rules, first_proxy(table, rules), live, &names)
         });
         let pools = pools.collect();
         let patience = Patience::new(table);
@@ -80,17 +83,24 @@ impl Upstreams {
     }
 
     /// Resolves names and checks servers, for ever.
-    pub(crate) async fn look_after(self: Arc<Self>, _observer: Arc<Observer>) {
+    pub(crate) async fn look_after(self: Arc<Self>, observer: Arc<Observer>) {
         let this = self.clone();
         let refresh = move || this.pools.iter().for_each(|pool| pool.refresh(&this.names));
-        self.names.resolve(Arc::new(refresh)).await;
-        std::future::pending::<()>().await;
+        tokio::join!(self.names.resolve(Arc::new(refresh)), self.clone().watch_health(observer));
     }
 
     /// How each name stands.
     pub(crate) fn names(&self) -> Vec<NameStatus> {
         self.names.status()
     }
+}
+
+/// The first `proxy` that names a pool: as it speaks with the pool's servers, so do the checks.
+fn first_proxy<'t>(table: &'t Table, pool: &Upstream) -> Option<&'t Proxy> {
+    let is_its = |proxy: &&Proxy| {
+        table.upstreams.get(proxy.upstream.0).is_some_and(|upstream| upstream.name == pool.name)
+    };
+    proxies(table).find(is_its)
 }
 
 /// Every `proxy` of the rules, those of `on-error` included.

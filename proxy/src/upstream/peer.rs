@@ -1,8 +1,8 @@
 //! How Pingora is told where a request goes.
 
 use super::Upstreams;
-use super::member::Destination;
-use super::pool::Target;
+use super::member::{Destination, Member};
+use super::pool::{Pool, Target};
 use super::race::{self, Handed};
 use crate::exchange::{Exchange, Failure};
 use http::HeaderValue;
@@ -10,7 +10,10 @@ use http::request::Parts;
 use pingora_core::upstreams::peer::{ALPN, HttpPeer};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
-use vordr_rules::table::{Proxy, Settings, Upstream, UpstreamTls};
+use vordr_rules::table::{HttpVersion, Proxy, Settings, Upstream, UpstreamTls};
+
+/// How many streams one connection of HTTP/2 to an upstream carries at once, if the upstream lets it.
+const STREAMS: usize = 100;
 
 impl Upstreams {
     /// The peer as Pingora wants it. Where a server has addresses of two families and it is not known which of
@@ -41,7 +44,7 @@ impl Upstreams {
                 (HttpPeer::new(address, proxy.tls.is_some(), sni), handed)
             }
         };
-        self.set_options(&mut peer, proxy, &pool.rules, settings);
+        self.set_options(&mut peer, proxy, exchange.upgrade, &pool.rules, settings);
         if let Some(handed) = handed {
             peer.options.custom_l4 = Some(handed);
         }
@@ -69,23 +72,58 @@ impl Upstreams {
         }
     }
 
-    fn set_options(&self, peer: &mut HttpPeer, proxy: &Proxy, upstream: &Upstream, settings: &Settings) {
+    /// The peer of an active check.
+    pub(super) fn check_peer(
+        &self,
+        pool: &Pool,
+        member: &Member,
+        address: Option<SocketAddr>,
+        host: &HeaderValue,
+        alpn: Option<ALPN>,
+    ) -> Option<HttpPeer> {
+        let tls = pool.speech.tls.as_ref();
+        let sni = tls.map(|tls| sni(tls, host)).unwrap_or_default();
+        let mut peer = match (&member.destination, address) {
+            (Destination::Unix(path), _) => HttpPeer::new_uds(path, tls.is_some(), sni).ok()?,
+            (Destination::Tcp(_), address) => HttpPeer::new(address?, tls.is_some(), sni),
+        };
+        peer.options.alpn = alpn.unwrap_or_else(|| version(pool.speech.http, tls.is_some(), false));
+        if let Some(tls) = tls {
+            self.set_tls(&mut peer, tls);
+        }
+        Some(peer)
+    }
+
+    fn set_options(
+        &self,
+        peer: &mut HttpPeer,
+        proxy: &Proxy,
+        upgrade: bool,
+        upstream: &Upstream,
+        settings: &Settings,
+    ) {
         let options = &mut peer.options;
         options.total_connection_timeout = settings.timeouts.connect;
         // `read` is watched by the client's connection, as it changes when an answer turns out to be a stream.
         options.read_timeout = None;
         options.write_timeout = settings.timeouts.send;
         options.idle_timeout = upstream.keepalive_idle;
-        options.alpn = ALPN::H1;
+        options.alpn = version(proxy.http, proxy.tls.is_some(), upgrade);
+        options.max_h2_streams = STREAMS;
         options.upstream_tcp_sock_tweak_hook = self.patience.of(settings.timeouts.send);
         // Pingora's own key for kept connections leaves out what they were set up with.
-        peer.group_key = hash(&(&upstream.name, settings.timeouts.send));
+        let spoken = (proxy.http, upgrade, settings.timeouts.send);
+        peer.group_key = hash(&(&upstream.name, spoken, &proxy.tls));
         if let Some(tls) = &proxy.tls {
-            peer.options.verify_cert = tls.verify;
-            peer.options.verify_hostname = tls.verify;
-            peer.options.ca = self.authorities.of(tls);
-            peer.group_key = hash(&(&upstream.name, &tls.ca, tls.verify, tls.min, settings.timeouts.send));
+            self.set_tls(peer, tls);
         }
+    }
+
+    fn set_tls(&self, peer: &mut HttpPeer, tls: &UpstreamTls) {
+        peer.options.verify_cert = tls.verify;
+        peer.options.verify_hostname = tls.verify;
+        peer.options.ca = self.authorities.of(tls);
+        peer.client_cert_key = self.authorities.client_of(tls);
     }
 }
 
@@ -99,6 +137,16 @@ impl Target {
     pub(crate) fn has_other_family(&self) -> bool {
         let two = matches!(&self.member.destination, Destination::Tcp(addresses) if addresses.len() > 1);
         two && self.member.standing.reached().is_some()
+    }
+}
+
+/// The version that is offered, or spoken without asking: WebSockets are of HTTP/1.1 alone.
+fn version(http: HttpVersion, tls: bool, upgrade: bool) -> ALPN {
+    match http {
+        HttpVersion::Http2 if !upgrade => ALPN::H2,
+        // Without TLS nothing is agreed on, and HTTP/1.1 is what any server speaks.
+        HttpVersion::Auto if tls && !upgrade => ALPN::H2H1,
+        HttpVersion::Http1 | HttpVersion::Http2 | HttpVersion::Auto => ALPN::H1,
     }
 }
 

@@ -9,21 +9,46 @@ use super::sticky::Mark;
 use super::wish::Wish;
 use crate::exchange::{Endpoint, Failure};
 use arc_swap::ArcSwap;
+use http::HeaderValue;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
-use vordr_rules::table::{ServerAddress, Sticky, Upstream, UpstreamServer};
+use tokio::sync::Notify;
+use vordr_rules::table::{
+    HostHeader, HttpVersion, Proxy, ServerAddress, Sticky, Upstream, UpstreamServer, UpstreamTls,
+};
 
 /// A pool, and who is in it now.
 #[derive(Debug)]
 pub(crate) struct Pool {
     pub(super) rules: Upstream,
+    pub(super) speech: Speech,
     pub(super) live: Arc<Live>,
     /// The rules' servers, in their order.
     pub(super) endpoints: Vec<Arc<Endpoint>>,
     members: ArcSwap<Members>,
+    /// Other servers are in it now.
+    pub(super) refreshed: Notify,
+}
+
+/// How the servers of a pool are spoken with, where no request says so.
+#[derive(Debug, Default)]
+pub(super) struct Speech {
+    pub(super) tls: Option<UpstreamTls>,
+    pub(super) http: HttpVersion,
+    host: Option<HeaderValue>,
+}
+
+impl From<&Proxy> for Speech {
+    fn from(proxy: &Proxy) -> Self {
+        let host = match &proxy.host {
+            HostHeader::Fixed(host) => Some(host.clone()),
+            HostHeader::Preserve | HostHeader::Upstream => None,
+        };
+        Self { tls: proxy.tls.clone(), http: proxy.http, host }
+    }
 }
 
 /// What is known of a pool, whichever rules hold.
@@ -86,11 +111,13 @@ impl From<Unavailable> for Failure {
 }
 
 impl Pool {
-    pub(super) fn new(rules: &Upstream, live: Arc<Live>, names: &Names) -> Arc<Self> {
+    pub(super) fn new(rules: &Upstream, proxy: Option<&Proxy>, live: Arc<Live>, names: &Names) -> Arc<Self> {
         let endpoint = |server: &UpstreamServer| Arc::new(Endpoint::new(&rules.name, &server.address));
         let pool = Self {
             endpoints: rules.servers.iter().map(endpoint).collect(),
             rules: rules.clone(),
+            speech: proxy.map(Speech::from).unwrap_or_default(),
+            refreshed: Notify::new(),
             live,
             members: ArcSwap::default(),
         };
@@ -118,6 +145,13 @@ impl Pool {
         let tiers = tiers.into_values().map(Tier::new).collect();
         self.members.store(Arc::new(Members { tiers, problem }));
         self.live.queue.wake_all();
+        self.refreshed.notify_one();
+    }
+
+    /// The Host that a server is called by, where no request says so.
+    pub(super) fn host_of(&self, member: &Member) -> HeaderValue {
+        let own = if self.speech.tls.is_some() { &member.endpoint.https } else { &member.endpoint.http };
+        self.speech.host.clone().unwrap_or_else(|| own.clone())
     }
 
     fn member(

@@ -77,6 +77,7 @@ fn compile_tls(written: &WrittenProxy, speaks_tls: bool, reading: &mut Reading<'
         sni: own.and_then(|tls| tls.sni.clone()),
         min: own.and_then(|tls| tls.min).unwrap_or(TlsVersion::Tls12),
         ca: own.and_then(|tls| tls.ca.clone()),
+        client: own.and_then(|tls| tls.client.clone()),
     })
 }
 

@@ -12,7 +12,6 @@ use crate::language::proxy::{Proxy, Target};
 use crate::language::server::Server;
 use crate::language::settings::Settings;
 use crate::source::{Span, Spanned};
-use crate::table::HttpVersion;
 
 /// Everything in a file that is not served yet.
 pub(super) fn find(file: &File, templates: &Templates<'_>) -> Vec<Diagnostic> {
@@ -83,8 +82,6 @@ impl Found {
     }
 
     fn in_proxy(&mut self, proxy: &Proxy) {
-        let newer = proxy.http.as_ref().filter(|http| http.value != HttpVersion::Http1);
-        self.note("HTTP/2 to an upstream", newer.map(|http| http.span));
         self.note("`proxy-protocol`", proxy.proxy_protocol.as_ref().map(|version| version.span));
         if let Target::Inline(_) = &proxy.target {
             self.in_pool(&proxy.pool);
@@ -92,7 +89,6 @@ impl Found {
     }
 
     fn in_pool(&mut self, pool: &Pool) {
-        self.note("`health`", pool.health.as_ref().map(|word| word.span));
         let other = pool.keepalive.as_ref().filter(|number| number.value as usize != KEEPALIVE);
         self.note("`keepalive` other than 128", other.map(|number| number.span));
     }

@@ -5,10 +5,10 @@ use super::text::{self, one_of};
 use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::source::{Span, Spanned};
-use crate::table::{Balance, Health, Passive, Retry, Sticky};
+use crate::table::{Balance, Check, Health, HttpCheck, Passive, Retry, Sticky};
 use crate::value::Limit;
 use crate::word::Word;
-use http::StatusCode;
+use http::{HeaderValue, Method, StatusCode};
 use std::time::Duration;
 
 /// The words of a pool.
@@ -20,8 +20,8 @@ static BALANCE: Word =
         .properties(&["key"]);
 static STICKY: Word = Word::simple("sticky", "", "How a client stays with one server.")
     .properties(&["cookie", "header", "query"]);
-static HEALTH: Word = Word::simple("health", "PATH", "Active checks.")
-    .properties(&["every", "timeout", "fall", "rise", "status"]);
+static HEALTH: Word = Word::simple("health", "PATH | tcp | grpc", "Active checks.")
+    .properties(&["every", "timeout", "fall", "rise", "status", "contains", "method", "host", "service"]);
 static PASSIVE: Word =
     Word::simple("passive", "", "What is learnt from live requests.").properties(&["fails", "within", "for"]);
 static RETRY: Word = Word::simple(
@@ -145,12 +145,8 @@ fn read_health(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Health>
     let (every, timeout) = (duration("every", 10), duration("timeout", 2));
     let mut number = |name: &'static str, default: u32| at_least_one(name, node, reading).unwrap_or(default);
     let (fall, rise) = (number("fall", 3), number("rise", 2));
-    let status = node.property::<StatusCode>("status", reading).map_or(StatusCode::OK, |status| status.value);
-    let path = path?;
-    if !path.value.starts_with('/') {
-        reading.report(text::wrong("health", path.span, "the path starts with `/`"));
-    }
-    Some(Health { path: path.value, every, timeout, fall, rise, status })
+    let check = read_check(path?, node, reading)?;
+    Some(Health { check, every, timeout, fall, rise })
 }
 
 /// A count of which none would mean that it happens never, or at once.
@@ -160,6 +156,54 @@ fn at_least_one(name: &'static str, node: &mut Node<'_>, reading: &mut Reading<'
         reading.report(text::out_of_range(name, count.span, "1 or more"));
     }
     Some(count.value)
+}
+
+fn read_check(asked: Spanned<String>, node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Check> {
+    match asked.value.as_str() {
+        "tcp" => return Some(Check::Tcp),
+        "grpc" => {
+            let service = node.property::<String>("service", reading);
+            return Some(Check::Grpc(service.map(|service| service.value).unwrap_or_default()));
+        }
+        path if path.starts_with('/') => {}
+        _ => {
+            reading.report(text::wrong(
+                "health",
+                asked.span,
+                "a path starts with `/`; else it is `tcp` or `grpc`",
+            ));
+            return None;
+        }
+    }
+    let status = node.property::<StatusCode>("status", reading).map_or(StatusCode::OK, |status| status.value);
+    let contains = node.property::<String>("contains", reading).map(|contains| contains.value);
+    Some(Check::Http(HttpCheck {
+        method: read_method(node, reading)?,
+        host: read_check_host(node, reading)?,
+        path: asked.value,
+        status,
+        contains,
+    }))
+}
+
+fn read_method(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Method> {
+    let written = node.property::<String>("method", reading);
+    let methods = [Method::GET, Method::HEAD, Method::OPTIONS, Method::POST];
+    if written.is_none() {
+        return Some(Method::GET);
+    }
+    let at = one_of(written, &["GET", "HEAD", "OPTIONS", "POST"], "method", reading)?;
+    methods.get(at).cloned()
+}
+
+fn read_check_host(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Option<HeaderValue>> {
+    let Some(written) = node.property::<String>("host", reading) else { return Some(None) };
+    let host =
+        HeaderValue::from_str(&written.value).ok().filter(|_| !written.value.contains(['/', '@', ' ']));
+    if host.is_none() {
+        reading.report(text::wrong("health", written.span, format!("`{}` is no host", written.value)));
+    }
+    host.map(Some)
 }
 
 fn read_passive(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Passive {

@@ -36,7 +36,7 @@ static STRIP_PREFIX: Word =
 static HTTP: Word =
     Word::simple("http", "\"1.1\" | \"2\" | auto", "The HTTP version spoken with the upstream.");
 static TLS: Word = Word::simple("tls", "", "How TLS is spoken with the upstream.")
-    .properties(&["min", "verify", "sni", "ca"]);
+    .properties(&["min", "verify", "sni", "ca", "cert", "key"]);
 static RESOLVE: Word =
     Word::simple("resolve", "DURATION", "The longest a resolved address is believed. Default 30 s.");
 static PROXY_PROTOCOL: Word =
@@ -74,6 +74,7 @@ pub(crate) struct Tls {
     pub verify: Option<bool>,
     pub sni: Option<String>,
     pub ca: Option<String>,
+    pub client: Option<(String, String)>,
 }
 
 pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Proxy> {
@@ -189,5 +190,20 @@ fn read_tls(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Tls {
         verify: node.property("verify", reading).map(|verify| verify.value),
         sni: node.property("sni", reading).map(|sni| sni.value),
         ca: node.property("ca", reading).map(|ca| ca.value),
+        client: read_client(node, reading),
     }
+}
+
+/// A certificate is nothing without its key.
+fn read_client(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<(String, String)> {
+    let (cert, key) = (node.property::<String>("cert", reading), node.property::<String>("key", reading));
+    let (lone, lacks) = match (cert, key) {
+        (Some(cert), Some(key)) => return Some((cert.value, key.value)),
+        (Some(cert), None) => (cert.span, "key"),
+        (None, Some(key)) => (key.span, "cert"),
+        (None, None) => return None,
+    };
+    let error = Diagnostic::error("incomplete-tls", lone, format!("`tls` lacks `{lacks}`"));
+    reading.report(error.label(format!("add `{lacks}=\"/path\"`")));
+    None
 }

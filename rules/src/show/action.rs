@@ -3,7 +3,8 @@
 use super::text::{Page, duration, limit, number, quoted, switch, template, words};
 use super::version_text;
 use crate::table::{
-    Action, Balance, HostHeader, HttpVersion, Proxy, Respond, Retry, ServerAddress, Sticky, Table, Upstream,
+    Action, Balance, Check, HostHeader, HttpVersion, Proxy, Respond, Retry, ServerAddress, Sticky, Table,
+    Upstream,
 };
 use http::HeaderValue;
 use std::borrow::Cow;
@@ -72,7 +73,11 @@ fn write_proxy(proxy: &Proxy, table: &Table, page: &mut Page) {
     if let Some(tls) = &proxy.tls {
         let sni = tls.sni.as_ref().map(|sni| format!(" sni={}", quoted(sni))).unwrap_or_default();
         let ca = tls.ca.as_ref().map(|ca| format!(" ca={}", quoted(ca))).unwrap_or_default();
-        page.line(&format!("tls min={} verify={}{sni}{ca}", version_text(tls.min), switch(tls.verify)), None);
+        let client =
+            tls.client.as_ref().map(|(cert, key)| format!(" cert={} key={}", quoted(cert), quoted(key)));
+        let client = client.unwrap_or_default();
+        let (min, verify) = (version_text(tls.min), switch(tls.verify));
+        page.line(&format!("tls min={min} verify={verify}{sni}{ca}{client}"), None);
     }
     let http = match proxy.http {
         HttpVersion::Http1 => "\"1.1\"",
@@ -125,13 +130,12 @@ fn write_pool(upstream: &Upstream, page: &mut Page) {
     }
     if let Some(health) = &upstream.health {
         let line = format!(
-            "health {} every={} timeout={} fall={} rise={} status={}",
-            quoted(&health.path),
+            "health {} every={} timeout={} fall={} rise={}",
+            check_text(&health.check),
             duration(health.every),
             duration(health.timeout),
             health.fall,
             health.rise,
-            health.status.as_u16()
         );
         page.line(&line, None);
     }
@@ -152,6 +156,20 @@ fn write_pool(upstream: &Upstream, page: &mut Page) {
     if upstream.connections.is_some() {
         page.line(&format!("connections {}", number(upstream.connections)), None);
     }
+}
+
+fn check_text(check: &Check) -> String {
+    let http = match check {
+        Check::Tcp => return "tcp".to_owned(),
+        Check::Grpc(service) => return format!("grpc service={}", quoted(service)),
+        Check::Http(http) => http,
+    };
+    let contains =
+        http.contains.as_ref().map(|text| format!(" contains={}", quoted(text))).unwrap_or_default();
+    let host = http.host.as_ref().and_then(|host| host.to_str().ok());
+    let host = host.map(|host| format!(" host={}", quoted(host))).unwrap_or_default();
+    let (path, status) = (quoted(&http.path), http.status.as_u16());
+    format!("{path} method={} status={status}{contains}{host}", http.method)
 }
 
 fn retry_line(retry: &Retry) -> String {

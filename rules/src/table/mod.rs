@@ -35,8 +35,8 @@ pub use settings::{
 };
 pub use tls::{Hsts, ServerTls};
 pub use upstream::{
-    Balance, Health, HttpVersion, Passive, Retry, ServerAddress, Sticky, TlsVersion, Upstream,
-    UpstreamServer, UpstreamTls,
+    Balance, Check, Health, HttpCheck, HttpVersion, Passive, Retry, ServerAddress, Sticky, TlsVersion,
+    Upstream, UpstreamServer, UpstreamTls,
 };
 
 use std::sync::Arc;

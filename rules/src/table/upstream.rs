@@ -2,7 +2,7 @@
 
 use super::Place;
 use crate::placeholder::Template;
-use http::StatusCode;
+use http::{HeaderValue, Method, StatusCode};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -107,8 +107,8 @@ pub enum Sticky {
 /// `health`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
-    /// The path asked for.
-    pub path: String,
+    /// What is asked.
+    pub check: Check,
     /// How often. Default 10 s.
     pub every: Duration,
     /// How long an answer may take. Default 2 s.
@@ -117,8 +117,32 @@ pub struct Health {
     pub fall: u32,
     /// Successes in a row that bring it back. Default 2.
     pub rise: u32,
+}
+
+/// What an active check asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Check {
+    /// A path.
+    Http(HttpCheck),
+    /// A connection.
+    Tcp,
+    /// The gRPC health protocol, about this service; empty is the server as a whole.
+    Grpc(String),
+}
+
+/// An active check by HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpCheck {
+    /// The path asked for.
+    pub path: String,
+    /// The method. Default GET.
+    pub method: Method,
+    /// The Host that is sent; `None` is the server's own authority.
+    pub host: Option<HeaderValue>,
     /// The status expected. Default 200.
     pub status: StatusCode,
+    /// What the body must contain.
+    pub contains: Option<String>,
 }
 
 /// `passive`.
@@ -166,7 +190,7 @@ impl Default for Retry {
 }
 
 /// `http`: the version spoken upstream.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum HttpVersion {
     /// HTTP/1.1.
     #[default]
@@ -187,7 +211,7 @@ pub enum TlsVersion {
 }
 
 /// TLS towards an upstream.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct UpstreamTls {
     /// Whether the certificate is checked.
     pub verify: bool,
@@ -197,4 +221,6 @@ pub struct UpstreamTls {
     pub min: TlsVersion,
     /// CA file; `None` is the system's.
     pub ca: Option<String>,
+    /// The files of vordr's own certificate and its key, shown where the upstream asks.
+    pub client: Option<(String, String)>,
 }

@@ -1,0 +1,159 @@
+//! `health`: servers asked now and then, out after so many failures and in again after so many successes.
+
+use super::Upstreams;
+use super::choose::tell;
+use super::member::Member;
+use super::pool::Pool;
+use crate::observe::Observer;
+use pingora_core::connectors::ConnectorOptions;
+use pingora_core::connectors::http::Connector;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use vordr_rules::table::Health;
+
+impl Upstreams {
+    /// Checks every server of every pool that says so, for ever.
+    pub(super) async fn watch_health(self: Arc<Self>, observer: Arc<Observer>) {
+        let connector = Arc::new(Connector::new(Some(ConnectorOptions::new(1))));
+        let mut pools = JoinSet::new();
+        for pool in &self.pools {
+            match &pool.rules.health {
+                Some(health) => {
+                    let (upstreams, pool, health) = (self.clone(), pool.clone(), health.clone());
+                    pools.spawn(upstreams.watch_pool(pool, health, connector.clone(), observer.clone()));
+                }
+                None => forget(pool, &observer),
+            }
+        }
+        while pools.join_next().await.is_some() {}
+    }
+
+    /// Checks the servers of one pool, whoever they are.
+    async fn watch_pool(
+        self: Arc<Self>,
+        pool: Arc<Pool>,
+        health: Health,
+        connector: Arc<Connector>,
+        observer: Arc<Observer>,
+    ) {
+        loop {
+            let changed = pool.refreshed.notified();
+            // A server that is gone is no longer watched, since the watches end with this set.
+            let mut watches = JoinSet::new();
+            for member in pool.members() {
+                let watch = Watch {
+                    upstreams: self.clone(),
+                    pool: pool.clone(),
+                    member,
+                    health: health.clone(),
+                    connector: connector.clone(),
+                    observer: observer.clone(),
+                };
+                watches.spawn(watch.run());
+            }
+            changed.await;
+        }
+    }
+}
+
+/// Servers that earlier rules found unwell, and that are no longer checked, are given another chance.
+fn forget(pool: &Pool, observer: &Observer) {
+    for member in pool.members().iter().filter(|member| member.standing.is_unwell()) {
+        member.standing.set_well(true, "it is no longer checked");
+        tell(observer, member, true, &[("reason", "it is no longer checked")]);
+    }
+}
+
+/// The checks of one server.
+struct Watch {
+    upstreams: Arc<Upstreams>,
+    pool: Arc<Pool>,
+    member: Arc<Member>,
+    health: Health,
+    connector: Arc<Connector>,
+    observer: Arc<Observer>,
+}
+
+impl Watch {
+    async fn run(self) {
+        let mut tally = Tally::default();
+        loop {
+            let begun = Instant::now();
+            let outcome = self.check().await;
+            let well = !self.member.standing.is_unwell();
+            if let Some(now_well) = tally.count(&self.health, well, outcome.is_ok()) {
+                let reason = outcome.err().unwrap_or_else(|| "it answers its checks".to_owned());
+                self.member.standing.set_well(now_well, &reason);
+                tell(&self.observer, &self.member, now_well, &[("reason", &reason)]);
+            }
+            tokio::time::sleep_until(begun + jittered(self.health.every)).await;
+        }
+    }
+
+    async fn check(&self) -> Result<(), String> {
+        let check = self.upstreams.check(&self.connector, &self.pool, &self.member, &self.health.check);
+        match tokio::time::timeout(self.health.timeout, check).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err("it did not answer within `health timeout`".to_owned()),
+        }
+    }
+}
+
+/// A little early, so that many checks do not stay in step, and a server is out within `every` times `fall`.
+fn jittered(every: Duration) -> Duration {
+    every.mul_f64(0.9 + fastrand::f64() * 0.1)
+}
+
+/// Checks in a row that contradict what a server is taken for.
+#[derive(Debug, Default)]
+struct Tally {
+    contradictions: u32,
+}
+
+impl Tally {
+    /// Counts a check of a server that is taken for `well` or not; the new verdict, if there is one.
+    fn count(&mut self, health: &Health, well: bool, succeeded: bool) -> Option<bool> {
+        if well == succeeded {
+            self.contradictions = 0;
+            return None;
+        }
+        self.contradictions += 1;
+        let enough = if well { health.fall } else { health.rise };
+        if self.contradictions < enough {
+            return None;
+        }
+        self.contradictions = 0;
+        Some(succeeded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vordr_rules::table::Check;
+
+    fn health() -> Health {
+        let second = Duration::from_secs(1);
+        Health { check: Check::Tcp, every: second, timeout: second, fall: 3, rise: 2 }
+    }
+
+    #[test]
+    fn so_many_failures_in_a_row_take_a_server_out_and_so_many_successes_bring_it_back() {
+        let (health, mut tally) = (health(), Tally::default());
+        let mut count = |well, succeeded| tally.count(&health, well, succeeded);
+        assert_eq!((count(true, false), count(true, false)), (None, None));
+        assert_eq!(count(true, true), None, "one success, and the count begins again");
+        assert_eq!((count(true, false), count(true, false)), (None, None));
+        assert_eq!(count(true, false), Some(false));
+        assert_eq!((count(false, true), count(false, false), count(false, true)), (None, None, None));
+        assert_eq!(count(false, true), Some(true));
+    }
+
+    #[test]
+    fn checks_are_never_later_than_every() {
+        let every = Duration::from_secs(10);
+        assert!((0..100).all(|_| jittered(every) <= every && jittered(every) >= Duration::from_secs(9)));
+    }
+}

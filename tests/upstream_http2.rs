@@ -1,0 +1,96 @@
+//! HTTP/2 to an upstream: by prior knowledge, by ALPN, and never for a WebSocket.
+
+use crate::harness::{Authority, Http2Origin, Origin, Vordr, eventually};
+use std::path::Path;
+
+fn rules(url: &str, block: &str) -> String {
+    format!("server a.test {{ listen 0; location \"/\" {{ proxy \"{url}\" {{ {block}; }} }} }}")
+}
+
+fn trusting(file: &Path) -> String {
+    format!("tls ca={file:?}")
+}
+
+#[tokio::test]
+async fn http_2_is_spoken_without_tls_by_prior_knowledge() {
+    let origin = Http2Origin::answering(None, b"over h2").await;
+    let vordr = Vordr::running(&rules(&format!("http://127.0.0.1:{}", origin.port()), "http \"2\"")).await;
+    let request = "POST /x?y=1 HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nbody";
+    let response = vordr.send(request).await;
+    assert_eq!((response.status, response.text().as_str()), (200, "over h2"));
+    let (head, body) = origin.requests().remove(0);
+    assert_eq!(
+        (head.uri().path(), head.uri().query(), body.as_slice()),
+        ("/x", Some("y=1"), b"body".as_slice())
+    );
+    assert_eq!(head.uri().authority().map(|authority| authority.as_str()), Some("a.test"));
+    assert_eq!(vordr.get("http://a.test/").await.text(), "over h2");
+    assert_eq!(origin.connections(), 1, "the connection is kept");
+}
+
+#[tokio::test]
+async fn auto_speaks_what_the_server_chooses() {
+    let authority = Authority::new();
+    let newer = Http2Origin::answering(Some(&authority.identity("localhost")), b"two").await;
+    let older = Origin::answering_tls(&authority.identity("localhost"), "one").await;
+    let block = format!("http auto; {}", trusting(&authority.file()));
+    let with_newer =
+        Vordr::running_resolved(&rules(&format!("https://localhost:{}", newer.port()), &block)).await;
+    assert_eq!(with_newer.get("http://a.test/").await.text(), "two");
+    assert_eq!(newer.requests().len(), 1);
+    let with_older = Vordr::running_resolved(&rules(&older.url_as("localhost"), &block)).await;
+    assert_eq!(with_older.get("http://a.test/").await.text(), "one");
+}
+
+#[tokio::test]
+async fn a_websocket_goes_over_http_1_all_the_same() {
+    let origin = Origin::echoing().await;
+    let vordr = Vordr::running(&rules(&origin.url(), "http \"2\"")).await;
+    let mut socket = vordr.connect().await.websocket("a.test", "/", "").await.unwrap();
+    assert!(socket.echoes("as ever").await);
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_speak_it_is_a_502() {
+    let origin = Origin::answering("HTTP/1.1 it is").await;
+    let vordr = Vordr::running(&rules(&origin.url(), "http \"2\"")).await;
+    assert_eq!(vordr.get("http://a.test/").await.status, 502);
+    vordr.log_error("protocol").await;
+}
+
+#[tokio::test]
+async fn grpcs_own_health_checks_are_asked_over_http_2() {
+    let serving = Http2Origin::answering(None, &[0, 0, 0, 0, 2, 8, 1]).await;
+    let not_serving = Http2Origin::answering(None, &[0, 0, 0, 0, 2, 8, 2]).await;
+    let pool = |port: u16| {
+        format!(
+            "upstream app {{ server \"127.0.0.1:{port}\"; health grpc service=\"a.B\" every=\"100ms\" fall=2; }}\n\
+             server a.test {{ listen 0; location \"/\" {{ proxy app {{ http \"2\"; }} }} }}"
+        )
+    };
+    let well = Vordr::running(&pool(serving.port())).await;
+    eventually("some checks", || (serving.requests().len() > 3).then_some(())).await;
+    assert!(!well.error_log().contains("a server is out"), "{}", well.error_log());
+    let (head, body) = serving.requests().remove(0);
+    assert_eq!(head.uri().path(), "/grpc.health.v1.Health/Check");
+    assert_eq!(head.headers()["content-type"], "application/grpc");
+    assert_eq!(body, [&[0, 0, 0, 0, 5, 0x0a, 3], b"a.B".as_slice()].concat());
+    let unwell = Vordr::running(&pool(not_serving.port())).await;
+    eventually("the line", || unwell.error_log().contains("it is not serving").then_some(())).await;
+}
+
+#[tokio::test]
+async fn an_upstream_that_wants_to_know_who_asks_is_shown_a_certificate() {
+    let authority = Authority::new();
+    let origin = Origin::answering_tls(&authority.identity_asking("localhost"), "known").await;
+    let (own, folder) = (authority.client("vordr"), tempfile::tempdir().unwrap());
+    let [cert, key] = ["own.pem", "own.key"].map(|name| folder.path().join(name));
+    std::fs::write(&cert, &own.chain).unwrap();
+    std::fs::write(&key, own.key_pem()).unwrap();
+    let tls = format!("tls ca={:?} cert={cert:?} key={key:?}", authority.file());
+    let known = Vordr::running_resolved(&rules(&origin.url_as("localhost"), &tls)).await;
+    assert_eq!(known.get("http://a.test/").await.text(), "known");
+    let unknown =
+        Vordr::running_resolved(&rules(&origin.url_as("localhost"), &trusting(&authority.file()))).await;
+    assert_eq!(unknown.get("http://a.test/").await.status, 502);
+}
