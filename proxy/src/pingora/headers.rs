@@ -20,7 +20,10 @@ macro_rules! headers_of {
             }
 
             fn add(&mut self, name: &HeaderName, value: HeaderValue) {
-                let _ = self.append_header(name, value);
+                let _ = match spelt(name) {
+                    Some(spelt) => self.append_header(spelt, value),
+                    None => self.append_header(name, value),
+                };
             }
 
             fn remove(&mut self, name: &HeaderName) {

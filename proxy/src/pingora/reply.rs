@@ -1,6 +1,6 @@
 //! Answers of vordr's own making, written through Pingora.
 
-use crate::exchange::{Answer, Exchange};
+use crate::exchange::{Answer, Exchange, Headers};
 use pingora_core::Result;
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
@@ -9,7 +9,7 @@ use pingora_proxy::Session;
 pub(super) async fn write(session: &mut Session, exchange: &mut Exchange, answer: Answer) -> Result<()> {
     let mut head = ResponseHeader::build(answer.status, Some(answer.headers.len() + 2))?;
     for (name, value) in &answer.headers {
-        head.append_header(name, value)?;
+        head.add(name, value.clone());
     }
     let empty = answer.body.is_empty();
     session.write_response_header(Box::new(head), empty).await?;
