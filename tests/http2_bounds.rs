@@ -182,6 +182,45 @@ async fn no_more_streams_are_open_at_once_than_are_told() {
 }
 
 #[tokio::test]
+async fn requests_that_are_none_are_reset_each_and_too_many_end_the_connection() {
+    let vordr = Vordr::running(HELLO).await;
+    let mut wire = RawHttp2::connect(vordr.address()).await;
+    wire.get(1, &[("connection", "close")]).await;
+    assert!(wire.until(|kind, _| kind == RST_STREAM).await);
+    wire.get(3, &[]).await;
+    assert!(wire.until(|kind, _| kind == HEADERS).await);
+    for stream in (5..2000).step_by(2) {
+        if !wire.get(stream, &[("connection", "close")]).await {
+            break;
+        }
+    }
+    let line = vordr.log_error("flood").await;
+    assert_eq!(
+        line["error_detail"],
+        "too many streams or frames beyond HTTP/2's bounds on one HTTP/2 connection"
+    );
+    within(wire.closed()).await;
+}
+
+#[tokio::test]
+async fn what_is_not_http_2_ends_the_connection_and_is_told() {
+    let vordr = Vordr::running(HELLO).await;
+    // A frame larger than any may be, DATA for no stream, a head that cannot be uncompressed.
+    for bytes in [
+        raw::frame(DATA, 0, 1, &[0; 20_000]),
+        raw::frame(DATA, 0, 0, b"x"),
+        raw::frame(HEADERS, END_HEADERS, 1, &[0xff; 8]),
+    ] {
+        let before = vordr.log_lines().len();
+        let mut wire = RawHttp2::connect(vordr.address()).await;
+        wire.send(&bytes).await;
+        within(wire.closed()).await;
+        let line = crate::harness::eventually("a line", || vordr.log_lines().get(before).cloned()).await;
+        assert_eq!((&line["error"], &line["status"]), (&"bad_request".into(), &400.into()));
+    }
+}
+
+#[tokio::test]
 async fn whatever_a_client_does_the_memory_is_bounded() {
     let body = "x".repeat(8 << 20);
     let origin = Origin::scripted(move |mut connection| {
