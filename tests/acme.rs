@@ -70,6 +70,12 @@ async fn issued(vordr: &Vordr) {
     logged(vordr, &["a certificate from ACME is shown"]).await;
 }
 
+/// Pebble's certificates last longer, vordr's own ones do not. In seconds since 1970.
+fn in_a_year() -> f64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    now.as_secs_f64() + 365.0 * 86_400.0
+}
+
 fn mode(path: &Path) -> u32 {
     use std::os::unix::fs::PermissionsExt;
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -89,6 +95,8 @@ async fn a_certificate_is_issued_by_http_01_for_every_host_of_the_server() {
         assert!(pebble.vouched(host).await.is_some(), "{host}");
     }
     vordr.metric_becomes("vordr_acme_renewals_total{result=\"success\"}", 1.0).await;
+    let expiry = vordr.metric("vordr_tls_certificate_not_after_seconds{server=\"a.test\"}").await;
+    assert!(expiry > in_a_year(), "{expiry}");
     // Nothing that could be used elsewhere is told.
     assert!(!vordr.error_log().contains("PRIVATE KEY"), "{}", vordr.error_log());
     for file in [site.certificate("a.test"), site.file("account.json")] {
@@ -308,6 +316,31 @@ async fn two_vordr_on_one_state_folder_order_once() {
     passing.abort();
     assert_eq!(pebble.orders(), 1, "{}", pebble.said());
     assert!(!second.error_log().contains("a certificate is ordered"), "{}", second.error_log());
+}
+
+#[tokio::test]
+async fn a_reload_orders_for_a_new_server_and_leaves_the_others_alone() {
+    let pebble = Pebble::running().await;
+    let site = Site::of(&pebble);
+    let plain = rules(&pebble, "a.test", "acme");
+    let second = format!(
+        "server b.test {{ listen {} tls=on; tls {{ acme; }}; location \"/\" {{ respond 204; }}; }}",
+        pebble.tls_port()
+    );
+    let vordr = site.serve(&plain).await;
+    issued(&vordr).await;
+    let first = pebble.vouched("a.test").await.expect("a good certificate");
+    let beside =
+        |rules: &str| vordr::Vordr::from_text("newer.kdl", &format!("{}\n{rules}", vordr.process())).unwrap();
+    vordr.replace(beside(&format!("{plain}\n{second}"))).unwrap();
+    logged(&vordr, &["a certificate from ACME is shown", "b.test"]).await;
+    assert!(pebble.vouched("b.test").await.is_some());
+    assert_eq!(pebble.vouched("a.test").await, Some(first.clone()));
+    assert_eq!(pebble.orders(), 2, "{}", pebble.said());
+    // What the rules no longer want is no longer shown, and no longer renewed.
+    vordr.replace(beside(&plain)).unwrap();
+    assert!(pebble.vouched("b.test").await.is_none());
+    assert_eq!(pebble.vouched("a.test").await, Some(first));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The account with the issuer: opened from its file, or made.
 
 use super::failure::Failure;
+use super::https::Https;
 use super::issuer::Issuer;
 use super::store::ACCOUNT;
 use base64::Engine;
@@ -26,14 +27,14 @@ struct Kept {
 }
 
 /// Opens the account, making it where there is none. Of several vordr one makes it.
-pub(super) async fn open(issuer: &Issuer) -> Result<Account, Failure> {
+pub(super) async fn open(issuer: &Issuer, https: &Https) -> Result<Account, Failure> {
     loop {
         if let Some(kept) = kept(issuer)? {
-            return reopen(issuer, kept).await;
+            return reopen(issuer, https, kept).await;
         }
         match issuer.store.lock(ACCOUNT).map_err(Failure::state)? {
             // It may have been made between the look and the lock.
-            Some(_lock) if issuer.store.stamp(ACCOUNT).is_none() => return make(issuer).await,
+            Some(_lock) if issuer.store.stamp(ACCOUNT).is_none() => return make(issuer, https).await,
             Some(_) => {}
             None => tokio::time::sleep(POLL).await,
         }
@@ -45,10 +46,10 @@ pub(super) fn forget(issuer: &Issuer) {
     issuer.set_aside(ACCOUNT, "the issuer does not know this account");
 }
 
-async fn reopen(issuer: &Issuer, kept: Kept) -> Result<Account, Failure> {
+async fn reopen(issuer: &Issuer, https: &Https, kept: Kept) -> Result<Account, Failure> {
     let mut text = text(&kept.contacts, &kept.credentials)?;
     let account =
-        Account::builder_with_http(Box::new(issuer.https.clone())).from_credentials(kept.credentials).await?;
+        Account::builder_with_http(Box::new(https.clone())).from_credentials(kept.credentials).await?;
     if kept.contacts != issuer.terms.contacts {
         let contacts: Vec<&str> = issuer.terms.contacts.iter().map(String::as_str).collect();
         account.update_contacts(&contacts).await?;
@@ -60,7 +61,7 @@ async fn reopen(issuer: &Issuer, kept: Kept) -> Result<Account, Failure> {
     Ok(account)
 }
 
-async fn make(issuer: &Issuer) -> Result<Account, Failure> {
+async fn make(issuer: &Issuer, https: &Https) -> Result<Account, Failure> {
     let contacts: Vec<&str> = issuer.terms.contacts.iter().map(String::as_str).collect();
     let new = NewAccount { contact: &contacts, terms_of_service_agreed: true, only_return_existing: false };
     let external = issuer.terms.external.as_ref().map(|external| {
@@ -68,7 +69,7 @@ async fn make(issuer: &Issuer) -> Result<Account, Failure> {
             BASE64URL.decode(&external.key).map_err(|_| Failure::state("`eab-key` is not base64url"))?;
         Ok::<_, Failure>(ExternalAccountKey::new(external.key_id.clone(), &key))
     });
-    let (account, credentials) = Account::builder_with_http(Box::new(issuer.https.clone()))
+    let (account, credentials) = Account::builder_with_http(Box::new(https.clone()))
         .create(&new, issuer.terms.directory.clone(), external.transpose()?.as_ref())
         .await?;
     write(issuer, &text(&issuer.terms.contacts, &credentials)?)?;

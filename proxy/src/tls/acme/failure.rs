@@ -51,6 +51,11 @@ impl Failure {
         self.retry_after
     }
 
+    /// Whether the issuer looked, and did not like what it saw.
+    pub(super) fn is_refusal(&self) -> bool {
+        self.party == Party::Refused
+    }
+
     /// Whether the account has to be made anew.
     pub(super) fn account_is_unknown(&self) -> bool {
         self.party == Party::UnknownAccount
@@ -75,7 +80,14 @@ impl fmt::Display for Failure {
 impl From<instant_acme::Error> for Failure {
     fn from(error: instant_acme::Error) -> Self {
         use instant_acme::Error;
-        let Error::Api(problem) = error else { return Self::unreachable(in_full(&error)) };
+        let problem = match error {
+            Error::Api(problem) => problem,
+            Error::Timeout(Some(next)) => {
+                let asked = next.saturating_duration_since(std::time::Instant::now());
+                return Self::unreachable("the issuer is not done yet").after(Some(asked));
+            }
+            other => return Self::unreachable(in_full(&other)),
+        };
         let kind = problem.r#type.as_deref().and_then(|kind| kind.rsplit(':').next());
         let party = match kind {
             Some("badNonce" | "serverInternal") => Party::Away,

@@ -54,6 +54,11 @@ impl Https {
         Ok(Self { tls: TlsConnector::from(Arc::new(config)), retry_after: Arc::default() })
     }
 
+    /// The same, for an order of its own: what the issuer says to the others is not its.
+    pub(super) fn apart(&self) -> Self {
+        Self { tls: self.tls.clone(), retry_after: Arc::default() }
+    }
+
     /// When the issuer, refusing, said to come again; told once.
     pub(super) fn take_retry_after(&self) -> Option<Duration> {
         self.retry_after.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -169,24 +174,4 @@ fn system_roots() -> Result<RootCertStore, StartError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pause_is_told_in_seconds_or_as_a_date() {
-        assert_eq!(in_seconds("120"), Some(Duration::from_secs(120)));
-        let date = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(100);
-        let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-        assert!(in_seconds(&date).is_some_and(|pause| (98..=100).contains(&pause.as_secs())), "{date}");
-        assert_eq!(in_seconds("Fri, 31 Dec 1999 23:59:59 GMT"), None);
-        assert_eq!(in_seconds("soon"), None);
-    }
-
-    #[test]
-    fn only_https_is_spoken() {
-        let place_of = |text: &'static str| place(&Uri::from_static(text));
-        assert_eq!(place_of("https://acme.example/dir"), Ok(("acme.example".to_owned(), 443)));
-        assert_eq!(place_of("https://[::1]:14000/dir"), Ok(("::1".to_owned(), 14000)));
-        assert!(place_of("http://acme.example/dir").is_err());
-    }
-}
+mod tests;

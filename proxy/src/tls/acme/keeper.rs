@@ -29,6 +29,8 @@ pub(super) struct Keeper {
     due: SystemTime,
     /// Orders that failed in a row.
     failures: u32,
+    /// Those that the issuer refused: each has the next challenge tried.
+    refusals: usize,
     /// Another vordr orders, and this was said.
     waits: bool,
 }
@@ -44,6 +46,7 @@ impl Keeper {
             shown: None,
             due: SystemTime::UNIX_EPOCH,
             failures: 0,
+            refusals: 0,
             waits: false,
         };
         keeper.look();
@@ -105,7 +108,8 @@ impl Keeper {
             Some(certificate) => self.show(certificate),
             None => {
                 self.due = SystemTime::UNIX_EPOCH;
-                self.shown = None;
+                // It may have been set aside.
+                self.shown = self.issuer.store.stamp(&self.file);
             }
         }
         if gone {
@@ -161,17 +165,27 @@ impl Keeper {
         }
         self.waits = false;
         let text = self.order().await?;
-        let ordered = SystemTime::now();
-        issuer.store.write(&self.file, text.as_bytes()).map_err(|error| {
-            let path = issuer.store.path(&self.file);
-            Failure::state(format!("the certificate cannot be kept in {}: {error}", path.display()))
-        })?;
-        self.failures = 0;
+        let certificate = Certificate::from_pem(text.as_bytes(), text.as_bytes())
+            .map_err(|flaw| Failure::refused(format!("what the issuer sent cannot be used: {flaw}")))?;
+        (self.failures, self.refusals) = (0, 0);
         issuer.observer.metrics.acme_renewed(true);
-        self.look();
-        // However wrong this machine's clock is, it does not order without end.
-        self.due = self.due.max(ordered + Duration::from_secs(1));
+        self.store(&text);
+        let earliest =
+            schedule::earliest(SystemTime::now(), certificate.not_before(), certificate.not_after());
+        self.show(certificate);
+        self.due = self.due.max(earliest);
         Ok(())
+    }
+
+    /// Keeps what was issued. Where that fails it is shown all the same: to order it again would help nobody.
+    fn store(&mut self, text: &str) {
+        if let Err(error) = self.issuer.store.write(&self.file, text.as_bytes()) {
+            let (file, reason) = (self.issuer.store.path(&self.file), error.to_string());
+            let file = file.display().to_string();
+            let fields = [("server", self.wanted.name()), ("file", &file), ("reason", &reason)];
+            self.issuer.log().error("the certificate cannot be kept for the next start", &fields);
+        }
+        self.shown = self.issuer.store.stamp(&self.file);
     }
 
     async fn wait_for_other(&mut self) {
@@ -198,24 +212,27 @@ impl Keeper {
             ],
         );
         let issuer = &self.issuer;
-        let _ = issuer.https.take_retry_after();
-        let account = account::open(issuer).await?;
-        let outcome = order::place(&account, &self.wanted.names, challenge, &issuer.answers).await;
+        let https = issuer.https.apart();
+        let ordering = async {
+            let account = account::open(issuer, &https).await?;
+            order::place(&account, &self.wanted.names, challenge, &issuer.answers).await
+        };
+        let outcome = ordering.await.map_err(|failure| failure.after(https.take_retry_after()));
         if outcome.as_ref().is_err_and(Failure::account_is_unknown) {
             account::forget(issuer);
         }
         outcome
     }
 
-    /// After a failure the next challenge is tried.
+    /// After a refusal the next challenge is tried.
     fn challenge(&self) -> AcmeChallenge {
         let known = &self.wanted.challenges;
-        let at = usize::try_from(self.failures).unwrap_or_default() % known.len().max(1);
-        known.get(at).copied().unwrap_or(AcmeChallenge::TlsAlpn01)
+        known.get(self.refusals % known.len().max(1)).copied().unwrap_or(AcmeChallenge::TlsAlpn01)
     }
 
     async fn failed(&mut self, failure: &Failure) {
         self.failures = self.failures.saturating_add(1);
+        self.refusals += usize::from(failure.is_refusal());
         self.issuer.observer.metrics.acme_renewed(false);
         let pause = schedule::pause(failure, self.failures, self.chance);
         let (reason, again) = (failure.to_string(), in_words(SystemTime::now() + pause));

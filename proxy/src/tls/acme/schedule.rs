@@ -13,6 +13,13 @@ pub(super) fn renewal(not_before: SystemTime, not_after: SystemTime, chance: f64
     not_before + lifetime.mul_f64(2.0 / 3.0 - chance.clamp(0.0, 1.0) / 30.0)
 }
 
+/// When the next order may come at the earliest, after one that brought a certificate of this lifetime: however wrong
+/// this machine's clock is, and whatever the certificate lacks, it does not order without end.
+pub(super) fn earliest(ordered: SystemTime, not_before: SystemTime, not_after: SystemTime) -> SystemTime {
+    let lifetime = not_after.duration_since(not_before).unwrap_or_default();
+    ordered + if lifetime.is_zero() { LONGEST_PAUSE } else { lifetime / 3 }
+}
+
 /// How long to wait after so many failures in a row, the last of which was `failure`: twice as long each time, spread
 /// by `chance`, or as long as the issuer says.
 pub(super) fn pause(failure: &Failure, failures: u32, chance: f64) -> Duration {
@@ -42,6 +49,13 @@ mod tests {
     fn a_certificate_that_ends_before_it_begins_is_due() {
         let later = UNIX_EPOCH + DAY;
         assert_eq!(renewal(later, UNIX_EPOCH, 0.3), later);
+    }
+
+    #[test]
+    fn a_certificate_that_has_run_out_when_it_comes_is_not_ordered_at_once_again() {
+        let ordered = UNIX_EPOCH + 1000 * DAY;
+        assert_eq!(earliest(ordered, UNIX_EPOCH, UNIX_EPOCH + 90 * DAY), ordered + 30 * DAY);
+        assert_eq!(earliest(ordered, UNIX_EPOCH, UNIX_EPOCH), ordered + LONGEST_PAUSE);
     }
 
     #[test]
