@@ -28,6 +28,7 @@ mod keepalive;
 mod limits;
 mod log;
 mod malformed;
+mod many_addresses;
 mod metrics;
 mod names;
 mod on_error;

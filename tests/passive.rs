@@ -149,3 +149,26 @@ async fn a_client_that_leaves_is_no_failure_of_the_server() {
     let peer = silent.url().replace("http://", "");
     assert_eq!(vordr.metric(&format!(r#"vordr_upstream_up{{peer="{peer}",upstream="app"}}"#)).await, 1.0);
 }
+
+#[tokio::test]
+async fn explain_tells_how_each_server_stands_when_it_may_ask() {
+    let origin = Origin::answering("up").await;
+    let pool = format!("{REFUSING} server \"{}\"\npassive fails=1 within=\"1m\" for=\"1m\"", origin.url());
+    let rules = pooled(&pool, "");
+    let vordr = Vordr::running(&rules).await;
+    answers(&vordr, 2).await;
+    let (_folder, path) = crate::harness::written(&rules.replace("listen 0", "listen 8080"));
+    let admin = vordr.admin_address().to_string();
+    let path = path.to_str().unwrap().to_owned();
+    let arguments = ["explain", "GET", "http://a.test:8080/", "--rules", &path, "--admin", &admin];
+    let arguments: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
+    let asking = tokio::task::spawn_blocking(move || {
+        crate::harness::ends(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    });
+    let output = asking.await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("127.0.0.1:1  out: refused, 0 in flight"), "{said}");
+    let peer = origin.url().replace("http://", "");
+    assert!(said.contains(&format!("{peer}  up, 0 in flight")), "{said}");
+}

@@ -21,7 +21,7 @@ pub(crate) use client::{Client, Response, handshake};
 pub(crate) use head::Framing;
 pub(crate) use http2::{Answer, Http2, request as http2_request};
 pub(crate) use http2_origin::Http2Origin;
-pub(crate) use nameserver::NameServer;
+pub(crate) use nameserver::{Kind as NameKind, NameServer, Reply as NameReply};
 pub(crate) use origin::{Connection, Origin, Request};
 pub(crate) use pool::{REFUSING, answers, numbered, pooled, servers};
 pub(crate) use tls::{Secured, TlsClient};

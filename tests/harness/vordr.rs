@@ -128,6 +128,11 @@ impl Vordr {
         .await;
     }
 
+    /// The admin address.
+    pub(crate) fn admin_address(&self) -> SocketAddr {
+        self.handle.admin().expect("an admin address")
+    }
+
     /// Asks the admin address.
     pub(crate) async fn admin(&self, path: &str) -> Response {
         Client::connect(self.handle.admin().expect("an admin address")).await.get("localhost", path).await

@@ -1,9 +1,10 @@
 //! `vordr explain METHOD URL`: which location takes a request, and why the others do not.
 
 use super::say::{complain, counted, say};
-use super::{DEFAULT_RULES, rules};
+use super::{DEFAULT_RULES, rules, standing};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header::HOST};
-use std::net::IpAddr;
+use serde_json::Value;
+use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use vordr::rules::table::{
     Action, Address, Listener, ListenerId, Location, LocationId, Outcome, Pattern, Request, Server, Step,
@@ -23,6 +24,19 @@ pub(super) struct Explain {
     /// The rules.
     #[arg(short = 'c', long, value_name = "FILE", env = "VORDR_CONFIG", default_value = DEFAULT_RULES)]
     rules: String,
+    /// Ask a running vordr at its admin address, `HOST:PORT` or `unix:PATH`, how each server stands.
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    admin: Option<Address>,
+}
+
+fn address(text: &str) -> Result<Address, String> {
+    match text.strip_prefix("unix:") {
+        Some(path) => Ok(Address::Unix(path.to_owned())),
+        None => text
+            .parse::<SocketAddr>()
+            .map(|address| Address::Ip(address.ip(), address.port()))
+            .map_err(|_| format!("`{text}` is no address: write `127.0.0.1:9180` or `unix:/path`")),
+    }
 }
 
 fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
@@ -59,7 +73,8 @@ impl Explain {
             query: self.url.query(),
             headers: &headers,
         };
-        Ok(explain(table, &request))
+        let standing = self.admin.as_ref().map(standing::ask).transpose()?;
+        Ok(explain(table, &request, standing.as_ref()))
     }
 
     /// The listener that a client with this URL reaches.
@@ -101,7 +116,7 @@ fn nearness(listener: &Listener, port: u16, ip: Option<IpAddr>) -> Option<u8> {
     }
 }
 
-fn explain(table: &Table, request: &Request<'_>) -> String {
+fn explain(table: &Table, request: &Request<'_>, standing: Option<&Value>) -> String {
     let binding = table.binding(request.listener, request.host);
     let Some(server) = table.servers.get(binding.server.0) else { return String::new() };
     let address = table.listeners.get(request.listener.0).map(|listener| listener.address.to_string());
@@ -115,7 +130,7 @@ fn explain(table: &Table, request: &Request<'_>) -> String {
         table.find_in(binding.server, request, &mut |id, step, held| candidates.push((id, step, held)));
     let chosen = match &outcome {
         Outcome::Found(found) => {
-            text += &found_text(table, server, found.location);
+            text += &found_text(table, server, found.location, standing);
             Some(found.location)
         }
         Outcome::NoRoute(_) => {
@@ -130,7 +145,7 @@ fn explain(table: &Table, request: &Request<'_>) -> String {
     text + &others(server, request, &candidates, chosen)
 }
 
-fn found_text(table: &Table, server: &Server, id: LocationId) -> String {
+fn found_text(table: &Table, server: &Server, id: LocationId, standing: Option<&Value>) -> String {
     let Some(location) = server.locations.get(id.0) else { return String::new() };
     let mut text =
         format!("location  {}  ({}:{})\n", location.name, location.place.file, location.place.line);
@@ -142,7 +157,10 @@ fn found_text(table: &Table, server: &Server, id: LocationId) -> String {
             });
             let scheme = if proxy.tls.is_some() { "https" } else { "http" };
             let name = upstream.map_or("", |upstream| upstream.name.as_str());
-            format!("upstream  {name}: {scheme} to {}\n", servers.unwrap_or_default().join(", "))
+            let servers = servers.unwrap_or_default().join(", ");
+            let policy = upstream.map(|upstream| standing::policy(&upstream.balance)).unwrap_or_default();
+            let live = standing.map(|standing| standing::of(standing, name)).unwrap_or_default();
+            format!("upstream  {name}: {scheme} to {servers}{policy}\n{live}")
         }
         Action::Redirect(redirect) => {
             format!("answer    {} to {}\n", redirect.status.as_u16(), redirect.target)

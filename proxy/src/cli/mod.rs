@@ -11,6 +11,7 @@ mod replace;
 mod revoke;
 mod rules;
 mod say;
+mod standing;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use say::{complain, say};
