@@ -1,6 +1,6 @@
 //! What the rules say holds over HTTP/2 as it does over HTTP/1.1.
 
-use crate::harness::{Http2, Origin, Vordr, http2_request as request};
+use crate::harness::{Http2, Http2Origin, Origin, Vordr, http2_request as request};
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 
@@ -165,6 +165,27 @@ async fn a_large_upload_that_is_refused_is_answered_and_the_connection_goes_on()
         assert_eq!(stream.answer().await.status, StatusCode::PAYLOAD_TOO_LARGE);
     }
     assert_eq!(client.get("/").await.text().await, "hello");
+}
+
+#[tokio::test]
+async fn http_2_on_both_sides_is_no_different() {
+    let origin = Http2Origin::answering(None, b"over h2").await;
+    let url = format!("http://127.0.0.1:{}", origin.port());
+    let rules =
+        format!("server a.test {{ listen 0; location \"/\" {{ proxy \"{url}\" {{ http \"2\"; }} }} }}");
+    let vordr = Vordr::running(&rules).await;
+    let mut client = Http2::connect(vordr.address()).await;
+    assert_eq!(client.get("/").await.text().await, "over h2");
+    for length in [Some("6"), None] {
+        let mut head = request(Method::POST, "/upload");
+        if let Some(length) = length {
+            head = head.header("content-length", length);
+        }
+        let mut stream = client.open(head.body(()).unwrap(), false).await;
+        stream.send(Bytes::from_static(b"upload"), true).await.unwrap();
+        assert_eq!(stream.answer().await.text().await, "over h2");
+        assert_eq!(origin.requests().pop().unwrap().1, b"upload");
+    }
 }
 
 #[tokio::test]
