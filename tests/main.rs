@@ -30,6 +30,7 @@ mod log;
 mod malformed;
 mod many_addresses;
 mod metrics;
+mod metrics_present;
 mod names;
 mod on_error;
 mod passive;

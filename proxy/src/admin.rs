@@ -1,7 +1,7 @@
 //! The admin and metrics addresses: health, status, metrics, routes and rules over HTTP.
 
 use crate::listener::Acceptor;
-use crate::observe::status;
+use crate::observe::{scrape, status};
 use crate::reload::Reloader;
 use crate::shared::Shared;
 use crate::start_error::StartError;
@@ -71,7 +71,7 @@ async fn answer(scope: Scope, reloader: Arc<Reloader>, request: &Request<Incomin
         );
     }
     match (request.uri().path(), scope) {
-        ("/metrics", _) => text("text/plain; version=0.0.4; charset=utf-8", metrics(shared)),
+        ("/metrics", _) => text("text/plain; version=0.0.4; charset=utf-8", scrape(shared)),
         ("/health", Scope::Admin) => object(StatusCode::OK, &json!({ "status": "healthy" })),
         ("/status", Scope::Admin) => object(StatusCode::OK, &status(shared)),
         ("/routes", Scope::Admin) => object(StatusCode::OK, &routes(shared)),
@@ -106,23 +106,6 @@ fn refused(error: &StartError) -> serde_json::Value {
         }
         other => json!({ "error": other.to_string() }),
     }
-}
-
-fn metrics(shared: &Shared) -> String {
-    let metrics = &shared.observer.metrics;
-    let current = shared.current();
-    for name in &current.upstreams.names() {
-        if let Some(at) = name.last_success {
-            metrics.upstreams.resolved(&name.name, at);
-        }
-    }
-    for pool in current.upstreams.report() {
-        for peer in &pool.peers {
-            metrics.upstreams.server_is_up(&pool.name, &peer.address, peer.up);
-        }
-    }
-    metrics.generations.set(shared.live_generations().try_into().unwrap_or(i64::MAX));
-    metrics.render()
 }
 
 fn routes(shared: &Shared) -> serde_json::Value {

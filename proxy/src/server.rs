@@ -120,7 +120,7 @@ impl Vordr {
         let control_sockets = ControlSockets::bind(&table.process)?;
         let observer = Observer::start(&table)?;
         let upstreams = Upstreams::new(&table, self.nameserver, None)?;
-        let certificates = Arc::new(Certificates::new(observer.metrics.tls.not_after()));
+        let certificates = Arc::new(Certificates::new());
         let doors = Arc::new(Doors::open(&table, certificates.clone(), None)?);
         certificates.put_files(&self.certificates);
         let (number, replaced) = (1, CancellationToken::new());

@@ -14,8 +14,10 @@ use super::spool::{IN_MEMORY, Spool};
 use super::transport::Transport;
 use crate::exchange::Failure;
 use crate::http2::PREFACE;
+use crate::observe::Guard;
 use bytes::{Buf, BytesMut};
 use pingora_core::protocols::raw_connect::ProxyDigest;
+use prometheus::IntGauge;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -92,13 +94,18 @@ impl ClientStream {
         }
     }
 
-    /// Waits for the next head, judges it, and returns its bytes; its body may then be read.
-    pub(crate) async fn next_head(&mut self, limits: HeadLimits) -> Result<BytesMut, NoHead> {
+    /// Waits for the next head, judges it, and returns its bytes; its body may then be read. Meanwhile it counts
+    /// among the `heads` under way.
+    pub(crate) async fn next_head(
+        &mut self,
+        limits: HeadLimits,
+        heads: &IntGauge,
+    ) -> Result<BytesMut, NoHead> {
         if !self.is_read_whole() {
             // What is left of a body must never be taken for a request.
             return Err(NoHead::Over);
         }
-        let mut wait = HeadWait { scan: HeadScan::default(), since: None, limits };
+        let mut wait = HeadWait { scan: HeadScan::default(), since: None, counted: None, heads, limits };
         let length = poll_fn(|cx| self.poll_head(&mut wait, cx)).await?;
         if self.link.requests() == 0 && self.ahead.get(..length) == PREFACE.get(..length) {
             return Err(NoHead::Http2);
@@ -121,7 +128,7 @@ impl ClientStream {
         Ok(head)
     }
 
-    fn poll_head(&mut self, wait: &mut HeadWait, cx: &mut Context<'_>) -> Poll<Result<usize, NoHead>> {
+    fn poll_head(&mut self, wait: &mut HeadWait<'_>, cx: &mut Context<'_>) -> Poll<Result<usize, NoHead>> {
         loop {
             if !self.ahead.is_empty() {
                 wait.since.get_or_insert_with(Instant::now);
@@ -144,7 +151,10 @@ impl ClientStream {
                         Some(_) => NoHead::Refused(Failure::HeaderTimeout),
                     }));
                 }
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    wait.count();
+                    return Poll::Pending;
+                }
             }
         }
     }
@@ -287,13 +297,22 @@ impl ClientStream {
 }
 
 /// A head that is awaited.
-struct HeadWait {
+struct HeadWait<'h> {
     scan: HeadScan,
     since: Option<Instant>,
+    counted: Option<Guard>,
+    heads: &'h IntGauge,
     limits: HeadLimits,
 }
 
-impl HeadWait {
+impl HeadWait<'_> {
+    /// Counts a head that has begun and has to be waited for. Most come at once.
+    fn count(&mut self) {
+        if self.since.is_some() && self.counted.is_none() {
+            self.counted = Some(Guard::new(self.heads.clone()));
+        }
+    }
+
     fn due(&self) -> Option<Instant> {
         match self.since {
             None => self.limits.first_byte,

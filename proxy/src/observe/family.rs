@@ -35,11 +35,19 @@ pub(crate) struct Family<M> {
     adding: Mutex<()>,
     /// Counts what had no place; `None` where somebody else does.
     overflow: Option<IntCounter>,
+    /// Takes all series off the page.
+    reset: Box<dyn Fn() + Send + Sync>,
 }
 
 impl<M: Clone> Family<M> {
     fn new(make: impl Fn(&[&str]) -> M + Send + Sync + 'static, overflow: Option<IntCounter>) -> Self {
-        Self { make: Box::new(make), series: ArcSwap::default(), adding: Mutex::new(()), overflow }
+        let (series, adding, reset) = (ArcSwap::default(), Mutex::new(()), Box::new(|| {}));
+        Self { make: Box::new(make), series, adding, overflow, reset }
+    }
+
+    /// A family that may be emptied, by this.
+    fn emptied_by(self, reset: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { reset: Box::new(reset), ..self }
     }
 
     /// The series with these values, in the order of the labels.
@@ -77,6 +85,15 @@ impl<M: Clone> Family<M> {
         series.insert(key(values), made.clone());
         self.series.store(Arc::new(series));
         made
+    }
+}
+
+impl<A: prometheus::core::Atomic> Family<GenericGauge<A>> {
+    /// Forgets every series: those that still hold are told anew before the next scrape.
+    pub(super) fn clear(&self) {
+        let _adding = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
+        self.series.store(Arc::default());
+        (self.reset)();
     }
 }
 
@@ -138,18 +155,16 @@ impl Families {
 
     pub(super) fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<Gauges, Error> {
         let family = self.add(IntGaugeVec::new(Opts::new(name, help), labels))?;
-        Ok(Arc::new(Family::new(
-            move |values| family.with_label_values(values),
-            Some(self.overflow_of(name)),
-        )))
+        let (made, overflow) = (family.clone(), Some(self.overflow_of(name)));
+        let made = Family::new(move |values| made.with_label_values(values), overflow);
+        Ok(Arc::new(made.emptied_by(move || family.reset())))
     }
 
     pub(super) fn fractions(&self, name: &str, help: &str, labels: &[&str]) -> Result<Fractions, Error> {
         let family = self.add(GaugeVec::new(Opts::new(name, help), labels))?;
-        Ok(Arc::new(Family::new(
-            move |values| family.with_label_values(values),
-            Some(self.overflow_of(name)),
-        )))
+        let (made, overflow) = (family.clone(), Some(self.overflow_of(name)));
+        let made = Family::new(move |values| made.with_label_values(values), overflow);
+        Ok(Arc::new(made.emptied_by(move || family.reset())))
     }
 
     pub(super) fn seconds(
@@ -204,6 +219,20 @@ mod tests {
             assert!(text.contains(line), "{line}");
         }
         assert_eq!(family.sum(), MOST as u64 + 4);
+    }
+
+    #[test]
+    fn what_is_not_told_again_is_no_longer_on_the_page() {
+        let registry = Registry::new();
+        let make = Families::new(registry.clone()).unwrap();
+        let family = make.gauges("up", "Up.", &["upstream"]).unwrap();
+        for upstream in ["kept", "removed"] {
+            family.with_label_values(&[upstream]).set(1);
+        }
+        family.clear();
+        family.with_label_values(&["kept"]).set(0);
+        let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+        assert!(text.contains(r#"up{upstream="kept"} 0"#) && !text.contains("removed"), "{text}");
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Prometheus metrics. Labels come from the rules alone, never from a client.
 
 use super::family::{Counters, Families, Gauges};
+use super::nginx::Handled;
 use super::record::{Record, labels};
 use super::routes::Routes;
 use super::tls::Tls;
 use super::upstreams::Upstreams;
 use super::websockets::WebSockets;
+use crate::exchange::Failure;
 use prometheus::{Error, Gauge, IntCounter, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -27,6 +29,9 @@ pub(crate) struct Metrics {
     reloads: Counters,
     pub(crate) generations: IntGauge,
     pub(crate) dropped_lines: IntCounter,
+    /// Connections on which the head of a request has begun, and has not ended.
+    pub(crate) heads: IntGauge,
+    pub(super) handled: Handled,
     /// All requests, and those that ended in an error, for `/status`.
     pub(crate) total: IntCounter,
     /// Requests that ended in a failure.
@@ -88,6 +93,8 @@ impl Metrics {
                 "vordr_log_dropped_lines_total",
                 "Log lines dropped because too many waited.",
             ))?,
+            heads: IntGauge::new("heads", "Heads under way.")?,
+            handled: Handled::default(),
             total: IntCounter::new("total", "All requests.")?,
             errors: IntCounter::new("errors", "Failed requests.")?,
             registry,
@@ -128,7 +135,9 @@ impl Metrics {
         }
         match record.tunnel {
             Some(tunnel) => self.websockets.ended(record, tunnel),
-            None if exchange.upgrade => self.websockets.refused(exchange, record.status),
+            None if exchange.upgrade || exchange.failure == Some(Failure::WebSocketOff) => {
+                self.websockets.refused(exchange, record.status);
+            }
             None => {}
         }
     }

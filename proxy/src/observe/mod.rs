@@ -8,8 +8,10 @@ mod family;
 mod json;
 mod logs;
 mod metrics;
+mod nginx;
 mod record;
 mod routes;
+mod scrape;
 mod status;
 mod tls;
 mod upstreams;
@@ -21,8 +23,8 @@ pub(crate) use connections::Counted;
 pub(crate) use logs::{Log, Logs};
 pub(crate) use record::{Record, Rejection};
 pub(crate) use routes::InFlight;
+pub(crate) use scrape::scrape;
 pub(crate) use status::status;
-pub(crate) use tls::NotAfter;
 pub(crate) use upstreams::InUse;
 pub(crate) use websockets::Meter;
 
@@ -174,7 +176,7 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    fn new(open: IntGauge) -> Self {
+    pub(crate) fn new(open: IntGauge) -> Self {
         open.inc();
         Self { open }
     }

@@ -5,10 +5,10 @@ use super::family::{Counters, Families, Family, Fractions, Gauges};
 use super::metrics::seconds;
 use super::routes::{BUCKETS, class};
 use crate::exchange::{Exchange, Failure, Reached};
+use crate::upstream::PoolReport;
 use prometheus::{Error, Histogram, IntCounter, IntGauge, IntGaugeVec, Opts};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
 
 /// Every family of upstreams.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl Upstreams {
             retries: make.counters("vordr_upstream_retries_total", "Attempts made again.", reason)?,
             dns_last_success: make.fractions(
                 "vordr_upstream_dns_last_success_timestamp_seconds",
-                "When a name was resolved last.",
+                "When that name of its servers was resolved that was resolved longest ago.",
                 &["upstream"],
             )?,
             up: make.gauges(
@@ -107,14 +107,18 @@ impl Upstreams {
         }
     }
 
-    /// Notes when a name was resolved last.
-    pub(crate) fn resolved(&self, name: &str, at: SystemTime) {
-        self.dns_last_success.with_label_values(&[name]).set(seconds(at));
-    }
-
-    /// Notes whether a server may be asked.
-    pub(crate) fn server_is_up(&self, upstream: &str, peer: &str, up: bool) {
-        self.up.with_label_values(&[upstream, peer]).set(up.into());
+    /// Tells how these pools stand, and of no other: what newer rules do not have is nobody's trouble any more.
+    pub(super) fn stand(&self, pools: &[PoolReport]) {
+        self.up.clear();
+        self.dns_last_success.clear();
+        for pool in pools {
+            for peer in &pool.peers {
+                self.up.with_label_values(&[&pool.name, &peer.address]).set(peer.up.into());
+            }
+            if let Some(at) = pool.resolved {
+                self.dns_last_success.with_label_values(&[&pool.name]).set(seconds(at));
+            }
+        }
     }
 
     /// An attempt failed.

@@ -5,7 +5,6 @@
 
 use super::certificate::Certificate;
 use super::inspect::FromFiles;
-use crate::observe::NotAfter;
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,21 +19,17 @@ pub(crate) struct Certificates {
     by_files: Shelf<Files>,
     by_host: Shelf<String>,
     challenges: Shelf<String>,
-    not_after: NotAfter,
 }
 
 impl Certificates {
-    /// None yet. `not_after` is the metric that tells when each of them runs out.
-    pub(crate) fn new(not_after: NotAfter) -> Self {
-        Self { by_files: Shelf::new(), by_host: Shelf::new(), challenges: Shelf::new(), not_after }
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        Self { by_files: Shelf::new(), by_host: Shelf::new(), challenges: Shelf::new() }
     }
 
     /// Shows a certificate for these hosts from the next handshake on, in the place of any before. The hosts are
     /// those of a server whose certificate comes from ACME, lowercase, the server's first host first.
     pub(crate) fn put(&self, hosts: &[String], certificate: Certificate) {
-        if let Some(server) = hosts.first() {
-            self.not_after.set(server, certificate.not_after());
-        }
         let certificate = Arc::new(certificate);
         self.by_host.insert(hosts.iter().map(|host| (host.clone(), certificate.clone())));
     }
@@ -66,10 +61,6 @@ impl Certificates {
 
     /// Shows what was read from files.
     pub(crate) fn put_files(&self, read: &[FromFiles]) {
-        for from in read {
-            let set = |server: &String| self.not_after.set(server, from.certificate.not_after());
-            from.servers.iter().for_each(set);
-        }
         self.by_files.insert(read.iter().map(|from| (from.files.clone(), from.certificate.clone())));
     }
 
@@ -80,7 +71,7 @@ impl Certificates {
     }
 
     /// What a server shows a client that asks for `name`.
-    pub(super) fn of_server(&self, server: &Server, name: &str) -> Option<Arc<Certificate>> {
+    pub(crate) fn of_server(&self, server: &Server, name: &str) -> Option<Arc<Certificate>> {
         match &server.tls.as_ref()?.certificate {
             Some(files) => self.by_files.get(files),
             // A client that names nobody, or somebody else, is shown the server's first.

@@ -163,7 +163,6 @@ impl Opening<'_> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::observe::Observer;
     use vordr_rules::InMemory;
 
     fn rules(more: &str) -> Arc<Table> {
@@ -178,8 +177,7 @@ mod tests {
     }
 
     fn opened(table: &Arc<Table>, before: Option<&Doors>) -> Doors {
-        let observer = Observer::start(table).unwrap();
-        let certificates = Arc::new(Certificates::new(observer.metrics.tls.not_after()));
+        let certificates = Arc::new(Certificates::new());
         Doors::open(table, certificates, before).unwrap()
     }
 

@@ -24,7 +24,6 @@ pub(crate) use classify::classify;
 pub(crate) use member::Member;
 pub(crate) use pool::Target;
 pub(crate) use report::{PeerReport, PoolReport};
-pub(crate) use resolve::NameStatus;
 pub(crate) use wait::Turn;
 
 use crate::observe::Observer;
@@ -87,11 +86,6 @@ impl Upstreams {
         let this = self.clone();
         let refresh = move || this.pools.iter().for_each(|pool| pool.refresh(&this.names));
         tokio::join!(self.names.resolve(Arc::new(refresh)), self.clone().watch_health(observer));
-    }
-
-    /// How each name stands.
-    pub(crate) fn names(&self) -> Vec<NameStatus> {
-        self.names.status()
     }
 }
 

@@ -5,12 +5,15 @@ use super::member::Member;
 use super::pool::Pool;
 use crate::exchange::Endpoint;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// How a pool stands.
 #[derive(Debug)]
 pub(crate) struct PoolReport {
     /// Its name.
     pub(crate) name: String,
+    /// When that name of its servers was resolved that was resolved longest ago.
+    pub(crate) resolved: Option<SystemTime>,
     /// Its servers, in the rules' order.
     pub(crate) peers: Vec<PeerReport>,
 }
@@ -43,7 +46,9 @@ impl Upstreams {
             let unresolved = self.names.problem(&server.address);
             peer_report(endpoint, &members, unresolved)
         });
-        PoolReport { name: pool.rules.name.clone(), peers: peers.collect() }
+        let resolved =
+            pool.rules.servers.iter().filter_map(|server| self.names.last_success(&server.address));
+        PoolReport { name: pool.rules.name.clone(), resolved: resolved.min(), peers: peers.collect() }
     }
 }
 

@@ -40,8 +40,6 @@ impl Found {
 
     fn in_process(&mut self, process: &Process) {
         self.note("`limit-store`", process.limit_store.as_ref().map(|store| store.span));
-        let metrics = process.metrics.as_ref().filter(|_| process.metrics_compat_nginx);
-        self.note("`compat=nginx`", metrics.map(|metrics| metrics.span));
     }
 
     fn in_server(&mut self, server: &Server) {

@@ -3,8 +3,6 @@
 mod ask;
 mod name;
 
-pub(crate) use name::NameStatus;
-
 use super::member::Destination;
 use ask::resolver;
 use hickory_resolver::TokioResolver;
@@ -12,7 +10,7 @@ use name::{Kind, Name};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::task::JoinSet;
 use vordr_rules::table::ServerAddress;
 
@@ -98,8 +96,9 @@ impl Names {
         }
     }
 
-    pub(super) fn status(&self) -> Vec<NameStatus> {
-        self.by_name.values().map(|known| known.status()).collect()
+    /// When an address's name was resolved last.
+    pub(super) fn last_success(&self, address: &ServerAddress) -> Option<SystemTime> {
+        self.known(address)?.last_success()
     }
 
     /// Keeps every name resolved, for ever; `changed` is told of each answer before anybody else.

@@ -38,15 +38,6 @@ struct State {
     last_success: Option<SystemTime>,
 }
 
-/// How a name stands, for the metrics.
-#[derive(Debug, Clone)]
-pub(crate) struct NameStatus {
-    /// The name.
-    pub name: String,
-    /// When it was resolved last.
-    pub last_success: Option<SystemTime>,
-}
-
 impl Name {
     /// A name with what was known of it before.
     pub(super) fn new(name: String, kind: Kind, longest: Duration, before: Option<&Self>) -> Self {
@@ -76,8 +67,9 @@ impl Name {
         let _ = self.asked.subscribe().wait_for(|asked| *asked).await;
     }
 
-    pub(super) fn status(&self) -> NameStatus {
-        NameStatus { name: self.name.clone(), last_success: self.state.load().last_success }
+    /// When it was resolved last.
+    pub(super) fn last_success(&self) -> Option<SystemTime> {
+        self.state.load().last_success
     }
 
     pub(super) async fn keep_resolved(

@@ -1,0 +1,20 @@
+//! `/metrics`: what was counted, and what is only told when somebody asks.
+
+use crate::shared::Shared;
+
+/// The whole of `/metrics`, in Prometheus's text format.
+pub(crate) fn scrape(shared: &Shared) -> String {
+    let metrics = &shared.observer.metrics;
+    let current = shared.current();
+    metrics.upstreams.stand(&current.upstreams.report());
+    metrics.tls.shown(current.table.servers.iter().filter_map(|server| {
+        let certificate = shared.certificates.of_server(server, server.name())?;
+        Some((server.name(), certificate.not_after()))
+    }));
+    metrics.generations.set(shared.live_generations().try_into().unwrap_or(i64::MAX));
+    let mut page = metrics.render();
+    if current.table.process.metrics_compat_nginx {
+        page.push_str(&metrics.as_nginx());
+    }
+    page
+}
