@@ -1,7 +1,6 @@
 """docker-compose.yml: each profile starts its own services and only them, and they do what they are for."""
 
 import json
-import re
 import subprocess
 import sys
 import time
@@ -94,12 +93,7 @@ def query(engine, expression: str) -> list:
 
 
 def test_monitoring_sees_what_vordr_does(engine, compose):
-    """Two profiles together; every query of the dashboard is understood, and what has happened is shown."""
-    dashboard = json.loads((ROOT / "deploy/grafana/dashboards/vordr.json").read_text())
-    queries = {
-        panel["title"]: [target["expr"].replace("$__rate_interval", "1m") for target in panel["targets"]]
-        for panel in dashboard["panels"]
-    }
+    """Two profiles together: requests are seen, rules are evaluated. tests/dashboards asks for all the rest."""
     try:
         compose.up("proxy", "monitoring")
         assert compose.services().keys() == {"app", "vordr", "prometheus", "grafana"}
@@ -112,21 +106,11 @@ def test_monitoring_sees_what_vordr_does(engine, compose):
         eventually("Prometheus", lambda: engine.curl("http://127.0.0.1:9090/-/ready")[0] == 200)
         eventually("requests in Prometheus", seen, 120)
         assert [target["value"][1] for target in query(engine, 'up{job="vordr"}')] == ["1"]
-        empty = {title for title, asked in queries.items() if not all([query(engine, one) for one in asked])}
-        # Nothing has failed, nothing was refused, and no stream was opened.
-        assert empty <= {
-            "Upstream failures a second, by reason", "Refused by vordr a second, by reason",
-            "Open now", "Bytes a second",
-        }
+        eventually("a recorded share", lambda: query(engine, "instance_server_route:vordr_http_failed:share5m"))
+        groups = json.loads(engine.curl("http://127.0.0.1:9090/api/v1/rules")[1])["data"]["groups"]
+        assert {rule["health"] for group in groups for rule in group["rules"]} == {"ok"}
     finally:
         compose.down()
-
-
-def test_the_dashboard_asks_only_for_metrics_that_are_documented():
-    documented = (ROOT / "docs/observability.md").read_text()
-    dashboard = (ROOT / "deploy/grafana/dashboards/vordr.json").read_text()
-    for name in set(re.findall(r"vordr_\w+", dashboard)):
-        assert name.removesuffix("_bucket") in documented, name
 
 
 def test_nothing_is_left_when_all_is_down(engine, compose):
