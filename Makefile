@@ -2,13 +2,13 @@
 
 CARGO ?= cargo
 
-.PHONY: run test test-rust test-apps test-container test-tls lint setup setup-test setup-container bench fuzz
+.PHONY: run test test-rust test-apps test-container test-tls test-dashboards dashboards lint setup setup-test setup-container bench fuzz
 
 run: setup
 	$(CARGO) build --release --bin vordr
 	./target/release/vordr run rules/examples/quickstart.kdl
 
-test: setup-test test-rust test-apps
+test: setup-test test-rust test-apps test-dashboards
 
 test-rust:
 	$(CARGO) test --workspace
@@ -16,6 +16,15 @@ test-rust:
 test-apps: .venv/apps/ready
 	$(CARGO) build --bin vordr
 	.venv/apps/bin/python -m pytest tests/apps
+
+# The dashboards and the alerts, asked of Debian's Prometheus while vordr is under load.
+test-dashboards: .venv/dashboards/ready
+	$(CARGO) build --bin vordr
+	.venv/dashboards/bin/python -m pytest tests/dashboards
+
+# Writes the dashboards from their source.
+dashboards:
+	python3 -B deploy/grafana/source/build.py
 
 # The image and the compose file, in a container engine of the test's own; needs root, and minutes for the build.
 test-container: setup-container .venv/container/ready
