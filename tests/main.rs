@@ -36,6 +36,7 @@ mod on_error;
 mod passive;
 mod paths;
 mod pools;
+mod rate_limit;
 mod reload;
 mod retry;
 mod routing;

@@ -1,5 +1,6 @@
 //! What every part of a running vordr shares, and what outlives a reload.
 
+use crate::gate::Gate;
 use crate::generation::Generation;
 use crate::observe::Observer;
 use crate::tls::{Certificates, Tokens};
@@ -16,6 +17,8 @@ pub(crate) struct Shared {
     pub certificates: Arc<Certificates>,
     /// The answers to ACME's http-01 that are given now.
     pub tokens: Arc<Tokens>,
+    /// Rates and credentials.
+    pub gate: Gate,
     current: ArcSwap<Generation>,
     /// Every generation that may still be in use.
     generations: Mutex<Vec<Weak<Generation>>>,
@@ -30,7 +33,8 @@ impl Shared {
     ) -> Arc<Self> {
         let generations = Mutex::new(vec![Arc::downgrade(&first)]);
         let (current, tokens, open) = (ArcSwap::new(first), Arc::default(), AtomicU64::new(0));
-        Arc::new(Self { observer, certificates, tokens, current, generations, open })
+        let gate = Gate::default();
+        Arc::new(Self { observer, certificates, tokens, gate, current, generations, open })
     }
 
     /// The rules that hold now, for a look.

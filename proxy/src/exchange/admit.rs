@@ -26,6 +26,8 @@ const LONGEST_ID: usize = 128;
 pub enum Admission {
     /// Send it to the upstream of [`Exchange::proxy`].
     Forward,
+    /// Nothing yet: [`Exchange::pass`] goes on once its rate and its credentials have been looked at.
+    Guarded,
     /// Answer it here.
     Answer(Box<Answer>),
 }
@@ -37,6 +39,7 @@ impl Exchange {
         self.public = self.public_of(request);
         match self.route(request) {
             Ok(Some(answer)) => self.answered(answer, request),
+            Ok(None) if self.is_guarded() => Admission::Guarded,
             Ok(None) => self.act(request),
             Err(failure) => self.refuse(failure, request),
         }
@@ -56,11 +59,15 @@ impl Exchange {
     /// The answer to a failure, as the client shall see it.
     pub fn failure_page(&mut self, failure: &Failure, request: &Parts) -> Answer {
         let page = page::page(self, failure, &request.headers);
-        let page = if *failure == Failure::WebSocketOff { answer::upgrade_required(page) } else { page };
+        let page = match failure {
+            Failure::WebSocketOff => answer::upgrade_required(page),
+            Failure::RateLimit => self.rate_limited(page),
+            _ => page,
+        };
         self.finish_answer(page, request)
     }
 
-    fn refuse(&mut self, failure: Failure, request: &Parts) -> Admission {
+    pub(super) fn refuse(&mut self, failure: Failure, request: &Parts) -> Admission {
         let page = self.failure_page(&failure, request);
         self.note(failure);
         Admission::Answer(Box::new(page))

@@ -63,7 +63,7 @@ pub struct Exchange {
     pub retried: u32,
     /// When a server was chosen first.
     pub first_tried: Option<Instant>,
-    /// In how many seconds a server may be up again, where none is.
+    /// In how many seconds it may be asked again: a server may be up, or `limit` let it through.
     pub retry_after: Option<u64>,
     /// The addresses that could not be reached, with the reason.
     pub unreached: Vec<(String, &'static str)>,

@@ -50,6 +50,8 @@ pub enum Failure {
     BodyLimit,
     /// `deny`: 403.
     Address,
+    /// `limit`: 429.
+    RateLimit,
     /// `timeouts client`: 408.
     ClientTimeout,
     /// The client went away: 499 in the log, nothing on the wire.
@@ -104,6 +106,7 @@ impl Failure {
             Self::HeaderSize => "header_size",
             Self::BodyLimit => "body_limit",
             Self::Address => "address",
+            Self::RateLimit => "rate_limit",
             Self::ClientTimeout => "client_timeout",
             Self::ClientGone => "client_gone",
             Self::WebSocketOff => "websocket_off",
@@ -134,7 +137,7 @@ impl Failure {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::HeaderTimeout | Self::ClientTimeout | Self::Untaken => StatusCode::REQUEST_TIMEOUT,
-            Self::Flood(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::RateLimit | Self::Flood(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::HeaderSize => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::BodyLimit => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Address => StatusCode::FORBIDDEN,
@@ -210,6 +213,7 @@ impl Failure {
             Self::HeaderSize => "the request head is larger than `limits header-size`".to_owned(),
             Self::BodyLimit => "the request body is larger than `body-limit`".to_owned(),
             Self::Address => "this address is not allowed here".to_owned(),
+            Self::RateLimit => "more requests than `limit` allows".to_owned(),
             Self::ClientTimeout => "the client did not go on within `timeouts client`".to_owned(),
             Self::ClientGone => "the client went away before the answer was whole".to_owned(),
             Self::WebSocketOff => "WebSockets are off here".to_owned(),
@@ -250,6 +254,7 @@ mod tests {
             (Failure::HeaderSize, 431, "header_size", None),
             (Failure::BodyLimit, 413, "body_limit", None),
             (Failure::Address, 403, "address", None),
+            (Failure::RateLimit, 429, "rate_limit", None),
             (Failure::ClientTimeout, 408, "client_timeout", Some("timeouts client")),
             (Failure::ClientGone, 499, "client_gone", None),
             (Failure::WebSocketOff, 426, "websocket_off", None),

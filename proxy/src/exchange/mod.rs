@@ -9,6 +9,7 @@ mod deliver;
 mod failure;
 mod fill;
 mod forward;
+mod guarded;
 mod handshake;
 mod headers;
 mod operation;

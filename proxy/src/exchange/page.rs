@@ -17,7 +17,7 @@ pub(super) fn page(exchange: &Exchange, failure: &Failure, request: &HeaderMap) 
     }
     let id = exchange.request_id.to_str().unwrap_or("-");
     let mut answer = make(failure.status(), &detail, Some(id), form(request));
-    if answer.status == StatusCode::SERVICE_UNAVAILABLE {
+    if matches!(answer.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
         answer.headers.insert(RETRY_AFTER, HeaderValue::from(exchange.retry_after.unwrap_or(1)));
     }
     answer

@@ -32,7 +32,7 @@ impl Exchange {
                 self.recovering = Some(index);
                 match self.act(request) {
                     Admission::Answer(answer) => answer,
-                    Admission::Forward => Box::new(self.failure_page(failure, request)),
+                    Admission::Forward | Admission::Guarded => Box::new(self.failure_page(failure, request)),
                 }
             }
             _ => Box::new(self.failure_page(failure, request)),

@@ -51,7 +51,7 @@ impl Scene {
     pub(super) fn answer(&mut self) -> Answer {
         match self.admit() {
             Admission::Answer(answer) => *answer,
-            Admission::Forward => panic!("it is forwarded"),
+            other => panic!("it is not answered here: {other:?}"),
         }
     }
 

@@ -139,6 +139,12 @@ impl ProxyHttp for Gateway {
         let buffering = settings.is_some_and(|settings| settings.buffering);
         session.set_read_timeout(client);
         session.set_write_timeout(client);
+        let admission = match admission {
+            Admission::Guarded => {
+                self.shared.gate.decide(&mut under_way.exchange, session.req_header()).await
+            }
+            decided => decided,
+        };
         match admission {
             Admission::Answer(answer) => {
                 reply::write(session, &mut under_way.exchange, *answer).await.map(|()| true)
@@ -146,7 +152,7 @@ impl ProxyHttp for Gateway {
             Admission::Forward if buffering && !under_way.exchange.upgrade => {
                 body::gather(session, under_way).await.map(|()| false)
             }
-            Admission::Forward => Ok(false),
+            Admission::Forward | Admission::Guarded => Ok(false),
         }
     }
 

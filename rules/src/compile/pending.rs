@@ -61,7 +61,6 @@ impl Found {
     fn in_settings(&mut self, settings: &Settings) {
         let ping = settings.websocket.ping.as_ref().filter(|ping| ping.value.0.is_some());
         self.note("`websocket ping`", ping.map(|ping| ping.span));
-        self.note("`limit`", settings.limit.span.filter(|_| !settings.limit.off));
         self.note("`auth`", settings.auth.iter().find(|auth| auth.value.is_some()).map(|auth| auth.span));
         self.note("`satisfy`", settings.satisfy.as_ref().map(|satisfy| satisfy.span));
         let compress = settings.compress.as_ref().filter(|codings| !codings.value.is_empty());

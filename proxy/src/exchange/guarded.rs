@@ -1,0 +1,108 @@
+//! What a location asks of a request before its action: a rate that it keeps to.
+
+use super::admit::Admission;
+use super::answer::Answer;
+use super::context::Exchange;
+use super::failure::Failure;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue};
+use vordr_rules::table::RateLimit;
+
+// draft-ietf-httpapi-ratelimit-headers-10
+const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+impl Exchange {
+    /// Whether there is anything to look at before the action.
+    pub(super) fn is_guarded(&self) -> bool {
+        self.limit().is_some()
+    }
+
+    /// The limit that holds, and the server and route that it is counted for: what a location has from its server is
+    /// counted over all of that server.
+    pub fn limit(&self) -> Option<(&RateLimit, (&str, &str))> {
+        let limit = self.settings()?.limit.as_ref()?;
+        let server = self.server()?;
+        let is_servers = server.settings.limit.as_ref() == Some(limit);
+        let route = self.location().filter(|_| !is_servers).map_or("", |location| location.name.as_str());
+        Some((limit, (server.name(), route)))
+    }
+
+    /// Goes on with a request that has passed everything.
+    pub fn pass(&mut self, request: &Parts) -> Admission {
+        self.act(request)
+    }
+
+    /// Refuses a request that has not.
+    pub fn turn_away(&mut self, failure: Failure, request: &Parts) -> Admission {
+        self.refuse(failure, request)
+    }
+
+    /// Tells which limit it was, and that nothing is left of it.
+    pub(super) fn rate_limited(&self, mut page: Answer) -> Answer {
+        let Some((limit, _)) = self.limit() else { return page };
+        let mut tell = |name, text: String| {
+            if let Ok(value) = HeaderValue::try_from(text) {
+                page.headers.insert(name, value);
+            }
+        };
+        let policy = format!("\"default\";q={};w={}", limit.requests, limit.per.as_secs());
+        tell(RATELIMIT_POLICY, policy);
+        tell(RATELIMIT, format!("\"default\";r=0;t={}", self.retry_after.unwrap_or(1)));
+        page
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::scene::{STRANGER, Scene, values};
+    use super::*;
+
+    const RULES: &str = r#"server a.test {
+        listen 8080
+        limit rate="20/s" burst=40
+        location "/" { proxy "http://app.example"; }
+        location "/inherits" { respond 200; }
+        location "/own" { limit rate="100/m" key="{header.X-API-Key}"; respond 200; }
+        location "/free" { limit off; respond 200; }
+    }"#;
+
+    fn counted_for(target: &str) -> Option<(u32, String)> {
+        let mut scene = Scene::under(RULES, STRANGER, &format!("GET {target}"));
+        assert_eq!(scene.admit() == Admission::Guarded, target != "/free");
+        let (limit, (server, route)) = scene.exchange.limit()?;
+        Some((limit.requests, format!("{server}{route}")))
+    }
+
+    #[test]
+    fn what_is_inherited_is_counted_for_the_server_and_what_is_its_own_for_the_location() {
+        assert_eq!(counted_for("/"), Some((20, "a.test".to_owned())));
+        assert_eq!(counted_for("/inherits"), Some((20, "a.test".to_owned())));
+        assert_eq!(counted_for("/own"), Some((100, "a.test/own".to_owned())));
+        assert_eq!(counted_for("/free"), None);
+    }
+
+    #[test]
+    fn a_refusal_says_when_to_come_back_and_what_the_limit_is() {
+        let mut scene = Scene::under(RULES, STRANGER, "GET /own");
+        scene.admit();
+        scene.exchange.retry_after = Some(7);
+        let Admission::Answer(answer) = scene.exchange.turn_away(Failure::RateLimit, &scene.request) else {
+            panic!("it is answered");
+        };
+        assert_eq!(answer.status, 429);
+        assert_eq!(values(&answer.headers, "retry-after"), ["7"]);
+        assert_eq!(values(&answer.headers, "ratelimit-policy"), ["\"default\";q=100;w=60"]);
+        assert_eq!(values(&answer.headers, "ratelimit"), ["\"default\";r=0;t=7"]);
+    }
+
+    #[test]
+    fn who_has_passed_is_forwarded_or_answered() {
+        for (target, forwards) in [("/", true), ("/inherits", false)] {
+            let mut scene = Scene::under(RULES, STRANGER, &format!("GET {target}"));
+            scene.admit();
+            assert_eq!(scene.exchange.pass(&scene.request) == Admission::Forward, forwards);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! `limit`: a bucket of tokens for each key, in memory that does not grow.
+//!
+//! A bucket holds as many tokens as the rate allows in its span of time, and `burst` more; each request takes one, and
+//! they come back at the rate. All that has to be kept of a bucket is when it will be full again: one that is full is
+//! like one that was never there.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+use vordr_rules::table::RateLimit;
+
+/// Buckets are kept in sets, each under a lock of its own: two requests meet only where their keys fall into one.
+const SETS: usize = 1 << 14;
+/// Buckets of one set. All together are 131,072, in 2 MB.
+const WAYS: usize = 8;
+
+/// The buckets of all limits.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    /// Made when the first request is counted.
+    sets: OnceLock<Box<[Mutex<Set>]>>,
+    /// With its secret, nobody can choose keys that fall into one set or push each other out.
+    hasher: RandomState,
+    began: Instant,
+}
+
+type Set = [Bucket; WAYS];
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Bucket {
+    key: u64,
+    /// When it is full, in nanoseconds since the beginning. A bucket whose time has come is as good as free.
+    full_at: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::since(Instant::now())
+    }
+}
+
+impl Limits {
+    /// None has been counted before `began`.
+    fn since(began: Instant) -> Self {
+        Self { sets: OnceLock::new(), hasher: RandomState::new(), began }
+    }
+
+    /// What stands for whoever `key` is, under the limit of this name.
+    pub(crate) fn key(&self, name: &(&str, &str), key: &[u8]) -> u64 {
+        self.hasher.hash_one((name, key))
+    }
+
+    /// Takes a token, or says how long it takes until there is one.
+    pub(crate) fn take(&self, key: u64, limit: &RateLimit, now: Instant) -> Result<(), Duration> {
+        let now = nanoseconds(now.saturating_duration_since(self.began));
+        let sets = self.sets.get_or_init(|| (0..SETS).map(|_| Mutex::default()).collect());
+        let Some(set) = sets.get(key as usize % SETS) else { return Ok(()) };
+        let mut set = set.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(bucket) = bucket_of(key, &mut set) else { return Ok(()) };
+        let each = (nanoseconds(limit.per) / u64::from(limit.requests.max(1))).max(1);
+        let tokens = u64::from(limit.requests).saturating_add(limit.burst.into());
+        let whole = each.saturating_mul(tokens);
+        // Empty at most: a reload may have brought a bucket that fills sooner.
+        *bucket = Bucket { key, full_at: bucket.full_at.clamp(now, now.saturating_add(whole)) };
+        let full_at = bucket.full_at.saturating_add(each);
+        match full_at.saturating_sub(now).checked_sub(whole).filter(|wait| *wait > 0) {
+            Some(wait) => Err(Duration::from_nanos(wait)),
+            None => {
+                bucket.full_at = full_at;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The key's bucket, or the one that is to make room for it: the one that is full, or will be, before the others.
+fn bucket_of(key: u64, set: &mut Set) -> Option<&mut Bucket> {
+    let own = set.iter().position(|bucket| bucket.key == key);
+    match own {
+        Some(at) => set.get_mut(at),
+        None => {
+            let fullest = set.iter_mut().min_by_key(|bucket| bucket.full_at)?;
+            fullest.full_at = 0;
+            Some(fullest)
+        }
+    }
+}
+
+fn nanoseconds(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use vordr_rules::placeholder::Template;
+
+    fn limit(requests: u32, seconds: u64, burst: u32) -> RateLimit {
+        let key = Template::compile("{client_ip}").unwrap();
+        RateLimit { requests, per: Duration::from_secs(seconds), burst, key }
+    }
+
+    /// A clock that is put by hand, and how many of many requests are let through at its time.
+    struct Bench {
+        limits: Limits,
+        now: Instant,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let now = Instant::now();
+            Self { limits: Limits::since(now), now }
+        }
+
+        fn later(&mut self, milliseconds: u64) -> &mut Self {
+            self.now += Duration::from_millis(milliseconds);
+            self
+        }
+
+        fn let_through(&self, key: u64, limit: &RateLimit) -> usize {
+            (0..500).filter(|_| self.limits.take(key, limit, self.now).is_ok()).count()
+        }
+    }
+
+    #[test]
+    fn the_rate_and_the_burst_may_come_at_once_and_the_rate_comes_back() {
+        let (mut bench, limit) = (Bench::new(), limit(20, 1, 40));
+        assert_eq!(bench.let_through(1, &limit), 60);
+        assert_eq!(bench.later(49).let_through(1, &limit), 0);
+        assert_eq!(bench.later(1).let_through(1, &limit), 1);
+        assert_eq!(bench.later(1000).let_through(1, &limit), 20);
+        assert_eq!(bench.later(3_600_000).let_through(1, &limit), 60);
+    }
+
+    #[test]
+    fn who_is_refused_is_told_how_long_to_wait_and_pays_nothing() {
+        let (mut bench, limit) = (Bench::new(), limit(6, 60, 0));
+        assert_eq!(bench.let_through(1, &limit), 6);
+        let wait = |bench: &Bench| bench.limits.take(1, &limit, bench.now).unwrap_err().as_millis();
+        assert_eq!(wait(&bench), 10_000);
+        assert_eq!(wait(bench.later(4_000)), 6_000);
+        assert_eq!(bench.later(6_000).let_through(1, &limit), 1);
+    }
+
+    #[test]
+    fn each_key_has_a_bucket_of_its_own() {
+        let (bench, limit) = (Bench::new(), limit(2, 1, 0));
+        assert_eq!(bench.let_through(1, &limit), 2);
+        assert_eq!(bench.let_through(2, &limit), 2);
+        assert_eq!(bench.let_through(1, &limit), 0);
+        let limits = Limits::default();
+        let key = |server, route, key: &str| limits.key(&(server, route), key.as_bytes());
+        assert_eq!(key("a", "/", "x"), key("a", "/", "x"));
+        for other in [key("b", "/", "x"), key("a", "/b", "x"), key("a", "/", "y"), key("a", "", "/x")] {
+            assert_ne!(key("a", "/", "x"), other);
+        }
+    }
+
+    #[test]
+    fn where_there_is_no_room_the_bucket_that_is_nearest_to_full_makes_it() {
+        let (bench, limit) = (Bench::new(), limit(10, 1, 0));
+        let same_set = |number: usize| (1 + number * SETS) as u64;
+        // The first of them has been asked the least.
+        for number in 0..WAYS {
+            for _ in 0..=number {
+                bench.limits.take(same_set(number), &limit, bench.now).unwrap();
+            }
+        }
+        bench.limits.take(same_set(WAYS), &limit, bench.now).unwrap();
+        assert_eq!(bench.let_through(same_set(WAYS - 1), &limit), 10 - WAYS);
+        assert_eq!(bench.let_through(same_set(0), &limit), 10, "it was forgotten");
+    }
+
+    #[test]
+    fn another_rate_for_the_same_name_holds_at_once() {
+        let (mut bench, slow, fast) = (Bench::new(), limit(1, 3600, 0), limit(10, 1, 0));
+        assert_eq!(bench.let_through(1, &slow), 1);
+        assert_eq!(bench.let_through(1, &fast), 0);
+        assert_eq!(bench.later(100).let_through(1, &fast), 1, "the hour is not waited for");
+        assert_eq!(bench.later(1000).let_through(1, &fast), 10);
+    }
+
+    #[test]
+    fn rates_at_the_ends_of_their_range_do_not_overflow() {
+        let bench = Bench::new();
+        let (most, least) = (limit(u32::MAX, 1, u32::MAX), limit(1, 86_400, u32::MAX));
+        assert_eq!(bench.let_through(1, &most), 500);
+        assert_eq!(bench.let_through(2, &least), 500);
+    }
+
+    #[test]
+    fn many_keys_take_no_more_memory_than_a_few() {
+        let (bench, limit) = (Bench::new(), limit(1, 86_400, 0));
+        for key in 1..200_000 {
+            let _ = bench.limits.take(bench.limits.hasher.hash_one(key), &limit, bench.now);
+        }
+        assert_eq!(bench.limits.sets.get().unwrap().len() * WAYS, 131_072);
+        assert!(size_of::<Mutex<Set>>() * SETS < 3 << 20);
+    }
+}
