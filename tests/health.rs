@@ -101,7 +101,7 @@ async fn all_out_is_a_503_and_status_is_degraded() {
     let vordr = Vordr::running(&pooled(&pool, "")).await;
     told(&vordr, "a server is out").await;
     let response = vordr.get("http://a.test/").await;
-    assert_eq!((response.status, response.header("Retry-After")), (503, Some("1")));
+    assert_eq!((response.status, response.header("Retry-After")), (503, Some("1")), "twice 100 ms");
     vordr.log_error("none_up").await;
     let report: Value = serde_json::from_slice(&vordr.admin("/status").await.body).unwrap();
     assert_eq!(report["status"], "degraded", "{report}");

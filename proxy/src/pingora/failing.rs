@@ -131,11 +131,17 @@ pub(super) fn failed_while_proxying(
         && matches!(failure, Failure::EarlyClose | Failure::Reset)
         && nothing_was_answered(&under_way.exchange);
     let attempt = if closed_under_us { Attempt::ReusedAndClosed } else { Attempt::Sent };
-    let UnderWay { generation, exchange, journey, .. } = &mut **under_way;
-    if let (Some(target), false, Party::Upstream) = (&journey.target, closed_under_us, failure.party()) {
+    let again = sendable && retries(session, under_way, attempt, &failure);
+    let UnderWay { generation, exchange, journey, tunnel, .. } = &mut **under_way;
+    let is_the_servers = match failure {
+        // An answer that is passed on, or replaced, is one all the same.
+        Failure::Status(_) => again,
+        _ => failure.party() == Party::Upstream && !closed_under_us && tunnel.is_none(),
+    };
+    if let (Some(target), true) = (&journey.target, is_the_servers) {
         generation.upstreams.failed(exchange, target, &failure, &shared.observer);
     }
-    if sendable && retries(session, under_way, attempt, &failure) {
+    if again {
         leave(under_way, closed_under_us);
         under_way.exchange.retried += 1;
         error.set_retry(counted(shared, &mut under_way.exchange, &failure));

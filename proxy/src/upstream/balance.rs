@@ -59,9 +59,8 @@ impl Tier {
         if self.members.iter().all(|member| usable(member)) {
             return self.turns.get(turn.checked_rem(self.turns.len())?).and_then(at);
         }
-        let left: Vec<&Arc<Member>> =
-            self.turns.iter().filter_map(at).filter(|member| usable(member)).collect();
-        left.get(turn.checked_rem(left.len())?).copied()
+        let left = || self.turns.iter().filter_map(at).filter(|member| usable(member));
+        left().nth(turn.checked_rem(left().count())?)
     }
 
     /// Ties are broken in turn, or an idle pool's first server would do all the work.

@@ -185,6 +185,12 @@ impl Pool {
     /// Chooses a server, and takes a place among its requests.
     pub(super) fn choose(&self, wish: &Wish<'_>) -> Result<Target, Unavailable> {
         let members = self.members.load();
+        if members.named(wish).is_some_and(|own| {
+            own.standing.is_up() && !wish.has_tried(own) && !own.standing.has_place(self.rules.connections)
+        }) {
+            // What the client has there is nowhere else.
+            return Err(Unavailable::Busy);
+        }
         // Whoever was quicker has taken the place that was seen free: then the next choice is another.
         for _ in 0..8 {
             let Some(member) = self.pick(&members, wish) else { break };
@@ -199,14 +205,10 @@ impl Pool {
         let usable = |member: &Member| {
             member.standing.is_up()
                 && member.standing.has_place(self.rules.connections)
-                && !wish.tried.iter().any(|tried| tried.name == member.name)
+                && !wish.has_tried(member)
         };
-        if let Some(mark) = wish.mark {
-            let mut all = members.tiers.iter().flat_map(|tier| &tier.members);
-            let own = all.find(|member| member.mark.as_ref().is_some_and(|own| own.is(mark)));
-            if let Some(own) = own.filter(|own| usable(own)) {
-                return Some(own);
-            }
+        if let Some(own) = members.named(wish).filter(|own| usable(own)) {
+            return Some(own);
         }
         let turn = self.live.turn.fetch_add(1, Relaxed);
         let slow_start = self.rules.slow_start.filter(|_| !matches!(wish.by, By::Key(_)));
@@ -230,11 +232,10 @@ impl Pool {
                 .any(|member| member.standing.is_up() && !member.standing.has_place(self.rules.connections));
             return Err(if full { Unavailable::Busy } else { Unavailable::Exhausted });
         }
-        let paused = all.iter().filter(|member| {
-            !member.standing.is_unwell() && !wish.tried.iter().any(|tried| tried.name == member.name)
-        });
+        let paused = all.iter().filter(|member| !member.standing.is_unwell() && !wish.has_tried(member));
         let first = paused.min_by_key(|member| member.standing.pause_left());
-        let left = first.map_or(Duration::ZERO, |member| member.standing.pause_left());
+        let checks = self.rules.health.as_ref().map(|health| health.every * health.rise);
+        let left = first.map_or(checks.unwrap_or_default(), |member| member.standing.pause_left());
         let target = first.and_then(|member| {
             let probe = Probe::begin(&self.live)?;
             let slot = member.standing.take(self.rules.connections)?;
@@ -266,6 +267,15 @@ impl Pool {
                 && member.standing.is_up()
                 && !tried.iter().any(|tried| tried.name == member.name)
         })
+    }
+}
+
+impl Members {
+    /// The server that the client's cookie names.
+    fn named(&self, wish: &Wish<'_>) -> Option<&Arc<Member>> {
+        let mark = wish.mark?;
+        let mut all = self.tiers.iter().flat_map(|tier| &tier.members);
+        all.find(|member| member.mark.as_ref().is_some_and(|own| own.is(mark)))
     }
 }
 

@@ -15,6 +15,8 @@ pub(crate) struct Turn {
     place: Option<Waiting>,
     /// It went ahead of the others that wait.
     scout: Option<Scout>,
+    /// What it waits for is a server, and not a place at one.
+    none_up: bool,
     /// Nothing could be connected to, so that others that wait need not try at once too.
     pub(crate) refused: bool,
 }
@@ -42,6 +44,7 @@ impl Upstreams {
             _ => return Err(failure),
         };
         turn.scout = None;
+        turn.none_up = failure != Failure::QueueFull;
         if turn.place.is_none() {
             turn.place = pool.live.queue.enter();
         }
@@ -84,8 +87,9 @@ impl Upstreams {
 
     /// A server was connected to: those who wait for one need not any longer.
     pub(crate) fn connected(&self, exchange: &Exchange, turn: &mut Turn) {
-        if turn.place.take().is_some() {
-            turn.scout = None;
+        let had_place = turn.place.take().is_some();
+        turn.scout = None;
+        if had_place && turn.none_up {
             if let Some((pool, _)) = self.pool_of(exchange) {
                 pool.live.queue.wake_all();
             }

@@ -38,6 +38,11 @@ impl<'r> Wish<'r> {
         wish
     }
 
+    /// Whether a server was tried already.
+    pub(super) fn has_tried(&self, member: &Member) -> bool {
+        self.tried.iter().any(|tried| tried.name == member.name)
+    }
+
     fn belongs_to(&mut self, key: Option<&[u8]>) {
         if let Some(key) = key.filter(|key| !key.is_empty()) {
             self.by = By::Key(hash::of(key));
