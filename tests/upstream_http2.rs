@@ -1,6 +1,7 @@
 //! HTTP/2 to an upstream: by prior knowledge, by ALPN, and never for a WebSocket.
 
-use crate::harness::{Authority, Http2Origin, Origin, Vordr, eventually};
+use crate::harness::{Authority, Http2, Http2Origin, Origin, Vordr, eventually, http2_request, within};
+use http::Method;
 use std::path::Path;
 
 fn rules(url: &str, block: &str) -> String {
@@ -93,4 +94,33 @@ async fn an_upstream_that_wants_to_know_who_asks_is_shown_a_certificate() {
     let unknown =
         Vordr::running_resolved(&rules(&origin.url_as("localhost"), &trusting(&authority.file()))).await;
     assert_eq!(unknown.get("http://a.test/").await.status, 502);
+}
+
+#[tokio::test]
+async fn grpc_passes_with_its_trailers() {
+    let origin = Http2Origin::answering(None, &[0, 0, 0, 0, 1, 7]).await;
+    let vordr = Vordr::running(&rules(&format!("http://127.0.0.1:{}", origin.port()), "http \"2\"")).await;
+    let mut client = Http2::connect(vordr.address()).await;
+    let request = http2_request(Method::POST, "/chat.v1.Chat/Say")
+        .header("content-type", "application/grpc")
+        .header("te", "trailers");
+    let mut stream = client.open(request.body(()).unwrap(), false).await;
+    stream.body.send_data(vec![0, 0, 0, 0, 1, 6].into(), true).unwrap();
+    let mut answer = stream.answer().await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.headers["content-type"]),
+        (200, &"application/grpc".parse().unwrap())
+    );
+    let mut body = Vec::new();
+    while let Some(part) = within(answer.body.data()).await {
+        body.extend_from_slice(&part.unwrap());
+    }
+    assert_eq!(body, [0, 0, 0, 0, 1, 7]);
+    let trailers = within(answer.body.trailers()).await.unwrap().expect("trailers");
+    assert_eq!(trailers["grpc-status"], "0");
+    let (head, sent) = origin.requests().remove(0);
+    assert_eq!(
+        (&head.headers()["te"], sent.as_slice()),
+        (&"trailers".parse().unwrap(), [0, 0, 0, 0, 1, 6].as_slice())
+    );
 }

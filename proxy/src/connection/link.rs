@@ -1,12 +1,13 @@
 //! What a client's connection and the exchange on it tell each other.
 //!
-//! Both run in one task, with Pingora between them; so every value is an atomic, and none is contended.
+//! Both run in one task, with Pingora between them; so nothing is contended, and nearly every value is an atomic.
 
 use super::farewell::Stop;
 use crate::exchange::{Client, Failure, Handshake};
+use http::HeaderMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -49,6 +50,8 @@ pub(crate) struct Link {
     not_chunks: AtomicBool,
     too_large: AtomicBool,
     no_room: AtomicBool,
+    /// Set by the exchange, once, when the answer's body is over.
+    trailers: Mutex<Option<HeaderMap>>,
     cut: AtomicBool,
 }
 
@@ -109,6 +112,7 @@ impl Link {
             not_chunks: AtomicBool::new(false),
             too_large: AtomicBool::new(false),
             no_room: AtomicBool::new(false),
+            trailers: Mutex::default(),
             cut: AtomicBool::new(false),
         }
     }
@@ -156,6 +160,16 @@ impl Link {
     /// Whether the present head reached vordr's hooks; if not, Pingora refused it by itself.
     pub(crate) fn was_admitted(&self) -> bool {
         self.admitted.load(Relaxed)
+    }
+
+    /// What follows the answer's body, for a client that can take it.
+    pub(crate) fn set_trailers(&self, trailers: HeaderMap) {
+        *self.trailers.lock().unwrap_or_else(PoisonError::into_inner) = Some(trailers);
+    }
+
+    /// What follows the answer's body.
+    pub(crate) fn take_trailers(&self) -> Option<HeaderMap> {
+        self.trailers.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// From here on the connection carries another protocol: whatever comes is handed over.

@@ -5,10 +5,10 @@ use super::context::Exchange;
 use super::fill::{Into, path_and_query};
 use super::headers::Headers;
 use super::operation;
-use http::header::{CONNECTION, HOST, ORIGIN, UPGRADE};
+use http::header::{CONNECTION, CONTENT_TYPE, HOST, ORIGIN, TE, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use vordr_rules::table::{HostHeader, Proxy};
+use vordr_rules::table::{HostHeader, HttpVersion, Proxy};
 
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
@@ -23,6 +23,10 @@ impl Exchange {
         if !self.upgrade {
             message.remove(&UPGRADE);
             message.remove(&CONNECTION);
+        }
+        if proxy.http == HttpVersion::Http2 && is_grpc(request) {
+            // It went with the client's connection, and gRPC insists on it.
+            message.set(&TE, HeaderValue::from_static("trailers"));
         }
         if let Some(settings) = self.settings() {
             operation::apply(self, &settings.request, request, message);
@@ -111,6 +115,11 @@ impl Exchange {
         let stripped = proxy.strip_prefix.as_ref().and_then(|prefix| strip(current, prefix.as_bytes()));
         stripped.or(rewritten)
     }
+}
+
+fn is_grpc(request: &Parts) -> bool {
+    let content_type = request.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    content_type.is_some_and(|found| found.starts_with(b"application/grpc"))
 }
 
 /// Takes a prefix of whole segments off; at least `/` is left.

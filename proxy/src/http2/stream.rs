@@ -130,7 +130,7 @@ impl AsyncWrite for Http2Stream {
         let this = self.get_mut();
         let mut taken = 0;
         while let Some(rest @ [_, ..]) = buf.get(taken..) {
-            match this.answer.poll_take(cx, rest, this.asked) {
+            match this.answer.poll_take(cx, rest, this.asked, &this.link) {
                 Poll::Ready(Ok(count)) => taken += count,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending if taken == 0 => return Poll::Pending,
@@ -153,7 +153,13 @@ impl AsyncWrite for Http2Stream {
 
 impl Outgoing {
     /// Takes some of what is written; how much.
-    fn poll_take(&mut self, cx: &mut Context<'_>, bytes: &[u8], asked: Asked) -> Poll<io::Result<usize>> {
+    fn poll_take(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+        asked: Asked,
+        link: &Link,
+    ) -> Poll<io::Result<usize>> {
         match &mut self.stage {
             Stage::Head(reader) => {
                 let (taken, read) = reader.read(bytes, asked).map_err(|_| invalid())?;
@@ -164,7 +170,7 @@ impl Outgoing {
             }
             Stage::Body(body) => {
                 let Some(send) = &mut self.send else { return Poll::Ready(Err(invalid())) };
-                let (taken, over) = ready!(poll_body(send, body, cx, bytes))?;
+                let (taken, over) = ready!(poll_body(send, body, cx, bytes, link))?;
                 if over {
                     self.stage = Stage::Sent;
                 }
@@ -220,6 +226,7 @@ fn poll_body(
     body: &mut Body,
     cx: &mut Context<'_>,
     bytes: &[u8],
+    link: &Link,
 ) -> Poll<io::Result<(usize, bool)>> {
     match body {
         Body::Tunnel | Body::ToEnd => poll_send(send, cx, bytes, u64::MAX).map_ok(|sent| (sent, false)),
@@ -232,7 +239,11 @@ fn poll_body(
         Body::Chunks(scan) => {
             let framing = scan.pass_frame(bytes).map_err(|_| invalid())?;
             if scan.is_done() {
-                end_stream(send);
+                match link.take_trailers() {
+                    // Fails only where the client is gone.
+                    Some(trailers) => drop(send.send_trailers(trailers)),
+                    None => end_stream(send),
+                }
                 return Poll::Ready(Ok((framing, true)));
             }
             let payload = bytes.get(framing..).unwrap_or_default();

@@ -10,7 +10,7 @@ use crate::shared::Shared;
 use crate::websocket::{Side, Tunnel};
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{StatusCode, Version};
+use http::{HeaderMap, StatusCode, Version};
 use pingora_core::modules::http::HttpModules;
 use pingora_core::protocols::Digest;
 use pingora_core::upstreams::peer::HttpPeer;
@@ -292,6 +292,17 @@ impl ProxyHttp for Gateway {
             true => under_way.link.watch(None),
             false => under_way.link.progress(),
         }
+        Ok(None)
+    }
+
+    async fn response_trailer_filter(
+        &self,
+        _session: &mut Session,
+        trailers: &mut HeaderMap,
+        passage: &mut Passage,
+    ) -> Result<Option<Bytes>> {
+        // Pingora drops them, as it takes every client for one of HTTP/1.1; the stream may not.
+        passage.get()?.link.set_trailers(trailers.clone());
         Ok(None)
     }
 
