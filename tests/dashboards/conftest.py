@@ -9,8 +9,8 @@ from load import Load
 from origin import Origin
 from processes import ROOT, Prometheus, Vordr
 
-# Long enough for rates to have something to work with, and for an alert's `for` not to matter.
-WATCHED = 20
+# Long enough for most rates to have something to work with; the others are waited for.
+WATCHED = 15
 
 sys.path.insert(0, str(ROOT / "deploy/grafana/source"))
 sys.dont_write_bytecode = True

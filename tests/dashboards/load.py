@@ -109,7 +109,7 @@ class Load:
 
     def lingering(self):
         """A WebSocket that is silent until it is cut, and an event stream meanwhile."""
-        with self.connected() as events, self.handshake("/ws") as silent:
+        with self.connected() as events, self.handshake("/ws-idle") as silent:
             events.sendall(b"GET /events HTTP/1.1\r\nHost: a.test\r\n\r\n")
             while silent.recv(1000):
                 pass

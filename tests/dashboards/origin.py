@@ -43,7 +43,7 @@ class Handler(BaseHTTPRequestHandler):
         elif word == "status":
             self.answer(int(rest), b"" if rest == "204" else b"as you like\n")
         elif word == "slow":
-            time.sleep(0.4)
+            time.sleep(2)
             self.answer(200, b"at last\n")
         elif word == "events":
             self.events()

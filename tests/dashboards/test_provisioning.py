@@ -23,8 +23,9 @@ def mounts(service: dict) -> dict[str, str]:
 
 
 def test_the_profile_is_prometheus_and_grafana(services):
-    assert {name for name, service in services.items() if "monitoring" in service["profiles"]} == {"prometheus", "grafana"}
-    for name in ("prometheus", "grafana"):
+    both = {"prometheus", "grafana"}
+    assert {name for name, service in services.items() if "monitoring" in service["profiles"]} == both
+    for name in both:
         assert all((ROOT / outside).is_dir() for outside in mounts(services[name]).values())
         assert all(port.startswith("127.0.0.1:") for port in services[name]["ports"])
 
