@@ -23,6 +23,7 @@ if [ "${1:-build}" = test ]; then
     need pebble pebble
     need certutil libnss3-tools
     need curl curl
+    need systemd-analyze systemd
     python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv python3-pip)
 fi
 if [ "${1:-build}" = container ]; then

@@ -1,5 +1,5 @@
 //! End-to-end tests over real sockets: one file a promise.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod acme;
 mod actions;
@@ -11,6 +11,7 @@ mod commands;
 mod cors;
 mod examples;
 mod forwarded;
+mod hand_over;
 mod harness;
 mod harness_itself;
 mod headers;
@@ -38,8 +39,12 @@ mod paths;
 mod pools;
 mod rate_limit;
 mod reload;
+mod reload_killed;
+mod reload_repeated;
+mod reload_under_load;
 mod retry;
 mod routing;
+mod service;
 mod start;
 mod status;
 mod sticky;

@@ -6,6 +6,7 @@ use crate::admin::{Scope, serve};
 use crate::generation::Generation;
 use crate::listener::BoundSocket;
 use crate::reload::Reloader;
+use crate::sockets::Sockets;
 use crate::start_error::StartError;
 use crate::tls::Watch;
 use std::net::SocketAddr;
@@ -35,11 +36,11 @@ pub(crate) enum Socket {
 }
 
 impl Socket {
-    fn bind(old: Option<&Address>, new: Option<&Address>) -> Result<Self, StartError> {
+    fn bind(old: Option<&Address>, new: Option<&Address>, sockets: &Sockets) -> Result<Self, StartError> {
         match new {
             None => Ok(Self::Off),
             Some(_) if old == new => Ok(Self::Kept),
-            Some(address) => BoundSocket::bind(address).map(Self::Bound),
+            Some(address) => sockets.open(address).map(Self::Bound),
         }
     }
 
@@ -54,18 +55,18 @@ impl Socket {
 }
 
 impl ControlSockets {
-    pub(crate) fn bind(process: &Process) -> Result<Self, StartError> {
+    pub(crate) fn bind(process: &Process, sockets: &Sockets) -> Result<Self, StartError> {
         Ok(Self {
-            admin: Socket::bind(None, process.admin.as_ref())?,
-            metrics: Socket::bind(None, process.metrics.as_ref())?,
+            admin: Socket::bind(None, process.admin.as_ref(), sockets)?,
+            metrics: Socket::bind(None, process.metrics.as_ref(), sockets)?,
         })
     }
 
     /// Those that are not where they were.
-    pub(crate) fn bind_changed(old: &Process, new: &Process) -> Result<Self, StartError> {
+    pub(crate) fn bind_changed(old: &Process, new: &Process, sockets: &Sockets) -> Result<Self, StartError> {
         Ok(Self {
-            admin: Socket::bind(old.admin.as_ref(), new.admin.as_ref())?,
-            metrics: Socket::bind(old.metrics.as_ref(), new.metrics.as_ref())?,
+            admin: Socket::bind(old.admin.as_ref(), new.admin.as_ref(), sockets)?,
+            metrics: Socket::bind(old.metrics.as_ref(), new.metrics.as_ref(), sockets)?,
         })
     }
 

@@ -25,6 +25,13 @@ pub(crate) struct Generation {
 }
 
 impl Generation {
+    /// What is served, in a line.
+    pub(crate) fn in_words(&self) -> String {
+        let addresses = self.table.listeners.iter().map(|listener| listener.address.to_string());
+        let addresses = addresses.collect::<Vec<_>>().join(" ");
+        format!("serving {} on {addresses}; generation {}", servers(&self.table), self.number)
+    }
+
     /// Resolves the pools' names and checks their servers until newer rules are in force; what is known by then
     /// stays known.
     pub(crate) async fn look_after(self: Arc<Self>, observer: Arc<Observer>) {
@@ -35,5 +42,12 @@ impl Generation {
             () = replaced.cancelled() => {}
             () = upstreams.look_after(observer) => {}
         }
+    }
+}
+
+fn servers(table: &Table) -> String {
+    match table.servers.len() {
+        1 => "one server".to_owned(),
+        many => format!("{many} servers"),
     }
 }

@@ -2,12 +2,12 @@
 
 use crate::connection::Transport;
 use crate::start_error::StartError;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::FileTypeExt;
 use std::time::Duration;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use vordr_rules::table::Address;
 
 /// How many connections the kernel keeps waiting; it caps this at `net.core.somaxconn`.
@@ -23,24 +23,41 @@ pub(crate) struct BoundSocket {
     /// The address that was bound, port 0 replaced; `None` for a Unix socket.
     pub local: Option<SocketAddr>,
     socket: Socket,
+    /// Whether it goes on listening, in the hands of whoever handed it over.
+    outlives_us: bool,
 }
 
 impl BoundSocket {
-    /// Binds and listens.
-    pub(crate) fn bind(address: &Address) -> Result<Self, StartError> {
+    /// Binds and listens; beside another process that does so too, if the address is `shared` by both.
+    pub(crate) fn bind(address: &Address, shared: bool) -> Result<Self, StartError> {
         let socket = match address {
-            Address::Port(port) => bind_any(*port),
-            Address::Ip(ip, port) => bind_tcp(SocketAddr::new(*ip, *port)),
+            Address::Port(port) => bind_any(*port, shared),
+            Address::Ip(ip, port) => bind_tcp(SocketAddr::new(*ip, *port), shared),
+            Address::Unix(path) if shared => replace_unix(path),
             Address::Unix(path) => bind_unix(path),
-        }
-        .map_err(|source| StartError::Listen { address: address.to_string(), source })?;
+        };
+        Self::new(address, socket, false)
+    }
+
+    /// A socket that was bound by somebody else.
+    pub(crate) fn handed(address: &Address, socket: &Socket) -> Result<Self, StartError> {
+        let socket = socket.try_clone().and_then(|socket| {
+            socket.set_nonblocking(true)?;
+            Ok(socket)
+        });
+        Self::new(address, socket, true)
+    }
+
+    fn new(address: &Address, socket: io::Result<Socket>, outlives_us: bool) -> Result<Self, StartError> {
+        let socket = socket.map_err(|source| StartError::Listen { address: address.to_string(), source })?;
         let local = socket.local_addr().ok().and_then(|address| address.as_socket());
-        Ok(Self { address: address.clone(), local, socket })
+        Ok(Self { address: address.clone(), local, socket, outlives_us })
     }
 
     /// A second handle on the same socket, for another worker.
     pub(crate) fn share(&self) -> io::Result<Self> {
-        Ok(Self { address: self.address.clone(), local: self.local, socket: self.socket.try_clone()? })
+        let (address, local, outlives_us) = (self.address.clone(), self.local, self.outlives_us);
+        Ok(Self { address, local, socket: self.socket.try_clone()?, outlives_us })
     }
 
     /// Ties the socket to the present runtime.
@@ -49,7 +66,8 @@ impl BoundSocket {
             Address::Unix(_) => AcceptSocket::Unix(UnixListener::from_std(self.socket.into())?),
             _ => AcceptSocket::Tcp(TcpListener::from_std(self.socket.into())?),
         };
-        Ok(Acceptor { address: self.address, local_port: self.local.map_or(0, |local| local.port()), socket })
+        let local_port = self.local.map_or(0, |local| local.port());
+        Ok(Acceptor { address: self.address, local_port, socket, outlives_us: self.outlives_us })
     }
 
     /// Where it listens, in words.
@@ -74,6 +92,7 @@ pub(crate) struct Acceptor {
     /// The port bound; 0 for a Unix socket.
     pub local_port: u16,
     socket: AcceptSocket,
+    outlives_us: bool,
 }
 
 #[derive(Debug)]
@@ -82,9 +101,12 @@ enum AcceptSocket {
     Unix(UnixListener),
 }
 
+/// A connection, and whose it is; nobody's on a Unix socket.
+pub(crate) type Accepted = (Transport, Option<SocketAddr>);
+
 impl Acceptor {
     /// The next connection. A failure to accept is reported to `failed` and waited out.
-    pub(crate) async fn accept(&self, failed: impl Fn(&io::Error)) -> (Transport, Option<SocketAddr>) {
+    pub(crate) async fn accept(&self, failed: impl Fn(&io::Error)) -> Accepted {
         loop {
             let accepted = match &self.socket {
                 AcceptSocket::Tcp(listener) => listener.accept().await.and_then(|(stream, peer)| {
@@ -108,16 +130,69 @@ impl Acceptor {
     }
 }
 
+impl Acceptor {
+    /// Lets nobody begin to connect any more, while those who have begun may finish: who is turned away tries again
+    /// within a second, and finds the other process that listens on this port.
+    pub(crate) fn turn_away(&self) -> io::Result<()> {
+        match &self.socket {
+            AcceptSocket::Tcp(listener) => SockRef::from(listener).attach_filter(&without_beginnings()),
+            // Its path leads to the other process already.
+            AcceptSocket::Unix(_) => Ok(()),
+        }
+    }
+
+    /// The connections that wait already, and the end of the socket. Where it goes on in other hands, they wait on.
+    pub(crate) fn rest(self) -> Vec<Accepted> {
+        match self.socket {
+            _ if self.outlives_us => Vec::new(),
+            AcceptSocket::Tcp(listener) => waiting(listener.into_std(), |listener| {
+                let (stream, peer) = listener.accept()?;
+                stream.set_nonblocking(true)?;
+                stream.set_nodelay(true)?;
+                Ok((Transport::Tcp(TcpStream::from_std(stream)?), Some(unmapped(peer))))
+            }),
+            AcceptSocket::Unix(listener) => waiting(listener.into_std(), |listener| {
+                let (stream, _) = listener.accept()?;
+                stream.set_nonblocking(true)?;
+                Ok((Transport::Unix(UnixStream::from_std(stream)?), None))
+            }),
+        }
+    }
+}
+
+/// Accepts until nothing waits.
+fn waiting<L>(listener: io::Result<L>, accept: impl Fn(&L) -> io::Result<Accepted>) -> Vec<Accepted> {
+    listener.map_or_else(|_| Vec::new(), |listener| std::iter::from_fn(|| accept(&listener).ok()).collect())
+}
+
+/// A filter for TCP: all but segments with SYN and without ACK.
+fn without_beginnings() -> [SockFilter; 5] {
+    const LOAD_BYTE: u16 = 0x30;
+    const AND: u16 = 0x54;
+    const JUMP_UNLESS_EQUAL: u16 = 0x15;
+    const RETURN: u16 = 0x06;
+    const FLAGS: u32 = 13;
+    const SYN: u32 = 0x02;
+    const ACK: u32 = 0x10;
+    [
+        SockFilter::new(LOAD_BYTE, 0, 0, FLAGS),
+        SockFilter::new(AND, 0, 0, SYN | ACK),
+        SockFilter::new(JUMP_UNLESS_EQUAL, 0, 1, SYN),
+        SockFilter::new(RETURN, 0, 0, 0),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+    ]
+}
+
 /// An IPv4 client of an IPv6 socket is known by its IPv4 address.
 fn unmapped(peer: SocketAddr) -> SocketAddr {
     SocketAddr::new(peer.ip().to_canonical(), peer.port())
 }
 
 /// IPv6 and IPv4 in one socket; IPv4 alone where the machine has no IPv6.
-fn bind_any(port: u16) -> io::Result<Socket> {
-    match bind_tcp(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port)) {
+fn bind_any(port: u16, shared: bool) -> io::Result<Socket> {
+    match bind_tcp(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port), shared) {
         Err(error) if is_without_ipv6(&error) => {
-            bind_tcp(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port))
+            bind_tcp(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port), shared)
         }
         bound => bound,
     }
@@ -128,15 +203,24 @@ fn is_without_ipv6(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(97)
 }
 
-fn bind_tcp(address: SocketAddr) -> io::Result<Socket> {
+fn bind_tcp(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(!address.ip().is_unspecified())?;
     }
     socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
+    Ok(socket)
+}
+
+/// In the place of the process that listens there, which keeps the connections that it has.
+fn replace_unix(path: &str) -> io::Result<Socket> {
+    let beside = format!("{path}.{}", std::process::id());
+    let socket = bind_unix(&beside)?;
+    std::fs::rename(beside, path)?;
     Ok(socket)
 }
 
@@ -167,15 +251,15 @@ mod tests {
 
     #[test]
     fn port_0_is_replaced_by_the_port_that_was_bound() {
-        let bound = BoundSocket::bind(&Address::Port(0)).unwrap();
+        let bound = BoundSocket::bind(&Address::Port(0), false).unwrap();
         assert_ne!(bound.local.unwrap().port(), 0);
     }
 
     #[test]
     fn an_address_in_use_is_named() {
-        let bound = BoundSocket::bind(&Address::Ip(Ipv4Addr::LOCALHOST.into(), 0)).unwrap();
+        let bound = BoundSocket::bind(&Address::Ip(Ipv4Addr::LOCALHOST.into(), 0), false).unwrap();
         let taken = Address::Ip(Ipv4Addr::LOCALHOST.into(), bound.local.unwrap().port());
-        let error = BoundSocket::bind(&taken).unwrap_err().to_string();
+        let error = BoundSocket::bind(&taken, false).unwrap_err().to_string();
         assert!(error.contains(&taken.to_string()) && error.contains("listens there already"), "{error}");
     }
 
@@ -184,9 +268,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("v.sock").to_str().unwrap().to_owned();
         let address = Address::Unix(path);
-        drop(BoundSocket::bind(&address).unwrap());
-        let bound = BoundSocket::bind(&address).unwrap();
-        assert!(BoundSocket::bind(&address).is_err());
+        drop(BoundSocket::bind(&address, false).unwrap());
+        let bound = BoundSocket::bind(&address, false).unwrap();
+        assert!(BoundSocket::bind(&address, false).is_err());
         drop(bound);
     }
 

@@ -4,7 +4,9 @@ use crate::control::{ControlOrder, ControlOrders, ControlSockets};
 use crate::generation::Generation;
 use crate::listener::BoundSocket;
 use crate::server::{Vordr, announce_sockets};
+use crate::service::Service;
 use crate::shared::Shared;
+use crate::sockets::Sockets;
 use crate::start_error::StartError;
 use crate::tls::{Acme, Doors, Watch};
 use crate::upstream::Upstreams;
@@ -22,6 +24,8 @@ pub(crate) struct Reloader {
     /// The file that the first rules came from; `None` where they came from a text.
     pub file: Option<String>,
     pub nameserver: Option<SocketAddr>,
+    pub sockets: Sockets,
+    pub service: Service,
     pub workers: Orders,
     pub control: ControlOrders,
     pub acme: Acme,
@@ -46,6 +50,7 @@ impl Reloader {
 
     /// [`Reloader::reload`], and what was read on the way.
     pub(crate) fn reload_watched(&self) -> (Seen, Result<u64, StartError>) {
+        self.service.reloading();
         let (seen, loaded) = match &self.file {
             Some(file) => Vordr::load_file(file),
             None => (Seen::default(), Err(StartError::NoFile)),
@@ -65,10 +70,14 @@ impl Reloader {
     fn tell(&self, outcome: Result<u64, StartError>) -> Result<u64, StartError> {
         let observer = &self.shared.observer;
         match &outcome {
-            Ok(number) => observer.log().info("rules reloaded", &[("generation", &number.to_string())]),
+            Ok(number) => {
+                observer.log().info("rules reloaded", &[("generation", &number.to_string())]);
+                self.service.ready(&self.shared.generation().in_words());
+            }
             Err(error) => {
                 let problem = error.in_full();
                 observer.log().error("rules not reloaded; the old ones stay", &[("reason", &problem)]);
+                self.service.ready(&format!("serving the old rules; the new ones were refused: {problem}"));
                 observer.reload_failed(problem);
             }
         }
@@ -82,8 +91,10 @@ impl Reloader {
         let effective_rules = vordr.effective_rules();
         let (table, read) = vordr.into_parts();
         let table = Arc::new(table);
-        let fresh = added(&old.table, &table).map(BoundSocket::bind).collect::<Result<Vec<_>, _>>()?;
-        let control = ControlSockets::bind_changed(&old.table.process, &table.process)?;
+        let fresh = added(&old.table, &table)
+            .map(|address| self.sockets.open(address))
+            .collect::<Result<Vec<_>, _>>()?;
+        let control = ControlSockets::bind_changed(&old.table.process, &table.process, &self.sockets)?;
         let logs = self.shared.observer.open_logs(&table.process)?;
         let upstreams = Upstreams::new(&table, self.nameserver, Some(&old.upstreams))?;
         let certificates = &self.shared.certificates;

@@ -7,6 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// Serves `vordr` until SIGTERM, SIGINT or SIGQUIT; SIGHUP loads its file again. A stop then lets what is under way finish within `drain`.
 /// A second signal ends at once.
 pub fn run(vordr: Vordr) -> Result<(), StartError> {
+    let vordr = vordr.into_service();
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Worker)?;
     // Before anything is served, so that no signal finds its default action.

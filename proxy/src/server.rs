@@ -5,7 +5,9 @@ use crate::generation::Generation;
 use crate::listener::{BoundSocket, clean_up};
 use crate::observe::Observer;
 use crate::reload::{Bound, Reloader};
+use crate::service::Service;
 use crate::shared::Shared;
+use crate::sockets::Sockets;
 use crate::start_error::StartError;
 use crate::surroundings::System;
 use crate::tls::{Acme, Certificates, Doors, FromFiles, Inspected, Watch, inspect};
@@ -39,6 +41,8 @@ pub struct Vordr {
     read: Option<Seen>,
     nameserver: Option<SocketAddr>,
     watching: bool,
+    sockets: Sockets,
+    service: Service,
 }
 
 impl Vordr {
@@ -80,6 +84,8 @@ impl Vordr {
             read: None,
             nameserver: None,
             watching: false,
+            sockets: Sockets::default(),
+            service: Service::default(),
         })
     }
 
@@ -94,6 +100,22 @@ impl Vordr {
     #[must_use]
     pub fn with_nameserver(mut self, address: SocketAddr) -> Self {
         self.nameserver = Some(address);
+        self
+    }
+
+    /// Listens beside another process that does so too (`SO_REUSEPORT`), and lets a later one take over when this
+    /// one stops.
+    #[must_use]
+    pub fn sharing_ports(mut self) -> Self {
+        self.sockets.shares_ports = true;
+        self
+    }
+
+    /// Takes the sockets that systemd hands over, and tells it what vordr is about. To be called before there are
+    /// threads.
+    pub(crate) fn into_service(mut self) -> Self {
+        self.sockets = Sockets::of_process(self.sockets.shares_ports);
+        self.service = Service::of_process();
         self
     }
 
@@ -116,8 +138,8 @@ impl Vordr {
         let effective_rules = self.effective_rules();
         let table = Arc::new(self.loaded.table);
         let addresses = table.listeners.iter().map(|listener| &listener.address);
-        let sockets = addresses.map(BoundSocket::bind).collect::<Result<Vec<_>, _>>()?;
-        let control_sockets = ControlSockets::bind(&table.process)?;
+        let sockets = addresses.map(|address| self.sockets.open(address)).collect::<Result<Vec<_>, _>>()?;
+        let control_sockets = ControlSockets::bind(&table.process, &self.sockets)?;
         let observer = Observer::start(&table)?;
         let upstreams = Upstreams::new(&table, self.nameserver, None)?;
         let certificates = Arc::new(Certificates::new());
@@ -132,8 +154,11 @@ impl Vordr {
             effective_rules,
             replaced,
         });
-        let shared = Shared::new(first.clone(), observer, certificates);
+        let shared = Shared::new(first.clone(), observer, certificates, self.sockets.shares_ports);
         announce(&shared, &self.name, &sockets, &control_sockets);
+        for socket in self.sockets.in_vain(&table) {
+            shared.observer.log().warn("a socket was handed over in vain", &[("socket", &socket)]);
+        }
         let acme = Acme::of(&shared);
         // Before anybody can come, so that every host has something to show.
         acme.take(acme.prepare(&table)?);
@@ -146,6 +171,8 @@ impl Vordr {
             shared,
             file: self.read.is_some().then(|| self.name.clone()),
             nameserver: self.nameserver,
+            sockets: self.sockets,
+            service: self.service,
             workers: workers.orders(),
             control,
             acme,
@@ -161,6 +188,8 @@ impl Vordr {
         if let (true, Some(seen)) = (self.watching, self.read) {
             watch(handle.reloader.clone(), handle.stopping.clone(), seen)?;
         }
+        self.service.watch(handle.reloader.workers.clone())?;
+        self.service.ready(&handle.reloader.shared.generation().in_words());
         Ok(handle)
     }
 }
@@ -207,8 +236,10 @@ impl Handle {
         self.reloader.shared.observer.log().info("stopping", &[("signal", signal)]);
     }
 
-    /// Stops accepting, closes idle connections, and lets requests finish within `drain`.
+    /// Stops accepting, closes idle connections, and lets requests finish within `drain`; all of it after
+    /// `drain-delay`.
     pub fn stop(&self) {
+        self.reloader.service.stopping();
         self.stopping.cancel();
     }
 

@@ -19,6 +19,8 @@ pub(crate) struct Shared {
     pub tokens: Arc<Tokens>,
     /// Rates and credentials.
     pub gate: Gate,
+    /// Whether another process may listen on the same ports, and take over when this one stops.
+    pub hands_over: bool,
     current: ArcSwap<Generation>,
     /// Every generation that may still be in use.
     generations: Mutex<Vec<Weak<Generation>>>,
@@ -30,11 +32,12 @@ impl Shared {
         first: Arc<Generation>,
         observer: Arc<Observer>,
         certificates: Arc<Certificates>,
+        hands_over: bool,
     ) -> Arc<Self> {
         let generations = Mutex::new(vec![Arc::downgrade(&first)]);
         let (current, tokens, open) = (ArcSwap::new(first), Arc::default(), AtomicU64::new(0));
         let gate = Gate::default();
-        Arc::new(Self { observer, certificates, tokens, gate, current, generations, open })
+        Arc::new(Self { observer, certificates, tokens, gate, hands_over, current, generations, open })
     }
 
     /// The rules that hold now, for a look.

@@ -1,15 +1,19 @@
 //! A worker: one thread with a runtime, a Pingora and a pool of upstream connections of its own. Nothing on a
 //! request's way is shared between two of them but counters.
 
-use crate::connection::{Link, Stop, Worker, refuse_connection, serve};
-use crate::listener::{Acceptor, BoundSocket};
+mod listening;
+
+use crate::connection::{Stop, Worker};
+use crate::listener::BoundSocket;
 use crate::pingora::{Gateway, http_proxy};
 use crate::shared::Shared;
 use crate::start_error::StartError;
-use std::collections::HashMap;
+use listening::Listening;
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::mpsc as answers;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,14 +23,21 @@ use vordr_rules::table::Address;
 const ANSWER: Duration = Duration::from_secs(1);
 /// How long what is cut has to end in.
 const LAST_WORD: Duration = Duration::from_millis(500);
+/// How long a reload waits for sockets to be closed, so that their addresses are free when it is done.
+const CLOSED: Duration = Duration::from_secs(1);
+/// How long another process that listens on the same ports has to take over, where `drain-delay` is shorter.
+const HAND_OVER: Duration = Duration::from_secs(1);
 
 /// What a worker is told while it runs.
 #[derive(Debug)]
 pub(crate) enum Order {
     /// Accept from this socket too.
     Listen(BoundSocket),
-    /// Accept no more from this address, and close its connections as soon as nothing is under way on them.
-    Leave(Address),
+    /// Accept no more from this address, and close its connections as soon as nothing is under way on them. The
+    /// sender is dropped when the socket is closed.
+    Leave(Address, answers::Sender<Infallible>),
+    /// Say that you are there.
+    Answer(answers::Sender<()>),
 }
 
 /// All workers.
@@ -91,11 +102,24 @@ impl Orders {
         Ok(())
     }
 
-    /// None accepts from this address any more.
+    /// None accepts from this address any more, which is free then.
     pub(crate) fn leave(&self, address: &Address) {
+        let (done, closed) = answers::channel();
         for worker in &self.each {
-            let _ = worker.send(Order::Leave(address.clone()));
+            let _ = worker.send(Order::Leave(address.clone(), done.clone()));
         }
+        drop(done);
+        // Nothing is ever sent: it is the last sender's end that is waited for.
+        let _ = closed.recv_timeout(CLOSED);
+    }
+
+    /// Whether every worker says that it is there within this time.
+    pub(crate) fn answer(&self, within: Duration) -> bool {
+        let (answer, answered) = answers::channel();
+        let asked =
+            self.each.iter().filter(|worker| worker.send(Order::Answer(answer.clone())).is_ok()).count();
+        let end = Instant::now() + within;
+        (0..asked).all(|_| answered.recv_timeout(end.saturating_duration_since(Instant::now())).is_ok())
     }
 }
 
@@ -105,33 +129,27 @@ async fn work(shared: Arc<Shared>, mut orders: mpsc::UnboundedReceiver<Order>, s
     let proxy = http_proxy(Gateway::new(shared.clone()));
     let cut = CancellationToken::new();
     let worker = Arc::new(Worker { shared: shared.clone(), proxy, shutdown, cut: cut.clone() });
-    let connections = TaskTracker::new();
-    let stop = Stop { begun: stopping.clone(), last_call: CancellationToken::new() };
-    let mut listeners = HashMap::new();
-    loop {
-        let order = tokio::select! {
-            biased;
-            () = stopping.cancelled() => break,
-            order = orders.recv() => order,
-        };
+    let stop = Stop::default();
+    let mut listening = Listening::new(worker, stop.clone());
+    while let Some(Some(order)) = stopping.run_until_cancelled(orders.recv()).await {
         match order {
-            Some(Order::Listen(socket)) => match socket.accepting() {
-                Ok(acceptor) => {
-                    let closing = stopping.child_token();
-                    listeners.insert(acceptor.address.clone(), closing.clone());
-                    let ends = (closing, stop.clone());
-                    tokio::spawn(accept(worker.clone(), acceptor, ends, connections.clone()));
-                }
-                Err(error) => shared.observer.log().error("cannot listen", &[("reason", &error.to_string())]),
-            },
-            Some(Order::Leave(address)) => {
-                listeners.remove(&address).iter().for_each(CancellationToken::cancel);
-            }
-            None => stopping.cancelled().await,
+            Order::Listen(socket) => listening.open(socket),
+            Order::Leave(address, _closed) => listening.close(&address).await,
+            Order::Answer(answer) => drop(answer.send(())),
         }
     }
+    stopping.cancelled().await;
+    tokio::spawn(go_on_answering(orders));
+    let delay = shared.current().table.process.drain_delay;
+    let delay = if shared.hands_over { delay.max(HAND_OVER) } else { delay };
+    listening.leave(delay, shared.hands_over).await;
     let _ = stops.send(true);
-    connections.close();
+    stop.begun.cancel();
+    drain(&shared, &listening.end().await, &stop, &cut).await;
+}
+
+/// Waits for what is under way, and cuts what is left of it in the end.
+async fn drain(shared: &Shared, connections: &TaskTracker, stop: &Stop, cut: &CancellationToken) {
     let drain = shared.current().table.process.drain.unwrap_or(Duration::MAX);
     let answer = ANSWER.min(drain / 2);
     if tokio::time::timeout(drain - answer, connections.wait()).await.is_err() {
@@ -146,36 +164,31 @@ async fn work(shared: Arc<Shared>, mut orders: mpsc::UnboundedReceiver<Order>, s
     }
 }
 
-/// Accepts until the listener is closed.
-async fn accept(
-    worker: Arc<Worker>,
-    acceptor: Acceptor,
-    (closing, stop): (CancellationToken, Stop),
-    connections: TaskTracker,
-) {
-    let log = worker.shared.observer.log();
-    let failed = |error: &std::io::Error| {
-        log.error(
-            "cannot accept",
-            &[("address", &acceptor.address.to_string()), ("reason", &error.to_string())],
-        );
-    };
-    loop {
-        let (transport, peer) = tokio::select! {
-            biased;
-            () = closing.cancelled() => return,
-            accepted = acceptor.accept(failed) => accepted,
-        };
-        let link =
-            Link::new(acceptor.address.clone(), peer, acceptor.local_port, closing.clone(), stop.clone());
-        let mut counted = worker.shared.observer.connection(&acceptor.address);
-        let (place, worker) = (worker.shared.admit_connection(), worker.clone());
-        connections.spawn(async move {
-            match place {
-                Some(_place) => serve(worker, transport, link, &mut counted).await,
-                None => refuse_connection(worker, transport, link).await,
+/// A worker that drains is still there.
+async fn go_on_answering(mut orders: mpsc::UnboundedReceiver<Order>) {
+    while let Some(order) = orders.recv().await {
+        if let Order::Answer(answer) = order {
+            let _ = answer.send(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_are_well_when_every_one_of_them_answers_in_time() {
+        let (answering, mut heard) = mpsc::unbounded_channel();
+        let thread = thread::spawn(move || {
+            while let Some(Order::Answer(answer)) = heard.blocking_recv() {
+                let _ = answer.send(());
             }
-            drop(counted);
         });
+        let (hanging, _never_heard) = mpsc::unbounded_channel();
+        let moment = Duration::from_millis(50);
+        assert!(Orders { each: vec![answering.clone()] }.answer(Duration::from_secs(10)));
+        assert!(!Orders { each: vec![answering, hanging] }.answer(moment));
+        assert!(thread.join().is_ok());
     }
 }

@@ -30,6 +30,7 @@ macro_rules! pages {
 const PAGES: &[(&str, &str)] = pages![
     "access-log", "acme", "add", "admin", "allow", "auth", "balance", "body-limit", "buffering", "cert",
     "client-ca", "compress", "connections", "cors", "credentials", "default", "deny", "drain",
+    "drain-delay",
     "error-detail", "error-log", "expose", "files", "header-size", "header-timeout", "headers", "health",
     "host", "hsts", "http", "include", "keepalive", "key", "limit", "limit-store", "limits", "listen",
     "location", "location-fix", "match", "max-age", "methods", "metrics", "on-error", "origin", "origins",

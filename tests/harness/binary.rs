@@ -1,8 +1,10 @@
 //! The vordr binary as a process of its own.
 
 use super::eventually;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use tempfile::TempDir;
 
@@ -49,18 +51,32 @@ impl Binary {
         Self::start(tempfile::tempdir().expect("a folder"), path, &[], arguments).await
     }
 
+    /// Runs a file with two sockets that listen already, as systemd hands them over, and waits until it is served.
+    pub(crate) async fn running_handed(path: &Path, names: &str, sockets: [&TcpListener; 2]) -> Self {
+        let [first, second] =
+            sockets.map(|socket| Stdio::from(OwnedFd::from(socket.try_clone().expect("a second handle"))));
+        let folder = tempfile::tempdir().expect("a folder");
+        let said = File::create(folder.path().join("stderr")).expect("a file");
+        // Descriptors are handed over from 3 on, and a child can be given the first three.
+        let script = "exec 3<&0 4<&1 </dev/null >/dev/null; LISTEN_PID=$$ LISTEN_FDS=2 exec \"$@\"";
+        let mut command = Command::new("/bin/sh");
+        command.env_clear().args(["-c", script, "sh", env!("CARGO_BIN_EXE_vordr"), "run"]).arg(path);
+        command.env("LISTEN_FDNAMES", names).stdin(first).stdout(second).stderr(said);
+        Self::awaited(folder, command).await
+    }
+
     async fn start(folder: TempDir, path: PathBuf, variables: &[(&str, &str)], arguments: &[&str]) -> Self {
-        let file = |name: &str| std::fs::File::create(folder.path().join(name)).expect("a file");
-        let child = vordr()
-            .arg("run")
-            .arg(path)
-            .args(arguments)
-            .envs(variables.iter().copied())
-            .stdout(file("stdout"))
-            .stderr(file("stderr"))
-            .stdin(Stdio::null())
-            .spawn()
-            .expect("the binary");
+        let file = |name: &str| File::create(folder.path().join(name)).expect("a file");
+        let mut command = vordr();
+        command.arg("run").arg(path).args(arguments).envs(variables.iter().copied());
+        command.stdout(file("stdout")).stderr(file("stderr")).stdin(Stdio::null());
+        Self::awaited(folder, command).await
+    }
+
+    async fn awaited(folder: TempDir, mut command: Command) -> Self {
+        let child = command.spawn().expect("the binary");
+        // What the child was given is not to be kept open here.
+        drop(command);
         let mut binary = Self { child, folder };
         eventually("the listening address", || {
             if let Ok(Some(status)) = binary.child.try_wait() {
@@ -103,6 +119,16 @@ impl Binary {
         let resident =
             status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
         resident.expect("its memory").parse::<u64>().expect("a number") * 1024
+    }
+
+    /// How many descriptors it has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("a process").count()
+    }
+
+    /// How many threads it has.
+    pub(crate) fn threads(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("a process").count()
     }
 
     /// Sends a signal, by its name.

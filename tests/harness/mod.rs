@@ -26,7 +26,7 @@ pub(crate) use origin::{Connection, Origin, Request};
 pub(crate) use pool::{REFUSING, answers, numbered, pooled, servers};
 pub(crate) use tls::{Secured, TlsClient};
 pub(crate) use vordr::{Vordr, proxying};
-pub(crate) use websocket::accepted;
+pub(crate) use websocket::{Heard, WebSocket, accepted};
 
 use std::future::Future;
 use std::time::Duration;

@@ -20,11 +20,21 @@ pub(crate) fn accepted(request: &Head) -> String {
     )
 }
 
+/// What came.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    Text(String),
+    /// The end, with the close frame's code where there was one.
+    Closed(Option<u16>),
+}
+
 /// Either end of a WebSocket, after its handshake.
 pub(crate) struct WebSocket {
     stream: WebSocketStream<Box<dyn Socket>>,
     /// The head of the 101 that a client was answered with.
     pub(crate) head: Head,
+    /// Of the close frame that has come.
+    code: Option<u16>,
 }
 
 impl WebSocket {
@@ -43,7 +53,11 @@ impl WebSocket {
 
     async fn new(wire: Wire, head: Head, role: Role) -> Self {
         let (socket, ahead) = wire.into_parts();
-        Self { stream: WebSocketStream::from_partially_read(socket, ahead, role, None).await, head }
+        Self {
+            stream: WebSocketStream::from_partially_read(socket, ahead, role, None).await,
+            head,
+            code: None,
+        }
     }
 
     /// Sends a text; whether it could be sent.
@@ -58,6 +72,19 @@ impl WebSocket {
                 Message::Text(text) => return Some(text.to_string()),
                 Message::Close(_) => return None,
                 _ => {}
+            }
+        }
+    }
+
+    /// The next text or the end, however long it takes; nothing is lost where this is given up before it comes.
+    pub(crate) async fn heard(&mut self) -> Heard {
+        loop {
+            match self.stream.next().await {
+                Some(Ok(Message::Text(text))) => return Heard::Text(text.to_string()),
+                // It is answered on the way to the very end.
+                Some(Ok(Message::Close(frame))) => self.code = frame.map(|frame| frame.code.into()),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Heard::Closed(self.code),
             }
         }
     }

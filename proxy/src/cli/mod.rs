@@ -46,6 +46,9 @@ enum Command {
         /// Load the rules again whenever one of their files changes.
         #[arg(long)]
         watch: bool,
+        /// Listen beside a vordr that runs already, which may then be stopped; both need this.
+        #[arg(long)]
+        reuse_port: bool,
     },
     /// Load the rules, and report all that is to be mended.
     Check {
@@ -90,7 +93,7 @@ enum Format {
 /// Reads the arguments and does what they say.
 pub(crate) fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Run { rules, watch } => run(&rules.path, watch),
+        Command::Run { rules, watch, reuse_port } => run(&rules.path, watch, reuse_port),
         Command::Reload(rules) => reload::run(&rules.path),
         Command::Check { rules, format } => rules::check(&rules.path, matches!(format, Format::Json)),
         Command::Explain(explain) => explain.run(),
@@ -113,10 +116,11 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn run(path: &str, watch: bool) -> ExitCode {
+fn run(path: &str, watch: bool, reuse_port: bool) -> ExitCode {
     let served = Vordr::from_file(path).and_then(|vordr| {
         rules::print(vordr.warnings());
-        vordr::run(if watch { vordr.watching() } else { vordr })
+        let vordr = if watch { vordr.watching() } else { vordr };
+        vordr::run(if reuse_port { vordr.sharing_ports() } else { vordr })
     });
     match served {
         Ok(()) => ExitCode::SUCCESS,

@@ -27,6 +27,8 @@ pub(crate) struct Link {
     pub client: Option<Client>,
     /// The port that the client connected to; 0 on a Unix socket.
     pub local_port: u16,
+    /// Cancelled when the next answer is to be the connection's last.
+    pub leaving: CancellationToken,
     /// Cancelled when the connection is to end as soon as nothing is under way on it.
     pub closing: CancellationToken,
     /// How vordr stops.
@@ -60,18 +62,17 @@ impl Link {
         listener: Address,
         peer: Option<SocketAddr>,
         local_port: u16,
-        closing: CancellationToken,
+        ends: (CancellationToken, CancellationToken),
         stop: Stop,
     ) -> Arc<Self> {
-        Arc::new(Self::begin(listener, peer, local_port, closing, stop))
+        Arc::new(Self::begin(listener, peer, local_port, ends, stop))
     }
 
     /// The link of one stream of this connection, which has HTTP/2 on it.
     pub(crate) fn stream(&self) -> Arc<Self> {
         // It is for the connection to close: what is under way goes on.
-        let closing = CancellationToken::new();
-        let stream =
-            Self::begin(self.listener.clone(), self.peer, self.local_port, closing, self.stop.clone());
+        let ends = (CancellationToken::new(), CancellationToken::new());
+        let stream = Self::begin(self.listener.clone(), self.peer, self.local_port, ends, self.stop.clone());
         Arc::new(Self {
             client: self.client.clone(),
             handshake: self.handshake.clone(),
@@ -84,7 +85,7 @@ impl Link {
         listener: Address,
         peer: Option<SocketAddr>,
         local_port: u16,
-        closing: CancellationToken,
+        (leaving, closing): (CancellationToken, CancellationToken),
         stop: Stop,
     ) -> Self {
         Self {
@@ -92,6 +93,7 @@ impl Link {
             client: peer.map(|peer| peer.ip().into()),
             peer,
             local_port,
+            leaving,
             closing,
             stop,
             http2: false,

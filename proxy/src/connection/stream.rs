@@ -138,8 +138,6 @@ impl ClientStream {
                     Ok(_) => return Poll::Ready(Err(NoHead::Refused(Failure::HeaderSize))),
                     Err(failure) => return Poll::Ready(Err(NoHead::Refused(failure))),
                 }
-            } else if self.closing.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Err(NoHead::Over));
             }
             self.ahead.reserve(READ_STEP);
             match self.poll_fill(cx) {
@@ -150,6 +148,10 @@ impl ClientStream {
                         None => NoHead::Over,
                         Some(_) => NoHead::Refused(Failure::HeaderTimeout),
                     }));
+                }
+                // Only now: a request that is there is answered, however late it came.
+                Poll::Pending if self.ahead.is_empty() && self.closing.as_mut().poll(cx).is_ready() => {
+                    return Poll::Ready(Err(NoHead::Over));
                 }
                 Poll::Pending => {
                     wait.count();

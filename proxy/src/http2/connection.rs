@@ -116,7 +116,7 @@ impl Streams {
     ) -> Self {
         Self {
             idle_since: link.opened(),
-            stopping: Box::pin(link.closing.clone().cancelled_owned()),
+            stopping: Box::pin(link.leaving.clone().cancelled_owned()),
             worker,
             link,
             limits,

@@ -86,7 +86,7 @@ impl Gateway {
         !under_way.link.http2
             && limits.keepalive.is_some()
             && !used_up
-            && !under_way.link.closing.is_cancelled()
+            && !under_way.link.leaving.is_cancelled()
     }
 }
 

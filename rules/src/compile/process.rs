@@ -8,6 +8,7 @@ pub(super) fn compile(written: &Written) -> Process {
     Process {
         workers: written.workers.flatten().map(|count| count as usize),
         drain: written.drain.map_or(default.drain, |drain| drain.0),
+        drain_delay: written.drain_delay.map_or(default.drain_delay, |delay| delay.0.unwrap_or_default()),
         trusted_proxies: written.trusted_proxies.clone(),
         admin: written.admin.as_ref().map(|address| address.value.clone()),
         metrics: written.metrics.as_ref().map(|address| address.value.clone()),

@@ -17,6 +17,7 @@ pub(super) static WORD: Word =
     Word::simple("vordr", "", "What concerns the process as a whole.").block(&[&[
         &WORKERS,
         &DRAIN,
+        &DRAIN_DELAY,
         &TRUSTED_PROXIES,
         &ADMIN,
         &METRICS,
@@ -34,6 +35,11 @@ static DRAIN: Word = Word::simple(
     "drain",
     "DURATION | off",
     "How long open streams may live after a stop is asked for. Default 8 s.",
+);
+static DRAIN_DELAY: Word = Word::simple(
+    "drain-delay",
+    "DURATION | off",
+    "How long to go on accepting after a stop is asked for, before `drain` begins. Default off.",
 );
 static TRUSTED_PROXIES: Word =
     Word::simple("trusted-proxies", "NETWORK…", "Whose X-Forwarded-* and PROXY headers are believed.");
@@ -53,6 +59,7 @@ static ERROR_DETAIL: Word =
 pub(crate) struct Process {
     pub workers: Option<Option<u32>>,
     pub drain: Option<Limit<Duration>>,
+    pub drain_delay: Option<Limit<Duration>>,
     pub trusted_proxies: Vec<IpNet>,
     pub admin: Option<Spanned<Address>>,
     pub metrics: Option<Spanned<Address>>,
@@ -94,6 +101,7 @@ fn read_simple(process: &mut Process, node: &mut Node<'_>, reading: &mut Reading
     match node.word.name {
         "workers" => process.workers = read_workers(node, reading),
         "drain" => process.drain = node.need(reading).map(|found| found.value),
+        "drain-delay" => process.drain_delay = node.need(reading).map(|found| found.value),
         "trusted-proxies" => {
             process.trusted_proxies =
                 node.need_some::<IpNet>(reading).into_iter().map(|found| found.value).collect();

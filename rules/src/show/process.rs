@@ -10,6 +10,8 @@ pub(super) fn write(process: &Process, page: &mut Page) {
         None,
     );
     page.line(&format!("drain {}", limit(process.drain)), None);
+    let delay = Some(process.drain_delay).filter(|delay| !delay.is_zero());
+    page.line(&format!("drain-delay {}", limit(delay)), None);
     if !process.trusted_proxies.is_empty() {
         let networks = words(&process.trusted_proxies, |network| quoted(&network.to_string()));
         page.line(&format!("trusted-proxies {networks}"), None);

@@ -11,6 +11,8 @@ pub struct Process {
     pub workers: Option<usize>,
     /// How long open streams may live after a stop is asked for; `None` is for ever.
     pub drain: Option<Duration>,
+    /// How long connections are still accepted after a stop is asked for; 0 is not at all.
+    pub drain_delay: Duration,
     /// Whose forwarded headers are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Where `/health`, `/status` and the rest are served.
@@ -120,6 +122,7 @@ impl Default for Process {
         Self {
             workers: None,
             drain: Some(Duration::from_secs(8)),
+            drain_delay: Duration::ZERO,
             trusted_proxies: Vec::new(),
             admin: None,
             metrics: None,

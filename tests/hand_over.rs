@@ -1,0 +1,70 @@
+//! A newer process takes over from the one that runs: both listen on one port for a while, and no request fails.
+
+use crate::harness::{Binary, Client, within, written};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+fn saying(port: u16, folder: &Path, word: &str) -> String {
+    let socket = folder.join("v.sock");
+    format!(
+        "vordr {{ workers 2; drain \"5s\"; access-log off; }}\n\
+         server \"*\" {{ listen \"127.0.0.1:{port}\"; listen \"unix:{}\"\n\
+         location \"/\" {{ respond 200 \"{word}\"; }} }}",
+        socket.display()
+    )
+}
+
+/// Asks until it is over, on a connection that is kept or on a new one each time; the last word that was answered.
+async fn ask(address: SocketAddr, kept: bool, over: Arc<AtomicBool>) -> (u64, String) {
+    let (mut client, mut asked, mut last) = (Client::connect(address).await, 0, String::new());
+    while !over.load(Relaxed) {
+        let answer = client.get("a.test", "/").await;
+        last = answer.text();
+        asked += 1;
+        if !kept || answer.header("Connection") == Some("close") {
+            client = Client::connect(address).await;
+        }
+        tokio::time::sleep(Duration::from_millis(3)).await;
+    }
+    (asked, last)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_request_fails_when_a_newer_process_takes_over() {
+    let (folder, path) = written("");
+    let port = crate::harness::free_port();
+    let run = async |word: &str| {
+        std::fs::write(&path, saying(port, folder.path(), word)).unwrap();
+        Binary::running_with(path.clone(), &["--reuse-port"]).await
+    };
+    let mut old = run("0").await;
+    let over = Arc::new(AtomicBool::new(false));
+    let mut clients = JoinSet::new();
+    for number in 0..20 {
+        clients.spawn(ask(([127, 0, 0, 1], port).into(), number % 2 == 0, over.clone()));
+    }
+    for generation in ["1", "2", "3"] {
+        let new = run(generation).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        old.signal("TERM");
+        assert!(old.ended().await.success(), "{}", old.said());
+        let mut by_path = tokio::net::UnixStream::connect(folder.path().join("v.sock")).await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut by_path, b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        within(tokio::io::AsyncReadExt::read_to_string(&mut by_path, &mut answer)).await.unwrap();
+        assert!(answer.ends_with(generation), "{answer}");
+        old = new;
+    }
+    over.store(true, Relaxed);
+    let mut all = 0;
+    while let Some(ended) = within(clients.join_next()).await {
+        let (asked, last) = ended.expect("no request fails");
+        assert_eq!(last, "3");
+        all += asked;
+    }
+    println!("{all} requests over three changes of the process");
+}
