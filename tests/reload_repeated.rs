@@ -74,7 +74,8 @@ async fn a_hundred_reloads_leave_memory_descriptors_and_threads_as_they_were() {
     println!("after {warm} reloads {before:?}, after {reloads} more {after:?}");
     assert!(after.memory < before.memory + MEMORY, "{before:?} {after:?}");
     assert!(after.descriptors <= before.descriptors + 2, "{before:?} {after:?}");
-    assert_eq!(after.threads, before.threads);
+    // Threads that read files come when they are needed, and go when they are not.
+    assert!(after.threads <= before.threads + 3, "{before:?} {after:?}");
 
     assert!(socket.echoes("still here").await);
     assert_eq!(generations(&mut client).await, "2");
