@@ -20,17 +20,21 @@ fn saying(port: u16, folder: &Path, word: &str) -> String {
 
 /// Asks until it is over, on a connection that is kept or on a new one each time; the last word that was answered.
 async fn ask(address: SocketAddr, kept: bool, over: Arc<AtomicBool>) -> (u64, String) {
-    let (mut client, mut asked, mut last) = (Client::connect(address).await, 0, String::new());
-    while !over.load(Relaxed) {
+    let (mut client, mut asked) = (Client::connect(address).await, 0);
+    loop {
+        // Once more after the end, when the last process has taken over.
+        let is_last = over.load(Relaxed);
         let answer = client.get("a.test", "/").await;
-        last = answer.text();
+        let last = answer.text();
         asked += 1;
+        if is_last {
+            return (asked, last);
+        }
         if !kept || answer.header("Connection") == Some("close") {
             client = Client::connect(address).await;
         }
         tokio::time::sleep(Duration::from_millis(3)).await;
     }
-    (asked, last)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
