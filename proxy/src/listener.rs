@@ -160,9 +160,14 @@ impl Acceptor {
     }
 }
 
-/// Accepts until nothing waits.
+/// Accepts until nothing waits; whoever was gone before it was accepted is nobody's fault.
 fn waiting<L>(listener: io::Result<L>, accept: impl Fn(&L) -> io::Result<Accepted>) -> Vec<Accepted> {
-    listener.map_or_else(|_| Vec::new(), |listener| std::iter::from_fn(|| accept(&listener).ok()).collect())
+    let Ok(listener) = listener else { return Vec::new() };
+    let all = std::iter::repeat_with(|| accept(&listener)).take(BACKLOG.unsigned_abs() as usize);
+    let there = all.take_while(|accepted| {
+        !accepted.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    });
+    there.flatten().collect()
 }
 
 /// A filter for TCP: all but segments with SYN and without ACK.
