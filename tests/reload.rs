@@ -1,6 +1,9 @@
 //! A reload takes newer rules in without cutting what is under way, or leaves everything as it is and says why.
 
-use crate::harness::{Binary, Client, Origin, Vordr, eventually, free_port, proxying, written};
+use crate::harness::{
+    Binary, Client, Http2, Origin, Vordr, eventually, free_port, http2_request, proxying, written,
+};
+use http::Method;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -81,6 +84,30 @@ async fn an_address_comes_and_goes_with_the_rules() {
     assert_eq!(address.port(), second);
     assert_eq!(Client::connect(address).await.get("a.test", "/").await.text(), "second");
     assert!(tokio::net::TcpStream::connect(("127.0.0.1", first)).await.is_err());
+}
+
+#[tokio::test]
+async fn a_connection_of_http2_to_an_address_that_goes_is_told_so_and_ends_what_is_under_way() {
+    let word = Arc::new(Semaphore::new(0));
+    let held = word.clone();
+    let origin = Origin::scripted(move |mut connection| {
+        let held = held.clone();
+        async move {
+            connection.request().await;
+            held.acquire().await.unwrap().forget();
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate").await;
+        }
+    })
+    .await;
+    let vordr = Vordr::running(&proxying(&origin.url(), "")).await;
+    let mut client = Http2::connect(vordr.address()).await;
+    let stream = client.open(http2_request(Method::GET, "/").body(()).unwrap(), true).await;
+    origin.first_request().await;
+    let elsewhere = saying("new").replace(":0", &format!(":{}", free_port()));
+    vordr.replace(beside(&vordr, &elsewhere)).unwrap();
+    word.add_permits(1);
+    assert_eq!(stream.answer().await.text().await, "late");
+    client.ended().await.unwrap();
 }
 
 #[tokio::test]
