@@ -89,10 +89,8 @@ impl Upstreams {
     pub(crate) fn connected(&self, exchange: &Exchange, turn: &mut Turn) {
         let had_place = turn.place.take().is_some();
         turn.scout = None;
-        if had_place && turn.none_up {
-            if let Some((pool, _)) = self.pool_of(exchange) {
-                pool.live.queue.wake_all();
-            }
+        if let (true, Some((pool, _))) = (had_place && turn.none_up, self.pool_of(exchange)) {
+            pool.live.queue.wake_all();
         }
     }
 }
