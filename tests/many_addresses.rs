@@ -143,7 +143,8 @@ async fn the_last_good_answer_is_kept_whatever_the_name_server_does() {
         })
         .await;
         assert_eq!(answers(&vordr, 2).await, "11", "{lost:?}");
-        vordr.metrics_show("vordr_upstream_dns_last_success_timestamp_seconds{upstream=\"chat.test\"}").await;
+        let series = "vordr_upstream_dns_last_success_timestamp_seconds";
+        vordr.metrics_show(&format!("{series}{{upstream=\"chat.test:{port}\"}}")).await;
     }
 }
 
