@@ -35,7 +35,8 @@ async fn a_certificate_that_is_renamed_over_is_taken_and_open_connections_stay()
     second.write(folder.path(), "a");
     becomes_shown(&vordr, &authority, &second).await;
     assert_eq!(open.client.get("a.test", "/").await.text(), "hello");
-    assert!(vordr.error_log().contains("certificate replaced"));
+    let told = || vordr.error_log().contains("certificate replaced").then_some(());
+    eventually("a line that tells of the new certificate", told).await;
 }
 
 #[tokio::test]
