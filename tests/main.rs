@@ -4,6 +4,7 @@
 mod acme;
 mod actions;
 mod addresses;
+mod admin;
 mod body_limit;
 mod buffering;
 mod command_line;

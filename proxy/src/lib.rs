@@ -6,6 +6,7 @@ mod admin;
 mod connection;
 mod control;
 pub mod exchange;
+pub mod explain;
 mod gate;
 mod generation;
 mod http2;

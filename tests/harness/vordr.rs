@@ -52,8 +52,9 @@ impl Vordr {
         let access = folder.path().join("access.log");
         let errors = folder.path().join("error.log");
         let drain = if process.contains("drain") { "" } else { "drain \"100ms\"" };
+        let admin = if process.contains("admin") { "" } else { "admin \"127.0.0.1:0\"" };
         let process = format!(
-            "vordr {{ workers 1\n {drain}\n admin \"127.0.0.1:0\"\n access-log {access:?}\n error-log {errors:?} \
+            "vordr {{ workers 1\n {drain}\n {admin}\n access-log {access:?}\n error-log {errors:?} \
              level=debug\n {process}\n }}"
         );
         let text = format!("{process}\n{rules}\n");
@@ -79,9 +80,15 @@ impl Vordr {
         self.handle.replace(rules)
     }
 
+    /// Where `admin` is served, reached by loopback.
+    pub(crate) fn admin_address(&self) -> SocketAddr {
+        let bound = self.handle.admin().expect("an admin address");
+        SocketAddr::new(Ipv4Addr::LOCALHOST.into(), bound.port())
+    }
+
     /// Sends a whole request to the admin address.
     pub(crate) async fn ask_admin(&self, request: &str) -> Response {
-        let mut client = Client::connect(self.handle.admin().expect("an admin address")).await;
+        let mut client = Client::connect(self.admin_address()).await;
         client.send(request).await;
         client.response().await
     }
@@ -135,7 +142,7 @@ impl Vordr {
 
     /// Asks the admin address.
     pub(crate) async fn admin(&self, path: &str) -> Response {
-        Client::connect(self.handle.admin().expect("an admin address")).await.get("localhost", path).await
+        Client::connect(self.admin_address()).await.get("localhost", path).await
     }
 
     /// Every line of the access log so far.

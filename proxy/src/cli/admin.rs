@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
-use vordr::rules::table::Address;
+use vordr::rules::table::{Address, Process};
 
 /// The longest answer that is read; nobody has more to say here.
 const LONGEST: u64 = 16 * 1024 * 1024;
@@ -38,16 +38,49 @@ pub(super) fn connect(address: &Address, patience: Duration) -> Result<Box<dyn S
     Ok(Box::new(stream))
 }
 
-/// An answer's status and body.
-pub(super) fn ask(address: &Address, what: &str, patience: Duration) -> Result<(u16, String)> {
-    let mut stream = connect(address, patience)?;
-    let head =
-        format!("{what} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-    stream.write_all(head.as_bytes())?;
-    answer(&mut BufReader::new(stream.take(LONGEST))).map_err(|error| match error.kind() {
+/// The admin address that rules name, and what it asks for.
+#[derive(Debug)]
+pub(super) struct Admin {
+    /// Where it is.
+    pub address: Address,
+    /// What it may ask for.
+    pub token: Option<String>,
+}
+
+impl Admin {
+    /// That of these rules, if they name one.
+    pub(super) fn of(process: &Process) -> Option<Self> {
+        let (address, token) = (process.admin.clone()?, process.admin_token.clone());
+        Some(Self { address, token })
+    }
+
+    /// An answer's status and body.
+    pub(super) fn ask(&self, what: &str, patience: Duration) -> Result<(u16, String)> {
+        let mut stream = connect(&self.address, patience)?;
+        stream.write_all(self.request(what, "HTTP/1.1").as_bytes())?;
+        answer(&mut BufReader::new(stream.take(LONGEST))).map_err(|error| in_time(error, patience))
+    }
+
+    fn request(&self, what: &str, version: &str) -> String {
+        let token = self.token.iter().map(|token| format!("Authorization: Bearer {token}\r\n"));
+        let token: String = token.collect();
+        format!(
+            "{what} {version}\r\nHost: localhost\r\n{token}Content-Length: 0\r\nConnection: close\r\n\r\n"
+        )
+    }
+}
+
+impl std::fmt::Display for Admin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.address.fmt(f)
+    }
+}
+
+fn in_time(error: Error, patience: Duration) -> Error {
+    match error.kind() {
         ErrorKind::WouldBlock | ErrorKind::TimedOut => Error::other(format!("no answer within {patience:?}")),
         _ => error,
-    })
+    }
 }
 
 /// Whoever listens there may keep the connection open, so no more is read than the answer's length.

@@ -1,6 +1,6 @@
 //! `vordr health`: is the vordr that these rules belong to well?
 
-use super::admin::{ask, connect};
+use super::admin::{Admin, connect};
 use super::rules;
 use super::say::{complain, say};
 use std::io::Error;
@@ -14,8 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) fn run(path: &str) -> ExitCode {
     let Some(loaded) = rules::load_file(path) else { return ExitCode::FAILURE };
     let listener = loaded.table.listeners.first().map(|listener| &listener.address);
-    let asked = match (&loaded.table.process.admin, listener) {
-        (Some(admin), _) => match ask(admin, "GET /health", PATIENCE) {
+    let asked = match (Admin::of(&loaded.table.process), listener) {
+        (Some(admin), _) => match admin.ask("GET /health", PATIENCE) {
             Ok((200, _)) => Ok(()),
             Ok((status, _)) => Err(Error::other(format!("answered {status}"))),
             Err(error) => Err(error),

@@ -11,7 +11,6 @@ mod replace;
 mod revoke;
 mod rules;
 mod say;
-mod standing;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use say::{complain, say};

@@ -1,6 +1,6 @@
 //! `vordr reload`: a running vordr loads its rules again.
 
-use super::admin::ask;
+use super::admin::Admin;
 use super::rules;
 use super::say::{complain, say};
 use std::process::ExitCode;
@@ -13,11 +13,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) fn run(path: &str) -> ExitCode {
     // The running one would say the same, less well.
     let Some(loaded) = rules::load_file(path) else { return ExitCode::FAILURE };
-    let Some(admin) = &loaded.table.process.admin else {
+    let Some(admin) = Admin::of(&loaded.table.process) else {
         complain("vordr: the rules name no `admin` address to ask; send SIGHUP to the process");
         return ExitCode::FAILURE;
     };
-    match ask(admin, "POST /reload", PATIENCE) {
+    match admin.ask("POST /reload", PATIENCE) {
         Ok((200, body)) => say(&format!("reloaded: {body}")),
         Ok((_, body)) => {
             let body: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();

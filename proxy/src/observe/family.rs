@@ -60,6 +60,11 @@ impl<M: Clone> Family<M> {
         }
     }
 
+    /// The series with these values, if there is one already.
+    pub(super) fn known(&self, values: &[&str]) -> Option<M> {
+        self.series.load().get(&key(values)).cloned()
+    }
+
     /// Every series there is.
     pub(super) fn all(&self) -> Vec<M> {
         self.series.load().values().cloned().collect()

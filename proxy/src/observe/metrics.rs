@@ -23,7 +23,7 @@ pub(crate) struct Metrics {
     preflights: Counters,
     pub(super) connections_active: Gauges,
     pub(super) connections_total: Counters,
-    pub(super) websockets: WebSockets,
+    pub(crate) websockets: WebSockets,
     reload_successful: IntGauge,
     reload_timestamp: Gauge,
     reloads: Counters,

@@ -7,6 +7,7 @@ mod error_log;
 mod family;
 mod json;
 mod logs;
+mod look;
 mod metrics;
 mod nginx;
 mod record;
@@ -21,6 +22,7 @@ mod writer;
 pub(crate) use clock::in_words;
 pub(crate) use connections::Counted;
 pub(crate) use logs::{Log, Logs};
+pub(crate) use look::RouteLook;
 pub(crate) use record::{Record, Rejection};
 pub(crate) use routes::InFlight;
 pub(crate) use scrape::scrape;
@@ -152,6 +154,7 @@ impl Observer {
     /// A request was refused before it reached a route.
     pub(crate) fn rejected(&self, rejection: &Rejection) {
         self.metrics.rejected.with_label_values(&["_other", "_other", rejection.failure.reason()]).inc();
+        self.metrics.routes.refused(look::LastError::of_rejection(rejection));
         if let Some(access) = &self.logs.load().access {
             access.write_rejection(rejection);
         }

@@ -1,12 +1,14 @@
 //! The families of routes, and the series of one route, looked up once for an exchange.
 
 use super::family::{Counters, Families, Family, Gauges, Histograms};
+use super::look::{LastError, RouteLook};
 use super::record::{Record, labels};
 use crate::exchange::Exchange;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use http::Method;
 use prometheus::{Error, Histogram, IntCounter, IntGauge};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Seconds, for requests.
 pub(super) const BUCKETS: &[f64] =
@@ -38,6 +40,8 @@ pub(crate) struct Route {
     event_streams: IntGauge,
     /// By method and status; there are few, and they are looked through.
     answers: ArcSwap<Vec<Arc<Answers>>>,
+    errors: AtomicU64,
+    last_error: ArcSwapOption<LastError>,
     families: Arc<Answered>,
 }
 
@@ -91,6 +95,8 @@ impl Routes {
                 response_bytes: response_bytes.with_label_values(values),
                 event_streams: event_streams.with_label_values(values),
                 answers: ArcSwap::default(),
+                errors: AtomicU64::new(0),
+                last_error: ArcSwapOption::empty(),
                 families: answered.clone(),
             })
         });
@@ -103,6 +109,22 @@ impl Routes {
         let route = self.known.with_label_values(&[server, route]);
         route.in_flight.inc();
         InFlight { route }
+    }
+
+    /// What was counted of a route so far; `None` where nothing came by it.
+    pub(crate) fn look(&self, server: &str, route: &str) -> Option<RouteLook> {
+        Some(self.known.known(&[server, route])?.look())
+    }
+
+    /// How many event streams are open.
+    pub(super) fn open_event_streams(&self) -> u64 {
+        let open: i64 = self.known.all().iter().map(|route| route.event_streams.get()).sum();
+        open.try_into().unwrap_or_default()
+    }
+
+    /// A request was refused before it reached a route.
+    pub(super) fn refused(&self, error: LastError) {
+        self.known.with_label_values(&["_other", "_other"]).failed(error);
     }
 }
 
@@ -129,6 +151,9 @@ impl InFlight {
         let route = &*self.route;
         let answers = route.answers(method(&record.request.method), record.status);
         answers.requests.inc();
+        if let Some(error) = LastError::of(record) {
+            route.failed(error);
+        }
         if record.tunnel.is_some() {
             return;
         }
@@ -145,6 +170,33 @@ impl InFlight {
 }
 
 impl Route {
+    /// One error is kept, so that nothing grows.
+    fn failed(&self, error: LastError) {
+        self.errors.fetch_add(1, Relaxed);
+        self.last_error.store(Some(Arc::new(error)));
+    }
+
+    fn look(&self) -> RouteLook {
+        let mut look = RouteLook {
+            errors: self.errors.load(Relaxed),
+            in_flight: self.in_flight.get().try_into().unwrap_or_default(),
+            event_streams: self.event_streams.get().try_into().unwrap_or_default(),
+            last_error: self.last_error.load_full(),
+            ..RouteLook::default()
+        };
+        let mut counted = Vec::new();
+        for answers in self.answers.load().iter() {
+            look.requests += answers.requests.get();
+            // Statuses of one class share their series of durations.
+            let class = (answers.method, class(answers.status));
+            if !counted.contains(&class) {
+                counted.push(class);
+                look.durations.add(&answers.duration);
+            }
+        }
+        look
+    }
+
     fn answers(&self, method: &'static str, status: u16) -> Arc<Answers> {
         let fits = |known: &&Arc<Answers>| known.status == status && known.method == method;
         if let Some(known) = self.answers.load().iter().find(fits) {

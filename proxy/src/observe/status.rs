@@ -4,7 +4,8 @@ use super::websockets::WebSockets;
 use crate::shared::Shared;
 use crate::upstream::{PeerReport, PoolReport};
 use serde_json::{Value, json};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+use vordr_rules::table::{Server, Table};
 
 /// The whole of `/status`.
 pub(crate) fn status(shared: &Shared) -> Value {
@@ -26,8 +27,36 @@ pub(crate) fn status(shared: &Shared) -> Value {
             "in_flight": metrics.routes.in_flight.sum(),
         },
         "websockets": websockets(&metrics.websockets),
+        "event_streams": { "active": metrics.routes.open_event_streams() },
         "upstreams": upstreams,
+        "certificates": certificates(shared, &current.table),
     })
+}
+
+/// One for each server with TLS; `null` where there is none to show yet.
+fn certificates(shared: &Shared, table: &Table) -> Vec<Value> {
+    let servers = table.servers.iter().filter(|server| server.tls.is_some());
+    let certificate = |server: &Server| {
+        let shown = shared.certificates.of_server(server, server.name());
+        let not_after = shown.map(|certificate| certificate.not_after());
+        json!({
+            "server": server.name(),
+            "hosts": server.hosts,
+            "acme": server.tls.as_ref().is_some_and(|tls| tls.certificate.is_none()),
+            "not_after": not_after.map(rfc3339),
+            "days_left": not_after.map(days_left),
+        })
+    };
+    servers.map(certificate).collect()
+}
+
+/// Whole days; below zero where it has run out.
+fn days_left(not_after: SystemTime) -> i64 {
+    let days = |time: Duration| i64::try_from(time.as_secs() / 86_400).unwrap_or(i64::MAX);
+    match not_after.duration_since(SystemTime::now()) {
+        Ok(left) => days(left),
+        Err(over) => -days(over.duration()) - 1,
+    }
 }
 
 fn websockets(websockets: &WebSockets) -> Value {

@@ -82,6 +82,12 @@ impl WebSockets {
         }
     }
 
+    /// How many streams of a route are open.
+    pub(crate) fn open(&self, server: &str, route: &str) -> u64 {
+        let open = self.active.known(&[server, route]).map_or(0, |open| open.get());
+        open.try_into().unwrap_or_default()
+    }
+
     /// A stream has ended.
     pub(super) fn ended(&self, record: &Record<'_>, tunnel: &Tunnel) {
         let (server, route) = labels(record.exchange);

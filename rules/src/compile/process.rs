@@ -11,6 +11,7 @@ pub(super) fn compile(written: &Written) -> Process {
         drain_delay: written.drain_delay.map_or(default.drain_delay, |delay| delay.0.unwrap_or_default()),
         trusted_proxies: written.trusted_proxies.clone(),
         admin: written.admin.as_ref().map(|address| address.value.clone()),
+        admin_token: written.admin_token.clone(),
         metrics: written.metrics.as_ref().map(|address| address.value.clone()),
         metrics_compat_nginx: written.metrics_compat_nginx,
         access_log: written.access_log.clone().unwrap_or(default.access_log),

@@ -4,6 +4,7 @@ use super::acme;
 use super::limits::{self, Limits};
 use super::log;
 use super::text;
+use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::source::Spanned;
 use crate::table::{AccessLog, Address, ErrorLog};
@@ -44,7 +45,8 @@ static DRAIN_DELAY: Word = Word::simple(
 static TRUSTED_PROXIES: Word =
     Word::simple("trusted-proxies", "NETWORK…", "Whose X-Forwarded-* and PROXY headers are believed.");
 static ADMIN: Word =
-    Word::simple("admin", "ADDRESS", "Where /health, /status, /metrics, /routes and /config are served.");
+    Word::simple("admin", "ADDRESS", "Where /health, /status, /routes and the page of what runs are served.")
+        .properties(&["token"]);
 static METRICS: Word =
     Word::simple("metrics", "ADDRESS", "Where /metrics is served for Prometheus.").properties(&["compat"]);
 static STATE: Word = Word::simple("state", "FOLDER", "Where certificates and accounts are kept.");
@@ -54,6 +56,9 @@ static LIMIT_STORE: Word =
 static ERROR_DETAIL: Word =
     Word::simple("error-detail", "on | off", "Whether error pages name addresses. Default off.");
 
+/// Whoever guesses must be at it for ever.
+const SHORTEST_TOKEN: usize = 16;
+
 /// As written; what is absent has its default.
 #[derive(Debug, Default)]
 pub(crate) struct Process {
@@ -62,6 +67,7 @@ pub(crate) struct Process {
     pub drain_delay: Option<Limit<Duration>>,
     pub trusted_proxies: Vec<IpNet>,
     pub admin: Option<Spanned<Address>>,
+    pub admin_token: Option<String>,
     pub metrics: Option<Spanned<Address>>,
     pub metrics_compat_nginx: bool,
     pub access_log: Option<Option<AccessLog>>,
@@ -106,7 +112,10 @@ fn read_simple(process: &mut Process, node: &mut Node<'_>, reading: &mut Reading
             process.trusted_proxies =
                 node.need_some::<IpNet>(reading).into_iter().map(|found| found.value).collect();
         }
-        "admin" => process.admin = node.need(reading),
+        "admin" => {
+            process.admin = node.need(reading);
+            process.admin_token = read_admin_token(process.admin.as_ref(), node, reading);
+        }
         "metrics" => {
             process.metrics = node.need(reading);
             let compat = node.property::<String>("compat", reading);
@@ -116,6 +125,45 @@ fn read_simple(process: &mut Process, node: &mut Node<'_>, reading: &mut Reading
         "limit-store" => process.limit_store = read_limit_store(node, reading),
         "acme" => process.acme = Some(Spanned::new(acme::read_account(node, reading), node.span)),
         _ => process.error_detail = node.need(reading).map(|found| found.value),
+    }
+}
+
+/// Where others than this machine may ask, they must not read the rules for the asking.
+fn read_admin_token(
+    admin: Option<&Spanned<Address>>,
+    node: &mut Node<'_>,
+    reading: &mut Reading<'_>,
+) -> Option<String> {
+    let token = node.property::<String>("token", reading);
+    match (admin, &token) {
+        (_, Some(token)) if token.value.chars().count() < SHORTEST_TOKEN => reading.report(
+            Diagnostic::error("weak-token", token.span, "the token of `admin` is too short to be a secret")
+                .label(format!("expected {SHORTEST_TOKEN} characters or more"))
+                .help("`openssl rand -hex 32` makes one"),
+        ),
+        (Some(admin), None) if !is_private(&admin.value) => reading.report(
+            Diagnostic::error(
+                "admin-without-token",
+                admin.span,
+                "`admin` is open to others than this machine",
+            )
+            .label("anybody who reaches it could read the rules and reload them")
+            .help(
+                "`admin \"127.0.0.1:9180\"` keeps it here; else add a token: \
+                     `admin \"0.0.0.0:9180\" token=\"${file:/run/secrets/admin}\"`",
+            ),
+        ),
+        _ => {}
+    }
+    token.map(|token| token.value)
+}
+
+/// Whether only this machine gets there.
+fn is_private(address: &Address) -> bool {
+    match address {
+        Address::Ip(ip, _) => ip.is_loopback(),
+        Address::Port(_) => false,
+        Address::Unix(_) => true,
     }
 }
 

@@ -17,7 +17,9 @@ pub(super) fn write(process: &Process, page: &mut Page) {
         page.line(&format!("trusted-proxies {networks}"), None);
     }
     if let Some(admin) = &process.admin {
-        page.line(&format!("admin {}", quoted(&admin.to_string())), None);
+        // A secret wherever it came from.
+        let token = process.admin_token.as_ref().map_or("", |_| " token=\"***\"");
+        page.line(&format!("admin {}{token}", quoted(&admin.to_string())), None);
     }
     if let Some(metrics) = &process.metrics {
         let compat = if process.metrics_compat_nginx { " compat=nginx" } else { "" };

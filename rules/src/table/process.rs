@@ -17,6 +17,8 @@ pub struct Process {
     pub trusted_proxies: Vec<IpNet>,
     /// Where `/health`, `/status` and the rest are served.
     pub admin: Option<Address>,
+    /// Whoever asks at `admin` must bear this (`admin … token=`); always there where others than this machine may.
+    pub admin_token: Option<String>,
     /// Where `/metrics` is served, besides `admin`.
     pub metrics: Option<Address>,
     /// Whether nginx-exporter's names are served too (`metrics … compat=nginx`).
@@ -125,6 +127,7 @@ impl Default for Process {
             drain_delay: Duration::ZERO,
             trusted_proxies: Vec::new(),
             admin: None,
+            admin_token: None,
             metrics: None,
             metrics_compat_nginx: false,
             access_log: Some(AccessLog { target: LogTarget::Stdout, format: LogFormat::Json, query: true }),

@@ -94,6 +94,7 @@ pub(crate) fn world() -> InMemory {
         .with_file("/srv/maintenance.html", "later")
         .with_file("/run/secrets/x", "hush\n")
         .with_file("/run/secrets/eab", "c2VjcmV0\n")
+        .with_file("/run/secrets/admin", "0123456789abcdef\n")
         .with_file("conf.d/site.kdl", "")
 }
 

@@ -1,0 +1,267 @@
+//! Which location takes a request, and why the others do not: told by the search that the running proxy uses.
+
+mod standing;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header::HOST};
+use serde_json::{Value, json};
+use std::fmt;
+use std::net::IpAddr;
+use vordr_rules::table::{
+    Action, Address, Listener, ListenerId, Location, LocationId, Outcome, Pattern, Place, Request, Server,
+    Step, Table, normal_path,
+};
+
+/// A request that is asked about.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// Its method.
+    pub method: Method,
+    /// Its URL, scheme and host included.
+    pub url: Uri,
+    /// Its headers.
+    pub headers: HeaderMap,
+}
+
+/// What becomes of a request, and why.
+#[derive(Debug)]
+pub struct Explanation {
+    facts: Vec<Fact>,
+    not_chosen: Vec<NotChosen>,
+}
+
+/// One step on the request's way.
+#[derive(Debug)]
+struct Fact {
+    what: &'static str,
+    text: String,
+    place: Option<Place>,
+    /// What more there is to say of it, a line each.
+    details: Vec<String>,
+}
+
+/// A location that does not take the request.
+#[derive(Debug)]
+struct NotChosen {
+    location: String,
+    place: Place,
+    why: &'static str,
+}
+
+/// Reads a header, `Name: value`.
+pub fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let (name, value) = text.split_once(':').ok_or("a header is written `Name: value`")?;
+    let name = name.trim().parse().map_err(|_| format!("`{name}` is no header's name"))?;
+    let value = HeaderValue::from_str(value.trim()).map_err(|_| format!("`{value}` is no header's value"))?;
+    Ok((name, value))
+}
+
+impl Question {
+    /// What these rules do with it; where no listener of theirs hears it, why. With the `/status` of a running vordr
+    /// it tells how each server stands.
+    pub fn answer(&self, table: &Table, status: Option<&Value>) -> Result<Explanation, String> {
+        let Some(authority) = self.url.authority() else {
+            return Err("the URL lacks a host: http://example.org/path".to_owned());
+        };
+        let listener = self.listener(table, authority.host())?;
+        let named = self.headers.get(HOST).and_then(|host| host.to_str().ok());
+        let request = Request {
+            listener,
+            method: &self.method,
+            host: named.unwrap_or(authority.host()),
+            path: self.url.path(),
+            query: self.url.query(),
+            headers: &self.headers,
+        };
+        Ok(explain(table, &request, status))
+    }
+
+    /// The listener that a client with this URL reaches.
+    fn listener(&self, table: &Table, host: &str) -> Result<ListenerId, String> {
+        let tls = self.url.scheme_str() == Some("https");
+        let port = self.url.port_u16().unwrap_or(if tls { 443 } else { 80 });
+        let ip = host.trim_matches(['[', ']']).parse().ok();
+        let found = (0..table.listeners.len()).map(ListenerId).filter_map(|id| {
+            let listener = table.listeners.get(id.0)?;
+            Some((nearness(listener, port, ip)?, id, listener))
+        });
+        let Some((_, id, listener)) = found.min_by_key(|(nearness, ..)| *nearness) else {
+            let addresses: Vec<_> =
+                table.listeners.iter().map(|listener| listener.address.to_string()).collect();
+            return Err(match addresses.is_empty() {
+                true => "these rules listen nowhere".to_owned(),
+                false => {
+                    format!("nothing listens on port {port}; the rules listen on {}", addresses.join(", "))
+                }
+            });
+        };
+        let speaks = if listener.tls { "https" } else { "http" };
+        if listener.tls != tls && listener.address.port().is_some() {
+            return Err(format!("{} speaks {speaks}: write `{speaks}://…`", listener.address));
+        }
+        Ok(id)
+    }
+}
+
+/// Line by line, as `vordr explain` prints it.
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Fact { what, text, place, details } in &self.facts {
+            match place {
+                Some(place) => writeln!(f, "{what:<10}{text}  ({})", in_file(place))?,
+                None => writeln!(f, "{what:<10}{text}")?,
+            }
+            details.iter().try_for_each(|detail| writeln!(f, "  {detail}"))?;
+        }
+        if !self.not_chosen.is_empty() {
+            writeln!(f, "not chosen:")?;
+        }
+        for NotChosen { location, place, why } in &self.not_chosen {
+            writeln!(f, "  {location}  ({})  {why}", in_file(place))?;
+        }
+        Ok(())
+    }
+}
+
+impl Explanation {
+    /// The same for programs.
+    pub fn json(&self) -> Value {
+        let facts = self.facts.iter().map(|Fact { what, text, place, details }| {
+            json!({ "what": what, "text": text, "place": place.as_ref().map(in_file), "details": details })
+        });
+        let not_chosen = self.not_chosen.iter().map(|NotChosen { location, place, why }| {
+            json!({ "location": location, "place": in_file(place), "why": why })
+        });
+        json!({ "facts": facts.collect::<Value>(), "not_chosen": not_chosen.collect::<Value>() })
+    }
+
+    fn tell(&mut self, what: &'static str, text: impl Into<String>, place: Option<&Place>) {
+        self.facts.push(Fact { what, text: text.into(), place: place.cloned(), details: Vec::new() });
+    }
+
+    /// How the servers of the upstream stand that was told of last.
+    fn tell_standing(&mut self, table: &Table, server: &Server, id: LocationId, status: Option<&Value>) {
+        let action = server.locations.get(id.0).map(|location| &location.action);
+        let (Some(Action::Proxy(proxy)), Some(status)) = (action, status) else { return };
+        if let (Some(upstream), Some(fact)) = (table.upstreams.get(proxy.upstream.0), self.facts.last_mut()) {
+            fact.details = standing::of(status, &upstream.name);
+        }
+    }
+}
+
+fn in_file(place: &Place) -> String {
+    format!("{}:{}", place.file, place.line)
+}
+
+/// How well a listener fits a URL's port and address, the best first; `None` where a client would not get there.
+fn nearness(listener: &Listener, port: u16, ip: Option<IpAddr>) -> Option<u8> {
+    match (&listener.address, ip) {
+        (Address::Ip(own, at), Some(ip)) if *at == port && *own == ip => Some(0),
+        (Address::Ip(own, at), Some(_)) if *at == port && !own.is_unspecified() => None,
+        (Address::Port(at) | Address::Ip(_, at), _) if *at == port => Some(1),
+        // A port that the system picks may be any; a socket has none.
+        (Address::Port(0) | Address::Ip(_, 0) | Address::Unix(_), _) => Some(2),
+        _ => None,
+    }
+}
+
+fn explain(table: &Table, request: &Request<'_>, status: Option<&Value>) -> Explanation {
+    let mut told = Explanation { facts: Vec::new(), not_chosen: Vec::new() };
+    let binding = table.binding(request.listener, request.host);
+    let Some(server) = table.servers.get(binding.server.0) else { return told };
+    let address = table.listeners.get(request.listener.0).map(|listener| listener.address.to_string());
+    told.tell("listener", address.unwrap_or_default(), None);
+    told.tell("server", server.name(), Some(&server.place));
+    if binding.redirect_https {
+        told.tell("answer", "301 or 308 to https (`redirect=https`)", None);
+        return told;
+    }
+    let mut candidates: Vec<(LocationId, Step, bool)> = Vec::new();
+    let outcome =
+        table.find_in(binding.server, request, &mut |id, step, held| candidates.push((id, step, held)));
+    let chosen = match &outcome {
+        Outcome::Found(found) => {
+            tell_found(&mut told, table, server, found.location);
+            told.tell_standing(table, server, found.location, status);
+            Some(found.location)
+        }
+        Outcome::NoRoute(_) => {
+            told.tell("answer", "404: no location takes this request", None);
+            None
+        }
+        // No location was looked at.
+        Outcome::BadPath(_) => {
+            told.tell("answer", "400: the path climbs above `/`, has a NUL, or is none", None);
+            return told;
+        }
+    };
+    told.not_chosen = others(server, request, &candidates, chosen);
+    told
+}
+
+fn tell_found(told: &mut Explanation, table: &Table, server: &Server, id: LocationId) {
+    let Some(location) = server.locations.get(id.0) else { return };
+    told.tell("location", location.name.as_str(), Some(&location.place));
+    match &location.action {
+        Action::Proxy(proxy) => {
+            let upstream = table.upstreams.get(proxy.upstream.0);
+            let servers = upstream.map(|upstream| {
+                upstream.servers.iter().map(|server| server.address.to_string()).collect::<Vec<_>>()
+            });
+            let scheme = if proxy.tls.is_some() { "https" } else { "http" };
+            let name = upstream.map_or("", |upstream| upstream.name.as_str());
+            let servers = servers.unwrap_or_default().join(", ");
+            let policy = upstream.map(|upstream| standing::policy(&upstream.balance)).unwrap_or_default();
+            told.tell("upstream", format!("{name}: {scheme} to {servers}{policy}"), None);
+        }
+        Action::Redirect(redirect) => {
+            told.tell("answer", format!("{} to {}", redirect.status.as_u16(), redirect.target), None);
+        }
+        Action::Respond(respond) => {
+            let bytes = match respond.body.len() {
+                1 => "1 byte".to_owned(),
+                many => format!("{many} bytes"),
+            };
+            told.tell("answer", format!("{}, {bytes}", respond.status.as_u16()), None);
+        }
+        Action::Files(files) => told.tell("files", files.root.to_string(), None),
+    }
+}
+
+/// Each location that was not chosen, with the reason.
+fn others(
+    server: &Server,
+    request: &Request<'_>,
+    seen: &[(LocationId, Step, bool)],
+    chosen: Option<LocationId>,
+) -> Vec<NotChosen> {
+    let path = normal_path(request.path).unwrap_or_default();
+    let winner = seen.iter().find(|(id, _, held)| *held && Some(*id) == chosen).map(|(_, step, _)| *step);
+    let rest = server.locations.iter().enumerate().filter(|(number, _)| Some(LocationId(*number)) != chosen);
+    rest.map(|(number, location)| {
+        let why = match seen.iter().find(|(id, ..)| id.0 == number) {
+            Some((_, _, false)) => "its `match` does not hold",
+            Some(_) => "a regex wins over it",
+            None => why_not_asked(location, &path, winner),
+        };
+        NotChosen { location: location.name.clone(), place: location.place.clone(), why }
+    })
+    .collect()
+}
+
+/// Why the search never came to a location: `winner` is how it came to the one that was chosen.
+fn why_not_asked(location: &Location, path: &[u8], winner: Option<Step>) -> &'static str {
+    if !location.patterns.iter().any(|pattern| pattern.takes(path)) {
+        return "its path does not fit";
+    }
+    match winner {
+        Some(Step::Exact) => "an exact path wins over it",
+        Some(Step::Regex) => "an earlier regex, or a longer prefix, wins over it",
+        Some(Step::Prefix)
+            if location.patterns.iter().all(|pattern| matches!(pattern, Pattern::Regex(_))) =>
+        {
+            "the longest prefix has `final=on`"
+        }
+        Some(Step::Prefix) => "a longer prefix wins over it",
+        None => "its `match` does not hold",
+    }
+}
