@@ -11,7 +11,7 @@ fn text(output: &Output) -> String {
 async fn health_asks_the_admin_address_and_says_so_when_nobody_answers() {
     let admin = free_port();
     let (_folder, path) = written(&format!(
-        r#"vordr {{ admin {admin}; }}
+        r#"vordr {{ admin "127.0.0.1:{admin}"; }}
         server a.test {{ listen "127.0.0.1:0"; location "/" {{ respond 204; }} }}"#
     ));
     let ask = || ends(&["health", path.to_str().unwrap()]);
@@ -41,7 +41,7 @@ async fn health_is_not_fooled_by_somebody_else_on_the_admin_port() {
     let other =
         Origin::responding("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
     let (_folder, path) = written(&format!(
-        r#"vordr {{ admin {}; }}
+        r#"vordr {{ admin "127.0.0.1:{}"; }}
         server a.test {{ listen 0; location "/" {{ respond 204; }} }}"#,
         other.port()
     ));

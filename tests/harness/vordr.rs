@@ -80,12 +80,6 @@ impl Vordr {
         self.handle.replace(rules)
     }
 
-    /// Where `admin` is served, reached by loopback.
-    pub(crate) fn admin_address(&self) -> SocketAddr {
-        let bound = self.handle.admin().expect("an admin address");
-        SocketAddr::new(Ipv4Addr::LOCALHOST.into(), bound.port())
-    }
-
     /// Sends a whole request to the admin address.
     pub(crate) async fn ask_admin(&self, request: &str) -> Response {
         let mut client = Client::connect(self.admin_address()).await;
@@ -137,7 +131,8 @@ impl Vordr {
 
     /// The admin address.
     pub(crate) fn admin_address(&self) -> SocketAddr {
-        self.handle.admin().expect("an admin address")
+        let bound = self.handle.admin().expect("an admin address");
+        SocketAddr::new(Ipv4Addr::LOCALHOST.into(), bound.port())
     }
 
     /// Asks the admin address.

@@ -20,7 +20,7 @@ static PAGE: LazyLock<String> =
 /// This style and this script run, and no others, whatever gets into the page.
 static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     let policy = format!(
-        "default-src 'none'; script-src {}; style-src {}; connect-src 'self'; base-uri 'none'; \
+        "default-src 'none'; script-src {}; style-src {}; img-src data:; connect-src 'self'; base-uri 'none'; \
          form-action 'none'; frame-ancestors 'none'",
         hash(SCRIPT),
         hash(STYLE),
