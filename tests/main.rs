@@ -5,6 +5,7 @@ mod acme;
 mod actions;
 mod addresses;
 mod admin;
+mod auth;
 mod body_limit;
 mod buffering;
 mod command_line;

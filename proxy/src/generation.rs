@@ -1,5 +1,6 @@
 //! One set of rules while it is in force, and for as long as an exchange still uses it.
 
+use crate::gate::Credentials;
 use crate::observe::Observer;
 use crate::tls::Doors;
 use crate::upstream::Upstreams;
@@ -18,6 +19,8 @@ pub(crate) struct Generation {
     pub upstreams: Arc<Upstreams>,
     /// TLS of its listeners.
     pub doors: Arc<Doors>,
+    /// What credentials are held against.
+    pub credentials: Credentials,
     /// The rules as `vordr show` prints them.
     pub effective_rules: String,
     /// Cancelled when newer rules take their place.

@@ -1,6 +1,7 @@
 //! Newer rules in the place of the old ones: all of them, or none and the reason said.
 
 use crate::control::{ControlOrder, ControlOrders, ControlSockets};
+use crate::gate::Credentials;
 use crate::generation::Generation;
 use crate::listener::BoundSocket;
 use crate::server::{Vordr, announce_sockets};
@@ -100,12 +101,14 @@ impl Reloader {
         let certificates = &self.shared.certificates;
         let doors = Arc::new(Doors::open(&table, certificates.clone(), Some(&old.doors))?);
         let acme = self.acme.prepare(&table)?;
+        let credentials = Credentials::open(&table)?;
         let (number, replaced) = (old.number + 1, CancellationToken::new());
         let newer = Arc::new(Generation {
             number,
             table: table.clone(),
             upstreams,
             doors,
+            credentials,
             effective_rules,
             replaced,
         });

@@ -1,6 +1,7 @@
 //! From rules to a running proxy: sockets bound, workers started, and all of it stopped again.
 
 use crate::control::{Control, ControlOrder, ControlOrders, ControlSockets};
+use crate::gate::Credentials;
 use crate::generation::Generation;
 use crate::listener::{BoundSocket, clean_up};
 use crate::observe::Observer;
@@ -145,12 +146,14 @@ impl Vordr {
         let certificates = Arc::new(Certificates::new());
         let doors = Arc::new(Doors::open(&table, certificates.clone(), None)?);
         certificates.put_files(&self.certificates);
+        let credentials = Credentials::open(&table)?;
         let (number, replaced) = (1, CancellationToken::new());
         let first = Arc::new(Generation {
             number,
             table: table.clone(),
             upstreams,
             doors,
+            credentials,
             effective_rules,
             replaced,
         });

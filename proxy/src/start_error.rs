@@ -56,6 +56,9 @@ pub enum StartError {
     /// A listener cannot speak TLS as the rules ask.
     #[error("cannot speak TLS: {0}")]
     Tls(String),
+    /// What credentials are held against cannot be read.
+    #[error("cannot check credentials: {0}")]
+    Credentials(String),
     /// An upstream cannot be spoken to as the rules ask: an unreadable CA, no system certificates.
     #[error("{0}")]
     Upstream(String),

@@ -62,6 +62,7 @@ impl Exchange {
         let page = match failure {
             Failure::WebSocketOff => answer::upgrade_required(page),
             Failure::RateLimit => self.rate_limited(page),
+            Failure::Auth { challenge, .. } => answer::unauthorized(page, challenge),
             _ => page,
         };
         self.finish_answer(page, request)
@@ -154,13 +155,19 @@ impl Exchange {
     }
 
     fn check_address(&self) -> Result<(), Failure> {
-        let Some(settings) = self.settings() else { return Ok(()) };
-        let client = self.public.client.address;
-        let fits = |network: &Option<IpNet>| network.is_none_or(|network| network.contains(&client));
-        match settings.access.rules.iter().find(|rule| fits(&rule.network)) {
-            Some(rule) if !rule.allow => Err(Failure::Address),
+        // With `satisfy any`, credentials make up for a wrong address.
+        match self.is_address_allowed() {
+            Some(false) if !self.settles_for_credentials() => Err(Failure::Address),
             _ => Ok(()),
         }
+    }
+
+    /// What `allow` and `deny` say of the client; `None` where they say nothing.
+    pub(super) fn is_address_allowed(&self) -> Option<bool> {
+        let client = self.public.client.address;
+        let fits = |network: &Option<IpNet>| network.is_none_or(|network| network.contains(&client));
+        let rules = &self.settings()?.access.rules;
+        rules.iter().find(|rule| fits(&rule.network)).map(|rule| rule.allow)
     }
 
     fn check_upgrade(&mut self, request: &Parts) -> Result<(), Failure> {

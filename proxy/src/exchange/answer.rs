@@ -4,7 +4,7 @@ use super::context::Exchange;
 use super::failure::Failure;
 use super::fill::{Into, path_and_query};
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, UPGRADE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, UPGRADE, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use vordr_rules::placeholder::{Part, Placeholder, Template};
@@ -115,6 +115,12 @@ fn moved(status: StatusCode, target: &[u8]) -> Answer {
 pub(super) fn upgrade_required(mut page: Answer) -> Answer {
     page.headers.insert(UPGRADE, HeaderValue::from_static("HTTP/1.1"));
     page
+}
+
+/// Says which credentials are asked for (RFC 9110, section 11.6.1).
+pub(super) fn unauthorized(mut answer: Answer, challenge: &HeaderValue) -> Answer {
+    answer.headers.insert(WWW_AUTHENTICATE, challenge.clone());
+    answer
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What one exchange remembers, from its head to its line in the log.
 
 use super::failure::{Failure, Party};
+use super::guarded::Learnt;
 use super::handshake::Handshake;
 use http::HeaderValue;
 use std::net::{IpAddr, Ipv4Addr};
@@ -69,6 +70,8 @@ pub struct Exchange {
     pub unreached: Vec<(String, &'static str)>,
     /// The `on-error` of the settings that is in force, by its index.
     pub recovering: Option<usize>,
+    /// What its credentials told.
+    pub learnt: Learnt,
     /// What went wrong, where something did.
     pub failure: Option<Failure>,
     /// Whether a CORS preflight was granted, where this was one.
@@ -213,6 +216,7 @@ impl Exchange {
             retry_after: None,
             unreached: Vec::new(),
             recovering: None,
+            learnt: Learnt::default(),
             failure: None,
             preflight: None,
         }
@@ -293,6 +297,9 @@ impl Exchange {
     /// A failure in words for the log: with each address that was tried, as one alone may mislead.
     pub fn told_in_full(&self, failure: &Failure) -> String {
         let detail = failure.detail(self.reached.as_ref().map(|reached| reached.upstream()));
+        if let Failure::Undecided(reason) = failure {
+            return format!("{detail}: {reason}");
+        }
         if self.unreached.is_empty() || failure.party() != Party::Upstream {
             return detail;
         }

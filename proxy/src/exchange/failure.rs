@@ -1,6 +1,6 @@
 //! What went wrong: its name in logs and metrics, the status it becomes, and the words for it.
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 
 /// Why an exchange did not end as its client and upstream meant it to.
 ///
@@ -52,6 +52,15 @@ pub enum Failure {
     Address,
     /// `limit`: 429.
     RateLimit,
+    /// `auth`: 401.
+    Auth {
+        /// What is wrong, in words.
+        why: &'static str,
+        /// `WWW-Authenticate`: what is asked for.
+        challenge: HeaderValue,
+    },
+    /// Whatever decides on credentials cannot be asked: 503.
+    Undecided(String),
     /// `timeouts client`: 408.
     ClientTimeout,
     /// The client went away: 499 in the log, nothing on the wire.
@@ -107,6 +116,7 @@ impl Failure {
             Self::BodyLimit => "body_limit",
             Self::Address => "address",
             Self::RateLimit => "rate_limit",
+            Self::Auth { .. } | Self::Undecided(_) => "auth",
             Self::ClientTimeout => "client_timeout",
             Self::ClientGone => "client_gone",
             Self::WebSocketOff => "websocket_off",
@@ -130,6 +140,7 @@ impl Failure {
             | Self::NeverUp
             | Self::QueueFull
             | Self::ConnectionLimit
+            | Self::Undecided(_)
             | Self::Shutdown => StatusCode::SERVICE_UNAVAILABLE,
             Self::ConnectTimeout | Self::WriteTimeout | Self::ReadTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Status(status) => *status,
@@ -141,6 +152,7 @@ impl Failure {
             Self::HeaderSize => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::BodyLimit => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Address => StatusCode::FORBIDDEN,
+            Self::Auth { .. } => StatusCode::UNAUTHORIZED,
             // nginx's own, and by now everybody's, for a client that did not wait.
             Self::ClientGone => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
             Self::WebSocketOff => StatusCode::UPGRADE_REQUIRED,
@@ -214,6 +226,8 @@ impl Failure {
             Self::BodyLimit => "the request body is larger than `body-limit`".to_owned(),
             Self::Address => "this address is not allowed here".to_owned(),
             Self::RateLimit => "more requests than `limit` allows".to_owned(),
+            Self::Auth { why, .. } => (*why).to_owned(),
+            Self::Undecided(_) => "credentials cannot be checked now".to_owned(),
             Self::ClientTimeout => "the client did not go on within `timeouts client`".to_owned(),
             Self::ClientGone => "the client went away before the answer was whole".to_owned(),
             Self::WebSocketOff => "WebSockets are off here".to_owned(),
@@ -255,6 +269,8 @@ mod tests {
             (Failure::BodyLimit, 413, "body_limit", None),
             (Failure::Address, 403, "address", None),
             (Failure::RateLimit, 429, "rate_limit", None),
+            (Failure::Auth { why: "x", challenge: HeaderValue::from_static("x") }, 401, "auth", None),
+            (Failure::Undecided(text()), 503, "auth", None),
             (Failure::ClientTimeout, 408, "client_timeout", Some("timeouts client")),
             (Failure::ClientGone, 499, "client_gone", None),
             (Failure::WebSocketOff, 426, "websocket_off", None),

@@ -28,6 +28,7 @@ impl Exchange {
             // It went with the client's connection, and gRPC insists on it.
             message.set(&TE, HeaderValue::from_static("trailers"));
         }
+        self.forward_learnt(message);
         if let Some(settings) = self.settings() {
             operation::apply(self, &settings.request, request, message);
         }

@@ -1,21 +1,56 @@
-//! What a location asks of a request before its action: a rate that it keeps to.
+//! What a location asks of a request before its action: a rate that it keeps to, and credentials.
 
 use super::admit::Admission;
 use super::answer::Answer;
 use super::context::Exchange;
 use super::failure::Failure;
+use super::headers::Headers;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
-use vordr_rules::table::RateLimit;
+use vordr_rules::table::{Auth, RateLimit, Satisfy};
 
 // draft-ietf-httpapi-ratelimit-headers-10
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
+/// What credentials told of whoever asks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Learnt {
+    /// The name, for the log.
+    pub user: Option<String>,
+    /// What `copy` makes of it, for the upstream.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Learnt {
+    /// Takes what `copy` names, as far as `known` tells of it.
+    pub fn copy(&mut self, auth: &Auth, known: impl Fn(&str) -> Option<String>) {
+        for (from, header) in &auth.copy {
+            if let Some(value) = known(from).and_then(|value| HeaderValue::try_from(value).ok()) {
+                self.headers.push((header.clone(), value));
+            }
+        }
+    }
+}
+
 impl Exchange {
     /// Whether there is anything to look at before the action.
     pub(super) fn is_guarded(&self) -> bool {
-        self.limit().is_some()
+        self.limit().is_some() || !self.auths().is_empty()
+    }
+
+    /// The credentials that are still to be shown.
+    pub fn auths(&self) -> &[Auth] {
+        let Some(settings) = self.settings() else { return &[] };
+        match settings.satisfy == Satisfy::Any && self.is_address_allowed() == Some(true) {
+            true => &[],
+            false => &settings.auth,
+        }
+    }
+
+    /// Whether a wrong address may be made up for.
+    pub(super) fn settles_for_credentials(&self) -> bool {
+        self.settings().is_some_and(|settings| settings.satisfy == Satisfy::Any && !settings.auth.is_empty())
     }
 
     /// The limit that holds, and the server and route that it is counted for: what a location has from its server is
@@ -36,6 +71,28 @@ impl Exchange {
     /// Refuses a request that has not.
     pub fn turn_away(&mut self, failure: Failure, request: &Parts) -> Admission {
         self.refuse(failure, request)
+    }
+
+    /// Refuses it with somebody else's words.
+    pub fn turn_away_with(&mut self, failure: Failure, answer: Answer, request: &Parts) -> Admission {
+        self.note(failure);
+        Admission::Answer(Box::new(self.finish_answer(answer, request)))
+    }
+
+    /// Tells the upstream what was learnt. What a client sent by these names never reaches it, however it is spelt:
+    /// to many an app `X_User` is `X-User`.
+    pub(super) fn forward_learnt(&self, message: &mut impl Headers) {
+        let Some(settings) = self.settings() else { return };
+        let is_ours = |name: &HeaderName| {
+            let name = name.as_str().replace('_', "-");
+            let mut copied = settings.auth.iter().flat_map(|auth| &auth.copy);
+            copied.any(|(_, header)| header.as_str().replace('_', "-") == name)
+        };
+        if settings.auth.iter().any(|auth| !auth.copy.is_empty()) {
+            let forged: Vec<_> = message.headers().keys().filter(|name| is_ours(name)).cloned().collect();
+            forged.iter().for_each(|name| message.remove(name));
+        }
+        self.learnt.headers.iter().for_each(|(name, value)| message.set(name, value.clone()));
     }
 
     /// Tells which limit it was, and that nothing is left of it.

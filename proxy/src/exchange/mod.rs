@@ -23,6 +23,7 @@ pub use admit::Admission;
 pub use answer::Answer;
 pub use context::{Arrival, Client, Endpoint, Exchange, Public, Reached};
 pub use failure::{Failure, Party};
+pub use guarded::Learnt;
 pub use handshake::{Handshake, Protocol};
 pub use headers::Headers;
 pub use page::refusal;

@@ -1,25 +1,51 @@
 //! What a location asks of a request before its action: not too often, and with credentials. What is remembered for
 //! it outlives a reload.
 
+mod apr1;
+mod auth;
+mod basic;
+mod credentials;
 mod limit;
+mod passwords;
+mod secrets;
+mod watched;
+
+pub(crate) use credentials::Credentials;
 
 use crate::exchange::{Admission, Exchange, Failure};
+use crate::observe::Observer;
+use auth::Refusal;
+use basic::Basic;
 use http::request::Parts;
 use limit::Limits;
 use std::time::Instant;
 
-/// Who has asked how often.
+/// Who has asked how often, and whose password was right.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     limits: Limits,
+    basic: Basic,
 }
 
 impl Gate {
-    /// Decides on a request that [`Admission::Guarded`] was said of.
-    pub(crate) async fn decide(&self, exchange: &mut Exchange, request: &Parts) -> Admission {
-        match self.check_rate(exchange, request) {
-            Ok(()) => exchange.pass(request),
-            Err(failure) => exchange.turn_away(failure, request),
+    /// Decides on a request that [`Admission::Guarded`] was said of. The rate comes first, so that it slows guessing.
+    pub(crate) async fn decide(
+        &self,
+        credentials: &Credentials,
+        exchange: &mut Exchange,
+        request: &Parts,
+        observer: &Observer,
+    ) -> Admission {
+        if let Err(failure) = self.check_rate(exchange, request) {
+            return exchange.turn_away(failure, request);
+        }
+        match self.check_credentials(credentials, exchange, request, observer).await {
+            Ok(learnt) => {
+                exchange.learnt = learnt;
+                exchange.pass(request)
+            }
+            Err(Refusal::Own(failure)) => exchange.turn_away(failure, request),
+            Err(Refusal::Theirs(failure, answer)) => exchange.turn_away_with(failure, *answer, request),
         }
     }
 

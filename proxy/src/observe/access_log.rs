@@ -5,7 +5,7 @@ use super::json::Object;
 use super::record::{Record, Rejection, labels};
 use super::writer::Writer;
 use crate::exchange::refusal;
-use crate::exchange::{Failure, Reached};
+use crate::exchange::{Exchange, Failure, Reached};
 use crate::start_error::StartError;
 use crate::websocket::{Side, Tunnel};
 use http::HeaderName;
@@ -74,6 +74,7 @@ fn json(bytes: &mut Vec<u8>, record: &Record<'_>, query: bool) {
     line.text("level", if exchange.failure.is_some() { "warn" } else { "info" });
     line.maybe("request_id", exchange.request_id.to_str().ok());
     line.text("client_ip", exchange.public.client.as_str());
+    line.maybe("user", exchange.learnt.user.as_deref());
     line.text("method", request.method.as_str());
     line.text("scheme", exchange.public.scheme);
     line.maybe("host", exchange.public.host.to_str().ok());
@@ -147,8 +148,9 @@ fn combined(record: &Record<'_>, query: bool) -> String {
         _ => request.uri.path(),
     };
     format!(
-        "{} - - [{}] \"{} {} {}\" {} {} \"{}\" \"{}\"\n",
+        "{} - {} [{}] \"{} {} {}\" {} {} \"{}\" \"{}\"\n",
         exchange.public.client.as_str(),
+        user(exchange),
         common_time(),
         request.method,
         target.replace('"', "\\x22"),
@@ -158,6 +160,12 @@ fn combined(record: &Record<'_>, query: bool) -> String {
         header(REFERER),
         header(USER_AGENT),
     )
+}
+
+/// A name that breaks neither the line nor its fields.
+fn user(exchange: &Exchange) -> String {
+    let name = exchange.learnt.user.as_deref().filter(|name| !name.is_empty()).unwrap_or("-");
+    name.replace(|letter: char| letter.is_whitespace() || letter.is_control() || letter == '"', "_")
 }
 
 /// `21/Nov/2026:10:00:00 +0000`

@@ -141,7 +141,11 @@ impl ProxyHttp for Gateway {
         session.set_write_timeout(client);
         let admission = match admission {
             Admission::Guarded => {
-                self.shared.gate.decide(&mut under_way.exchange, session.req_header()).await
+                let UnderWay { generation, exchange, .. } = under_way;
+                self.shared
+                    .gate
+                    .decide(&generation.credentials, exchange, session.req_header(), &self.shared.observer)
+                    .await
             }
             decided => decided,
         };

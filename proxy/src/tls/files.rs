@@ -43,10 +43,10 @@ pub(super) fn is_open(path: &str) -> bool {
 
 /// How a file stands, behind whatever links lead to it: another one after any write, and after it was replaced.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Stamp(Option<(u64, u64, u64, i64, i64)>);
+pub(crate) struct Stamp(Option<(u64, u64, u64, i64, i64)>);
 
 impl Stamp {
-    pub(super) fn of(path: &str) -> Self {
+    pub(crate) fn of(path: &str) -> Self {
         let stamp = |found: std::fs::Metadata| {
             // The time of change tells of writes that set the time of modification back.
             (found.dev(), found.ino(), found.size(), found.ctime(), found.ctime_nsec())

@@ -1,0 +1,105 @@
+//! `auth`: each kind asked in the order written; all must agree.
+
+use super::Gate;
+use super::basic::of_scheme;
+use super::credentials::Credentials;
+use crate::exchange::{Answer, Exchange, Failure, Learnt};
+use crate::observe::Observer;
+use http::HeaderValue;
+use http::request::Parts;
+use vordr_rules::table::{Auth, AuthKind};
+
+/// Why a request is not let in.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// By vordr.
+    Own(Failure),
+    /// By another server, in its words.
+    #[allow(dead_code)]
+    Theirs(Failure, Box<Answer>),
+}
+
+impl Gate {
+    /// Whether the request may come in, and what is known of its user then.
+    pub(super) async fn check_credentials(
+        &self,
+        credentials: &Credentials,
+        exchange: &Exchange,
+        request: &Parts,
+        observer: &Observer,
+    ) -> Result<Learnt, Refusal> {
+        let mut learnt = Learnt::default();
+        for auth in exchange.auths() {
+            self.check_one(auth, credentials, request, observer, &mut learnt).await?;
+        }
+        Ok(learnt)
+    }
+
+    async fn check_one(
+        &self,
+        auth: &Auth,
+        credentials: &Credentials,
+        request: &Parts,
+        observer: &Observer,
+        learnt: &mut Learnt,
+    ) -> Result<(), Refusal> {
+        match &auth.kind {
+            AuthKind::Basic { file, realm } => {
+                let Some(file) = credentials.passwords.get(file) else { return Err(lost(file)) };
+                let user = self.basic.user(file.now(observer).await, request).await;
+                let user =
+                    user.ok_or_else(|| refused(of_scheme(request, "basic").is_some(), basic(realm)))?;
+                learnt.copy(auth, |name| (name == "user").then(|| user.clone()));
+                learnt.user = Some(user);
+                Ok(())
+            }
+            AuthKind::Key { header, file } => {
+                let key = request.headers.get(header).map(HeaderValue::as_bytes);
+                check_token(file, key, format!("ApiKey header=\"{header}\""), credentials, observer).await
+            }
+            AuthKind::Bearer { file } => {
+                let token = of_scheme(request, "bearer").map(str::as_bytes);
+                check_token(file, token, "Bearer".to_owned(), credentials, observer).await
+            }
+            AuthKind::Jwt { .. } | AuthKind::Forward { .. } => Err(lost("it")),
+        }
+    }
+}
+
+/// Whether a file has this key or token.
+async fn check_token(
+    file: &str,
+    token: Option<&[u8]>,
+    challenge: String,
+    credentials: &Credentials,
+    observer: &Observer,
+) -> Result<(), Refusal> {
+    let Some(file) = credentials.tokens.get(file) else { return Err(lost(file)) };
+    let tokens = file.now(observer).await;
+    match token.is_some_and(|token| tokens.has(token)) {
+        true => Ok(()),
+        false => Err(refused(token.is_some(), challenge)),
+    }
+}
+
+/// `Basic realm="staging", charset="UTF-8"` (RFC 7617, section 2).
+fn basic(realm: &str) -> String {
+    let quoted = realm.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("Basic realm=\"{quoted}\", charset=\"UTF-8\"")
+}
+
+fn refused(shown: bool, challenge: String) -> Refusal {
+    let why = if shown { "these credentials are not let in here" } else { "credentials are needed here" };
+    Refusal::Own(unauthorized(why, &challenge))
+}
+
+/// A 401 with what it asks for.
+pub(super) fn unauthorized(why: &'static str, challenge: &str) -> Failure {
+    let challenge = HeaderValue::from_str(challenge).unwrap_or(HeaderValue::from_static("Basic"));
+    Failure::Auth { why, challenge }
+}
+
+/// Everything that the rules name is read before they are in force.
+fn lost(what: &str) -> Refusal {
+    Refusal::Own(Failure::Undecided(format!("{what} was not read")))
+}

@@ -1,0 +1,128 @@
+//! `auth basic`: a name and a password (RFC 7617), held against an htpasswd file.
+
+use super::passwords::Passwords;
+use super::secrets::{Successes, trace};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::Semaphore;
+
+/// Looks at passwords: so many at once that requests without one still have a processor.
+#[derive(Debug)]
+pub(super) struct Basic {
+    successes: Successes,
+    turns: Arc<Semaphore>,
+}
+
+impl Default for Basic {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { successes: Successes::default(), turns: Arc::new(Semaphore::new((cores / 2).max(1))) }
+    }
+}
+
+impl Basic {
+    /// The user whose password this is.
+    pub(super) async fn user(&self, passwords: Arc<Passwords>, request: &Parts) -> Option<String> {
+        let (user, password) = credentials(request)?;
+        let trace = trace(&[user.as_bytes(), password.as_bytes(), passwords.of(&user).0.as_str().as_bytes()]);
+        if self.successes.has(&trace, Instant::now()) {
+            return Some(user);
+        }
+        let turn = self.turns.clone().acquire_owned().await.ok()?;
+        let name = user.clone();
+        let hashing = tokio::task::spawn_blocking(move || {
+            let (hash, known) = passwords.of(&name);
+            let right = hash.is_of(password.as_bytes());
+            // Held to the end, though whoever waits for it may be gone.
+            drop(turn);
+            right && known
+        });
+        let right = hashing.await.unwrap_or(false);
+        right.then(|| {
+            self.successes.put(trace, Instant::now());
+            user
+        })
+    }
+}
+
+/// `Authorization: Basic dXNlcjpwYXNzd29yZA==`
+fn credentials(request: &Parts) -> Option<(String, String)> {
+    let encoded = of_scheme(request, "basic")?;
+    let decoded = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+    let (user, password) = decoded.split_once(':')?;
+    Some((user.to_owned(), password.to_owned()))
+}
+
+/// What follows the scheme in the one `Authorization` header; of two, nobody knows which is meant.
+pub(super) fn of_scheme<'r>(request: &'r Parts, scheme: &str) -> Option<&'r str> {
+    let mut values = request.headers.get_all(AUTHORIZATION).iter();
+    let (value, None) = (values.next()?, values.next()) else { return None };
+    let (found, rest) = value.to_str().ok()?.split_once(' ')?;
+    found.eq_ignore_ascii_case(scheme).then(|| rest.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn request(values: &[&str]) -> Parts {
+        let mut request = http::Request::new(()).into_parts().0;
+        for value in values {
+            request.headers.append(AUTHORIZATION, value.parse().unwrap());
+        }
+        request
+    }
+
+    fn basic(pair: &str) -> String {
+        format!("Basic {}", STANDARD.encode(pair))
+    }
+
+    #[test]
+    fn a_name_ends_at_the_first_colon() {
+        for (pair, expected) in [
+            ("ann:secret", Some(("ann", "secret"))),
+            ("ann:a:b", Some(("ann", "a:b"))),
+            ("ann:", Some(("ann", ""))),
+            ("ann", None),
+        ] {
+            let found = credentials(&request(&[&basic(pair)]));
+            let found = found.as_ref().map(|(user, password)| (user.as_str(), password.as_str()));
+            assert_eq!(found, expected, "{pair}");
+        }
+    }
+
+    #[test]
+    fn the_scheme_is_matched_whatever_its_case_and_stands_once() {
+        let ann = basic("ann:secret");
+        assert!(credentials(&request(&[&ann.replace("Basic", "bASIC")])).is_some());
+        for values in [&[][..], &["Basic"], &["Basic !"], &["Bearer YTpi"], &[&ann, &ann]] {
+            assert_eq!(credentials(&request(values)), None, "{values:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_password_that_was_right_is_hashed_once_until_its_hash_changes() {
+        let read = |hash: &str| Arc::new(Passwords::read(&format!("ann:{hash}")).unwrap());
+        let (old, new) =
+            (read(&bcrypt::hash("secret", 4).unwrap()), read(&bcrypt::hash("other", 4).unwrap()));
+        let (asker, right) = (Basic::default(), request(&[&basic("ann:secret")]));
+        assert_eq!(asker.user(old.clone(), &right).await.as_deref(), Some("ann"));
+        // Nobody has a turn any more: what is answered now was remembered.
+        asker.turns.close();
+        assert_eq!(asker.user(old.clone(), &right).await.as_deref(), Some("ann"));
+        assert_eq!(asker.user(old, &request(&[&basic("ann:wrong")])).await, None);
+        assert_eq!(asker.user(new, &right).await, None);
+    }
+
+    #[tokio::test]
+    async fn nobody_comes_in_by_the_decoy() {
+        let passwords = Passwords::read(&format!("ann:{}", bcrypt::hash("secret", 4).unwrap())).unwrap();
+        let eve = request(&[&basic("eve:secret")]);
+        assert_eq!(Basic::default().user(Arc::new(passwords), &eve).await, None);
+    }
+}
