@@ -10,9 +10,9 @@ use vordr::rules::table::{Address, Process};
 const LONGEST: u64 = 16 * 1024 * 1024;
 
 /// Either kind of socket.
-pub(super) trait Stream: Read + Write {}
+pub(super) trait Stream: Read + Write + Send {}
 
-impl<S: Read + Write> Stream for S {}
+impl<S: Read + Write + Send> Stream for S {}
 
 /// Connects; an address that stands for all of the machine's is reached by loopback.
 pub(super) fn connect(address: &Address, patience: Duration) -> Result<Box<dyn Stream>> {
@@ -61,6 +61,18 @@ impl Admin {
         answer(&mut BufReader::new(stream.take(LONGEST))).map_err(|error| in_time(error, patience))
     }
 
+    /// An answer's body, line by line as it comes, for as long as no pause is longer than `patience`.
+    pub(super) fn watch(&self, what: &str, patience: Duration) -> Result<impl BufRead + Send + use<>> {
+        let mut stream = connect(&self.address, patience)?;
+        // To HTTP/1.0 a body is sent without chunks, to the connection's end.
+        stream.write_all(self.request(what, "HTTP/1.0").as_bytes())?;
+        let mut stream = BufReader::new(stream);
+        match head(&mut stream).map_err(|error| in_time(error, patience))? {
+            (200, _) => Ok(stream),
+            (status, _) => Err(Error::other(format!("answered {status}"))),
+        }
+    }
+
     fn request(&self, what: &str, version: &str) -> String {
         let token = self.token.iter().map(|token| format!("Authorization: Bearer {token}\r\n"));
         let token: String = token.collect();
@@ -85,8 +97,17 @@ fn in_time(error: Error, patience: Duration) -> Error {
 
 /// Whoever listens there may keep the connection open, so no more is read than the answer's length.
 fn answer(stream: &mut impl BufRead) -> Result<(u16, String)> {
+    let (status, length) = head(stream)?;
+    let mut body = Vec::new();
+    stream.take(length).read_to_end(&mut body)?;
+    Ok((status, String::from_utf8_lossy(&body).into_owned()))
+}
+
+/// An answer's status, and how long its body says it is.
+fn head(stream: &mut impl BufRead) -> Result<(u16, u64)> {
     let start = line(stream)?;
-    let status = start.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
+    let rest = start.strip_prefix("HTTP/1.1 ").or_else(|| start.strip_prefix("HTTP/1.0 "));
+    let status = rest.and_then(|rest| rest.get(..3)?.parse().ok());
     let status = status.ok_or_else(|| match start.as_str() {
         "" => Error::other("answered nothing"),
         other => Error::other(format!("answered {other}")),
@@ -99,12 +120,9 @@ fn answer(stream: &mut impl BufRead) -> Result<(u16, String)> {
                 length = value.trim().parse().unwrap_or(0);
             }
             Some(_) => {}
-            None => break,
+            None => return Ok((status, length)),
         }
     }
-    let mut body = Vec::new();
-    stream.take(length).read_to_end(&mut body)?;
-    Ok((status, String::from_utf8_lossy(&body).into_owned()))
 }
 
 fn line(stream: &mut impl BufRead) -> Result<String> {

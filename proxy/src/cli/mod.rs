@@ -11,6 +11,7 @@ mod replace;
 mod revoke;
 mod rules;
 mod say;
+mod top;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use say::{complain, say};
@@ -65,6 +66,8 @@ enum Command {
     Fmt(fmt::Fmt),
     /// Ask a running vordr to load its rules again; exit 1 where the old ones stay.
     Reload(RulesFile),
+    /// Watch a running vordr in the terminal: requests, routes, upstreams, certificates.
+    Top(RulesFile),
     /// Ask a running vordr how it is; exit 0 if it is well.
     Health(RulesFile),
     /// Have the issuer revoke a certificate from ACME; a vordr that runs orders a new one.
@@ -98,6 +101,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Explain(explain) => explain.run(),
         Command::Show(rules) => rules::show(&rules.path),
         Command::Fmt(fmt) => fmt.run(),
+        Command::Top(rules) => top::run(&rules.path),
         Command::Health(rules) => health::run(&rules.path),
         Command::Revoke(revoke) => revoke.run(),
         Command::Completions { shell } => {

@@ -3,6 +3,7 @@
 use super::clock::Stamp;
 use super::json::Object;
 use super::record::{Record, Rejection, labels};
+use super::words::{Drawing, Spoken};
 use super::writer::Writer;
 use crate::exchange::refusal;
 use crate::exchange::{Exchange, Failure, Reached};
@@ -17,19 +18,36 @@ use vordr_rules::table::{AccessLog as Rules, LogFormat};
 #[derive(Debug)]
 pub(super) struct AccessLog {
     writer: Writer,
-    format: LogFormat,
+    form: Form,
     query: bool,
+}
+
+/// How a line is written.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    Json,
+    Combined,
+    /// For a person on a terminal.
+    Words(Drawing),
 }
 
 impl AccessLog {
     pub(super) fn open(rules: &Rules, dropped: IntCounter) -> Result<Self, StartError> {
-        Ok(Self { writer: Writer::open(&rules.target, dropped)?, format: rules.format, query: rules.query })
+        let form = match (rules.format, Drawing::on(&rules.target)) {
+            (Some(LogFormat::Combined), _) => Form::Combined,
+            (None, Some(drawing)) => Form::Words(drawing),
+            (Some(LogFormat::Json) | None, _) => Form::Json,
+        };
+        Ok(Self { writer: Writer::open(&rules.target, dropped)?, form, query: rules.query })
     }
 
     pub(super) fn write(&self, record: &Record<'_>) {
-        match self.format {
-            LogFormat::Json => self.writer.line(|bytes| json(bytes, record, self.query)),
-            LogFormat::Combined => {
+        match self.form {
+            Form::Words(drawing) => self
+                .writer
+                .line(|bytes| bytes.extend_from_slice(words(drawing, record, self.query).as_bytes())),
+            Form::Json => self.writer.line(|bytes| json(bytes, record, self.query)),
+            Form::Combined => {
                 self.writer.line(|bytes| bytes.extend_from_slice(combined(record, self.query).as_bytes()))
             }
         }
@@ -40,9 +58,20 @@ impl AccessLog {
         let client_ip = rejection.peer.map_or_else(|| "-".to_owned(), |peer| peer.ip().to_string());
         let status = failure.status().as_u16();
         let bytes_out = refusal(failure).body.len() as u64;
-        if self.format == LogFormat::Combined {
-            let line =
-                format!("{client_ip} - - [{}] \"-\" {status} {bytes_out} \"-\" \"-\"\n", common_time());
+        let line = match self.form {
+            Form::Json => None,
+            Form::Combined => {
+                Some(format!("{client_ip} - - [{}] \"-\" {status} {bytes_out} \"-\" \"-\"\n", common_time()))
+            }
+            Form::Words(drawing) => Some(drawing.request(&Spoken {
+                status,
+                method: "-",
+                duration: rejection.since.elapsed(),
+                what: &client_ip,
+                error: Some(&failure.detail(None)),
+            })),
+        };
+        if let Some(line) = line {
             return self.writer.line(|bytes| bytes.extend_from_slice(line.as_bytes()));
         }
         self.writer.line(|bytes| {
@@ -134,6 +163,29 @@ fn websocket(line: &mut Object<'_>, record: &Record<'_>, tunnel: &Tunnel) {
     }
     line.text("close_initiator", ending.initiator.name());
     line.text("close_reason", ending.reason);
+}
+
+/// What a person looks for first; the rest is in the other forms.
+fn words(drawing: Drawing, record: &Record<'_>, query: bool) -> String {
+    let (exchange, request) = (record.exchange, record.request);
+    let mut what = format!("{}{}", exchange.public.host.to_str().unwrap_or_default(), request.uri.path());
+    if let Some(query) = request.uri.query().filter(|_| query) {
+        what = format!("{what}?{query}");
+    }
+    if let Some(reached) = &exchange.reached {
+        what = format!("{what} → {}", reached.endpoint.peer);
+    }
+    if record.tunnel.is_some() {
+        what += " (WebSocket ended)";
+    }
+    let error = exchange.failure.as_ref().map(|failure| exchange.told_in_full(failure));
+    drawing.request(&Spoken {
+        status: record.status,
+        method: request.method.as_str(),
+        duration: record.duration(),
+        what: &what,
+        error: error.as_deref(),
+    })
 }
 
 /// As nginx and Apache write it.

@@ -1,27 +1,24 @@
 //! What vordr itself has to say: JSON, or words on a terminal.
 
+use super::words::Drawing;
 use super::writer::Writer;
 use crate::start_error::StartError;
 use prometheus::IntCounter;
-use std::io::IsTerminal;
-use vordr_rules::table::{ErrorLog as Rules, Level, LogTarget};
+use vordr_rules::table::{ErrorLog as Rules, Level};
 
 /// The error log.
 #[derive(Debug)]
 pub(crate) struct ErrorLog {
     writer: Writer,
     level: Level,
-    words: bool,
+    /// How to draw for a person; `None` is JSON.
+    drawing: Option<Drawing>,
 }
 
 impl ErrorLog {
     pub(super) fn open(rules: &Rules, dropped: IntCounter) -> Result<Self, StartError> {
-        let words = match rules.target {
-            LogTarget::Stdout => std::io::stdout().is_terminal(),
-            LogTarget::Stderr => std::io::stderr().is_terminal(),
-            LogTarget::File(_) => false,
-        };
-        Ok(Self { writer: Writer::open(&rules.target, dropped)?, level: rules.level, words })
+        let drawing = Drawing::on(&rules.target);
+        Ok(Self { writer: Writer::open(&rules.target, dropped)?, level: rules.level, drawing })
     }
 
     /// Something failed.
@@ -48,7 +45,10 @@ impl ErrorLog {
         if level > self.level {
             return;
         }
-        let line = if self.words { words(level, message, fields) } else { json(level, message, fields) };
+        let line = match self.drawing {
+            Some(drawing) => drawing.event(level, message, fields),
+            None => json(level, message, fields),
+        };
         self.writer.line(|bytes| bytes.extend_from_slice(line.as_bytes()));
     }
 
@@ -73,9 +73,4 @@ fn json(level: Level, message: &str, fields: &[(&str, &str)]) -> String {
     object.insert("message".into(), message.into());
     object.extend(fields.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())));
     serde_json::Value::Object(object).to_string() + "\n"
-}
-
-fn words(level: Level, message: &str, fields: &[(&str, &str)]) -> String {
-    let fields: String = fields.iter().map(|(key, value)| format!("  {key}={value}")).collect();
-    format!("{:5} {message}{fields}\n", name(level))
 }

@@ -101,7 +101,7 @@ impl LastError {
             Some(Failure::ClientGone) => return None,
             Some(failure) => (failure.reason(), record.exchange.told_in_full(failure)),
             None if record.status < 500 => return None,
-            None => ("status", format!("answered {}", record.status)),
+            None => ("status", answered(record)),
         };
         let path: String = record.request.uri.path().chars().take(LONGEST).collect();
         let request = Some(format!("{} {path}", record.request.method));
@@ -128,6 +128,14 @@ impl LastError {
             "detail": self.detail,
             "request": self.request,
         })
+    }
+}
+
+/// Nothing failed on the way: whoever answered meant it.
+fn answered(record: &Record<'_>) -> String {
+    match &record.exchange.reached {
+        Some(reached) => format!("upstream {} answered so itself", reached.upstream()),
+        None => "the rules answer so".to_owned(),
     }
 }
 

@@ -17,6 +17,7 @@ mod status;
 mod tls;
 mod upstreams;
 mod websockets;
+mod words;
 mod writer;
 
 pub(crate) use clock::in_words;

@@ -9,7 +9,7 @@ use kdl::KdlNode;
 pub(super) static ACCESS: Word = Word::simple(
     "access-log",
     "stdout | stderr | FILE | off",
-    "A line for each request. Default: JSON to stdout.",
+    "A line for each request. Default: to stdout, JSON unless that is a terminal.",
 )
 .properties(&["format", "query"]);
 pub(super) static ERROR: Word = Word::simple(
@@ -35,8 +35,9 @@ fn read_access_words(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<A
     let target = node.need::<String>(reading).map(|target| target_of(target.value));
     let format = node.property::<String>("format", reading);
     let format = match one_of(format, &["json", "combined"], "format", reading) {
-        Some(1) => LogFormat::Combined,
-        _ => LogFormat::Json,
+        Some(0) => Some(LogFormat::Json),
+        Some(_) => Some(LogFormat::Combined),
+        None => None,
     };
     let query = node.property("query", reading).is_none_or(|query| query.value);
     Some(AccessLog { target: target?, format, query })

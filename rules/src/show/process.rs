@@ -36,9 +36,13 @@ fn write_logs(process: &Process, page: &mut Page) {
     match &process.access_log {
         None => page.line("access-log off", None),
         Some(log) => {
-            let format = if log.format == LogFormat::Json { "json" } else { "combined" };
+            let format = match log.format {
+                Some(LogFormat::Json) => " format=json",
+                Some(LogFormat::Combined) => " format=combined",
+                None => "",
+            };
             let target = target(&log.target);
-            page.line(&format!("access-log {target} format={format} query={}", switch(log.query)), None);
+            page.line(&format!("access-log {target}{format} query={}", switch(log.query)), None);
         }
     }
     let level = match process.error_log.level {

@@ -44,8 +44,8 @@ pub struct Process {
 pub struct AccessLog {
     /// Where lines go.
     pub target: LogTarget,
-    /// Their form.
-    pub format: LogFormat,
+    /// Their form, where one is asked for; else words on a terminal, and JSON anywhere else.
+    pub format: Option<LogFormat>,
     /// Whether the query is written.
     pub query: bool,
 }
@@ -130,7 +130,7 @@ impl Default for Process {
             admin_token: None,
             metrics: None,
             metrics_compat_nginx: false,
-            access_log: Some(AccessLog { target: LogTarget::Stdout, format: LogFormat::Json, query: true }),
+            access_log: Some(AccessLog { target: LogTarget::Stdout, format: None, query: true }),
             error_log: ErrorLog { target: LogTarget::Stderr, level: Level::Info },
             state: "/var/lib/vordr".to_owned(),
             limits: Limits::default(),

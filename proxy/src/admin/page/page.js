@@ -100,7 +100,8 @@ function showNow(now) {
   put(byId("websockets"), number(now.websockets.active));
   put(byId("messages"), `${counted(now.websockets.messages, "message")} so far`);
   put(byId("event-streams"), number(now.event_streams.active));
-  put(byId("totals"), `${counted(now.requests.total, "request")}, ${counted(now.requests.errors, "error")} so far`);
+  put(byId("totals"), `${number(now.requests.total)} so far`);
+  put(byId("error-totals"), `${number(now.requests.errors)} so far`);
 }
 
 function routeRow(route) {
@@ -108,13 +109,15 @@ function routeRow(route) {
     make("span", { className: "mono path", textContent: route.route }), make("span", { className: "quiet place" }));
   const cells = ["number rate", "number errors", "number mean", "number p95", "number open"];
   return make("tr", {}, head, make("td", { className: "mono action" }),
-    ...cells.map((className) => make("td", { className, textContent: "–" })), make("td", { className: "error" }));
+    ...cells.map((className) => make("td", { className, textContent: "–" })), 
+    make("td", { className: "error" }, make("span", { className: "told" }), make("span", { className: "quiet when" })));
 }
 
 function fillRoute(row, route) {
   const live = route.live ?? {};
   const cell = (name) => row.querySelector(`.${name}`);
-  put(cell("place"), route.place);
+  put(cell("place"), route.place.split("/").pop());
+  if (cell("place").title !== route.place) cell("place").title = route.place;
   put(cell("action"), route.action);
   put(cell("rate"), number(live.requests));
   put(cell("errors"), number(live.errors));
@@ -122,12 +125,12 @@ function fillRoute(row, route) {
   put(cell("mean"), duration(live.mean));
   put(cell("p95"), duration(live.p95));
   const open = [[route.websockets, "WebSocket"], [route.event_streams, "event stream"]].filter(([count]) => count > 0);
-  put(cell("open"), open.map(([count, thing]) => counted(count, thing)).join(", ") || number(route.in_flight));
+  put(cell("open"), open.map(([count, thing]) => counted(count, thing)).join("\n") || number(route.in_flight));
   row.classList.toggle("idle", !live.requests && !route.in_flight);
   const error = route.last_error;
-  const request = error?.request ? `${error.request}, ` : "";
-  put(cell("error"), error ? `${error.status} ${error.detail} (${request}${ago(error.at)}; ${counted(route.errors, "error")} so far)` : "none");
-  cell("error").classList.toggle("quiet", !error);
+  put(cell("told"), error ? `${error.status} ${error.detail}` : "none");
+  put(cell("when"), error ? `${[error.request, ago(error.at)].filter(Boolean).join(", ")}; ${counted(route.errors, "error")} so far` : "");
+  cell("told").classList.toggle("quiet", !error);
 }
 
 function showRoutes(now) {
