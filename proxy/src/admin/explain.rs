@@ -11,13 +11,18 @@ use serde_json::{Value, json};
 
 pub(super) fn answer(shared: &Shared, query: Option<&str>) -> Response<Body> {
     let (table, standing) = (&shared.current().table, status(shared));
-    match question(query.unwrap_or_default()).and_then(|question| question.answer(table, Some(&standing))) {
+    let question = match question(query.unwrap_or_default()) {
+        Ok(question) => question,
+        Err(problem) => return object(StatusCode::BAD_REQUEST, &json!({ "error": problem })),
+    };
+    match question.answer(table, Some(&standing)) {
         Ok(explanation) => {
             let mut body = explanation.json();
             body["text"] = Value::String(explanation.to_string());
             object(StatusCode::OK, &body)
         }
-        Err(problem) => object(StatusCode::BAD_REQUEST, &json!({ "error": problem })),
+        // That no listener hears it is an answer too.
+        Err(problem) => object(StatusCode::OK, &json!({ "error": problem })),
     }
 }
 
