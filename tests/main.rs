@@ -6,6 +6,7 @@ mod actions;
 mod addresses;
 mod admin;
 mod auth;
+mod auth_asked;
 mod body_limit;
 mod buffering;
 mod command_line;

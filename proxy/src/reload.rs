@@ -101,7 +101,7 @@ impl Reloader {
         let certificates = &self.shared.certificates;
         let doors = Arc::new(Doors::open(&table, certificates.clone(), Some(&old.doors))?);
         let acme = self.acme.prepare(&table)?;
-        let credentials = Credentials::open(&table)?;
+        let credentials = Credentials::open(&table, Some(&old.credentials))?;
         let (number, replaced) = (old.number + 1, CancellationToken::new());
         let newer = Arc::new(Generation {
             number,

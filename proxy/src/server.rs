@@ -146,7 +146,7 @@ impl Vordr {
         let certificates = Arc::new(Certificates::new());
         let doors = Arc::new(Doors::open(&table, certificates.clone(), None)?);
         certificates.put_files(&self.certificates);
-        let credentials = Credentials::open(&table)?;
+        let credentials = Credentials::open(&table, None)?;
         let (number, replaced) = (1, CancellationToken::new());
         let first = Arc::new(Generation {
             number,

@@ -3,13 +3,15 @@
 use super::admit::{X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PROTO, X_REQUEST_ID};
 use super::context::Exchange;
 use super::fill::{Into, path_and_query};
-use super::headers::Headers;
+use super::headers::{Headers, strip_hop_by_hop};
 use super::operation;
 use http::header::{CONNECTION, CONTENT_TYPE, HOST, ORIGIN, TE, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use vordr_rules::table::{HostHeader, HttpVersion, Proxy};
 
+const X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
+const X_FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
 impl Exchange {
@@ -32,6 +34,21 @@ impl Exchange {
         if let Some(settings) = self.settings() {
             operation::apply(self, &settings.request, request, message);
         }
+    }
+
+    /// The request's headers for a server that decides on it: who asked, and for what.
+    pub(crate) fn told_to_others(&self, request: &Parts) -> HeaderMap {
+        let mut headers = request.headers.clone();
+        strip_hop_by_hop(&mut headers);
+        self.forward_learnt(&mut headers);
+        self.forward_client(&mut headers);
+        headers.insert(X_REQUEST_ID, self.request_id.clone());
+        for (name, value) in
+            [(X_FORWARDED_METHOD, request.method.as_str()), (X_FORWARDED_URI, path_and_query(request))]
+        {
+            headers.insert(name, HeaderValue::from_str(value).unwrap_or(HeaderValue::from_static("")));
+        }
+        headers
     }
 
     /// The `Host` that the upstream sees.
@@ -82,7 +99,7 @@ impl Exchange {
     }
 
     /// Who asked, and for what, for apps behind.
-    fn forward_client(&self, message: &mut impl Headers) {
+    pub(super) fn forward_client(&self, message: &mut impl Headers) {
         message.set(&X_FORWARDED_FOR, self.chain(message.headers()));
         message.set(&X_REAL_IP, self.public.client.text.clone());
         message.set(&X_FORWARDED_PROTO, HeaderValue::from_static(self.public.scheme));

@@ -3,6 +3,7 @@
 use super::Gate;
 use super::basic::of_scheme;
 use super::credentials::Credentials;
+use super::{forward, jwt};
 use crate::exchange::{Answer, Exchange, Failure, Learnt};
 use crate::observe::Observer;
 use http::HeaderValue;
@@ -15,7 +16,6 @@ pub(super) enum Refusal {
     /// By vordr.
     Own(Failure),
     /// By another server, in its words.
-    #[allow(dead_code)]
     Theirs(Failure, Box<Answer>),
 }
 
@@ -30,7 +30,7 @@ impl Gate {
     ) -> Result<Learnt, Refusal> {
         let mut learnt = Learnt::default();
         for auth in exchange.auths() {
-            self.check_one(auth, credentials, request, observer, &mut learnt).await?;
+            self.check_one(auth, credentials, exchange, (request, observer), &mut learnt).await?;
         }
         Ok(learnt)
     }
@@ -39,8 +39,8 @@ impl Gate {
         &self,
         auth: &Auth,
         credentials: &Credentials,
-        request: &Parts,
-        observer: &Observer,
+        exchange: &Exchange,
+        (request, observer): (&Parts, &Observer),
         learnt: &mut Learnt,
     ) -> Result<(), Refusal> {
         match &auth.kind {
@@ -61,7 +61,16 @@ impl Gate {
                 let token = of_scheme(request, "bearer").map(str::as_bytes);
                 check_token(file, token, "Bearer".to_owned(), credentials, observer).await
             }
-            AuthKind::Jwt { .. } | AuthKind::Forward { .. } => Err(lost("it")),
+            AuthKind::Jwt { jwks, issuer, audience } => {
+                let keys = credentials.keys.get(jwks).zip(credentials.asker.as_ref());
+                let Some((keys, asker)) = keys else { return Err(lost(jwks)) };
+                let wanted = jwt::Wanted { issuer: issuer.as_deref(), audience: audience.as_deref() };
+                jwt::check((keys, asker), wanted, auth, (request, observer), learnt).await
+            }
+            AuthKind::Forward { url } => {
+                let Some(asker) = &credentials.asker else { return Err(lost(url)) };
+                forward::check(asker, url, auth, exchange, request, learnt).await
+            }
         }
     }
 }

@@ -1,38 +1,74 @@
 //! What the credentials of one set of rules are held against: files, and keys of issuers.
 
+use super::ask::{self, Asker};
+use super::issuer::Issuer;
+use super::jwt::Keys;
 use super::passwords::Passwords;
 use super::secrets::Tokens;
+use super::token::KeySet;
 use super::watched::Watched;
 use crate::start_error::StartError;
 use std::collections::HashMap;
 use std::sync::Arc;
 use vordr_rules::table::{Auth, AuthKind, Table};
 
-/// The files that `auth` names, by their paths.
+/// The files that `auth` names by their paths, and issuers by their URLs.
 #[derive(Debug, Default)]
 pub(crate) struct Credentials {
     pub(super) passwords: HashMap<String, Arc<Watched<Passwords>>>,
     pub(super) tokens: HashMap<String, Arc<Watched<Tokens>>>,
+    pub(super) keys: HashMap<String, Keys>,
+    /// Made where somebody is to be asked.
+    pub(super) asker: Option<Asker>,
 }
 
 impl Credentials {
-    /// Reads whatever the rules name.
-    pub(crate) fn open(table: &Table) -> Result<Self, StartError> {
+    /// Reads whatever the rules name; what `old` knows of issuers is taken over.
+    pub(crate) fn open(table: &Table, old: Option<&Self>) -> Result<Self, StartError> {
         let mut credentials = Self::default();
         for auth in auths(table) {
-            credentials.add(auth).map_err(StartError::Credentials)?;
+            credentials.add(auth, old).map_err(StartError::Credentials)?;
         }
         Ok(credentials)
     }
 
-    fn add(&mut self, auth: &Auth) -> Result<(), String> {
+    fn add(&mut self, auth: &Auth, old: Option<&Self>) -> Result<(), String> {
         match &auth.kind {
             AuthKind::Basic { file, .. } => add(&mut self.passwords, file, Passwords::read),
             AuthKind::Key { file, .. } | AuthKind::Bearer { file } => {
                 add(&mut self.tokens, file, Tokens::read)
             }
-            AuthKind::Jwt { .. } | AuthKind::Forward { .. } => Ok(()),
+            AuthKind::Jwt { jwks, .. } => self.add_keys(jwks, old),
+            AuthKind::Forward { url } => {
+                ask::url(url)?;
+                self.need_asker(old)
+            }
         }
+    }
+}
+
+impl Credentials {
+    fn add_keys(&mut self, place: &str, old: Option<&Self>) -> Result<(), String> {
+        self.need_asker(old)?;
+        if self.keys.contains_key(place) {
+            return Ok(());
+        }
+        let known = old.and_then(|old| old.keys.get(place)).filter(|keys| matches!(keys, Keys::Issuer(_)));
+        let keys = match known {
+            Some(known) => known.clone(),
+            None if place.contains("://") => Keys::Issuer(Issuer::new(place)?),
+            None => Keys::File(Watched::open(place, KeySet::read)?),
+        };
+        self.keys.insert(place.to_owned(), keys);
+        Ok(())
+    }
+
+    fn need_asker(&mut self, old: Option<&Self>) -> Result<(), String> {
+        if self.asker.is_none() {
+            let known = old.and_then(|old| old.asker.clone());
+            self.asker = Some(known.map_or_else(Asker::new, Ok)?);
+        }
+        Ok(())
     }
 }
 

@@ -2,12 +2,17 @@
 //! it outlives a reload.
 
 mod apr1;
+mod ask;
 mod auth;
 mod basic;
 mod credentials;
+mod forward;
+mod issuer;
+mod jwt;
 mod limit;
 mod passwords;
 mod secrets;
+mod token;
 mod watched;
 
 pub(crate) use credentials::Credentials;

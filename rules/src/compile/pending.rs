@@ -12,7 +12,6 @@ use crate::language::proxy::{Proxy, Target};
 use crate::language::server::Server;
 use crate::language::settings::Settings;
 use crate::source::{Span, Spanned};
-use crate::table::AuthKind;
 
 /// Everything in a file that is not served yet.
 pub(super) fn find(file: &File, templates: &Templates<'_>) -> Vec<Diagnostic> {
@@ -62,13 +61,6 @@ impl Found {
     fn in_settings(&mut self, settings: &Settings) {
         let ping = settings.websocket.ping.as_ref().filter(|ping| ping.value.0.is_some());
         self.note("`websocket ping`", ping.map(|ping| ping.span));
-        for auth in &settings.auth {
-            match auth.value.as_ref().map(|auth| &auth.kind) {
-                Some(AuthKind::Jwt { .. }) => self.note("`auth jwt`", Some(auth.span)),
-                Some(AuthKind::Forward { .. }) => self.note("`auth forward`", Some(auth.span)),
-                _ => {}
-            }
-        }
         let compress = settings.compress.as_ref().filter(|codings| !codings.value.is_empty());
         self.note("`compress`", compress.map(|compress| compress.span));
         for action in settings.on_error.iter().filter_map(|on_error| on_error.action.as_ref()) {
