@@ -12,13 +12,13 @@ class Refused(Exception):
     """An answer that is not what a session needs."""
 
 
-async def request(port, method, path, body="", cookie=""):
+async def request(port, method, path, body="", cookie="", host="app.test"):
     """One request on a connection of its own: (status, cookie, body)."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         fields = f"Cookie: {cookie}\r\n" if cookie else ""
         writer.write(
-            f"{method} {path} HTTP/1.1\r\nHost: app.test\r\nConnection: close\r\n{fields}"
+            f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{fields}"
             f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
         )
         answer = (await asyncio.wait_for(reader.read(), 30)).decode()

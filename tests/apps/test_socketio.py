@@ -80,7 +80,7 @@ async def became(pool, name, up):
     """Waits until vordr knows that a server is out, or back."""
     series = f'vordr_upstream_up{{peer="127.0.0.1:{pool.ports[name]}",upstream="app"}} {int(up)}'
     end = time.monotonic() + 30
-    while series not in (await request(pool.admin, "GET", "/metrics"))[2]:
+    while series not in (await request(pool.admin, "GET", "/metrics", host="localhost"))[2]:
         assert time.monotonic() < end, series
         await asyncio.sleep(0.1)
 
