@@ -267,8 +267,8 @@ async fn whatever_a_client_does_the_memory_is_bounded() {
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
     let grown = binary.memory().saturating_sub(before);
-    // A hundred answers under way have what a hundred connections of HTTP/1.1 would have.
-    assert!(grown < 64 << 20, "{} KiB", grown / 1024);
+    // A hundred answers under way have what a hundred connections of HTTP/1.1 would have; as a whole they are 800 MiB.
+    assert!(grown < 128 << 20, "{} KiB", grown / 1024);
 }
 
 #[tokio::test]
