@@ -165,16 +165,7 @@ async fn an_upstream_that_sends_faster_than_the_client_takes_is_made_to_wait() {
 #[tokio::test]
 async fn what_is_under_way_is_answered_before_vordr_stops() {
     let word = Arc::new(Semaphore::new(0));
-    let heard = word.clone();
-    let origin = Origin::scripted(move |mut connection| {
-        let heard = heard.clone();
-        async move {
-            connection.request().await;
-            heard.acquire().await.unwrap().forget();
-            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate").await;
-        }
-    })
-    .await;
+    let origin = Origin::held(word.clone()).await;
     let vordr = Vordr::running_with("drain \"60s\"", &proxying(&origin.url(), "")).await;
     let mut client = Http2::connect(vordr.address()).await;
     let mut idle = Http2::connect(vordr.address()).await;

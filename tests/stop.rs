@@ -5,20 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
-/// An upstream that answers once the test has given its word.
-async fn held(word: Arc<Semaphore>) -> Origin {
-    Origin::scripted(move |mut connection| {
-        let word = word.clone();
-        async move {
-            connection.request().await;
-            word.acquire().await.unwrap().forget();
-            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate").await;
-            connection.closed().await;
-        }
-    })
-    .await
-}
-
 #[tokio::test]
 async fn idle_connections_are_closed_at_once_and_new_ones_refused() {
     let origin = Origin::answering("ok").await;
@@ -37,7 +23,7 @@ async fn idle_connections_are_closed_at_once_and_new_ones_refused() {
 #[tokio::test]
 async fn a_request_that_is_under_way_is_answered_before_the_end() {
     let word = Arc::new(Semaphore::new(0));
-    let origin = held(word.clone()).await;
+    let origin = Origin::held(word.clone()).await;
     let vordr = Vordr::running_with("drain \"60s\"", &proxying(&origin.url(), "")).await;
     let mut client = vordr.connect().await;
     client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
@@ -93,7 +79,7 @@ async fn a_websocket_that_is_cut_has_its_last_line_in_the_log() {
 
 #[tokio::test]
 async fn a_request_that_is_cut_is_told_so_and_has_a_line_in_the_log() {
-    let origin = held(Arc::new(Semaphore::new(0))).await;
+    let origin = Origin::held(Arc::new(Semaphore::new(0))).await;
     let ask = async |binary: &Binary, origin: &Origin| {
         let mut client = Client::connect(binary.address()).await;
         client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
@@ -189,7 +175,7 @@ async fn signals_stop_the_binary_with_0() {
 #[tokio::test]
 async fn the_binary_answers_what_is_under_way_and_then_ends() {
     let word = Arc::new(Semaphore::new(0));
-    let origin = held(word.clone()).await;
+    let origin = Origin::held(word.clone()).await;
     let rules = proxying(&origin.url(), "").replace("listen 0", "listen \"127.0.0.1:0\"");
     let mut binary = Binary::running(&rules).await;
     let mut client = Client::connect(binary.address()).await;
@@ -204,7 +190,7 @@ async fn the_binary_answers_what_is_under_way_and_then_ends() {
 
 #[tokio::test]
 async fn a_second_signal_ends_at_once() {
-    let origin = held(Arc::new(Semaphore::new(0))).await;
+    let origin = Origin::held(Arc::new(Semaphore::new(0))).await;
     let rules = proxying(&origin.url(), "").replace("listen 0", "listen \"127.0.0.1:0\"");
     let mut binary = Binary::running(&format!("vordr {{ drain \"60s\"; }}\n{rules}")).await;
     let mut client = Client::connect(binary.address()).await;

@@ -11,6 +11,7 @@ use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 /// A scripted upstream; it is gone when it is dropped.
@@ -91,6 +92,20 @@ impl Origin {
         F: Future<Output = ()> + Send + 'static,
     {
         Self::start(Some(identity.acceptor()), Arc::new(move |connection| Box::pin(script(connection)))).await
+    }
+
+    /// Answers each request with `late`, once the test has given its word.
+    pub(crate) async fn held(word: Arc<Semaphore>) -> Self {
+        Self::scripted(move |mut connection| {
+            let word = word.clone();
+            async move {
+                connection.request().await;
+                word.acquire().await.unwrap().forget();
+                connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate").await;
+                connection.closed().await;
+            }
+        })
+        .await
     }
 
     /// Echoes every WebSocket message.
