@@ -42,6 +42,15 @@ async fn a_proxied_request_has_every_field() {
 }
 
 #[tokio::test]
+async fn a_refused_head_has_the_length_of_its_answer_in_the_log() {
+    let vordr = Vordr::running("server a.test { listen 0; location \"/\" { respond 204; }; }").await;
+    let answer = vordr.send("GET / HTTP/1.1\r\n\r\n").await;
+    let line = vordr.log_error("bad_request").await;
+    assert_eq!(line["bytes_out"], answer.body.len(), "{line}");
+    assert!(!answer.body.is_empty());
+}
+
+#[tokio::test]
 async fn credentials_are_never_written() {
     let origin = Origin::answering("ok").await;
     let vordr = Vordr::proxying(&origin).await;

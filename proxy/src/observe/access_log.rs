@@ -81,7 +81,7 @@ impl AccessLog {
             line.text("client_ip", &client_ip);
             line.number("status", status.into());
             line.number("bytes_in", 0);
-            line.number("bytes_out", 0);
+            line.number("bytes_out", bytes_out);
             line.seconds("duration", rejection.since.elapsed());
             failed(&mut line, failure, &failure.detail(None));
             line.end();
