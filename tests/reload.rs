@@ -36,16 +36,7 @@ async fn a_connection_that_is_kept_finds_the_newer_rules_at_its_next_request() {
 #[tokio::test]
 async fn a_request_ends_under_the_rules_that_it_began_with() {
     let word = Arc::new(Semaphore::new(0));
-    let held = word.clone();
-    let origin = Origin::scripted(move |mut connection| {
-        let held = held.clone();
-        async move {
-            connection.request().await;
-            held.acquire().await.unwrap().forget();
-            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate").await;
-        }
-    })
-    .await;
+    let origin = Origin::held(word.clone()).await;
     let vordr = Vordr::running(&proxying(&origin.url(), "response { set X-Rules old; }")).await;
     let mut client = vordr.connect().await;
     client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
@@ -87,18 +78,24 @@ async fn an_address_comes_and_goes_with_the_rules() {
 }
 
 #[tokio::test]
+async fn a_head_that_is_under_way_when_its_address_goes_finds_no_other_server() {
+    let (first, second) = (free_port(), free_port());
+    let on = |port: u16, word: &str| saying(word).replace(":0", &format!(":{port}"));
+    let counted = r#"metrics "127.0.0.1:0" compat=nginx"#;
+    let vordr = Vordr::running_with(counted, &on(first, "first")).await;
+    let mut client = vordr.connect().await;
+    client.send("GET / HTTP/1.1\r\n").await;
+    vordr.metric_becomes("nginx_connections_reading", 1.0).await;
+    vordr.replace(beside(&vordr, &on(second, "second"))).unwrap();
+    client.send("Host: a.test\r\n\r\n").await;
+    assert_eq!(client.response().await.status, 404);
+    assert_eq!(vordr.log_error("no_route").await["server"], "_other");
+}
+
+#[tokio::test]
 async fn a_connection_of_http2_to_an_address_that_goes_is_told_so_and_ends_what_is_under_way() {
     let word = Arc::new(Semaphore::new(0));
-    let held = word.clone();
-    let origin = Origin::scripted(move |mut connection| {
-        let held = held.clone();
-        async move {
-            connection.request().await;
-            held.acquire().await.unwrap().forget();
-            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate").await;
-        }
-    })
-    .await;
+    let origin = Origin::held(word.clone()).await;
     let vordr = Vordr::running(&proxying(&origin.url(), "")).await;
     let mut client = Http2::connect(vordr.address()).await;
     let stream = client.open(http2_request(Method::GET, "/").body(()).unwrap(), true).await;

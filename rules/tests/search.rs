@@ -110,7 +110,7 @@ fn found(table: &Table, path: &str, headers: &HeaderMap) -> Option<usize> {
     let method = Method::GET;
     let request =
         Request { listener: ListenerId(0), method: &method, host: "a.example", path, query: None, headers };
-    match table.find(&request) {
+    match table.find(&request).expect("a listener") {
         Outcome::Found(found) => Some(found.location.0),
         _ => None,
     }
@@ -217,7 +217,9 @@ fn a_regex_gives_its_captures_decoded() {
         query: None,
         headers: &headers,
     };
-    let Outcome::Found(found) = loaded.table.find(&request) else { panic!("no location") };
+    let Outcome::Found(found) = loaded.table.find(&request).expect("a listener") else {
+        panic!("no location")
+    };
     assert_eq!(found.location, LocationId(0));
     assert_eq!((found.captures.group(1), found.captures.group(2)), (Some(&b"12"[..]), Some(&b"a b"[..])));
     assert_eq!(found.captures.group(3), None);

@@ -49,9 +49,9 @@ impl Exchange {
     pub fn prove(&mut self, proof: String, request: &Parts) -> Admission {
         self.request_id = request_id(&request.headers);
         self.public = self.public_of(request);
-        if let Ok(host) = self.public_host(request) {
-            self.server = self.table.binding(self.arrival.listener, &host).server;
-        }
+        let host = self.public_host(request).ok();
+        let binding = host.and_then(|host| self.table.binding(self.arrival.listener, &host));
+        self.server = binding.map(|binding| binding.server);
         let octets = HeaderValue::from_static("application/octet-stream");
         self.answered(Answer::with_body(StatusCode::OK, octets, proof), request)
     }
@@ -81,8 +81,9 @@ impl Exchange {
     /// Finds the location, and whatever answers before its action does.
     fn route(&mut self, request: &Parts) -> Result<Option<Answer>, Failure> {
         let host = self.public_host(request)?;
-        let binding = self.table.binding(self.arrival.listener, &host);
-        self.server = binding.server;
+        // A head may still be under way when a reload closes its listener.
+        let binding = self.table.binding(self.arrival.listener, &host).ok_or(Failure::NoRoute)?;
+        self.server = Some(binding.server);
         if binding.redirect_https && self.public.scheme == "http" && !is_acme(request) {
             return self.redirect_to_https(request).map(Some);
         }

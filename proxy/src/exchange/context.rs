@@ -40,8 +40,8 @@ pub struct Exchange {
     pub public: Public,
     /// What the log, the upstream and an error's page call it.
     pub request_id: HeaderValue,
-    /// Its server.
-    pub server: ServerId,
+    /// Its server, once one is found.
+    pub server: Option<ServerId>,
     /// Its location, once one is found.
     pub location: Option<LocationId>,
     /// What the location's regex captured.
@@ -198,7 +198,7 @@ impl Exchange {
                 port: arrival.local_port,
                 through_trusted: false,
             },
-            server: ServerId(0),
+            server: None,
             table,
             arrival,
             request_id: HeaderValue::from_static("-"),
@@ -224,14 +224,14 @@ impl Exchange {
 
     /// Notes the location that takes the request.
     pub(super) fn enter(&mut self, found: Match) {
-        self.server = found.server;
+        self.server = Some(found.server);
         self.location = Some(found.location);
         self.captures = found.captures;
     }
 
     /// Its server.
     pub fn server(&self) -> Option<&Server> {
-        self.table.servers.get(self.server.0)
+        self.table.servers.get(self.server?.0)
     }
 
     /// Its location.

@@ -97,7 +97,7 @@ impl Door {
             let config = Arc::new(challenge(&*self.certificates.challenge(name)?, CHALLENGE).ok()?);
             return Some(Entry { config, client_ca: None, is_challenge: true });
         }
-        let server = self.table.binding(self.listener, name).server;
+        let server = self.table.binding(self.listener, name)?.server;
         self.entries.get(server.0)?.clone()
     }
 }

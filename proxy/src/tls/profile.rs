@@ -137,7 +137,7 @@ pub(super) struct Shown {
 impl ResolvesServerCert for Shown {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name().unwrap_or_default();
-        let server = self.table.binding(self.listener, name).server;
+        let server = self.table.binding(self.listener, name)?.server;
         let shown = self.certificates.of_server(self.table.servers.get(server.0)?, name)?;
         Some(shown.key())
     }

@@ -68,17 +68,17 @@ pub enum Step {
 }
 
 impl Table {
-    /// The server for a host on a listener, and what the listener asks of it.
-    pub fn binding(&self, listener: ListenerId, host: &str) -> Binding {
-        let none = Binding { server: ServerId(0), redirect_https: false };
-        self.listeners.get(listener.0).map_or(none, |listener| listener.binding(host))
+    /// The server for a host on a listener, and what the listener asks of it; `None` where there is no such listener.
+    pub fn binding(&self, listener: ListenerId, host: &str) -> Option<Binding> {
+        self.listeners.get(listener.0).map(|listener| listener.binding(host))
     }
 
     /// The location that takes a request: an exact path; else the longest prefix if it is final; else the first
-    /// regex; else the longest prefix. A location whose conditions fail does not count.
-    pub fn find(&self, request: &Request<'_>) -> Outcome {
-        let server = self.binding(request.listener, request.host).server;
-        self.find_in(server, request, &mut |_, _, _| {})
+    /// regex; else the longest prefix. A location whose conditions fail does not count. `None` where there is no such
+    /// listener.
+    pub fn find(&self, request: &Request<'_>) -> Option<Outcome> {
+        let server = self.binding(request.listener, request.host)?.server;
+        Some(self.find_in(server, request, &mut |_, _, _| {}))
     }
 
     /// [`Table::find`] within a server, telling `seen` of each location whose path fits, and whether its
