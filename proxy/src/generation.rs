@@ -2,8 +2,10 @@
 
 use crate::gate::Credentials;
 use crate::observe::Observer;
-use crate::tls::Doors;
+use crate::start_error::StartError;
+use crate::tls::{Certificates, Doors};
 use crate::upstream::Upstreams;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use vordr_rules::table::Table;
@@ -28,6 +30,25 @@ pub(crate) struct Generation {
 }
 
 impl Generation {
+    /// Opens what the rules name. Whatever is known of it from the generation before is taken over.
+    pub(crate) fn open(
+        table: Arc<Table>,
+        effective_rules: String,
+        nameserver: Option<SocketAddr>,
+        certificates: &Arc<Certificates>,
+        before: Option<&Self>,
+    ) -> Result<Arc<Self>, StartError> {
+        Ok(Arc::new(Self {
+            number: before.map_or(1, |before| before.number + 1),
+            upstreams: Upstreams::new(&table, nameserver, before.map(|before| &*before.upstreams))?,
+            doors: Doors::open(&table, certificates.clone(), before.map(|before| &*before.doors))?.into(),
+            credentials: Credentials::open(&table, before.map(|before| &before.credentials))?,
+            table,
+            effective_rules,
+            replaced: CancellationToken::new(),
+        }))
+    }
+
     /// What is served, in a line.
     pub(crate) fn in_words(&self) -> String {
         let addresses = self.table.listeners.iter().map(|listener| listener.address.to_string());

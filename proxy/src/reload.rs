@@ -1,7 +1,6 @@
 //! Newer rules in the place of the old ones: all of them, or none and the reason said.
 
 use crate::control::{ControlOrder, ControlOrders, ControlSockets};
-use crate::gate::Credentials;
 use crate::generation::Generation;
 use crate::listener::BoundSocket;
 use crate::server::{Vordr, announce_sockets};
@@ -9,13 +8,11 @@ use crate::service::Service;
 use crate::shared::Shared;
 use crate::sockets::Sockets;
 use crate::start_error::StartError;
-use crate::tls::{Acme, Doors, Watch};
-use crate::upstream::Upstreams;
+use crate::tls::{Acme, Watch};
 use crate::watch::Seen;
 use crate::worker::Orders;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio_util::sync::CancellationToken;
 use vordr_rules::table::{Address, Table};
 
 /// Takes newer rules in, one after another.
@@ -97,21 +94,11 @@ impl Reloader {
             .collect::<Result<Vec<_>, _>>()?;
         let control = ControlSockets::bind_changed(&old.table.process, &table.process, &self.sockets)?;
         let logs = self.shared.observer.open_logs(&table.process)?;
-        let upstreams = Upstreams::new(&table, self.nameserver, Some(&old.upstreams))?;
         let certificates = &self.shared.certificates;
-        let doors = Arc::new(Doors::open(&table, certificates.clone(), Some(&old.doors))?);
+        let newer =
+            Generation::open(table.clone(), effective_rules, self.nameserver, certificates, Some(&old))?;
         let acme = self.acme.prepare(&table)?;
-        let credentials = Credentials::open(&table, Some(&old.credentials))?;
-        let (number, replaced) = (old.number + 1, CancellationToken::new());
-        let newer = Arc::new(Generation {
-            number,
-            table: table.clone(),
-            upstreams,
-            doors,
-            credentials,
-            effective_rules,
-            replaced,
-        });
+        let sockets = self.workers.share(&fresh)?;
 
         self.shared.observer.take_logs(logs);
         announce_sockets(&self.shared, &fresh, &control);
@@ -128,10 +115,10 @@ impl Reloader {
         self.control.send(ControlOrder::Watch(Watch::new(&self.shared, &newer, read)));
         self.control.send(ControlOrder::Resolve(newer));
         bound.note(&table, &fresh, &control);
-        self.workers.listen(&fresh)?;
+        self.workers.listen(sockets);
         self.control.send(ControlOrder::Serve(control));
         self.shared.observer.reloaded();
-        Ok(number)
+        Ok(self.shared.current().number)
     }
 
     /// Threads are started once.

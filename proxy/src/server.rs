@@ -1,7 +1,6 @@
 //! From rules to a running proxy: sockets bound, workers started, and all of it stopped again.
 
 use crate::control::{Control, ControlOrder, ControlOrders, ControlSockets};
-use crate::gate::Credentials;
 use crate::generation::Generation;
 use crate::listener::{BoundSocket, clean_up};
 use crate::observe::Observer;
@@ -11,8 +10,7 @@ use crate::shared::Shared;
 use crate::sockets::Sockets;
 use crate::start_error::StartError;
 use crate::surroundings::System;
-use crate::tls::{Acme, Certificates, Doors, FromFiles, Inspected, Watch, inspect};
-use crate::upstream::Upstreams;
+use crate::tls::{Acme, Certificates, FromFiles, Inspected, Watch, inspect};
 use crate::watch::{Noted, Seen, watch};
 use crate::worker::Workers;
 use std::net::SocketAddr;
@@ -142,21 +140,9 @@ impl Vordr {
         let sockets = addresses.map(|address| self.sockets.open(address)).collect::<Result<Vec<_>, _>>()?;
         let control_sockets = ControlSockets::bind(&table.process, &self.sockets)?;
         let observer = Observer::start(&table)?;
-        let upstreams = Upstreams::new(&table, self.nameserver, None)?;
         let certificates = Arc::new(Certificates::new());
-        let doors = Arc::new(Doors::open(&table, certificates.clone(), None)?);
+        let first = Generation::open(table.clone(), effective_rules, self.nameserver, &certificates, None)?;
         certificates.put_files(&self.certificates);
-        let credentials = Credentials::open(&table, None)?;
-        let (number, replaced) = (1, CancellationToken::new());
-        let first = Arc::new(Generation {
-            number,
-            table: table.clone(),
-            upstreams,
-            doors,
-            credentials,
-            effective_rules,
-            replaced,
-        });
         let shared = Shared::new(first.clone(), observer, certificates, self.sockets.shares_ports);
         announce(&shared, &self.name, &sockets, &control_sockets);
         for socket in self.sockets.in_vain(&table) {
@@ -183,7 +169,7 @@ impl Vordr {
         });
         let handle =
             Handle { control: Control::start(orders, reloader.clone())?, workers, stopping, reloader };
-        handle.reloader.workers.listen(&sockets)?;
+        handle.reloader.workers.listen(handle.reloader.workers.share(&sockets)?);
         let certificates = Watch::new(&handle.reloader.shared, &first, self.certificates);
         handle.reloader.control.send(ControlOrder::Watch(certificates));
         handle.reloader.control.send(ControlOrder::Resolve(first));

@@ -53,6 +53,10 @@ pub(crate) struct Orders {
     each: Vec<mpsc::UnboundedSender<Order>>,
 }
 
+/// The same sockets once for each worker.
+#[derive(Debug)]
+pub(crate) struct Shares(Vec<Vec<BoundSocket>>);
+
 impl Workers {
     /// Starts as many as the rules say, or as there are processors.
     pub(crate) fn start(shared: &Arc<Shared>, stopping: &CancellationToken) -> Result<Self, StartError> {
@@ -91,15 +95,20 @@ impl Workers {
 }
 
 impl Orders {
+    /// A handle on each of these sockets for each worker, for which there may be no descriptors left.
+    pub(crate) fn share(&self, sockets: &[BoundSocket]) -> Result<Shares, StartError> {
+        let share = |_| sockets.iter().map(BoundSocket::share).collect::<Result<Vec<_>, _>>();
+        self.each.iter().map(share).collect::<Result<_, _>>().map(Shares).map_err(StartError::Worker)
+    }
+
     /// All accept from these sockets.
-    pub(crate) fn listen(&self, sockets: &[BoundSocket]) -> Result<(), StartError> {
-        for worker in &self.each {
+    pub(crate) fn listen(&self, Shares(sockets): Shares) {
+        for (worker, sockets) in self.each.iter().zip(sockets) {
             for socket in sockets {
                 // A worker that has ended needs no socket.
-                let _ = worker.send(Order::Listen(socket.share().map_err(StartError::Worker)?));
+                let _ = worker.send(Order::Listen(socket));
             }
         }
-        Ok(())
     }
 
     /// None accepts from this address any more, which is free then.
