@@ -180,14 +180,13 @@ impl ProxyHttp for Gateway {
             reached.reused = reused;
             reached.connect = (!reused).then(|| reached.chosen.elapsed());
         }
-        let wants_13 = exchange
-            .proxy()
-            .and_then(|proxy| proxy.tls.as_ref())
-            .is_some_and(|tls| tls.min == TlsVersion::Tls13);
-        let version = digest.and_then(|digest| digest.ssl_digest.as_ref()).map(|tls| tls.version.to_string());
-        match version.filter(|version| wants_13 && !version.contains("1_3") && !version.contains("1.3")) {
-            Some(version) => Err(failing::error(&Failure::Tls(format!("{version} is below `tls min`")))),
-            None => Ok(()),
+        let tls = exchange.proxy().and_then(|proxy| proxy.tls.as_ref());
+        let spoken = digest.and_then(|digest| digest.ssl_digest.as_ref()).map(|tls| &*tls.version);
+        match spoken.filter(|_| tls.is_some_and(|tls| tls.min == TlsVersion::Tls13)) {
+            Some(version) if !version.contains("1_3") && !version.contains("1.3") => {
+                Err(failing::error(&Failure::Tls(format!("{version} is below `tls min`"))))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -306,7 +305,10 @@ impl ProxyHttp for Gateway {
         passage: &mut Passage,
     ) -> Result<Option<Bytes>> {
         // Pingora drops them, as it takes every client for one of HTTP/1.1; the stream may not.
-        passage.get()?.link.set_trailers(trailers.clone());
+        let link = &passage.get()?.link;
+        if link.http2 {
+            link.set_trailers(trailers.clone());
+        }
         Ok(None)
     }
 
