@@ -216,15 +216,20 @@ impl Connection {
 
     /// The next request with its whole body; `None` once there is none.
     pub(crate) async fn request(&mut self) -> Option<Request> {
-        let head = self.wire.head().await?;
+        let head = self.next_head().await?;
         let body = self.wire.body(head.framing(false)).await.ok()?;
         Some(self.remember(head, body))
     }
 
     /// The next request's head; its body is left to the script.
     pub(crate) async fn request_head(&mut self) -> Option<Request> {
-        let head = self.wire.head().await?;
+        let head = self.next_head().await?;
         Some(self.remember(head, Vec::new()))
+    }
+
+    /// A connection that is kept may be silent for as long as it likes.
+    async fn next_head(&mut self) -> Option<Head> {
+        if self.wire.awakes().await { self.wire.head().await } else { None }
     }
 
     /// Answers 101 to a request for a WebSocket.

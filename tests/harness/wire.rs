@@ -64,6 +64,11 @@ impl Wire {
         }
     }
 
+    /// Waits, for however long, until something has come; `false` where the connection ends first.
+    pub(crate) async fn awakes(&mut self) -> bool {
+        !self.ahead.is_empty() || matches!(self.socket.read_buf(&mut self.ahead).await, Ok(1..))
+    }
+
     /// A whole body; an error where the connection ends before it does.
     pub(crate) async fn body(&mut self, framing: Framing) -> io::Result<Vec<u8>> {
         match framing {
