@@ -67,6 +67,7 @@ pub(crate) struct Node<'k> {
 struct Entry {
     text: Option<String>,
     integer: Option<i128>,
+    decimal: Option<f64>,
     span: Span,
     /// Whether variables were filled in.
     filled: bool,
@@ -74,10 +75,11 @@ struct Entry {
 
 impl Entry {
     fn raw(&self) -> Raw<'_> {
-        match (&self.text, self.integer) {
-            (Some(text), _) => Raw::Text(text),
-            (None, Some(integer)) => Raw::Integer(integer),
-            (None, None) => Raw::Other,
+        match (&self.text, self.integer, self.decimal) {
+            (Some(text), ..) => Raw::Text(text),
+            (None, Some(integer), _) => Raw::Integer(integer),
+            (None, None, Some(decimal)) => Raw::Decimal(decimal),
+            (None, None, None) => Raw::Other,
         }
     }
 }
@@ -306,11 +308,15 @@ fn read_entry(kdl: &KdlEntry, reading: &mut Reading<'_>) -> Option<Entry> {
                 .label("leave it out"),
         );
     }
-    let entry = |text: Option<String>, integer, filled| Some(Entry { text, integer, span, filled });
+    let entry =
+        |text: Option<String>, integer, filled| Some(Entry { text, integer, decimal: None, span, filled });
     match kdl.value() {
         KdlValue::String(text) if is_raw_string(kdl) => entry(Some(text.clone()), None, false),
         KdlValue::String(text) => entry(Some(fill_in(text, span, reading)?), None, text.contains("${")),
         KdlValue::Integer(integer) => entry(None, Some(*integer), false),
+        KdlValue::Float(decimal) => {
+            entry(None, None, false).map(|entry| Entry { decimal: Some(*decimal), ..entry })
+        }
         _ => entry(None, None, false),
     }
 }

@@ -31,11 +31,11 @@ const PAGES: &[(&str, &str)] = pages![
     "access-log", "acme", "add", "admin", "allow", "auth", "balance", "body-limit", "buffering", "cert",
     "client-ca", "compress", "connections", "cors", "credentials", "default", "deny", "drain",
     "drain-delay",
-    "error-detail", "error-log", "expose", "files", "header-size", "header-timeout", "headers", "health",
+    "error-detail", "error-log", "expose", "files", "header", "header-size", "header-timeout", "headers", "health",
     "host", "hsts", "http", "include", "keepalive", "key", "limit", "limit-store", "limits", "listen",
     "location", "location-fix", "match", "max-age", "methods", "metrics", "on-error", "origin", "origins",
     "passive", "proxy", "proxy-protocol", "redirect", "remove", "request", "resolve", "respond", "response",
     "retry", "rewrite", "satisfy", "server", "set", "slow-start", "state", "sticky", "strip-prefix", "template",
-    "timeouts", "tls", "trusted-proxies", "try-for", "upstream", "use", "versions", "vordr", "websocket",
+    "timeouts", "tls", "trace", "trusted-proxies", "try-for", "upstream", "use", "versions", "vordr", "websocket",
     "workers",
 ];

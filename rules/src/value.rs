@@ -10,6 +10,7 @@ use std::time::Duration;
 pub(crate) enum Raw<'a> {
     Text(&'a str),
     Integer(i128),
+    Decimal(f64),
     Other,
 }
 
@@ -27,7 +28,7 @@ impl Value for String {
         match raw {
             Raw::Text(text) => Ok((*text).to_owned()),
             Raw::Integer(number) => Ok(number.to_string()),
-            Raw::Other => Err(None),
+            Raw::Decimal(_) | Raw::Other => Err(None),
         }
     }
 }
@@ -51,7 +52,7 @@ macro_rules! whole_number {
                 let number = match raw {
                     Raw::Integer(number) => *number,
                     Raw::Text(text) => text.parse().map_err(|_| None)?,
-                    Raw::Other => return Err(None),
+                    Raw::Decimal(_) | Raw::Other => return Err(None),
                 };
                 number.try_into().map_err(|_| Some(format!("{number} is not between 0 and {}", Self::MAX)))
             }
@@ -109,7 +110,7 @@ impl Value for Duration {
                 Err(_) => sum_of_parts(text, duration_unit)?
                     .map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX))),
             },
-            Raw::Other => return Err(None),
+            Raw::Decimal(_) | Raw::Other => return Err(None),
         };
         duration.filter(|duration| *duration <= LONGEST).ok_or(Some("that is longer than 100 years".into()))
     }
@@ -129,7 +130,7 @@ impl Value for Bytes {
                 Ok(bytes) => Some(bytes),
                 Err(_) => sum_of_parts(text, size_unit)?.and_then(|bytes| u64::try_from(bytes).ok()),
             },
-            Raw::Other => return Err(None),
+            Raw::Decimal(_) | Raw::Other => return Err(None),
         };
         bytes
             .filter(|bytes| i64::try_from(*bytes).is_ok())
@@ -209,7 +210,7 @@ impl Value for Address {
         match raw {
             Raw::Integer(_) => u16::read(raw).map(Address::Port),
             Raw::Text(text) => read_address(text),
-            Raw::Other => Err(None),
+            Raw::Decimal(_) | Raw::Other => Err(None),
         }
     }
 }

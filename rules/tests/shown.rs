@@ -101,6 +101,31 @@ fn pools_are_shown_with_all_their_words() {
     );
 }
 
+#[test]
+fn where_spans_go_is_shown_without_the_secrets_of_the_way() {
+    let with = |trace: &str| {
+        format!("vordr {{ {trace}; }}\nserver a {{ listen 80; location \"/\" {{ respond 204; }}; }}")
+    };
+    let shown = survives(&with("trace \"http://c:4318\""));
+    assert!(
+        shown.contains("trace \"http://c:4318/v1/traces\" protocol=http ratio=1 parent=any\n"),
+        "{shown}"
+    );
+    let shown = survives(&with(
+        "trace \"https://c\" protocol=grpc ratio=\"0.000001\" parent=trusted service=\"a b\"",
+    ));
+    assert!(shown.contains("ratio=0.000001 parent=trusted service=\"a b\"\n"), "{shown}");
+    // The value itself is no longer known, and what is shown still loads.
+    let world = InMemory::default();
+    let secret =
+        with("trace \"https://c/x?y=1\" { header \"Authorization\" \"s3cret\"; header X-A s3cret; }");
+    let shown = show::show(&load("rules.kdl", &secret, &world).unwrap());
+    assert!(shown.contains("trace \"https://c/x?y=1\"") && !shown.contains("s3cret"), "{shown}");
+    let again = load("shown.kdl", &shown, &world).unwrap().table.process.trace.unwrap();
+    let names: Vec<_> = again.headers.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["authorization", "x-a"]);
+}
+
 /// Words of which any may stand in a server, a location or a template.
 fn a_setting() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![

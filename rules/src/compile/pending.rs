@@ -39,6 +39,7 @@ impl Found {
     }
 
     fn in_process(&mut self, process: &Process) {
+        self.note("`trace`", process.trace.as_ref().map(|trace| trace.span));
         self.note("`limit-store`", process.limit_store.as_ref().map(|store| store.span));
     }
 

@@ -16,6 +16,7 @@ pub(super) fn compile(written: &Written) -> Process {
         metrics_compat_nginx: written.metrics_compat_nginx,
         access_log: written.access_log.clone().unwrap_or(default.access_log),
         error_log: written.error_log.clone().unwrap_or(default.error_log),
+        trace: written.trace.as_ref().map(|trace| trace.value.clone()),
         state: written.state.as_ref().map_or(default.state, |folder| folder.value.clone()),
         limits: limits(&written.limits),
         limit_store: written.limit_store.as_ref().map(|store| store.value.clone()),

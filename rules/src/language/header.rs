@@ -98,7 +98,7 @@ fn removal(name: &Spanned<String>, reading: &mut Reading<'_>) -> Option<HeaderOp
     may_be_had(name.value.as_str(), name.span, reading).then_some(HeaderOperation::Remove(name.value))
 }
 
-fn may_be_had(name: &str, span: Span, reading: &mut Reading<'_>) -> bool {
+pub(super) fn may_be_had(name: &str, span: Span, reading: &mut Reading<'_>) -> bool {
     let fine = !NOT_TO_BE_HAD.contains(&name);
     if !fine {
         let message =

@@ -26,6 +26,7 @@ pub(crate) mod settings;
 pub(crate) mod text;
 pub(crate) mod timeouts;
 pub(crate) mod tls;
+pub(crate) mod trace;
 pub(crate) mod upstream;
 pub(crate) mod websocket;
 

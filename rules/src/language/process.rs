@@ -4,10 +4,11 @@ use super::acme;
 use super::limits::{self, Limits};
 use super::log;
 use super::text;
+use super::trace;
 use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::source::Spanned;
-use crate::table::{AccessLog, Address, ErrorLog};
+use crate::table::{AccessLog, Address, ErrorLog, Trace};
 use crate::value::Limit;
 use crate::word::Word;
 use ipnet::IpNet;
@@ -24,6 +25,7 @@ pub(super) static WORD: Word =
         &METRICS,
         &log::ACCESS,
         &log::ERROR,
+        &trace::WORD,
         &STATE,
         &limits::WORD,
         &LIMIT_STORE,
@@ -72,6 +74,7 @@ pub(crate) struct Process {
     pub metrics_compat_nginx: bool,
     pub access_log: Option<Option<AccessLog>>,
     pub error_log: Option<ErrorLog>,
+    pub trace: Option<Spanned<Trace>>,
     pub state: Option<Spanned<String>>,
     pub limits: Limits,
     pub limit_store: Option<Spanned<(String, bool)>>,
@@ -94,6 +97,7 @@ fn read_word(process: &mut Process, word: &'static Word, kdl: &KdlNode, reading:
     match word.name {
         "access-log" => process.access_log = log::read_access(kdl, reading),
         "error-log" => process.error_log = log::read_error(kdl, reading),
+        "trace" => process.trace = trace::read(kdl, reading),
         "limits" => process.limits = limits::read(kdl, reading),
         _ => {
             let mut node = Node::open(kdl, word, reading);

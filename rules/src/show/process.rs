@@ -1,7 +1,7 @@
 //! `vordr { … }`, written out.
 
 use super::text::{Page, duration, limit, number, quoted, switch, words};
-use crate::table::{Level, Limits, LogFormat, LogTarget, Process};
+use crate::table::{Level, Limits, LogFormat, LogTarget, Process, Trace};
 
 pub(super) fn write(process: &Process, page: &mut Page) {
     page.open("vordr", None);
@@ -26,6 +26,9 @@ pub(super) fn write(process: &Process, page: &mut Page) {
         page.line(&format!("metrics {}{compat}", quoted(&metrics.to_string())), None);
     }
     write_logs(process, page);
+    if let Some(trace) = &process.trace {
+        write_trace(trace, page);
+    }
     write_state(process, page);
     write_limits(&process.limits, page);
     page.line(&format!("error-detail {}", switch(process.error_detail)), None);
@@ -60,6 +63,27 @@ fn target(target: &LogTarget) -> String {
         LogTarget::Stderr => "stderr".to_owned(),
         LogTarget::File(path) => quoted(path),
     }
+}
+
+fn write_trace(trace: &Trace, page: &mut Page) {
+    let service = trace.service.as_ref().map(|service| format!(" service={}", quoted(service)));
+    let head = format!(
+        "trace {} protocol={} ratio={} parent={}{}",
+        quoted(&trace.endpoint),
+        trace.protocol.name(),
+        trace.ratio,
+        trace.parent.name(),
+        service.unwrap_or_default(),
+    );
+    if trace.headers.is_empty() {
+        return page.line(&head, None);
+    }
+    page.open(&head, None);
+    for (name, _) in &trace.headers {
+        // A secret wherever it came from.
+        page.line(&format!("header {} \"***\"", quoted(name.as_str())), None);
+    }
+    page.close();
 }
 
 fn write_state(process: &Process, page: &mut Page) {

@@ -16,6 +16,7 @@ mod process;
 mod segments;
 mod settings;
 mod tls;
+mod trace;
 mod upstream;
 
 pub use acme::{Acme, AcmeAccount, AcmeChallenge, ExternalAccount};
@@ -34,6 +35,7 @@ pub use settings::{
     Settings, Timeouts, WebSocket,
 };
 pub use tls::{Hsts, ServerTls};
+pub use trace::{Ratio, Trace, TraceParent, TraceProtocol};
 pub use upstream::{
     Balance, Check, Health, HttpCheck, HttpVersion, Passive, Retry, ServerAddress, Sticky, TlsVersion,
     Upstream, UpstreamServer, UpstreamTls,

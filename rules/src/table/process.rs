@@ -1,6 +1,6 @@
 //! `vordr { … }`: what concerns the process as a whole.
 
-use super::{AcmeAccount, Address};
+use super::{AcmeAccount, Address, Trace};
 use ipnet::IpNet;
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ pub struct Process {
     pub access_log: Option<AccessLog>,
     /// The error log.
     pub error_log: ErrorLog,
+    /// Where spans go, where they go anywhere.
+    pub trace: Option<Trace>,
     /// Folder for certificates and accounts.
     pub state: String,
     /// Limits on connections and request heads.
@@ -132,6 +134,7 @@ impl Default for Process {
             metrics_compat_nginx: false,
             access_log: Some(AccessLog { target: LogTarget::Stdout, format: None, query: true }),
             error_log: ErrorLog { target: LogTarget::Stderr, level: Level::Info },
+            trace: None,
             state: "/var/lib/vordr".to_owned(),
             limits: Limits::default(),
             limit_store: None,

@@ -95,6 +95,7 @@ pub(crate) fn world() -> InMemory {
         .with_file("/run/secrets/x", "hush\n")
         .with_file("/run/secrets/eab", "c2VjcmV0\n")
         .with_file("/run/secrets/admin", "0123456789abcdef\n")
+        .with_file("/run/secrets/otlp", "s3cr3t\n")
         .with_file("conf.d/site.kdl", "")
 }
 
