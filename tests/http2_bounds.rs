@@ -165,6 +165,23 @@ async fn a_head_larger_than_header_size_is_a_431_for_its_stream_alone() {
 }
 
 #[tokio::test]
+async fn the_path_and_the_fields_of_a_stream_are_limited_as_a_request_line_and_its_fields_are() {
+    let limits = "limits { header-count 20; request-line \"1k\"; }";
+    let vordr = Vordr::running_with(limits, HELLO).await;
+    let mut client = Http2::connect(vordr.address()).await;
+    for (path, fields, status) in [(1010, 10, 200), (1011, 10, 414), (1, 18, 200), (1, 20, 431)] {
+        let mut head = request(Method::GET, &format!("/{}", "x".repeat(path)));
+        for number in 0..fields {
+            head = head.header(format!("x-{number}"), "y");
+        }
+        let answer = client.open(head.body(()).unwrap(), true).await.answer().await;
+        assert_eq!(answer.status, status, "{path} bytes, {fields} fields");
+    }
+    assert_eq!(vordr.log_error("request_line").await["status"], 414);
+    assert_eq!(vordr.log_error("header_count").await["status"], 431);
+}
+
+#[tokio::test]
 async fn no_more_streams_are_open_at_once_than_are_told() {
     let origin = Origin::scripted(|mut connection| async move {
         connection.request().await;

@@ -64,6 +64,31 @@ async fn a_head_larger_than_header_size_is_a_431() {
 }
 
 #[tokio::test]
+async fn more_fields_than_header_count_are_a_431() {
+    let vordr = Vordr::running_with("limits { header-count 20; }", HELLO).await;
+    let request = |more| format!("GET / HTTP/1.1\r\nHost: a.test\r\n{}\r\n", "X: y\r\n".repeat(more));
+    assert_eq!(vordr.send(&request(19)).await.status, 200);
+    assert_eq!(vordr.send(&request(20)).await.status, 431);
+    assert_eq!(vordr.log_error("header_count").await["status"], 431);
+    vordr.metrics_show(r#"reason="header_count""#).await;
+}
+
+#[tokio::test]
+async fn a_request_line_longer_than_the_limit_is_a_414_as_soon_as_it_is_too_long() {
+    let vordr = Vordr::running_with("limits { request-line \"1k\"; }", HELLO).await;
+    // `GET / HTTP/1.1` is 14 bytes long.
+    let request = |more| format!("GET /{} HTTP/1.1\r\nHost: a.test\r\n\r\n", "x".repeat(more));
+    assert_eq!(vordr.send(&request(1010)).await.status, 200);
+    assert_eq!(vordr.send(&request(1011)).await.status, 414);
+    // Neither the end of the line nor of the head is waited for.
+    assert_eq!(vordr.send(&format!("GET /{}", "x".repeat(1100))).await.status, 414);
+    assert_eq!(vordr.log_error("request_line").await["status"], 414);
+    vordr.metrics_show(r#"reason="request_line""#).await;
+    let long = format!("GET / HTTP/1.1\r\nHost: a.test\r\nX: {}\r\n\r\n", "x".repeat(2000));
+    assert_eq!(vordr.send(&long).await.status, 200, "it is about the first line alone");
+}
+
+#[tokio::test]
 async fn more_connections_than_the_limit_are_answered_503() {
     let vordr = Vordr::running_with("limits { connections 2; }", HELLO).await;
     let mut first = vordr.connect().await;

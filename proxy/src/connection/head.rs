@@ -6,9 +6,45 @@
 
 use crate::exchange::Failure;
 use memchr::memchr;
+use vordr_rules::table::Limits;
 
-/// The most header lines that a head may have.
-const MAX_HEADERS: usize = 128;
+/// The most that `limits header-count` can be; Pingora reads no more.
+const MAX_HEADERS: usize = 256;
+
+/// What a head may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HeadBounds {
+    /// The whole head, in bytes.
+    pub size: usize,
+    /// Its first line, in bytes.
+    pub request_line: usize,
+    /// How many fields there may be.
+    pub fields: usize,
+}
+
+impl HeadBounds {
+    /// Whether a head that is `length` bytes long, as far as it has come, can still be within them.
+    pub(crate) fn hold(&self, scan: &HeadScan, length: usize) -> Result<(), Failure> {
+        if scan.first_line() > self.request_line {
+            return Err(Failure::RequestLine);
+        }
+        if length > self.size {
+            return Err(Failure::HeaderSize);
+        }
+        Ok(())
+    }
+}
+
+impl From<&Limits> for HeadBounds {
+    fn from(limits: &Limits) -> Self {
+        let bytes = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
+        Self {
+            size: bytes(limits.header_size),
+            request_line: bytes(limits.request_line),
+            fields: limits.header_count as usize,
+        }
+    }
+}
 
 /// How much of a request follows its head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +60,8 @@ pub(crate) enum Framing {
 pub(crate) struct HeadScan {
     line_start: usize,
     scanned: usize,
-    seen_a_line: bool,
+    /// How long the first line is that is not empty, once it has come whole.
+    first_line: Option<usize>,
 }
 
 impl HeadScan {
@@ -39,25 +76,32 @@ impl HeadScan {
             self.scanned = newline + 1;
             self.line_start = self.scanned;
             // RFC 9112, section 2.2: empty lines before the request line are skipped.
-            match (line.is_empty(), self.seen_a_line) {
-                (true, true) => return Ok(Some(self.scanned)),
-                (true, false) => {}
-                (false, _) => self.seen_a_line = true,
+            match (line.is_empty(), self.first_line) {
+                (true, Some(_)) => return Ok(Some(self.scanned)),
+                (false, None) => self.first_line = Some(line.len()),
+                _ => {}
             }
         }
         self.scanned = bytes.len();
         Ok(None)
     }
+
+    /// How long the first line is, as far as it has come; in bytes.
+    pub(crate) fn first_line(&self) -> usize {
+        self.first_line.unwrap_or(self.scanned - self.line_start)
+    }
 }
 
-/// Reads a whole head strictly: anything that two parsers could read in two ways is refused.
-pub(crate) fn judge(head: &[u8]) -> Result<Framing, Failure> {
+/// Reads a whole head strictly: anything that two parsers could read in two ways is refused, and so is more than `most`
+/// fields.
+pub(crate) fn judge(head: &[u8], most: usize) -> Result<Framing, Failure> {
     let mut headers = [const { std::mem::MaybeUninit::uninit() }; MAX_HEADERS];
+    let headers = headers.get_mut(..most.min(MAX_HEADERS)).unwrap_or_default();
     let mut request = httparse::Request::new(&mut []);
-    match request.parse_with_uninit_headers(head, &mut headers) {
+    match request.parse_with_uninit_headers(head, headers) {
         Ok(httparse::Status::Complete(_)) => {}
         Ok(httparse::Status::Partial) => return Err(Failure::BadRequest("the head ends early")),
-        Err(httparse::Error::TooManyHeaders) => return Err(Failure::HeaderSize),
+        Err(httparse::Error::TooManyHeaders) => return Err(Failure::HeaderCount),
         Err(error) => return Err(Failure::BadRequest(in_words(error))),
     }
     if request.method == Some("CONNECT") {
@@ -141,7 +185,7 @@ mod tests {
     use super::*;
 
     fn refused(head: &str) -> &'static str {
-        match judge(head.as_bytes()) {
+        match judge(head.as_bytes(), MAX_HEADERS) {
             Err(Failure::BadRequest(why)) => why,
             other => panic!("{head:?} gave {other:?}"),
         }
@@ -166,6 +210,7 @@ mod tests {
 
     #[test]
     fn a_body_is_framed_by_its_length_or_its_chunks() {
+        let judge = |head: &[u8]| judge(head, MAX_HEADERS);
         assert_eq!(judge(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), Ok(Framing::Length(0)));
         assert_eq!(
             judge(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 12\r\n\r\n"),
@@ -201,7 +246,7 @@ mod tests {
     #[test]
     fn a_host_is_needed_from_http_1_1_on() {
         assert_eq!(refused("GET / HTTP/1.1\r\n\r\n"), "HTTP/1.1 without a Host header");
-        assert_eq!(judge(b"GET / HTTP/1.0\r\n\r\n"), Ok(Framing::Length(0)));
+        assert_eq!(judge(b"GET / HTTP/1.0\r\n\r\n", MAX_HEADERS), Ok(Framing::Length(0)));
     }
 
     #[test]
@@ -212,8 +257,25 @@ mod tests {
     }
 
     #[test]
-    fn too_many_headers_are_too_large_a_head() {
-        let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: y\r\n".repeat(MAX_HEADERS));
-        assert_eq!(judge(head.as_bytes()), Err(Failure::HeaderSize));
+    fn no_more_fields_are_taken_than_there_may_be() {
+        for most in [16, 128, MAX_HEADERS] {
+            let head = |more| format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: y\r\n".repeat(more));
+            assert_eq!(judge(head(most - 1).as_bytes(), most), Ok(Framing::Length(0)));
+            assert_eq!(judge(head(most).as_bytes(), most), Err(Failure::HeaderCount));
+        }
+    }
+
+    #[test]
+    fn the_first_line_is_measured_while_it_comes() {
+        let mut scan = HeadScan::default();
+        for (bytes, length) in [
+            (&b"\r\n"[..], 0),
+            (b"\r\nGET /a", 6),
+            (b"\r\nGET /a HTTP/1.1\r\n", 15),
+            (b"\r\nGET /a HTTP/1.1\r\nHost: a.test\r\n\r\n", 15),
+        ] {
+            scan.end(bytes).unwrap();
+            assert_eq!(scan.first_line(), length);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The life of a connection: heads in, exchanges through Pingora, until one side is done.
 
+use super::head::HeadBounds;
 use super::link::Link;
 use super::secure::secure;
 use super::stream::{ClientStream, HeadLimits, NoHead};
@@ -70,9 +71,8 @@ pub(crate) async fn serve_stream(
     head: Result<BytesMut, Failure>,
 ) {
     let mut stream = ClientStream::new(transport, link.clone());
-    let size = worker.shared.current().table.process.limits.header_size;
-    let size = usize::try_from(size).unwrap_or(usize::MAX);
-    match head.and_then(|head| stream.hold_head(head, size)) {
+    let bounds = HeadBounds::from(&worker.shared.current().table.process.limits);
+    match head.and_then(|head| stream.hold_head(head, bounds)) {
         Ok(head) => drop(exchange(&worker, stream, &link, head).await),
         Err(failure) => refuse(&worker.shared, stream, &link, failure).await,
     }
@@ -106,7 +106,7 @@ fn head_limits(limits: &Limits, link: &Link) -> HeadLimits {
     HeadLimits {
         first_byte: wait.map(|wait| from + wait),
         whole: limits.header_timeout,
-        size: usize::try_from(limits.header_size).unwrap_or(usize::MAX),
+        bounds: limits.into(),
     }
 }
 

@@ -7,7 +7,7 @@
 use super::alarm::Alarm;
 use super::body::Body;
 use super::farewell::Farewell;
-use super::head::{HeadScan, judge};
+use super::head::{HeadBounds, HeadScan, judge};
 use super::identity::digest_of;
 use super::link::Link;
 use super::spool::{IN_MEMORY, Spool};
@@ -61,8 +61,7 @@ pub(crate) struct HeadLimits {
     pub first_byte: Option<Instant>,
     /// Once there is a first byte, the whole head must be there this much later.
     pub whole: Option<std::time::Duration>,
-    /// Bytes.
-    pub size: usize,
+    pub bounds: HeadBounds,
 }
 
 /// Why there is no further request.
@@ -105,25 +104,26 @@ impl ClientStream {
             // What is left of a body must never be taken for a request.
             return Err(NoHead::Over);
         }
+        let bounds = limits.bounds;
         let mut wait = HeadWait { scan: HeadScan::default(), since: None, counted: None, heads, limits };
         let length = poll_fn(|cx| self.poll_head(&mut wait, cx)).await?;
         if self.link.requests() == 0 && self.ahead.get(..length) == PREFACE.get(..length) {
             return Err(NoHead::Http2);
         }
         let head = self.ahead.split_to(length);
-        self.judge(head, wait.since.unwrap_or_else(Instant::now)).map_err(NoHead::Refused)
+        self.judge(head, bounds, wait.since.unwrap_or_else(Instant::now)).map_err(NoHead::Refused)
     }
 
-    /// Takes a head that came on another way, of no more than `size` bytes; its body may then be read.
-    pub(crate) fn hold_head(&mut self, head: BytesMut, size: usize) -> Result<BytesMut, Failure> {
-        if head.len() > size {
-            return Err(Failure::HeaderSize);
-        }
-        self.judge(head, Instant::now())
+    /// Takes a head that came on another way; its body may then be read.
+    pub(crate) fn hold_head(&mut self, head: BytesMut, bounds: HeadBounds) -> Result<BytesMut, Failure> {
+        let mut scan = HeadScan::default();
+        let length = scan.end(&head)?;
+        bounds.hold(&scan, length.unwrap_or(head.len()))?;
+        self.judge(head, bounds, Instant::now())
     }
 
-    fn judge(&mut self, head: BytesMut, since: Instant) -> Result<BytesMut, Failure> {
-        self.body = judge(&head)?.into();
+    fn judge(&mut self, head: BytesMut, bounds: HeadBounds, since: Instant) -> Result<BytesMut, Failure> {
+        self.body = judge(&head, bounds.fields)?.into();
         self.link.head_arrived(since);
         Ok(head)
     }
@@ -132,10 +132,9 @@ impl ClientStream {
         loop {
             if !self.ahead.is_empty() {
                 wait.since.get_or_insert_with(Instant::now);
-                match wait.scan.end(&self.ahead) {
-                    Ok(Some(length)) if length <= wait.limits.size => return Poll::Ready(Ok(length)),
-                    Ok(None) if self.ahead.len() <= wait.limits.size => {}
-                    Ok(_) => return Poll::Ready(Err(NoHead::Refused(Failure::HeaderSize))),
+                match wait.look(&self.ahead) {
+                    Ok(Some(length)) => return Poll::Ready(Ok(length)),
+                    Ok(None) => {}
                     Err(failure) => return Poll::Ready(Err(NoHead::Refused(failure))),
                 }
             }
@@ -308,6 +307,13 @@ struct HeadWait<'h> {
 }
 
 impl HeadWait<'_> {
+    /// The head's length, once `bytes` hold it whole; an error where it cannot be served.
+    fn look(&mut self, bytes: &[u8]) -> Result<Option<usize>, Failure> {
+        let length = self.scan.end(bytes)?;
+        self.limits.bounds.hold(&self.scan, length.unwrap_or(bytes.len()))?;
+        Ok(length)
+    }
+
     /// Counts a head that has begun and has to be waited for. Most come at once.
     fn count(&mut self) {
         if self.since.is_some() && self.counted.is_none() {

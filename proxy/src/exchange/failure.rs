@@ -46,6 +46,10 @@ pub enum Failure {
     HeaderTimeout,
     /// `limits header-size`: 431.
     HeaderSize,
+    /// `limits header-count`: 431.
+    HeaderCount,
+    /// `limits request-line`: 414.
+    RequestLine,
     /// `body-limit`: 413.
     BodyLimit,
     /// `deny`: 403.
@@ -113,6 +117,8 @@ impl Failure {
             Self::Misdirected => "misdirected",
             Self::HeaderTimeout => "header_timeout",
             Self::HeaderSize => "header_size",
+            Self::HeaderCount => "header_count",
+            Self::RequestLine => "request_line",
             Self::BodyLimit => "body_limit",
             Self::Address => "address",
             Self::RateLimit => "rate_limit",
@@ -149,7 +155,8 @@ impl Failure {
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::HeaderTimeout | Self::ClientTimeout | Self::Untaken => StatusCode::REQUEST_TIMEOUT,
             Self::RateLimit | Self::Flood(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::HeaderSize => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::HeaderSize | Self::HeaderCount => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::RequestLine => StatusCode::URI_TOO_LONG,
             Self::BodyLimit => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Address => StatusCode::FORBIDDEN,
             Self::Auth { .. } => StatusCode::UNAUTHORIZED,
@@ -223,6 +230,8 @@ impl Failure {
             }
             Self::HeaderTimeout => "the request head was not whole within `limits header-timeout`".to_owned(),
             Self::HeaderSize => "the request head is larger than `limits header-size`".to_owned(),
+            Self::HeaderCount => "the request has more header fields than `limits header-count`".to_owned(),
+            Self::RequestLine => "the request line is longer than `limits request-line`".to_owned(),
             Self::BodyLimit => "the request body is larger than `body-limit`".to_owned(),
             Self::Address => "this address is not allowed here".to_owned(),
             Self::RateLimit => "more requests than `limit` allows".to_owned(),
@@ -266,6 +275,8 @@ mod tests {
             (Failure::Misdirected, 421, "misdirected", None),
             (Failure::HeaderTimeout, 408, "header_timeout", Some("limits header-timeout")),
             (Failure::HeaderSize, 431, "header_size", None),
+            (Failure::HeaderCount, 431, "header_count", None),
+            (Failure::RequestLine, 414, "request_line", None),
             (Failure::BodyLimit, 413, "body_limit", None),
             (Failure::Address, 403, "address", None),
             (Failure::RateLimit, 429, "rate_limit", None),

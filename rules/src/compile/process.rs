@@ -31,6 +31,8 @@ fn limits(written: &crate::language::limits::Limits) -> Limits {
     Limits {
         header_timeout: written.header_timeout.map_or(default.header_timeout, |limit| limit.0),
         header_size: written.header_size.map_or(default.header_size, |size| size.0),
+        header_count: written.header_count.unwrap_or(default.header_count),
+        request_line: written.request_line.map_or(default.request_line, |size| size.0),
         keepalive: written.keepalive.map_or(default.keepalive, |limit| limit.0),
         keepalive_requests: written
             .keepalive_requests

@@ -6,10 +6,11 @@ use crate::source::Spanned;
 use crate::value::{Bytes, Limit};
 use crate::word::Word;
 use kdl::KdlNode;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 pub(super) static WORD: Word = Word::simple("limits", "", "Limits on connections and request heads.")
-    .block(&[&[&HEADER_TIMEOUT, &HEADER_SIZE, &KEEPALIVE, &CONNECTIONS]]);
+    .block(&[&[&HEADER_TIMEOUT, &HEADER_SIZE, &HEADER_COUNT, &REQUEST_LINE, &KEEPALIVE, &CONNECTIONS]]);
 
 static HEADER_TIMEOUT: Word = Word::simple(
     "header-timeout",
@@ -17,6 +18,9 @@ static HEADER_TIMEOUT: Word = Word::simple(
     "The whole request head must arrive within this. Default 30 s.",
 );
 static HEADER_SIZE: Word = Word::simple("header-size", "SIZE", "The largest request head. Default 32 KiB.");
+static HEADER_COUNT: Word =
+    Word::simple("header-count", "NUMBER", "How many header fields a request may have. Default 128.");
+static REQUEST_LINE: Word = Word::simple("request-line", "SIZE", "The longest request line. Default 8 KiB.");
 static KEEPALIVE: Word =
     Word::simple("keepalive", "DURATION | off", "How long an idle connection is kept. Default 75 s.")
         .properties(&["requests"]);
@@ -28,6 +32,8 @@ static CONNECTIONS: Word =
 pub(crate) struct Limits {
     pub header_timeout: Option<Limit<Duration>>,
     pub header_size: Option<Bytes>,
+    pub header_count: Option<u32>,
+    pub request_line: Option<Bytes>,
     pub keepalive: Option<Limit<Duration>>,
     pub keepalive_requests: Option<Limit<u64>>,
     pub connections: Option<Limit<u64>>,
@@ -40,8 +46,17 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Limits {
         let mut child = Node::open(child, word, reading);
         match word.name {
             "header-timeout" => limits.header_timeout = limit(word.name, child.need(reading), reading),
+            // What is held in memory, or in a table of a fixed size, has bounds of its own.
             "header-size" => {
-                limits.header_size = child.need(reading).and_then(|size| header_size(size, reading))
+                let bounds = (Bytes(256)..=Bytes(1 << 20), "256 bytes to 1 MiB");
+                limits.header_size = within(word.name, bounds, child.need(reading), reading);
+            }
+            "header-count" => {
+                limits.header_count = within(word.name, (16..=256, "16 to 256"), child.need(reading), reading)
+            }
+            "request-line" => {
+                let bounds = (Bytes(256)..=Bytes(64 << 10), "256 bytes to 64 KiB");
+                limits.request_line = within(word.name, bounds, child.need(reading), reading);
             }
             "keepalive" => {
                 limits.keepalive = child.need(reading).map(|found| found.value);
@@ -64,11 +79,17 @@ fn limit<T: PartialEq + Default>(
     written.map(|written| written.value)
 }
 
-/// A head is held in memory, so its size has an upper bound of its own.
-fn header_size(size: Spanned<Bytes>, reading: &mut Reading<'_>) -> Option<Bytes> {
-    if (256..=1 << 20).contains(&size.value.0) {
-        return Some(size.value);
+/// What has to be within `bounds`, which are given in words too.
+fn within<T: PartialOrd>(
+    word: &str,
+    (bounds, in_words): (RangeInclusive<T>, &str),
+    written: Option<Spanned<T>>,
+    reading: &mut Reading<'_>,
+) -> Option<T> {
+    let written = written?;
+    if bounds.contains(&written.value) {
+        return Some(written.value);
     }
-    reading.report(text::out_of_range("header-size", size.span, "256 bytes to 1 MiB"));
+    reading.report(text::out_of_range(word, written.span, in_words));
     None
 }

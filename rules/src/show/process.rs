@@ -112,6 +112,8 @@ fn write_limits(limits: &Limits, page: &mut Page) {
     page.open("limits", None);
     page.line(&format!("header-timeout {}", limit(limits.header_timeout)), None);
     page.line(&format!("header-size {}", limits.header_size), None);
+    page.line(&format!("header-count {}", limits.header_count), None);
+    page.line(&format!("request-line {}", limits.request_line), None);
     let keepalive = limits.keepalive.map_or("off".to_owned(), duration);
     page.line(&format!("keepalive {keepalive} requests={}", number(limits.keepalive_requests)), None);
     page.line(&format!("connections {}", number(limits.connections)), None);

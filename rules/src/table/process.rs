@@ -101,6 +101,10 @@ pub struct Limits {
     pub header_timeout: Option<Duration>,
     /// The largest request head, in bytes.
     pub header_size: u64,
+    /// How many fields a request's head may have.
+    pub header_count: u32,
+    /// The longest request line, in bytes.
+    pub request_line: u64,
     /// How long an idle connection is kept; `None` closes after each response.
     pub keepalive: Option<Duration>,
     /// How many requests one connection may carry.
@@ -114,6 +118,8 @@ impl Default for Limits {
         Self {
             header_timeout: Some(Duration::from_secs(30)),
             header_size: 32 * 1024,
+            header_count: 128,
+            request_line: 8 * 1024,
             keepalive: Some(Duration::from_secs(75)),
             keepalive_requests: Some(1000),
             connections: Some(20_000),
