@@ -1,7 +1,8 @@
 //! `limits`: heads that come too slowly or grow too large, and too many connections.
 
-use crate::harness::{Framing, Origin, Vordr, proxying};
+use crate::harness::{Client, Framing, Origin, Vordr, proxying, within};
 use std::time::Duration;
+use tokio::net::TcpSocket;
 
 const HELLO: &str = r#"server a.test { listen 0; location "/" { respond 200 "hello"; } }"#;
 
@@ -114,6 +115,47 @@ async fn more_connections_than_the_limit_are_answered_503() {
     };
     crate::harness::within(again).await;
     assert_eq!(first.get("a.test", "/").await.status, 200);
+}
+
+#[tokio::test]
+async fn more_connections_of_one_client_than_its_share_are_answered_429() {
+    let vordr = Vordr::running_with("limits { connections 20 per-client=2; }", HELLO).await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut client = vordr.connect().await;
+        assert_eq!(client.get("a.test", "/").await.status, 200);
+        held.push(client);
+    }
+    let mut third = vordr.connect().await;
+    assert_eq!(third.response().await.status, 429);
+    third.closed().await;
+    let line = vordr.log_error("connection_limit").await;
+    assert_eq!((&line["status"], &line["client_ip"]), (&429.into(), &"127.0.0.1".into()));
+    assert!(line["error_detail"].as_str().unwrap().contains("per-client"), "{line}");
+    vordr.metrics_show(r#"reason="connection_limit""#).await;
+    let elsewhere = TcpSocket::new_v4().unwrap();
+    elsewhere.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut other = Client::over(within(elsewhere.connect(vordr.address())).await.unwrap());
+    assert_eq!(other.get("a.test", "/").await.status, 200, "another client has a share of its own");
+    drop(held.pop());
+    let again = async {
+        while vordr.connect().await.get("a.test", "/").await.status != 200 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    within(again).await;
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_may_have_more_connections_than_a_client() {
+    let rules = "trusted-proxies \"127.0.0.0/8\"; limits { connections 20 per-client=1; }";
+    let vordr = Vordr::running_with(rules, HELLO).await;
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        let mut client = vordr.connect().await;
+        assert_eq!(client.get("a.test", "/").await.status, 200);
+        held.push(client);
+    }
 }
 
 #[tokio::test]

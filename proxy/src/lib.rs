@@ -13,6 +13,7 @@ mod http2;
 mod listener;
 mod observe;
 mod pingora;
+mod places;
 mod reload;
 mod run;
 mod server;

@@ -1,11 +1,13 @@
 //! What every part of a running vordr shares, and what outlives a reload.
 
+use crate::exchange::Failure;
 use crate::gate::Gate;
 use crate::generation::Generation;
 use crate::observe::Observer;
+use crate::places::{Place, Places};
 use crate::tls::{Certificates, Tokens};
 use arc_swap::{ArcSwap, Guard};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// What every worker uses.
@@ -24,7 +26,7 @@ pub(crate) struct Shared {
     current: ArcSwap<Generation>,
     /// Every generation that may still be in use.
     generations: Mutex<Vec<Weak<Generation>>>,
-    open: AtomicU64,
+    places: Arc<Places>,
 }
 
 impl Shared {
@@ -35,9 +37,9 @@ impl Shared {
         hands_over: bool,
     ) -> Arc<Self> {
         let generations = Mutex::new(vec![Arc::downgrade(&first)]);
-        let (current, tokens, open) = (ArcSwap::new(first), Arc::default(), AtomicU64::new(0));
+        let (current, tokens, places) = (ArcSwap::new(first), Arc::default(), Arc::default());
         let gate = Gate::default();
-        Arc::new(Self { observer, certificates, tokens, gate, hands_over, current, generations, open })
+        Arc::new(Self { observer, certificates, tokens, gate, hands_over, current, generations, places })
     }
 
     /// The rules that hold now, for a look.
@@ -64,23 +66,8 @@ impl Shared {
         generations.iter().filter(|generation| generation.strong_count() > 0).count()
     }
 
-    /// Counts a connection in, or refuses it where `limits connections` is reached.
-    pub(crate) fn admit_connection(self: &Arc<Self>) -> Option<OpenConnection> {
-        let limit = self.current().table.process.limits.connections.unwrap_or(u64::MAX);
-        let slot = OpenConnection { shared: self.clone() };
-        // Counted first, so that two at once cannot both take the last place.
-        if self.open.fetch_add(1, Relaxed) < limit { Some(slot) } else { None }
-    }
-}
-
-/// A place among the open connections, given back when dropped.
-#[derive(Debug)]
-pub(crate) struct OpenConnection {
-    shared: Arc<Shared>,
-}
-
-impl Drop for OpenConnection {
-    fn drop(&mut self) {
-        self.shared.open.fetch_sub(1, Relaxed);
+    /// A place for a connection from `client`; refused where `limits connections` is reached.
+    pub(crate) fn admit_connection(&self, client: Option<IpAddr>) -> Result<Place, Failure> {
+        self.places.take(&self.current().table.process, client)
     }
 }

@@ -79,11 +79,16 @@ pub(crate) async fn serve_stream(
 }
 
 /// A connection beyond `limits connections`: told so where that takes no handshake, and closed.
-pub(crate) async fn refuse_connection(worker: Arc<Worker>, transport: Transport, link: Arc<Link>) {
+pub(crate) async fn refuse_connection(
+    worker: Arc<Worker>,
+    transport: Transport,
+    link: Arc<Link>,
+    failure: Failure,
+) {
     if worker.shared.current().doors.at(&link.listener).is_some() {
-        return worker.shared.observer.rejected(&link.rejection(Failure::ConnectionLimit));
+        return worker.shared.observer.rejected(&link.rejection(failure));
     }
-    refuse_on(&worker, transport, &link, Failure::ConnectionLimit).await;
+    refuse_on(&worker, transport, &link, failure).await;
 }
 
 /// HTTP in the clear where TLS is spoken.

@@ -73,6 +73,8 @@ pub enum Failure {
     WebSocketOff,
     /// `limits connections`: 503.
     ConnectionLimit,
+    /// `limits connections … per-client=`: 429.
+    ClientConnections,
     /// An HTTP/2 connection with too much of what costs and brings nothing: it is ended.
     Flood(&'static str),
     /// An HTTP/2 connection whose answers are not read within `limits keepalive`: it is ended.
@@ -126,7 +128,7 @@ impl Failure {
             Self::ClientTimeout => "client_timeout",
             Self::ClientGone => "client_gone",
             Self::WebSocketOff => "websocket_off",
-            Self::ConnectionLimit => "connection_limit",
+            Self::ConnectionLimit | Self::ClientConnections => "connection_limit",
             Self::Flood(_) => "flood",
             Self::Untaken => "untaken",
             Self::Idle => "idle",
@@ -154,7 +156,7 @@ impl Failure {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::HeaderTimeout | Self::ClientTimeout | Self::Untaken => StatusCode::REQUEST_TIMEOUT,
-            Self::RateLimit | Self::Flood(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::RateLimit | Self::ClientConnections | Self::Flood(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::HeaderSize | Self::HeaderCount => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::RequestLine => StatusCode::URI_TOO_LONG,
             Self::BodyLimit => StatusCode::PAYLOAD_TOO_LARGE,
@@ -241,6 +243,9 @@ impl Failure {
             Self::ClientGone => "the client went away before the answer was whole".to_owned(),
             Self::WebSocketOff => "WebSockets are off here".to_owned(),
             Self::ConnectionLimit => "more connections than `limits connections`".to_owned(),
+            Self::ClientConnections => {
+                "more connections from this address than `limits connections` allows `per-client`".to_owned()
+            }
             Self::Flood(what) => format!("too many {what} on one HTTP/2 connection"),
             Self::Untaken => "the client did not read its answers within `limits keepalive`".to_owned(),
             Self::Idle => "the stream was silent for longer than `websocket idle`".to_owned(),
@@ -286,6 +291,7 @@ mod tests {
             (Failure::ClientGone, 499, "client_gone", None),
             (Failure::WebSocketOff, 426, "websocket_off", None),
             (Failure::ConnectionLimit, 503, "connection_limit", None),
+            (Failure::ClientConnections, 429, "connection_limit", None),
             (Failure::Shutdown, 503, "shutdown", Some("drain")),
             (Failure::Flood("x"), 429, "flood", None),
             (Failure::Untaken, 408, "untaken", Some("limits keepalive")),

@@ -161,11 +161,12 @@ impl Door {
         let ends = (self.ends.leaving.clone(), self.ends.closing.clone());
         let link = Link::new(address, peer, self.port, ends, self.stop.clone());
         let mut counted = self.worker.shared.observer.connection(&link.listener);
-        let (place, worker) = (self.worker.shared.admit_connection(), self.worker.clone());
+        let client = peer.map(|peer| peer.ip());
+        let (place, worker) = (self.worker.shared.admit_connection(client), self.worker.clone());
         self.connections.spawn(async move {
             match place {
-                Some(_place) => serve(worker, transport, link, &mut counted).await,
-                None => refuse_connection(worker, transport, link).await,
+                Ok(_place) => serve(worker, transport, link, &mut counted).await,
+                Err(failure) => refuse_connection(worker, transport, link, failure).await,
             }
             drop(counted);
         });

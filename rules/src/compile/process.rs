@@ -38,5 +38,8 @@ fn limits(written: &crate::language::limits::Limits) -> Limits {
             .keepalive_requests
             .map_or(default.keepalive_requests, |limit| limit.0.map(requests)),
         connections: written.connections.map_or(default.connections, |limit| limit.0),
+        connections_per_client: written
+            .connections_per_client
+            .map_or(default.connections_per_client, |limit| limit.0),
     }
 }

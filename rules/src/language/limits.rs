@@ -25,7 +25,8 @@ static KEEPALIVE: Word =
     Word::simple("keepalive", "DURATION | off", "How long an idle connection is kept. Default 75 s.")
         .properties(&["requests"]);
 static CONNECTIONS: Word =
-    Word::simple("connections", "NUMBER | off", "How many client connections may be open. Default 20000.");
+    Word::simple("connections", "NUMBER | off", "How many client connections may be open. Default 20000.")
+        .properties(&["per-client"]);
 
 /// As written.
 #[derive(Debug, Default)]
@@ -37,6 +38,7 @@ pub(crate) struct Limits {
     pub keepalive: Option<Limit<Duration>>,
     pub keepalive_requests: Option<Limit<u64>>,
     pub connections: Option<Limit<u64>>,
+    pub connections_per_client: Option<Limit<u64>>,
 }
 
 pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Limits {
@@ -62,7 +64,11 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Limits {
                 limits.keepalive = child.need(reading).map(|found| found.value);
                 limits.keepalive_requests = limit("requests", child.property("requests", reading), reading);
             }
-            _ => limits.connections = limit("connections", child.need(reading), reading),
+            _ => {
+                limits.connections = limit("connections", child.need(reading), reading);
+                let each = child.property("per-client", reading);
+                limits.connections_per_client = limit("per-client", each, reading);
+            }
         }
         child.finish(reading);
     }

@@ -116,6 +116,7 @@ fn write_limits(limits: &Limits, page: &mut Page) {
     page.line(&format!("request-line {}", limits.request_line), None);
     let keepalive = limits.keepalive.map_or("off".to_owned(), duration);
     page.line(&format!("keepalive {keepalive} requests={}", number(limits.keepalive_requests)), None);
-    page.line(&format!("connections {}", number(limits.connections)), None);
+    let each = number(limits.connections_per_client);
+    page.line(&format!("connections {} per-client={each}", number(limits.connections)), None);
     page.close();
 }

@@ -111,6 +111,8 @@ pub struct Limits {
     pub keepalive_requests: Option<u32>,
     /// How many client connections may be open.
     pub connections: Option<u64>,
+    /// How many of them one client may have; an IPv6 client is its /64.
+    pub connections_per_client: Option<u64>,
 }
 
 impl Default for Limits {
@@ -123,6 +125,7 @@ impl Default for Limits {
             keepalive: Some(Duration::from_secs(75)),
             keepalive_requests: Some(1000),
             connections: Some(20_000),
+            connections_per_client: None,
         }
     }
 }

@@ -1,0 +1,172 @@
+//! Places for clients' connections: so many in all, and so many for each client.
+
+use crate::exchange::Failure;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use vordr_rules::table::Process;
+
+/// Clients are counted in parts, each under a lock of its own.
+const PARTS: usize = 64;
+
+/// Who has how many of the places.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    taken: AtomicU64,
+    /// Those who have any; so there are never more entries than connections.
+    clients: Clients,
+}
+
+#[derive(Debug)]
+struct Clients {
+    parts: [Mutex<HashMap<Network, u64>>; PARTS],
+    hasher: RandomState,
+}
+
+/// A client as far as it can be told from others: an IPv4 address, or the 64 bits of an IPv6 address that its owner cannot
+/// choose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Network {
+    V4(u32),
+    V6(u64),
+}
+
+/// A place, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    places: Arc<Places>,
+    /// Whose it is, where that is counted.
+    client: Option<Network>,
+}
+
+impl Places {
+    /// Takes a place for a connection from `client`, which is nobody's on a Unix socket; refuses it where `limits
+    /// connections` is reached.
+    pub(crate) fn take(
+        self: &Arc<Self>,
+        process: &Process,
+        client: Option<IpAddr>,
+    ) -> Result<Place, Failure> {
+        let mut place = Place { places: self.clone(), client: None };
+        // Counted first, so that two at once cannot both take the last place.
+        if self.taken.fetch_add(1, Relaxed) >= process.limits.connections.unwrap_or(u64::MAX) {
+            return Err(Failure::ConnectionLimit);
+        }
+        let (Some(most), Some(client)) = (process.limits.connections_per_client, client) else {
+            return Ok(place);
+        };
+        // A proxy brings the connections of all of its clients.
+        if process.trusted_proxies.iter().any(|proxy| proxy.contains(&client)) {
+            return Ok(place);
+        }
+        let network = Network::from(client);
+        if !self.clients.enter(network, most) {
+            return Err(Failure::ClientConnections);
+        }
+        place.client = Some(network);
+        Ok(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.places.taken.fetch_sub(1, Relaxed);
+        if let Some(network) = self.client {
+            self.places.clients.leave(network);
+        }
+    }
+}
+
+impl Clients {
+    /// Counts a connection in, unless there are `most` already.
+    fn enter(&self, network: Network, most: u64) -> bool {
+        let mut part = self.part(network);
+        let count = part.entry(network).or_insert(0);
+        let enters = *count < most;
+        *count += u64::from(enters);
+        enters
+    }
+
+    fn leave(&self, network: Network) {
+        let mut part = self.part(network);
+        if let Some(count) = part.get_mut(&network) {
+            *count -= 1;
+            if *count == 0 {
+                part.remove(&network);
+            }
+        }
+    }
+
+    fn part(&self, network: Network) -> MutexGuard<'_, HashMap<Network, u64>> {
+        let [first, ..] = &self.parts;
+        let at = self.hasher.hash_one(network) as usize % PARTS;
+        self.parts.get(at).unwrap_or(first).lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Clients {
+    fn default() -> Self {
+        Self { parts: std::array::from_fn(|_| Mutex::default()), hasher: RandomState::new() }
+    }
+}
+
+impl From<IpAddr> for Network {
+    fn from(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => Self::V4(address.to_bits()),
+            IpAddr::V6(address) => Self::V6((address.to_bits() >> 64) as u64),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn process(connections: Option<u64>, per_client: Option<u64>) -> Process {
+        let mut process = Process::default();
+        process.limits.connections = connections;
+        process.limits.connections_per_client = per_client;
+        process
+    }
+
+    fn from(client: &str) -> Option<IpAddr> {
+        Some(client.parse().unwrap())
+    }
+
+    #[test]
+    fn each_client_has_so_many_places_and_gets_them_back() {
+        let (places, process) = (Arc::new(Places::default()), process(None, Some(2)));
+        let first = places.take(&process, from("192.0.2.1")).unwrap();
+        let _second = places.take(&process, from("192.0.2.1")).unwrap();
+        assert_eq!(places.take(&process, from("192.0.2.1")).unwrap_err(), Failure::ClientConnections);
+        let other = places.take(&process, from("192.0.2.2")).unwrap();
+        drop(first);
+        let _third = places.take(&process, from("192.0.2.1")).unwrap();
+        drop(other);
+        let known: usize = places.clients.parts.iter().map(|part| part.lock().unwrap().len()).sum();
+        assert_eq!((known, places.taken.load(Relaxed)), (1, 2), "nothing is kept of who has left");
+    }
+
+    #[test]
+    fn an_ipv6_client_is_its_network() {
+        let (places, process) = (Arc::new(Places::default()), process(None, Some(1)));
+        let _place = places.take(&process, from("2001:db8::1")).unwrap();
+        assert!(places.take(&process, from("2001:db8::ffff:2")).is_err());
+        let _other = places.take(&process, from("2001:db8:0:1::1")).unwrap();
+    }
+
+    #[test]
+    fn proxies_that_are_trusted_and_unix_sockets_are_not_counted_for_themselves() {
+        let places = Arc::new(Places::default());
+        let mut process = process(Some(3), Some(1));
+        process.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+        let _held: Vec<_> = [from("10.1.2.3"), from("10.1.2.3"), None]
+            .map(|client| places.take(&process, client).unwrap())
+            .into();
+        assert_eq!(places.take(&process, None).unwrap_err(), Failure::ConnectionLimit);
+    }
+}
