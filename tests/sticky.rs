@@ -49,6 +49,30 @@ async fn another_vordr_with_the_same_rules_knows_the_cookie() {
 }
 
 #[tokio::test]
+async fn with_a_secret_the_cookie_is_known_to_whoever_has_the_secret() {
+    let origins = numbered(3).await;
+    let rules = |secret: &str| {
+        let pool = format!("{}\nsticky cookie=sid secret=\"{secret}\"", servers(&origins, &[]));
+        pooled(&pool, "")
+    };
+    let one = Vordr::running(&rules("a long enough secret")).await;
+    let same = Vordr::running(&rules("a long enough secret")).await;
+    let others = [
+        Vordr::running(&rules("quite another secret")).await,
+        Vordr::running(&by_cookie(&origins, "")).await,
+    ];
+    for _ in 0..3 {
+        let first = ask(&one, "/", "").await;
+        let fields = format!("Cookie: {}\r\n", cookie(&first));
+        let again = ask(&same, "/", &fields).await;
+        assert_eq!((again.text(), again.header("Set-Cookie")), (first.text(), None));
+        for other in &others {
+            assert_ne!(cookie(&ask(other, "/", &fields).await), cookie(&first));
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_client_whose_server_is_gone_has_another_one_and_a_new_cookie() {
     let response =
         |number| format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\n{number}");

@@ -171,8 +171,8 @@ impl Pool {
         }
         let standing = self.live.standing(&destination.to_string());
         let mut member = Member::new(endpoint, destination, weight.max(1), standing);
-        if let Some(Sticky::Cookie(cookie)) = &self.rules.sticky {
-            member.mark = Some(Mark::new(cookie, &self.rules.name, &member.name));
+        if let Some(Sticky::Cookie { name, secret }) = &self.rules.sticky {
+            member.mark = Some(Mark::new(name, &self.rules.name, &member.name, secret.as_deref()));
         }
         Arc::new(member)
     }

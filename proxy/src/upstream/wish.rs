@@ -29,7 +29,7 @@ impl<'r> Wish<'r> {
         let mut wish = Self { by: by(exchange, request, &rules.balance), mark: None, tried };
         match &rules.sticky {
             None => {}
-            Some(Sticky::Cookie(name)) => wish.mark = cookie(&request.headers, name),
+            Some(Sticky::Cookie { name, .. }) => wish.mark = cookie(&request.headers, name),
             Some(Sticky::Header(name)) => {
                 wish.belongs_to(request.headers.get(name.as_str()).map(http::HeaderValue::as_bytes));
             }

@@ -19,7 +19,7 @@ static BALANCE: Word =
     Word::simple("balance", "round-robin | least-conn | random | ip-hash | hash", "How a server is chosen.")
         .properties(&["key"]);
 static STICKY: Word = Word::simple("sticky", "", "How a client stays with one server.")
-    .properties(&["cookie", "header", "query"]);
+    .properties(&["cookie", "header", "query", "secret"]);
 static HEALTH: Word = Word::simple("health", "PATH | tcp | grpc", "Active checks.")
     .properties(&["every", "timeout", "fall", "rise", "status", "contains", "method", "host", "service"]);
 static PASSIVE: Word =
@@ -42,6 +42,9 @@ static KEEPALIVE: Word =
         .properties(&["idle"]);
 static CONNECTIONS: Word =
     Word::simple("connections", "NUMBER | off", "Connections to each server at once; more wait, then 503.");
+
+/// A shorter one can be guessed.
+const SHORTEST_SECRET: usize = 16;
 
 /// As written.
 #[derive(Debug, Default)]
@@ -125,7 +128,7 @@ fn read_sticky(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Sticky>
             reading.report(error.label("keep one of them"));
         }
         found = Some(match kind {
-            "cookie" => Sticky::Cookie(value.value),
+            "cookie" => Sticky::Cookie { name: value.value, secret: read_sticky_secret(node, reading) },
             "header" => Sticky::Header(value.value),
             _ => Sticky::Query(value.value),
         });
@@ -142,6 +145,21 @@ fn read_health(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Health>
     let mut duration = |name: &str, default: u64| {
         node.property::<Duration>(name, reading).map_or(Duration::from_secs(default), |found| found.value)
     };
+/// What the cookie's value is made with.
+fn read_sticky_secret(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<String> {
+    let secret = node.property::<String>("secret", reading)?;
+    if secret.value.chars().count() < SHORTEST_SECRET {
+        let error =
+            Diagnostic::error("weak-secret", secret.span, "the secret of `sticky` is too short to be one");
+        reading.report(
+            error
+                .label(format!("expected {SHORTEST_SECRET} characters or more"))
+                .help("`openssl rand -hex 16` makes one"),
+        );
+    }
+    Some(secret.value)
+}
+
     let (every, timeout) = (duration("every", 10), duration("timeout", 2));
     let mut number = |name: &'static str, default: u32| at_least_one(name, node, reading).unwrap_or(default);
     let (fall, rise) = (number("fall", 3), number("rise", 2));

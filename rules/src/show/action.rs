@@ -124,7 +124,11 @@ fn write_pool(upstream: &Upstream, page: &mut Page) {
     }
     match &upstream.sticky {
         None => {}
-        Some(Sticky::Cookie(name)) => page.line(&format!("sticky cookie={}", quoted(name)), None),
+        Some(Sticky::Cookie { name, secret }) => {
+            // A secret wherever it came from.
+            let secret = secret.as_ref().map_or("", |_| " secret=\"***\"");
+            page.line(&format!("sticky cookie={}{secret}", quoted(name)), None);
+        }
         Some(Sticky::Header(name)) => page.line(&format!("sticky header={}", quoted(name)), None),
         Some(Sticky::Query(name)) => page.line(&format!("sticky query={}", quoted(name)), None),
     }

@@ -97,7 +97,12 @@ pub enum Balance {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sticky {
     /// A cookie of vordr's own.
-    Cookie(String),
+    Cookie {
+        /// Its name.
+        name: String,
+        /// What its value is made with, so that nobody else can make it.
+        secret: Option<String>,
+    },
     /// A request header.
     Header(String),
     /// A query parameter.
