@@ -29,6 +29,7 @@ mod https;
 mod https_certificates;
 mod https_clients;
 mod keepalive;
+mod keepalive_upstream;
 mod limits;
 mod log;
 mod malformed;

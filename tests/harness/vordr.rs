@@ -52,9 +52,10 @@ impl Vordr {
         let access = folder.path().join("access.log");
         let errors = folder.path().join("error.log");
         let drain = if process.contains("drain") { "" } else { "drain \"100ms\"" };
+        let workers = if process.contains("workers") { "" } else { "workers 1" };
         let admin = if process.contains("admin") { "" } else { "admin \"127.0.0.1:0\"" };
         let process = format!(
-            "vordr {{ workers 1\n {drain}\n {admin}\n access-log {access:?}\n error-log {errors:?} \
+            "vordr {{ {workers}\n {drain}\n {admin}\n access-log {access:?}\n error-log {errors:?} \
              level=debug\n {process}\n }}"
         );
         let text = format!("{process}\n{rules}\n");

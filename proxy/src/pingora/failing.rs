@@ -12,6 +12,8 @@ use pingora_proxy::Session;
 
 /// How many attempts an exchange has in all.
 const MOST_ATTEMPTS: u32 = 8;
+/// A connection that is one too many for `keepalive`.
+const SURPLUS: ErrorType = ErrorType::Custom("surplus");
 
 /// A failure that vordr found, as the error that carries it through Pingora; [`failure_of`] gives it back.
 pub(super) fn error(failure: &Failure) -> Box<Error> {
@@ -31,6 +33,11 @@ impl std::fmt::Display for Carried {
 }
 
 impl std::error::Error for Carried {}
+
+/// The connection that Pingora took is about to be closed, and another will do: nothing has failed.
+pub(super) fn surplus() -> Box<Error> {
+    Error::new(SURPLUS)
+}
 
 /// What an error means for this exchange.
 fn failure_of(error: &Error, under_way: &UnderWay) -> Failure {
@@ -121,8 +128,8 @@ pub(super) fn failed_while_proxying(
     mut error: Box<Error>,
     reused: bool,
 ) -> Box<Error> {
-    error.set_retry(false);
-    let Some(under_way) = passage.under_way.as_mut() else { return error };
+    error.set_retry(*error.etype() == SURPLUS);
+    let Some(under_way) = passage.under_way.as_mut().filter(|_| !error.retry()) else { return error };
     let failure = failure_of(&error, under_way);
     under_way.exchange.failure_seen(&failure);
     let sendable = !session.as_ref().retry_buffer_truncated() && session.response_written().is_none();

@@ -7,9 +7,11 @@ use crate::exchange::{Admission, Arrival, Client, Exchange, Failure, Headers};
 use crate::generation::Generation;
 use crate::observe::{InFlight, InUse, Record};
 use crate::shared::Shared;
+use crate::upstream::Line;
 use crate::websocket::{Side, Tunnel};
 use async_trait::async_trait;
 use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, StatusCode, Version};
 use pingora_core::modules::http::HttpModules;
 use pingora_core::protocols::Digest;
@@ -20,7 +22,7 @@ use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use vordr_rules::table::{ListenerId, Table, TlsVersion};
+use vordr_rules::table::{ListenerId, Table};
 
 /// Carries the decisions of an exchange out through Pingora.
 pub(crate) struct Gateway {
@@ -45,6 +47,8 @@ pub(super) struct UnderWay {
     pub journey: Journey,
     /// Counts the connection to the upstream as in use.
     pub in_use: Option<InUse>,
+    /// The connection to the upstream, if it may be kept: until the answer has come to its end.
+    pub line: Option<Arc<Line>>,
     /// Its route's series, from the moment it has a route.
     pub in_flight: Option<InFlight>,
     /// The answer is a WebSocket.
@@ -115,6 +119,7 @@ impl ProxyHttp for Gateway {
             exchange,
             journey: Journey::default(),
             in_use: None,
+            line: None,
             in_flight: None,
             tunnel: None,
         };
@@ -173,21 +178,7 @@ impl ProxyHttp for Gateway {
         digest: Option<&Digest>,
         passage: &mut Passage,
     ) -> Result<()> {
-        let UnderWay { generation, exchange, in_use, journey, .. } = passage.get()?;
-        generation.upstreams.connected(exchange, &mut journey.turn);
-        if let Some(reached) = exchange.reached.as_mut() {
-            *in_use = Some(self.shared.observer.metrics.upstreams.connection(reached));
-            reached.reused = reused;
-            reached.connect = (!reused).then(|| reached.chosen.elapsed());
-        }
-        let tls = exchange.proxy().and_then(|proxy| proxy.tls.as_ref());
-        let spoken = digest.and_then(|digest| digest.ssl_digest.as_ref()).map(|tls| &*tls.version);
-        match spoken.filter(|_| tls.is_some_and(|tls| tls.min == TlsVersion::Tls13)) {
-            Some(version) if !version.contains("1_3") && !version.contains("1.3") => {
-                Err(failing::error(&Failure::Tls(format!("{version} is below `tls min`"))))
-            }
-            _ => Ok(()),
-        }
+        reaching::connected(&self.shared, passage.get()?, digest, reused)
     }
 
     async fn upstream_request_filter(
@@ -245,10 +236,16 @@ impl ProxyHttp for Gateway {
         if let Some(target) = journey.target.as_ref().filter(|_| !may_retry) {
             generation.upstreams.answered(target, &self.shared.observer);
         }
-        match may_retry || exchange.replaces(response.status) {
-            true => Err(failing::error(&Failure::Status(response.status))),
-            false => Ok(()),
+        if may_retry || exchange.replaces(response.status) {
+            return Err(failing::error(&Failure::Status(response.status)));
         }
+        if response.version == Version::HTTP_2 {
+            // One connection carries many at once, and is idle when Pingora says so.
+            under_way.line = None;
+        } else if reaching::is_whole(&session.req_header().method, response) {
+            reaching::rest(under_way);
+        }
+        Ok(())
     }
 
     async fn response_filter(
@@ -276,7 +273,7 @@ impl ProxyHttp for Gateway {
             // A client of HTTP/1.0 knows no chunks (RFC 9112, section 7): the end of the connection ends the body.
             response.remove(&http::header::TRANSFER_ENCODING);
         }
-        if closes || (old && !response.headers.contains_key(http::header::CONTENT_LENGTH)) {
+        if closes || (old && !response.headers.contains_key(CONTENT_LENGTH)) {
             session.set_keepalive(None);
         }
         Ok(())
@@ -292,7 +289,10 @@ impl ProxyHttp for Gateway {
         let under_way = passage.get()?;
         match end {
             // What is left is between vordr and the client.
-            true => under_way.link.watch(None),
+            true => {
+                under_way.link.watch(None);
+                reaching::rest(under_way);
+            }
             false => under_way.link.progress(),
         }
         Ok(None)

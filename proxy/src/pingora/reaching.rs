@@ -4,12 +4,17 @@ use super::failing;
 use super::gateway::UnderWay;
 use crate::exchange::{Exchange, Failure};
 use crate::shared::Shared;
-use crate::upstream::{Member, Target, Turn, Upstreams};
+use crate::upstream::{Line, Member, Target, Turn, Upstreams};
+use http::header::CONTENT_LENGTH;
+use http::{Method, StatusCode};
 use pingora_core::Result;
+use pingora_core::protocols::Digest;
 use pingora_core::upstreams::peer::HttpPeer;
+use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 use std::sync::Arc;
 use std::time::Instant;
+use vordr_rules::table::TlsVersion;
 
 /// The way of one exchange to its upstream, over all attempts.
 #[derive(Default)]
@@ -48,6 +53,50 @@ pub(super) async fn peer(
             }
         }
     }
+}
+
+/// A connection was made, or one that was kept is used again.
+pub(super) fn connected(
+    shared: &Shared,
+    under_way: &mut UnderWay,
+    digest: Option<&Digest>,
+    reused: bool,
+) -> Result<()> {
+    let UnderWay { generation, exchange, in_use, journey, line, .. } = under_way;
+    *line = Line::of(digest);
+    if line.as_ref().is_some_and(|line| !line.take_up()) {
+        return Err(failing::surplus());
+    }
+    generation.upstreams.connected(exchange, &mut journey.turn);
+    if let Some(reached) = exchange.reached.as_mut() {
+        *in_use = Some(shared.observer.metrics.upstreams.connection(reached));
+        reached.reused = reused;
+        reached.connect = (!reused).then(|| reached.chosen.elapsed());
+    }
+    let tls = exchange.proxy().and_then(|proxy| proxy.tls.as_ref());
+    let spoken = digest.and_then(|digest| digest.ssl_digest.as_ref()).map(|tls| &*tls.version);
+    match spoken.filter(|_| tls.is_some_and(|tls| tls.min == TlsVersion::Tls13)) {
+        Some(version) if !version.contains("1_3") && !version.contains("1.3") => {
+            Err(failing::error(&Failure::Tls(format!("{version} is below `tls min`"))))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The answer has come to its end: the connection may be kept, if the pool has room for it.
+pub(super) fn rest(under_way: &mut UnderWay) {
+    let Some(line) = under_way.line.take().filter(|_| under_way.tunnel.is_none()) else { return };
+    let upstream = under_way.exchange.proxy().map(|proxy| proxy.upstream);
+    if let Some(rules) = upstream.and_then(|id| under_way.exchange.table.upstreams.get(id.0)) {
+        line.rest(rules.keepalive);
+    }
+}
+
+/// Whether an answer has no body, so that it ends with its head (RFC 9112, section 6.3).
+pub(super) fn is_whole(method: &Method, response: &ResponseHeader) -> bool {
+    *method == Method::HEAD
+        || matches!(response.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+        || response.headers.get(CONTENT_LENGTH).is_some_and(|length| length == "0")
 }
 
 /// Chooses a server, and waits where there is none and the rules or the start allow it.

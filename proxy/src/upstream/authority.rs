@@ -1,4 +1,4 @@
-//! The certificate authorities that upstreams' certificates are checked against.
+//! TLS towards upstreams, made ready: the authorities that certificates are checked against, and vordr's own.
 
 use crate::start_error::StartError;
 use pingora_core::protocols::tls::CaType;
@@ -6,6 +6,7 @@ use pingora_core::utils::tls::{CertKey, WrappedX509, parse_x509};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use vordr_rules::table::UpstreamTls;
 
@@ -13,7 +14,17 @@ use vordr_rules::table::UpstreamTls;
 pub(super) struct Authorities {
     by_file: HashMap<String, Arc<CaType>>,
     clients: HashMap<(String, String), Arc<CertKey>>,
+    by_words: HashMap<UpstreamTls, Secured>,
     system_roots: usize,
+}
+
+/// One `tls` of a `proxy`, with its files read.
+pub(super) struct Secured {
+    pub verify: bool,
+    pub ca: Option<Arc<CaType>>,
+    pub client: Option<Arc<CertKey>>,
+    /// Tells connections that were set up with other words from these.
+    pub key: u64,
 }
 
 impl std::fmt::Debug for Authorities {
@@ -24,11 +35,34 @@ impl std::fmt::Debug for Authorities {
 
 impl Authorities {
     pub(super) fn new() -> Result<Self, StartError> {
-        Ok(Self { by_file: HashMap::new(), clients: HashMap::new(), system_roots: check_system_roots()? })
+        let system_roots = check_system_roots()?;
+        Ok(Self { by_file: HashMap::new(), clients: HashMap::new(), by_words: HashMap::new(), system_roots })
     }
 
     /// Reads what `tls` names, so that nothing is left to go wrong when a connection is made.
     pub(super) fn add(&mut self, tls: &UpstreamTls) -> Result<(), StartError> {
+        if self.by_words.contains_key(tls) {
+            return Ok(());
+        }
+        self.read_files(tls)?;
+        let mut hasher = DefaultHasher::new();
+        tls.hash(&mut hasher);
+        let secured = Secured {
+            verify: tls.verify,
+            ca: tls.ca.as_ref().and_then(|path| self.by_file.get(path)).cloned(),
+            client: tls.client.as_ref().and_then(|files| self.clients.get(files)).cloned(),
+            key: hasher.finish(),
+        };
+        self.by_words.insert(tls.clone(), secured);
+        Ok(())
+    }
+
+    /// What these words have become.
+    pub(super) fn of(&self, tls: &UpstreamTls) -> Option<&Secured> {
+        self.by_words.get(tls)
+    }
+
+    fn read_files(&mut self, tls: &UpstreamTls) -> Result<(), StartError> {
         if let Some(files @ (cert, key)) = &tls.client {
             let pair = read_client(cert, key).map_err(|reason| {
                 StartError::Upstream(format!(
@@ -54,15 +88,6 @@ impl Authorities {
             }
             None => Ok(()),
         }
-    }
-
-    /// The certificate that vordr shows.
-    pub(super) fn client_of(&self, tls: &UpstreamTls) -> Option<Arc<CertKey>> {
-        self.clients.get(tls.client.as_ref()?).cloned()
-    }
-
-    pub(super) fn of(&self, tls: &UpstreamTls) -> Option<Arc<CaType>> {
-        self.by_file.get(tls.ca.as_ref()?).cloned()
     }
 }
 

@@ -1,6 +1,8 @@
 //! One server of a pool that can be connected to: an address of it.
 
+use super::dial::Dialers;
 use super::hash;
+use super::patience::Patience;
 use super::standing::Standing;
 use super::sticky::Mark;
 use crate::exchange::Endpoint;
@@ -42,6 +44,7 @@ pub(crate) struct Member {
     /// What clients are known by that stay with it.
     pub(super) mark: Option<Mark>,
     pub(super) standing: Arc<Standing>,
+    pub(super) dialers: Dialers,
 }
 
 impl Member {
@@ -50,6 +53,7 @@ impl Member {
         destination: Destination,
         weight: u32,
         standing: Arc<Standing>,
+        patience: &Patience,
     ) -> Self {
         let name = destination.to_string();
         Self {
@@ -59,6 +63,7 @@ impl Member {
             name,
             weight,
             mark: None,
+            dialers: Dialers::new(patience, &standing.reserve),
             standing,
         }
     }
@@ -80,6 +85,7 @@ pub(super) mod tests {
         let address: SocketAddr = address.parse().unwrap();
         let endpoint = Endpoint::new("pool", &ServerAddress::Ip(address.ip(), address.port()));
         let standing = Standing::new(Arc::default());
-        Arc::new(Member::new(&Arc::new(endpoint), Destination::Tcp(vec![address]), weight, standing))
+        let destination = Destination::Tcp(vec![address]);
+        Arc::new(Member::new(&Arc::new(endpoint), destination, weight, standing, &Patience::default()))
     }
 }

@@ -5,6 +5,7 @@ mod balance;
 mod check;
 mod choose;
 mod classify;
+mod dial;
 mod hash;
 mod health;
 mod member;
@@ -14,6 +15,7 @@ mod pool;
 mod queue;
 mod race;
 mod report;
+mod reserve;
 mod resolve;
 mod standing;
 mod sticky;
@@ -24,6 +26,7 @@ pub(crate) use classify::classify;
 pub(crate) use member::Member;
 pub(crate) use pool::Target;
 pub(crate) use report::{PeerReport, PoolReport};
+pub(crate) use reserve::Line;
 pub(crate) use wait::Turn;
 
 use crate::observe::Observer;
@@ -43,7 +46,7 @@ pub(crate) struct Upstreams {
     pools: Vec<Arc<Pool>>,
     names: Names,
     authorities: Authorities,
-    patience: Patience,
+    patience: Arc<Patience>,
 }
 
 impl Upstreams {
@@ -65,14 +68,14 @@ impl Upstreams {
                 names.add(&server.address, proxy.resolve, before.map(|before| &before.names));
             }
         }
+        let patience = Arc::new(Patience::new(table));
         let pools = table.upstreams.iter().map(|rules| {
             let known =
                 before.and_then(|before| before.pools.iter().find(|pool| pool.rules.name == rules.name));
             let live = known.map(|known| known.live.clone()).unwrap_or_default();
-            Pool::new(rules, first_proxy(table, rules), live, &names)
+            Pool::new(rules, first_proxy(table, rules), live, patience.clone(), &names)
         });
         let pools = pools.collect();
-        let patience = Patience::new(table);
         Ok(Arc::new(Self { pools, names, authorities, patience }))
     }
 

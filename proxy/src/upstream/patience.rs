@@ -51,4 +51,10 @@ impl Patience {
     pub(super) fn of(&self, limit: Option<Duration>) -> Option<Hook> {
         self.by_limit.get(&limit?).cloned()
     }
+
+    /// Every limit of the rules, and none.
+    pub(super) fn all(&self) -> impl Iterator<Item = (Option<Duration>, Option<Hook>)> {
+        let limits = self.by_limit.iter().map(|(limit, hook)| (Some(*limit), Some(hook.clone())));
+        std::iter::once((None, None)).chain(limits)
+    }
 }

@@ -1,16 +1,20 @@
 //! How Pingora is told where a request goes.
 
 use super::Upstreams;
+use super::authority::Secured;
+use super::dial::Handed;
+use super::hash;
 use super::member::{Destination, Member};
 use super::pool::{Pool, Target};
-use super::race::{self, Handed};
+use super::race;
 use crate::exchange::{Exchange, Failure};
 use http::HeaderValue;
 use http::request::Parts;
 use pingora_core::upstreams::peer::{ALPN, HttpPeer};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
-use vordr_rules::table::{HttpVersion, Proxy, Settings, Upstream, UpstreamTls};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use vordr_rules::table::{HttpVersion, Proxy, Settings, UpstreamTls};
 
 /// How many streams one connection of HTTP/2 to an upstream carries at once, if the upstream lets it.
 const STREAMS: usize = 100;
@@ -44,10 +48,13 @@ impl Upstreams {
                 (HttpPeer::new(address, proxy.tls.is_some(), sni), handed)
             }
         };
-        self.set_options(&mut peer, proxy, exchange.upgrade, &pool.rules, settings);
-        if let Some(handed) = handed {
-            peer.options.custom_l4 = Some(handed);
-        }
+        self.set_options(&mut peer, proxy, exchange.upgrade, pool, settings);
+        let dialer = target.member.dialers.of(settings.timeouts.send);
+        peer.options.custom_l4 = match (handed, dialer) {
+            (Some(stream), Some(dialer)) => Some(Handed::new(stream, dialer)),
+            (None, Some(dialer)) => Some(dialer.clone()),
+            (_, None) => return Err(Failure::Internal("the server has no dialer".to_owned())),
+        };
         Ok(peer)
     }
 
@@ -57,7 +64,7 @@ impl Upstreams {
         target: &Target,
         addresses: &[SocketAddr],
         settings: &Settings,
-    ) -> Result<(SocketAddr, Option<std::sync::Arc<Handed>>), Failure> {
+    ) -> Result<(SocketAddr, Option<TcpStream>), Failure> {
         let standing = &target.member.standing;
         let known = standing.reached().and_then(|index| addresses.get(index));
         match (addresses, known) {
@@ -67,7 +74,7 @@ impl Upstreams {
                 let (index, stream) = race::first(addresses, hook, settings.timeouts.connect).await?;
                 standing.set_reached(Some(index));
                 let address = addresses.get(index).copied().ok_or(Failure::Refused)?;
-                Ok((address, Some(Handed::new(stream))))
+                Ok((address, Some(stream)))
             }
         }
     }
@@ -88,8 +95,8 @@ impl Upstreams {
             (Destination::Tcp(_), address) => HttpPeer::new(address?, tls.is_some(), sni),
         };
         peer.options.alpn = alpn.unwrap_or_else(|| version(pool.speech.http, tls.is_some(), false));
-        if let Some(tls) = tls {
-            self.set_tls(&mut peer, tls);
+        if let Some(secured) = tls.and_then(|tls| self.authorities.of(tls)) {
+            set_tls(&mut peer, secured);
         }
         Some(peer)
     }
@@ -99,7 +106,7 @@ impl Upstreams {
         peer: &mut HttpPeer,
         proxy: &Proxy,
         upgrade: bool,
-        upstream: &Upstream,
+        pool: &Pool,
         settings: &Settings,
     ) {
         let options = &mut peer.options;
@@ -107,24 +114,32 @@ impl Upstreams {
         // `read` is watched by the client's connection, as it changes when an answer turns out to be a stream.
         options.read_timeout = None;
         options.write_timeout = settings.timeouts.send;
-        options.idle_timeout = upstream.keepalive_idle;
+        options.idle_timeout = match pool.rules.keepalive {
+            0 => Some(Duration::ZERO),
+            _ => pool.rules.keepalive_idle,
+        };
         options.alpn = version(proxy.http, proxy.tls.is_some(), upgrade);
         options.max_h2_streams = STREAMS;
-        options.upstream_tcp_sock_tweak_hook = self.patience.of(settings.timeouts.send);
         // Pingora's own key for kept connections leaves out what they were set up with.
-        let spoken = (proxy.http, upgrade, settings.timeouts.send);
-        peer.group_key = hash(&(&upstream.name, spoken, &proxy.tls));
-        if let Some(tls) = &proxy.tls {
-            self.set_tls(peer, tls);
+        peer.group_key = hash::both(pool.key, manner(proxy.http, upgrade, settings.timeouts.send));
+        if let Some(secured) = proxy.tls.as_ref().and_then(|tls| self.authorities.of(tls)) {
+            peer.group_key = hash::both(peer.group_key, secured.key);
+            set_tls(peer, secured);
         }
     }
+}
 
-    fn set_tls(&self, peer: &mut HttpPeer, tls: &UpstreamTls) {
-        peer.options.verify_cert = tls.verify;
-        peer.options.verify_hostname = tls.verify;
-        peer.options.ca = self.authorities.of(tls);
-        peer.client_cert_key = self.authorities.client_of(tls);
-    }
+fn set_tls(peer: &mut HttpPeer, secured: &Secured) {
+    peer.options.verify_cert = secured.verify;
+    peer.options.verify_hostname = secured.verify;
+    peer.options.ca.clone_from(&secured.ca);
+    peer.client_cert_key.clone_from(&secured.client);
+}
+
+/// How a connection is spoken on, as a number of its own.
+fn manner(http: HttpVersion, upgrade: bool, send: Option<Duration>) -> u64 {
+    let send = send.map_or(0, |limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX) | 1 << 63);
+    hash::both(send, u64::from(upgrade) << 8 | http as u64)
 }
 
 impl Target {
@@ -156,10 +171,4 @@ fn sni(tls: &UpstreamTls, host: &HeaderValue) -> String {
         Some(sni) => sni.clone(),
         None => vordr_rules::table::without_port(host.to_str().unwrap_or_default()).to_owned(),
     }
-}
-
-fn hash(what: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    what.hash(&mut hasher);
-    hasher.finish()
 }

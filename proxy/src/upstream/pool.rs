@@ -1,7 +1,9 @@
 //! A pool of servers under one generation of rules.
 
 use super::balance::{By, Tier};
+use super::hash;
 use super::member::{Destination, Member};
+use super::patience::Patience;
 use super::queue::{Queue, Scout};
 use super::resolve::{Found, Names};
 use super::standing::{Slot, Standing};
@@ -28,7 +30,10 @@ pub(crate) struct Pool {
     pub(super) live: Arc<Live>,
     /// The rules' servers, in their order.
     pub(super) endpoints: Vec<Arc<Endpoint>>,
+    /// Tells its connections from those of other pools.
+    pub(super) key: u64,
     members: ArcSwap<Members>,
+    patience: Arc<Patience>,
     /// Other servers are in it now.
     pub(super) refreshed: Notify,
 }
@@ -111,13 +116,21 @@ impl From<Unavailable> for Failure {
 }
 
 impl Pool {
-    pub(super) fn new(rules: &Upstream, proxy: Option<&Proxy>, live: Arc<Live>, names: &Names) -> Arc<Self> {
+    pub(super) fn new(
+        rules: &Upstream,
+        proxy: Option<&Proxy>,
+        live: Arc<Live>,
+        patience: Arc<Patience>,
+        names: &Names,
+    ) -> Arc<Self> {
         let endpoint = |server: &UpstreamServer| Arc::new(Endpoint::new(&rules.name, &server.address));
         let pool = Self {
             endpoints: rules.servers.iter().map(endpoint).collect(),
             rules: rules.clone(),
             speech: proxy.map(Speech::from).unwrap_or_default(),
+            key: hash::of(rules.name.as_bytes()),
             refreshed: Notify::new(),
+            patience,
             live,
             members: ArcSwap::default(),
         };
@@ -170,7 +183,7 @@ impl Pool {
             return known.clone();
         }
         let standing = self.live.standing(&destination.to_string());
-        let mut member = Member::new(endpoint, destination, weight.max(1), standing);
+        let mut member = Member::new(endpoint, destination, weight.max(1), standing, &self.patience);
         if let Some(Sticky::Cookie { name, secret }) = &self.rules.sticky {
             member.mark = Some(Mark::new(name, &self.rules.name, &member.name, secret.as_deref()));
         }

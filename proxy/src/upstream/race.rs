@@ -2,14 +2,8 @@
 
 use super::patience::Hook;
 use crate::exchange::Failure;
-use async_trait::async_trait;
-use pingora_core::connectors::l4::Connect;
-use pingora_core::protocols::l4::socket::SocketAddr as PingoraAddress;
-use pingora_core::protocols::l4::stream::Stream;
-use pingora_core::{ErrorType, OrErr, Result};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
@@ -51,39 +45,13 @@ async fn race(addresses: &[SocketAddr], hook: Option<Hook>) -> io::Result<(usize
     }
 }
 
-async fn connect(address: SocketAddr, hook: Option<Hook>) -> io::Result<TcpStream> {
+/// Connects to one address.
+pub(super) async fn connect(address: SocketAddr, hook: Option<Hook>) -> io::Result<TcpStream> {
     let socket = if address.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
     if let Some(hook) = hook {
         hook(&socket).map_err(|error| io::Error::other(error.to_string()))?;
     }
     socket.connect(address).await
-}
-
-/// A connection that is there already, for Pingora to take.
-#[derive(Debug)]
-pub(super) struct Handed(Mutex<Option<TcpStream>>);
-
-impl Handed {
-    pub(super) fn new(stream: TcpStream) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Some(stream))))
-    }
-}
-
-#[async_trait]
-impl Connect for Handed {
-    async fn connect(&self, address: &PingoraAddress) -> Result<Stream> {
-        let handed = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let stream = match (handed, address) {
-            (Some(stream), _) => stream,
-            (None, PingoraAddress::Inet(address)) => {
-                TcpStream::connect(address).await.or_err(ErrorType::ConnectError, "connecting again")?
-            }
-            (None, PingoraAddress::Unix(_)) => {
-                return pingora_core::Error::e_explain(ErrorType::InternalError, "not a TCP address");
-            }
-        };
-        Ok(stream.into())
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! How a server stands: how busy it is, whether it may be asked, and why not. It outlives a reload.
 
 use super::queue::Queue;
+use super::reserve::Reserve;
 use arc_swap::ArcSwapOption;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -29,6 +30,8 @@ pub(super) struct Standing {
     reason: ArcSwapOption<String>,
     /// Which of its addresses was reached last, from 1; 0 is unknown.
     reached: AtomicUsize,
+    /// Its idle connections.
+    pub(super) reserve: Arc<Reserve>,
     queue: Arc<Queue>,
 }
 
@@ -44,6 +47,7 @@ impl Standing {
             failures: Mutex::default(),
             reason: ArcSwapOption::empty(),
             reached: AtomicUsize::new(0),
+            reserve: Arc::default(),
             queue,
         })
     }

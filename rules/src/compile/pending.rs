@@ -2,13 +2,11 @@
 //! that nothing is accepted and ignored.
 
 use super::templates::Templates;
-use super::upstreams::KEEPALIVE;
 use crate::diagnostic::Diagnostic;
 use crate::language::File;
 use crate::language::action::Action;
-use crate::language::pool::Pool;
 use crate::language::process::Process;
-use crate::language::proxy::{Proxy, Target};
+use crate::language::proxy::Proxy;
 use crate::language::server::Server;
 use crate::language::settings::Settings;
 use crate::source::{Span, Spanned};
@@ -18,9 +16,6 @@ pub(super) fn find(file: &File, templates: &Templates<'_>) -> Vec<Diagnostic> {
     let mut found = Found(Vec::new());
     if let Some(process) = &file.process {
         found.in_process(&process.value);
-    }
-    for upstream in &file.upstreams {
-        found.in_pool(&upstream.pool);
     }
     templates.settings().for_each(|settings| found.in_settings(settings));
     file.servers.iter().for_each(|server| found.in_server(server));
@@ -79,13 +74,5 @@ impl Found {
 
     fn in_proxy(&mut self, proxy: &Proxy) {
         self.note("`proxy-protocol`", proxy.proxy_protocol.as_ref().map(|version| version.span));
-        if let Target::Inline(_) = &proxy.target {
-            self.in_pool(&proxy.pool);
-        }
-    }
-
-    fn in_pool(&mut self, pool: &Pool) {
-        let other = pool.keepalive.as_ref().filter(|number| number.value as usize != KEEPALIVE);
-        self.note("`keepalive` other than 128", other.map(|number| number.span));
     }
 }

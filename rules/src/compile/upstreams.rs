@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 /// Idle connections kept to each server, where nothing is said.
-pub(super) const KEEPALIVE: usize = 128;
+const KEEPALIVE: usize = 128;
 /// How long they are kept.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
 

@@ -38,7 +38,7 @@ static SLOW_START: Word = Word::simple(
 static TRY_FOR: Word =
     Word::simple("try-for", "DURATION", "How long a request waits while no server is up yet.");
 static KEEPALIVE: Word =
-    Word::simple("keepalive", "NUMBER", "Idle connections kept to each server. Default 128, for 60 s.")
+    Word::simple("keepalive", "NUMBER | off", "Idle connections kept to each server. Default 128, for 60 s.")
         .properties(&["idle"]);
 static CONNECTIONS: Word =
     Word::simple("connections", "NUMBER | off", "Connections to each server at once; more wait, then 503.");
@@ -88,8 +88,13 @@ fn read_word(pool: &mut Pool, node: &mut Node<'_>, reading: &mut Reading<'_>) {
         "retry" => pool.retry = read_retry(node, reading).map(|retry| Spanned::new(retry, span)),
         "try-for" => pool.try_for = node.need(reading),
         "keepalive" => {
-            pool.keepalive = node.need(reading);
-            pool.keepalive_idle = node.property("idle", reading);
+            pool.keepalive = match node.take_word("off") {
+                Some(span) => Some(Spanned::new(0, span)),
+                None => node.need(reading),
+            };
+            if pool.keepalive.as_ref().is_some_and(|number| number.value > 0) {
+                pool.keepalive_idle = node.property("idle", reading);
+            }
         }
         _ => {
             pool.connections = node.need(reading);
@@ -140,11 +145,6 @@ fn read_sticky(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Sticky>
     found
 }
 
-fn read_health(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Health> {
-    let path = node.need::<String>(reading);
-    let mut duration = |name: &str, default: u64| {
-        node.property::<Duration>(name, reading).map_or(Duration::from_secs(default), |found| found.value)
-    };
 /// What the cookie's value is made with.
 fn read_sticky_secret(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<String> {
     let secret = node.property::<String>("secret", reading)?;
@@ -160,6 +160,11 @@ fn read_sticky_secret(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<
     Some(secret.value)
 }
 
+fn read_health(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Health> {
+    let path = node.need::<String>(reading);
+    let mut duration = |name: &str, default: u64| {
+        node.property::<Duration>(name, reading).map_or(Duration::from_secs(default), |found| found.value)
+    };
     let (every, timeout) = (duration("every", 10), duration("timeout", 2));
     let mut number = |name: &'static str, default: u32| at_least_one(name, node, reading).unwrap_or(default);
     let (fall, rise) = (number("fall", 3), number("rise", 2));

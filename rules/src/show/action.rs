@@ -156,7 +156,10 @@ fn write_pool(upstream: &Upstream, page: &mut Page) {
     if let Some(try_for) = upstream.try_for {
         page.line(&format!("try-for {}", duration(try_for)), None);
     }
-    page.line(&format!("keepalive {} idle={}", upstream.keepalive, limit(upstream.keepalive_idle)), None);
+    match upstream.keepalive {
+        0 => page.line("keepalive off", None),
+        number => page.line(&format!("keepalive {number} idle={}", limit(upstream.keepalive_idle)), None),
+    }
     if upstream.connections.is_some() {
         page.line(&format!("connections {}", number(upstream.connections)), None);
     }

@@ -31,7 +31,7 @@ pub struct Upstream {
     pub try_for: Option<Duration>,
     /// How long a server that is back takes to have its whole share of requests again; `None` is at once.
     pub slow_start: Option<Duration>,
-    /// Idle connections kept to each server. Default 128.
+    /// Idle connections kept to each server, over all workers; 0 is none. Default 128.
     pub keepalive: usize,
     /// How long an idle connection is kept; `None` is for ever. Default 60 s.
     pub keepalive_idle: Option<Duration>,

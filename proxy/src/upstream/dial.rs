@@ -1,0 +1,105 @@
+//! Connections to servers, made for Pingora and known to vordr for as long as they are open.
+
+use super::patience::{Hook, Patience};
+use super::race;
+use super::reserve::{Line, Reserve};
+use async_trait::async_trait;
+use pingora_core::connectors::l4::Connect;
+use pingora_core::protocols::GetProxyDigest;
+use pingora_core::protocols::l4::socket::SocketAddr;
+use pingora_core::protocols::l4::stream::Stream;
+use pingora_core::{Error, ErrorType, Result};
+use std::os::fd::AsRawFd;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use std::{fmt, io};
+use tokio::net::{TcpStream, UnixStream};
+
+/// Connects to one server.
+pub(super) struct Dialer {
+    hook: Option<Hook>,
+    reserve: Arc<Reserve>,
+}
+
+/// The dialers of one server: one for each `timeouts send` of the rules, and one for none.
+#[derive(Debug)]
+pub(super) struct Dialers(Vec<(Option<Duration>, Arc<Dialer>)>);
+
+impl Dialers {
+    pub(super) fn new(patience: &Patience, reserve: &Arc<Reserve>) -> Self {
+        let dialer = |(limit, hook)| (limit, Arc::new(Dialer { hook, reserve: reserve.clone() }));
+        Self(patience.all().map(dialer).collect())
+    }
+
+    /// That for a `timeouts send`.
+    pub(super) fn of(&self, limit: Option<Duration>) -> Option<&Arc<Dialer>> {
+        self.0.iter().find(|(known, _)| *known == limit).map(|(_, dialer)| dialer)
+    }
+}
+
+impl fmt::Debug for Dialer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dialer").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Connect for Dialer {
+    async fn connect(&self, address: &SocketAddr) -> Result<Stream> {
+        match address {
+            SocketAddr::Inet(address) => match race::connect(*address, self.hook.clone()).await {
+                Ok(stream) => Ok(self.known(stream)),
+                Err(error) => Err(unreached(error)),
+            },
+            SocketAddr::Unix(address) => {
+                let path = address.as_pathname().unwrap_or_else(|| "".as_ref());
+                match UnixStream::connect(path).await {
+                    Ok(stream) => Ok(self.known(stream)),
+                    Err(error) => Err(unreached(error)),
+                }
+            }
+        }
+    }
+}
+
+impl Dialer {
+    fn known(&self, stream: impl AsRawFd + Into<Stream>) -> Stream {
+        let line = Line::new(&self.reserve, stream.as_raw_fd());
+        let mut stream = stream.into();
+        stream.set_proxy_digest(line.digest());
+        stream
+    }
+}
+
+fn unreached(error: io::Error) -> Box<Error> {
+    let kind = match error.kind() {
+        io::ErrorKind::TimedOut => ErrorType::ConnectTimedout,
+        io::ErrorKind::ConnectionRefused => ErrorType::ConnectRefused,
+        _ => ErrorType::ConnectError,
+    };
+    Error::because(kind, "connecting", error)
+}
+
+/// A connection that is there already, for Pingora to take.
+#[derive(Debug)]
+pub(super) struct Handed {
+    stream: Mutex<Option<TcpStream>>,
+    dialer: Arc<Dialer>,
+}
+
+impl Handed {
+    pub(super) fn new(stream: TcpStream, dialer: &Arc<Dialer>) -> Arc<Self> {
+        Arc::new(Self { stream: Mutex::new(Some(stream)), dialer: dialer.clone() })
+    }
+}
+
+#[async_trait]
+impl Connect for Handed {
+    async fn connect(&self, address: &SocketAddr) -> Result<Stream> {
+        let handed = self.stream.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match handed {
+            Some(stream) => Ok(self.dialer.known(stream)),
+            None => self.dialer.connect(address).await,
+        }
+    }
+}
