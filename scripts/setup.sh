@@ -24,6 +24,7 @@ if [ "${1:-build}" = test ]; then
     need certutil libnss3-tools
     need curl curl
     need systemd-analyze systemd
+    need redis-server redis-server
     python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv python3-pip)
 fi
 if [ "${1:-build}" = container ]; then

@@ -30,6 +30,7 @@ mod https_certificates;
 mod https_clients;
 mod keepalive;
 mod keepalive_upstream;
+mod limit_store;
 mod limits;
 mod log;
 mod malformed;

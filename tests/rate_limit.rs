@@ -1,6 +1,6 @@
-//! `limit`: who asks too often is told so, and when to come back.
+//! `limit`: who asks too often is told so, and when to come back; in memory and in a store.
 
-use crate::harness::{Origin, Vordr, proxying};
+use crate::harness::{Counting, Origin, Vordr, proxying};
 
 async fn ask(vordr: &Vordr, more: &str) -> u16 {
     vordr.send(&format!("GET /x HTTP/1.1\r\nHost: a.test\r\n{more}\r\n")).await.status
@@ -8,96 +8,110 @@ async fn ask(vordr: &Vordr, more: &str) -> u16 {
 
 #[tokio::test]
 async fn more_than_the_rate_and_the_burst_is_answered_429() {
-    let origin = Origin::answering("ok").await;
-    let vordr = Vordr::proxying_with(&origin, r#"limit rate="2/h" burst=1"#).await;
-    for status in [200, 200, 200] {
-        assert_eq!(vordr.get("http://a.test/").await.status, status);
+    for counting in Counting::everywhere().await {
+        let origin = Origin::answering("ok").await;
+        let vordr = counting.proxying_with(&origin, r#"limit rate="2/h" burst=1"#).await;
+        for status in [200, 200, 200] {
+            assert_eq!(vordr.get("http://a.test/").await.status, status);
+        }
+        let refused = vordr.get("http://a.test/").await;
+        assert_eq!(refused.status, 429);
+        assert_eq!(refused.header("RateLimit-Policy"), Some("\"default\";q=2;w=3600"));
+        let wait: u64 = refused.header("Retry-After").unwrap().parse().unwrap();
+        assert!((1790..=1800).contains(&wait), "{wait}");
+        assert_eq!(refused.header("RateLimit"), Some(&*format!("\"default\";r=0;t={wait}")));
+        assert_eq!(origin.requests().len(), 3);
+        assert_eq!(vordr.log_error("rate_limit").await["status"], 429);
+        let series = r#"vordr_http_rejected_total{reason="rate_limit",route="/",server="a.test"}"#;
+        vordr.metric_becomes(series, 1.0).await;
     }
-    let refused = vordr.get("http://a.test/").await;
-    assert_eq!(refused.status, 429);
-    assert_eq!(refused.header("RateLimit-Policy"), Some("\"default\";q=2;w=3600"));
-    let wait: u64 = refused.header("Retry-After").unwrap().parse().unwrap();
-    assert!((1790..=1800).contains(&wait), "{wait}");
-    assert_eq!(refused.header("RateLimit"), Some(&*format!("\"default\";r=0;t={wait}")));
-    assert_eq!(origin.requests().len(), 3);
-    assert_eq!(vordr.log_error("rate_limit").await["status"], 429);
-    let series = r#"vordr_http_rejected_total{reason="rate_limit",route="/",server="a.test"}"#;
-    vordr.metric_becomes(series, 1.0).await;
 }
 
 #[tokio::test]
 async fn requests_are_counted_by_the_key() {
-    let origin = Origin::answering("ok").await;
-    let vordr = Vordr::proxying_with(&origin, r#"limit rate="1/h" key="{header.X-API-Key}""#).await;
-    for (key, status) in [("one", 200), ("one", 429), ("two", 200), ("two", 429), ("one", 429)] {
-        assert_eq!(ask(&vordr, &format!("X-API-Key: {key}\r\n")).await, status, "{key}");
+    for counting in Counting::everywhere().await {
+        let origin = Origin::answering("ok").await;
+        let vordr = counting.proxying_with(&origin, r#"limit rate="1/h" key="{header.X-API-Key}""#).await;
+        for (key, status) in [("one", 200), ("one", 429), ("two", 200), ("two", 429), ("one", 429)] {
+            assert_eq!(ask(&vordr, &format!("X-API-Key: {key}\r\n")).await, status, "{key}");
+        }
     }
 }
 
 #[tokio::test]
 async fn a_token_comes_back_when_it_was_said_to() {
-    let origin = Origin::answering("ok").await;
-    let vordr = Vordr::proxying_with(&origin, r#"limit rate="1/s""#).await;
-    assert_eq!(ask(&vordr, "").await, 200);
-    assert_eq!(ask(&vordr, "").await, 429);
-    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
-    assert_eq!(ask(&vordr, "").await, 200);
+    for counting in Counting::everywhere().await {
+        let origin = Origin::answering("ok").await;
+        let vordr = counting.proxying_with(&origin, r#"limit rate="1/s""#).await;
+        assert_eq!(ask(&vordr, "").await, 200);
+        assert_eq!(ask(&vordr, "").await, 429);
+        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+        assert_eq!(ask(&vordr, "").await, 200);
+    }
 }
 
 #[tokio::test]
 async fn a_preflight_and_a_denied_address_cost_nothing() {
-    let origin = Origin::answering("ok").await;
-    let cors = r#"limit rate="1/h"; cors { origins "https://a.example"; methods PUT; }"#;
-    let vordr = Vordr::proxying_with(&origin, cors).await;
-    let preflight = "OPTIONS / HTTP/1.1\r\nHost: a.test\r\nOrigin: https://a.example\r\n\
-                     Access-Control-Request-Method: PUT\r\n\r\n";
-    for _ in 0..3 {
-        assert_eq!(vordr.send(preflight).await.status, 204);
-    }
-    assert_eq!(ask(&vordr, "").await, 200);
-    let refused = vordr.send("GET / HTTP/1.1\r\nHost: a.test\r\nOrigin: https://a.example\r\n\r\n").await;
-    assert_eq!(refused.status, 429);
-    assert_eq!(refused.header("Access-Control-Allow-Origin"), Some("https://a.example"));
-    let denied = Vordr::proxying_with(&origin, r#"limit rate="1/h"; deny all"#).await;
-    for _ in 0..3 {
-        assert_eq!(ask(&denied, "").await, 403);
+    for counting in Counting::everywhere().await {
+        let origin = Origin::answering("ok").await;
+        let cors = r#"limit rate="1/h"; cors { origins "https://a.example"; methods PUT; }"#;
+        let vordr = counting.proxying_with(&origin, cors).await;
+        let preflight = "OPTIONS / HTTP/1.1\r\nHost: a.test\r\nOrigin: https://a.example\r\n\
+                         Access-Control-Request-Method: PUT\r\n\r\n";
+        for _ in 0..3 {
+            assert_eq!(vordr.send(preflight).await.status, 204);
+        }
+        assert_eq!(ask(&vordr, "").await, 200);
+        let refused = vordr.send("GET / HTTP/1.1\r\nHost: a.test\r\nOrigin: https://a.example\r\n\r\n").await;
+        assert_eq!(refused.status, 429);
+        assert_eq!(refused.header("Access-Control-Allow-Origin"), Some("https://a.example"));
+        let denied = counting.proxying_with(&origin, r#"limit rate="1/h"; deny all"#).await;
+        for _ in 0..3 {
+            assert_eq!(ask(&denied, "").await, 403);
+        }
     }
 }
 
 #[tokio::test]
 async fn a_stream_that_is_open_is_counted_once() {
-    let origin = Origin::echoing().await;
-    let vordr = Vordr::proxying_with(&origin, r#"limit rate="1/h""#).await;
-    let mut socket = vordr.connect().await.websocket("a.test", "/", "").await.unwrap();
-    for _ in 0..5 {
-        assert!(socket.echoes("hello").await);
+    for counting in Counting::everywhere().await {
+        let origin = Origin::echoing().await;
+        let vordr = counting.proxying_with(&origin, r#"limit rate="1/h""#).await;
+        let mut socket = vordr.connect().await.websocket("a.test", "/", "").await.unwrap();
+        for _ in 0..5 {
+            assert!(socket.echoes("hello").await);
+        }
+        assert_eq!(ask(&vordr, "").await, 429);
     }
-    assert_eq!(ask(&vordr, "").await, 429);
 }
 
 #[tokio::test]
 async fn counts_outlive_a_reload() {
-    let origin = Origin::answering("ok").await;
-    let vordr = Vordr::proxying_with(&origin, r#"limit rate="2/h""#).await;
-    assert_eq!(ask(&vordr, "").await, 200);
-    let newer =
-        format!("{}\n{}", vordr.process(), proxying(&origin.url(), r#"limit rate="2/h"; buffering on"#));
-    vordr.replace(vordr::Vordr::from_text("newer.kdl", &newer).unwrap()).unwrap();
-    assert_eq!(ask(&vordr, "").await, 200);
-    assert_eq!(ask(&vordr, "").await, 429);
+    for counting in Counting::everywhere().await {
+        let origin = Origin::answering("ok").await;
+        let vordr = counting.proxying_with(&origin, r#"limit rate="2/h""#).await;
+        assert_eq!(ask(&vordr, "").await, 200);
+        let newer =
+            format!("{}\n{}", vordr.process(), proxying(&origin.url(), r#"limit rate="2/h"; buffering on"#));
+        vordr.replace(vordr::Vordr::from_text("newer.kdl", &newer).unwrap()).unwrap();
+        assert_eq!(ask(&vordr, "").await, 200);
+        assert_eq!(ask(&vordr, "").await, 429);
+    }
 }
 
 #[tokio::test]
 async fn what_vordr_answers_itself_is_limited_too() {
-    let rules = r#"server a.test { listen 0; limit rate="2/h"
-        location "/" { respond 200 in; }
-        location "/x" { redirect "/"; }
-        location "/free" { limit off; respond 200 in; } }"#;
-    let vordr = Vordr::running(rules).await;
-    assert_eq!(vordr.get("http://a.test/").await.status, 200);
-    assert_eq!(vordr.get("http://a.test/x").await.status, 302);
-    assert_eq!(vordr.get("http://a.test/").await.status, 429);
-    for _ in 0..3 {
-        assert_eq!(vordr.get("http://a.test/free").await.status, 200);
+    for counting in Counting::everywhere().await {
+        let rules = r#"server a.test { listen 0; limit rate="2/h"
+            location "/" { respond 200 in; }
+            location "/x" { redirect "/"; }
+            location "/free" { limit off; respond 200 in; } }"#;
+        let vordr = counting.running(rules).await;
+        assert_eq!(vordr.get("http://a.test/").await.status, 200);
+        assert_eq!(vordr.get("http://a.test/x").await.status, 302);
+        assert_eq!(vordr.get("http://a.test/").await.status, 429);
+        for _ in 0..3 {
+            assert_eq!(vordr.get("http://a.test/free").await.status, 200);
+        }
     }
 }

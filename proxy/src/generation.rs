@@ -1,6 +1,6 @@
 //! One set of rules while it is in force, and for as long as an exchange still uses it.
 
-use crate::gate::Credentials;
+use crate::gate::{Credentials, Store};
 use crate::observe::Observer;
 use crate::start_error::StartError;
 use crate::tls::{Certificates, Doors};
@@ -8,7 +8,7 @@ use crate::upstream::Upstreams;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
-use vordr_rules::table::Table;
+use vordr_rules::table::{LimitStore, Table};
 
 /// Rules, with what belongs to them alone. An exchange keeps the one that it began with.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(crate) struct Generation {
     pub doors: Arc<Doors>,
     /// What credentials are held against.
     pub credentials: Credentials,
+    /// Where `limit` counts together with other vordr.
+    pub limit_store: Option<Arc<Store>>,
     /// The rules as `vordr show` prints them.
     pub effective_rules: String,
     /// Cancelled when newer rules take their place.
@@ -38,7 +40,10 @@ impl Generation {
         certificates: &Arc<Certificates>,
         before: Option<&Self>,
     ) -> Result<Arc<Self>, StartError> {
+        let store_before = before.and_then(|before| before.limit_store.as_ref());
+        let limit_store = table.process.limit_store.as_ref();
         Ok(Arc::new(Self {
+            limit_store: limit_store.map(|rules| Store::open(rules, store_before)).transpose()?,
             number: before.map_or(1, |before| before.number + 1),
             upstreams: Upstreams::new(&table, nameserver, before.map(|before| &*before.upstreams))?,
             doors: Doors::open(&table, certificates.clone(), before.map(|before| &*before.doors))?.into(),
@@ -56,16 +61,25 @@ impl Generation {
         format!("serving {} on {addresses}; generation {}", servers(&self.table), self.number)
     }
 
-    /// Resolves the pools' names and checks their servers until newer rules are in force; what is known by then
-    /// stays known.
+    /// Resolves the pools' names, checks their servers and keeps the limit store at hand until newer rules are in
+    /// force; what is known by then stays known.
     pub(crate) async fn look_after(self: Arc<Self>, observer: Arc<Observer>) {
         let (upstreams, replaced) = (self.upstreams.clone(), self.replaced.clone());
+        let limit_store = self.limit_store.clone().zip(self.table.process.limit_store.clone());
         // What waits here must not keep the generation alive.
         drop(self);
+        let looking =
+            async { tokio::join!(upstreams.look_after(observer.clone()), keep(limit_store, &observer)) };
         tokio::select! {
             () = replaced.cancelled() => {}
-            () = upstreams.look_after(observer) => {}
+            _ = looking => {}
         }
+    }
+}
+
+async fn keep(limit_store: Option<(Arc<Store>, LimitStore)>, observer: &Observer) {
+    if let Some((store, rules)) = limit_store {
+        store.look_after(rules, observer).await;
     }
 }
 

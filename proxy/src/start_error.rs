@@ -59,6 +59,9 @@ pub enum StartError {
     /// What credentials are held against cannot be read.
     #[error("cannot check credentials: {0}")]
     Credentials(String),
+    /// The limit store cannot be spoken to as the rules ask.
+    #[error("cannot speak to the limit store: {0}")]
+    LimitStore(String),
     /// An upstream cannot be spoken to as the rules ask: an unreadable CA, no system certificates.
     #[error("{0}")]
     Upstream(String),

@@ -10,6 +10,7 @@ mod nameserver;
 mod origin;
 pub(crate) mod pebble;
 mod pool;
+mod redis;
 mod tls;
 mod vordr;
 mod websocket;
@@ -24,11 +25,14 @@ pub(crate) use http2_origin::Http2Origin;
 pub(crate) use nameserver::{Kind as NameKind, NameServer, Reply as NameReply};
 pub(crate) use origin::{Connection, Origin, Request};
 pub(crate) use pool::{REFUSING, answers, numbered, pooled, servers};
+pub(crate) use redis::{Counting, Redis};
 pub(crate) use tls::{Secured, TlsClient};
 pub(crate) use vordr::{Vordr, proxying};
 pub(crate) use websocket::{Heard, WebSocket, accepted};
 
 use std::future::Future;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 /// What a test waits for, and does not come by then, does not come.
@@ -62,4 +66,12 @@ pub(crate) async fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>
 pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("0.0.0.0:0").expect("a free port");
     listener.local_addr().expect("its address").port()
+}
+
+/// A free port that the system gives to nobody who asks for any: it stays free until a program listens there, and while
+/// it does not.
+pub(crate) fn quiet_port() -> u16 {
+    static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| AtomicU16::new(fastrand::u16(20_000..28_000)));
+    let free = |port: &u16| std::net::TcpListener::bind(("0.0.0.0", *port)).is_ok();
+    std::iter::repeat_with(|| NEXT.fetch_add(1, Ordering::Relaxed)).find(free).expect("a free port")
 }

@@ -1,12 +1,11 @@
 //! Pebble, the small ACME server of Let's Encrypt, with an authority and a name server of its own.
 
-use super::{NameServer, eventually, within};
+use super::{NameServer, eventually, quiet_port, within};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -191,13 +190,6 @@ impl Drop for Pebble {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-/// A free port that the system gives to nobody who asks for any: it has to stay free until Pebble looks at it.
-fn quiet_port() -> u16 {
-    static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| AtomicU16::new(fastrand::u16(20_000..28_000)));
-    let free = |port: &u16| std::net::TcpListener::bind(("0.0.0.0", *port)).is_ok();
-    std::iter::repeat_with(|| NEXT.fetch_add(1, Ordering::Relaxed)).find(free).expect("a free port")
 }
 
 /// An authority, and a certificate for `localhost` from it.

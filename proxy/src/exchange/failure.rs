@@ -56,6 +56,8 @@ pub enum Failure {
     Address,
     /// `limit`: 429.
     RateLimit,
+    /// `limit-store … on-failure=closed`, and the store is down: 503.
+    Uncounted,
     /// `auth`: 401.
     Auth {
         /// What is wrong, in words.
@@ -124,6 +126,7 @@ impl Failure {
             Self::BodyLimit => "body_limit",
             Self::Address => "address",
             Self::RateLimit => "rate_limit",
+            Self::Uncounted => "limit_store",
             Self::Auth { .. } | Self::Undecided(_) => "auth",
             Self::ClientTimeout => "client_timeout",
             Self::ClientGone => "client_gone",
@@ -148,6 +151,7 @@ impl Failure {
             | Self::NeverUp
             | Self::QueueFull
             | Self::ConnectionLimit
+            | Self::Uncounted
             | Self::Undecided(_)
             | Self::Shutdown => StatusCode::SERVICE_UNAVAILABLE,
             Self::ConnectTimeout | Self::WriteTimeout | Self::ReadTimeout => StatusCode::GATEWAY_TIMEOUT,
@@ -237,6 +241,7 @@ impl Failure {
             Self::BodyLimit => "the request body is larger than `body-limit`".to_owned(),
             Self::Address => "this address is not allowed here".to_owned(),
             Self::RateLimit => "more requests than `limit` allows".to_owned(),
+            Self::Uncounted => "requests cannot be counted now".to_owned(),
             Self::Auth { why, .. } => (*why).to_owned(),
             Self::Undecided(_) => "credentials cannot be checked now".to_owned(),
             Self::ClientTimeout => "the client did not go on within `timeouts client`".to_owned(),
@@ -285,6 +290,7 @@ mod tests {
             (Failure::BodyLimit, 413, "body_limit", None),
             (Failure::Address, 403, "address", None),
             (Failure::RateLimit, 429, "rate_limit", None),
+            (Failure::Uncounted, 503, "limit_store", None),
             (Failure::Auth { why: "x", challenge: HeaderValue::from_static("x") }, 401, "auth", None),
             (Failure::Undecided(text()), 503, "auth", None),
             (Failure::ClientTimeout, 408, "client_timeout", Some("timeouts client")),

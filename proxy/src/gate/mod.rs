@@ -12,10 +12,12 @@ mod jwt;
 mod limit;
 mod passwords;
 mod secrets;
+mod store;
 mod token;
 mod watched;
 
 pub(crate) use credentials::Credentials;
+pub(crate) use store::{State as StoreState, Store};
 
 use crate::exchange::{Admission, Exchange, Failure};
 use crate::observe::Observer;
@@ -24,6 +26,7 @@ use basic::Basic;
 use http::request::Parts;
 use limit::Limits;
 use std::time::Instant;
+use vordr_rules::table::OnFailure;
 
 /// Who has asked how often, and whose password was right.
 #[derive(Debug, Default)]
@@ -36,12 +39,12 @@ impl Gate {
     /// Decides on a request that [`Admission::Guarded`] was said of. The rate comes first, so that it slows guessing.
     pub(crate) async fn decide(
         &self,
-        credentials: &Credentials,
+        (credentials, store): (&Credentials, Option<&Store>),
         exchange: &mut Exchange,
         request: &Parts,
         observer: &Observer,
     ) -> Admission {
-        if let Err(failure) = self.check_rate(exchange, request) {
+        if let Err(failure) = self.check_rate(store, exchange, request, observer).await {
             return exchange.turn_away(failure, request);
         }
         match self.check_credentials(credentials, exchange, request, observer).await {
@@ -54,10 +57,30 @@ impl Gate {
         }
     }
 
-    fn check_rate(&self, exchange: &mut Exchange, request: &Parts) -> Result<(), Failure> {
+    async fn check_rate(
+        &self,
+        store: Option<&Store>,
+        exchange: &mut Exchange,
+        request: &Parts,
+        observer: &Observer,
+    ) -> Result<(), Failure> {
         let Some((limit, name)) = exchange.limit() else { return Ok(()) };
-        let key = self.limits.key(&name, &exchange.key(&limit.key, request));
-        let taken = self.limits.take(key, limit, Instant::now());
+        let key = exchange.key(&limit.key, request);
+        let together = match store.zip(exchange.table.process.limit_store.as_ref()) {
+            Some((store, rules)) => {
+                let taken = store.take(name, &key, limit, rules.timeout).await;
+                if taken.is_none() {
+                    observer.metrics.limit_store.missed();
+                    if rules.on_failure == OnFailure::Closed {
+                        return Err(Failure::Uncounted);
+                    }
+                }
+                taken
+            }
+            None => None,
+        };
+        let alone = || self.limits.take(self.limits.key(&name, &key), limit, Instant::now());
+        let taken = together.unwrap_or_else(alone);
         taken.map_err(|wait| {
             exchange.retry_after = Some(wait.as_secs_f64().ceil().max(1.0) as u64);
             Failure::RateLimit

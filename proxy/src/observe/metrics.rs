@@ -1,6 +1,7 @@
 //! Prometheus metrics. Labels come from the rules alone, never from a client.
 
 use super::family::{Counters, Families, Gauges};
+use super::limit_store::LimitStore;
 use super::nginx::Handled;
 use super::record::{Record, labels};
 use super::routes::Routes;
@@ -18,6 +19,7 @@ pub(crate) struct Metrics {
     pub(crate) routes: Routes,
     pub(crate) upstreams: Upstreams,
     pub(crate) tls: Tls,
+    pub(crate) limit_store: LimitStore,
     acme_renewals: Counters,
     pub(super) rejected: Counters,
     preflights: Counters,
@@ -50,6 +52,7 @@ impl Metrics {
             routes: Routes::new(&make)?,
             upstreams: Upstreams::new(&make)?,
             tls: Tls::new(&make)?,
+            limit_store: LimitStore::new(&make)?,
             acme_renewals: make.counters(
                 "vordr_acme_renewals_total",
                 "Orders for certificates from ACME.",

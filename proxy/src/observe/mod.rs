@@ -6,6 +6,7 @@ mod connections;
 mod error_log;
 mod family;
 mod json;
+mod limit_store;
 mod logs;
 mod look;
 mod metrics;

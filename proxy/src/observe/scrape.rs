@@ -11,6 +11,7 @@ pub(crate) fn scrape(shared: &Shared) -> String {
         let certificate = shared.certificates.of_server(server, server.name())?;
         Some((server.name(), certificate.not_after()))
     }));
+    metrics.limit_store.stands(current.limit_store.as_ref().map(|store| store.state()));
     metrics.generations.set(shared.live_generations().try_into().unwrap_or(i64::MAX));
     let mut page = metrics.render();
     if current.table.process.metrics_compat_nginx {

@@ -1,6 +1,7 @@
 //! `/status`: how vordr is, as JSON.
 
 use super::websockets::WebSockets;
+use crate::gate::{Store, StoreState};
 use crate::shared::Shared;
 use crate::upstream::{PeerReport, PoolReport};
 use serde_json::{Value, json};
@@ -14,7 +15,9 @@ pub(crate) fn status(shared: &Shared) -> Value {
     let current = shared.current();
     let loads = observer.loads();
     let upstreams: Vec<Value> = current.upstreams.report().iter().map(pool).collect();
-    let degraded = upstreams.iter().any(|upstream| upstream["up"] == 0);
+    let limit_store = current.limit_store.as_ref().map(|store| limit_store(store));
+    let store_is_down = limit_store.as_ref().is_some_and(|store| store["up"] == false);
+    let degraded = store_is_down || upstreams.iter().any(|upstream| upstream["up"] == 0);
     json!({
         "status": if degraded { "degraded" } else { "healthy" },
         "version": env!("CARGO_PKG_VERSION"),
@@ -30,6 +33,7 @@ pub(crate) fn status(shared: &Shared) -> Value {
         "event_streams": { "active": metrics.routes.open_event_streams() },
         "upstreams": upstreams,
         "certificates": certificates(shared, &current.table),
+        "limit_store": limit_store,
     })
 }
 
@@ -57,6 +61,16 @@ fn days_left(not_after: SystemTime) -> i64 {
         Ok(left) => days(left),
         Err(over) => -days(over.duration()) - 1,
     }
+}
+
+/// `null` without `limit-store`.
+fn limit_store(store: &Store) -> Value {
+    let state = store.state();
+    let problem = match &state {
+        StoreState::Down(problem) => Some(problem),
+        StoreState::Unknown | StoreState::Up => None,
+    };
+    json!({ "address": store.address(), "up": state == StoreState::Up, "problem": problem })
 }
 
 fn websockets(websockets: &WebSockets) -> Value {

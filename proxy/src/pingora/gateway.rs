@@ -149,7 +149,12 @@ impl ProxyHttp for Gateway {
                 let UnderWay { generation, exchange, .. } = under_way;
                 self.shared
                     .gate
-                    .decide(&generation.credentials, exchange, session.req_header(), &self.shared.observer)
+                    .decide(
+                        (&generation.credentials, generation.limit_store.as_deref()),
+                        exchange,
+                        session.req_header(),
+                        &self.shared.observer,
+                    )
                     .await
             }
             decided => decided,

@@ -35,7 +35,6 @@ impl Found {
 
     fn in_process(&mut self, process: &Process) {
         self.note("`trace`", process.trace.as_ref().map(|trace| trace.span));
-        self.note("`limit-store`", process.limit_store.as_ref().map(|store| store.span));
     }
 
     fn in_server(&mut self, server: &Server) {

@@ -19,7 +19,7 @@ pub(super) fn compile(written: &Written) -> Process {
         trace: written.trace.as_ref().map(|trace| trace.value.clone()),
         state: written.state.as_ref().map_or(default.state, |folder| folder.value.clone()),
         limits: limits(&written.limits),
-        limit_store: written.limit_store.as_ref().map(|store| store.value.clone()),
+        limit_store: written.limit_store.clone(),
         acme: written.acme.as_ref().map(|acme| acme.value.clone()),
         error_detail: written.error_detail.unwrap_or(default.error_detail),
     }

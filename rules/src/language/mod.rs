@@ -10,6 +10,7 @@ pub(crate) mod file;
 pub(crate) mod files;
 pub(crate) mod header;
 pub(crate) mod limit;
+pub(crate) mod limit_store;
 pub(crate) mod limits;
 pub(crate) mod listen;
 pub(crate) mod location;

@@ -1,6 +1,7 @@
 //! `vordr { … }`: what concerns the process as a whole.
 
 use super::acme;
+use super::limit_store;
 use super::limits::{self, Limits};
 use super::log;
 use super::text;
@@ -8,7 +9,7 @@ use super::trace;
 use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::source::Spanned;
-use crate::table::{AccessLog, Address, ErrorLog, Trace};
+use crate::table::{AccessLog, Address, ErrorLog, LimitStore, Trace};
 use crate::value::Limit;
 use crate::word::Word;
 use ipnet::IpNet;
@@ -28,7 +29,7 @@ pub(super) static WORD: Word =
         &trace::WORD,
         &STATE,
         &limits::WORD,
-        &LIMIT_STORE,
+        &limit_store::WORD,
         &acme::OF_PROCESS,
         &ERROR_DETAIL,
     ]]);
@@ -52,9 +53,6 @@ static ADMIN: Word =
 static METRICS: Word =
     Word::simple("metrics", "ADDRESS", "Where /metrics is served for Prometheus.").properties(&["compat"]);
 static STATE: Word = Word::simple("state", "FOLDER", "Where certificates and accounts are kept.");
-static LIMIT_STORE: Word =
-    Word::simple("limit-store", "URL", "Where rate limits are counted together with other vordr.")
-        .properties(&["on-failure"]);
 static ERROR_DETAIL: Word =
     Word::simple("error-detail", "on | off", "Whether error pages name addresses. Default off.");
 
@@ -77,7 +75,7 @@ pub(crate) struct Process {
     pub trace: Option<Spanned<Trace>>,
     pub state: Option<Spanned<String>>,
     pub limits: Limits,
-    pub limit_store: Option<Spanned<(String, bool)>>,
+    pub limit_store: Option<LimitStore>,
     pub acme: Option<Spanned<crate::table::AcmeAccount>>,
     pub error_detail: Option<bool>,
 }
@@ -126,7 +124,7 @@ fn read_simple(process: &mut Process, node: &mut Node<'_>, reading: &mut Reading
             process.metrics_compat_nginx = text::one_of(compat, &["nginx"], "compat", reading).is_some();
         }
         "state" => process.state = node.need(reading),
-        "limit-store" => process.limit_store = read_limit_store(node, reading),
+        "limit-store" => process.limit_store = limit_store::read(node, reading),
         "acme" => process.acme = Some(Spanned::new(acme::read_account(node, reading), node.span)),
         _ => process.error_detail = node.need(reading).map(|found| found.value),
     }
@@ -180,11 +178,4 @@ fn read_workers(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Option
         reading.report(text::out_of_range("workers", count.span, "1 to 1024, or `auto`"));
     }
     Some(Some(count.value))
-}
-
-fn read_limit_store(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Spanned<(String, bool)>> {
-    let url = node.need::<String>(reading)?;
-    let on_failure = node.property::<String>("on-failure", reading);
-    let open = text::one_of(on_failure, &["open", "closed"], "on-failure", reading) != Some(1);
-    Some(Spanned::new((url.value, open), url.span))
 }

@@ -84,14 +84,15 @@ pub(super) fn endpoint(written: &Spanned<String>, reading: &mut Reading<'_>) -> 
 }
 
 /// What is wrong with an address.
-struct Problem {
-    code: &'static str,
-    message: String,
-    label: String,
+#[derive(Debug)]
+pub(super) struct Problem {
+    pub code: &'static str,
+    pub message: String,
+    pub label: String,
     help: Option<&'static str>,
 }
 
-fn problem(code: &'static str, message: impl Into<String>, label: impl Into<String>) -> Problem {
+pub(super) fn problem(code: &'static str, message: impl Into<String>, label: impl Into<String>) -> Problem {
     Problem { code, message: message.into(), label: label.into(), help: None }
 }
 
@@ -145,7 +146,8 @@ fn authority_alone<'a>(written: &str, rest: &'a str) -> Result<&'a str, Problem>
     })
 }
 
-fn host_and_port(text: &str, default: Option<u16>) -> Result<ServerAddress, Problem> {
+/// A host, by its name or address, and its port.
+pub(super) fn host_and_port(text: &str, default: Option<u16>) -> Result<ServerAddress, Problem> {
     if text.contains('@') {
         return Err(problem(
             "bad-url",

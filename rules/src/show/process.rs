@@ -1,7 +1,7 @@
 //! `vordr { … }`, written out.
 
 use super::text::{Page, duration, limit, number, quoted, switch, words};
-use crate::table::{Level, Limits, LogFormat, LogTarget, Process, Trace};
+use crate::table::{Level, Limits, LogFormat, LogTarget, OnFailure, Process, Trace};
 
 pub(super) fn write(process: &Process, page: &mut Page) {
     page.open("vordr", None);
@@ -88,9 +88,13 @@ fn write_trace(trace: &Trace, page: &mut Page) {
 
 fn write_state(process: &Process, page: &mut Page) {
     page.line(&format!("state {}", quoted(&process.state)), None);
-    if let Some((url, open)) = &process.limit_store {
-        let on_failure = if *open { "open" } else { "closed" };
-        page.line(&format!("limit-store {} on-failure={on_failure}", quoted(url)), None);
+    if let Some(store) = &process.limit_store {
+        let on_failure = match store.on_failure {
+            OnFailure::Open => "open",
+            OnFailure::Closed => "closed",
+        };
+        let (url, timeout) = (quoted(&store.address.to_string()), duration(store.timeout));
+        page.line(&format!("limit-store {url} on-failure={on_failure} timeout={timeout}"), None);
     }
     if let Some(acme) = &process.acme {
         let property = |(name, value): (&str, Option<&String>)| {

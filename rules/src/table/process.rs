@@ -1,6 +1,6 @@
 //! `vordr { … }`: what concerns the process as a whole.
 
-use super::{AcmeAccount, Address, Trace};
+use super::{AcmeAccount, Address, LimitStore, Trace};
 use ipnet::IpNet;
 use std::time::Duration;
 
@@ -33,8 +33,8 @@ pub struct Process {
     pub state: String,
     /// Limits on connections and request heads.
     pub limits: Limits,
-    /// Where rate limits are counted, if not in memory: URL, and whether requests pass while it is down.
-    pub limit_store: Option<(String, bool)>,
+    /// Where rate limits are counted, if not in memory.
+    pub limit_store: Option<LimitStore>,
     /// The ACME account for every server that asks for one.
     pub acme: Option<AcmeAccount>,
     /// `error-detail on`: error pages name addresses.

@@ -97,6 +97,7 @@ pub(crate) fn world() -> InMemory {
         .with_file("/run/secrets/admin", "0123456789abcdef\n")
         .with_file("/run/secrets/otlp", "s3cr3t\n")
         .with_file("/run/secrets/sticky", "fedcba9876543210\n")
+        .with_file("/run/secrets/redis", "0123456789abcdef\n")
         .with_file("conf.d/site.kdl", "")
 }
 
