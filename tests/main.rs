@@ -37,6 +37,7 @@ mod malformed;
 mod many_addresses;
 mod metrics;
 mod metrics_present;
+mod min_rate;
 mod names;
 mod on_error;
 mod passive;

@@ -34,7 +34,7 @@ const PAGES: &[(&str, &str)] = pages![
     "error-detail", "error-log", "expose", "files", "header", "header-count", "header-size", "header-timeout",
     "headers", "health",
     "host", "hsts", "http", "include", "keepalive", "key", "limit", "limit-store", "limits", "listen",
-    "location", "location-fix", "match", "max-age", "methods", "metrics", "on-error", "origin", "origins",
+    "location", "location-fix", "match", "max-age", "methods", "metrics", "min-rate", "on-error", "origin", "origins",
     "passive", "proxy", "proxy-protocol", "redirect", "remove", "request", "request-line", "resolve",
     "respond", "response",
     "retry", "rewrite", "satisfy", "server", "set", "slow-start", "state", "sticky", "strip-prefix", "template",

@@ -21,7 +21,7 @@ pub(super) fn digest_of(link: &Arc<Link>) -> Arc<ProxyDigest> {
 impl Shutdown for ClientStream {
     async fn shutdown(&mut self) {
         // As in `poll_shutdown`: a failure here means that the client is gone already.
-        let _ = poll_fn(|cx| self.poll_drain(cx)).await;
+        let _ = poll_fn(|cx| self.poll_flush_in_time(cx)).await;
     }
 }
 

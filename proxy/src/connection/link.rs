@@ -3,6 +3,7 @@
 //! Both run in one task, with Pingora between them; so nothing is contended, and nearly every value is an atomic.
 
 use super::farewell::Stop;
+use super::pace::{Passed, Patience};
 use crate::exchange::{Client, Failure, Handshake};
 use http::HeaderMap;
 use std::net::SocketAddr;
@@ -33,6 +34,10 @@ pub(crate) struct Link {
     pub closing: CancellationToken,
     /// How vordr stops.
     pub stop: Stop,
+    /// How long the present exchange waits for its client.
+    pub patience: Patience,
+    /// What has passed on the connection; its streams share it.
+    pub passed: Arc<Passed>,
     /// Whether this is one stream of an HTTP/2 connection.
     pub http2: bool,
     opened: Instant,
@@ -76,6 +81,7 @@ impl Link {
         Arc::new(Self {
             client: self.client.clone(),
             handshake: self.handshake.clone(),
+            passed: self.passed.clone(),
             http2: true,
             ..stream
         })
@@ -96,6 +102,8 @@ impl Link {
             leaving,
             closing,
             stop,
+            patience: Patience::default(),
+            passed: Arc::default(),
             http2: false,
             opened: Instant::now(),
             handshake: OnceLock::new(),
@@ -141,6 +149,7 @@ impl Link {
         self.requests.fetch_add(1, Relaxed);
         self.admitted.store(false, Relaxed);
         self.gathering.store(false, Relaxed);
+        self.patience.begin(None, None);
         self.watch(None);
     }
 
@@ -245,18 +254,16 @@ impl Link {
         self.no_room.store(true, Relaxed);
     }
 
-    /// Why the present body is not read any further, where it is not because the client went away.
-    pub(crate) fn body_failure(&self) -> Option<Failure> {
+    /// Why the exchange came to its end on the client's side, where it is not because the client went away.
+    pub(crate) fn client_failure(&self) -> Option<Failure> {
         if self.not_chunks.load(Relaxed) {
             Some(Failure::BadRequest("the body is not made of chunks"))
         } else if self.too_large.load(Relaxed) {
             Some(Failure::BodyLimit)
         } else if self.no_room.load(Relaxed) {
             Some(Failure::Internal("a body cannot be put into a temporary file".to_owned()))
-        } else if self.gave_up() && self.gathering.load(Relaxed) {
-            Some(Failure::ClientTimeout)
         } else {
-            None
+            self.patience.failure()
         }
     }
 

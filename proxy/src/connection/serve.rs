@@ -1,9 +1,10 @@
 //! The life of a connection: heads in, exchanges through Pingora, until one side is done.
 
 use super::head::HeadBounds;
+use super::heads::{HeadLimits, NoHead};
 use super::link::Link;
 use super::secure::secure;
-use super::stream::{ClientStream, HeadLimits, NoHead};
+use super::stream::ClientStream;
 use super::transport::Transport;
 use crate::exchange::{Answer, Failure, Protocol, refusal};
 use crate::http2;
@@ -37,6 +38,7 @@ pub(crate) struct Worker {
 /// Serves one connection to its end.
 pub(crate) async fn serve(worker: Arc<Worker>, transport: Transport, link: Arc<Link>, counted: &mut Counted) {
     let Some(transport) = secure(&worker, transport, &link).await else { return };
+    link.passed.over(transport.socket());
     if link.handshake().is_some_and(|handshake| handshake.protocol == Protocol::Http2) {
         counted.speaks_http2();
         return http2::serve(worker, transport, BytesMut::new(), link).await;

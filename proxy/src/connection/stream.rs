@@ -1,78 +1,53 @@
 //! A client's connection as Pingora sees it.
 //!
-//! Between the socket and Pingora stands this type. It reads heads itself, within their deadline; hands over
+//! Between the socket and Pingora stands this type. It reads heads itself, within their limits (`heads.rs`); hands over
 //! exactly one request at a time, so that what a client sends ahead waits for its turn; gathers small writes;
-//! ends an exchange that has been silent for too long; and closes so that a last answer is not lost.
+//! ends an exchange that has been silent for too long, or whose client is too slow; and closes so that a last answer is not lost.
 
 use super::alarm::Alarm;
 use super::body::Body;
 use super::farewell::Farewell;
-use super::head::{HeadBounds, HeadScan, judge};
 use super::identity::digest_of;
 use super::link::Link;
+use super::pace::{Clock, Direction, TooSlow};
 use super::spool::{IN_MEMORY, Spool};
 use super::transport::Transport;
-use crate::exchange::Failure;
-use crate::http2::PREFACE;
-use crate::observe::Guard;
 use bytes::{Buf, BytesMut};
 use pingora_core::protocols::raw_connect::ProxyDigest;
-use prometheus::IntGauge;
-use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Instant;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 /// How much is gathered before it is written.
 const WRITE_BUFFER: usize = 16 * 1024;
 /// How much is read at once while a head is awaited.
-const READ_STEP: usize = 4 * 1024;
+pub(super) const READ_STEP: usize = 4 * 1024;
 
 /// A client's connection.
 #[derive(Debug)]
 pub(crate) struct ClientStream {
     /// Taken when the connection is closed.
     transport: Option<Transport>,
-    link: Arc<Link>,
+    pub(super) link: Arc<Link>,
     pub(super) digest: Arc<ProxyDigest>,
     /// Read from the socket, and not yet handed over.
-    ahead: BytesMut,
+    pub(super) ahead: BytesMut,
     /// How many bytes at the beginning of `ahead` belong to the present request.
     claimed: usize,
     /// What of the present request is still to come after them.
-    body: Body,
+    pub(super) body: Body,
     /// The beginning of the present body, where it is gathered and large.
     spool: Spool,
     /// Handed to us, and not yet written.
     pending: BytesMut,
-    alarm: Alarm,
+    pub(super) alarm: Alarm,
+    pub(super) upload: Clock,
+    pub(super) download: Clock,
     farewell: Farewell,
-    closing: Pin<Box<WaitForCancellationFutureOwned>>,
-}
-
-/// The limits on a head that is awaited.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct HeadLimits {
-    /// No first byte by then: the connection is closed without a word.
-    pub first_byte: Option<Instant>,
-    /// Once there is a first byte, the whole head must be there this much later.
-    pub whole: Option<std::time::Duration>,
-    pub bounds: HeadBounds,
-}
-
-/// Why there is no further request.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum NoHead {
-    /// The client is done, or idle for too long, or vordr stops: nothing is to be said.
-    Over,
-    /// What comes is HTTP/2, by prior knowledge (RFC 9113, section 3.3).
-    Http2,
-    /// The head is refused.
-    Refused(Failure),
+    pub(super) closing: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl ClientStream {
@@ -88,85 +63,20 @@ impl ClientStream {
             spool: Spool::default(),
             pending: BytesMut::new(),
             alarm: Alarm::new(),
+            upload: Clock::new(Direction::Upload),
+            download: Clock::new(Direction::Download),
             farewell: Farewell::default(),
             closing: Box::pin(closing),
         }
     }
 
-    /// Waits for the next head, judges it, and returns its bytes; its body may then be read. Meanwhile it counts
-    /// among the `heads` under way.
-    pub(crate) async fn next_head(
-        &mut self,
-        limits: HeadLimits,
-        heads: &IntGauge,
-    ) -> Result<BytesMut, NoHead> {
-        if !self.is_read_whole() {
-            // What is left of a body must never be taken for a request.
-            return Err(NoHead::Over);
-        }
-        let bounds = limits.bounds;
-        let mut wait = HeadWait { scan: HeadScan::default(), since: None, counted: None, heads, limits };
-        let length = poll_fn(|cx| self.poll_head(&mut wait, cx)).await?;
-        if self.link.requests() == 0 && self.ahead.get(..length) == PREFACE.get(..length) {
-            return Err(NoHead::Http2);
-        }
-        let head = self.ahead.split_to(length);
-        self.judge(head, bounds, wait.since.unwrap_or_else(Instant::now)).map_err(NoHead::Refused)
-    }
-
-    /// Takes a head that came on another way; its body may then be read.
-    pub(crate) fn hold_head(&mut self, head: BytesMut, bounds: HeadBounds) -> Result<BytesMut, Failure> {
-        let mut scan = HeadScan::default();
-        let length = scan.end(&head)?;
-        bounds.hold(&scan, length.unwrap_or(head.len()))?;
-        self.judge(head, bounds, Instant::now())
-    }
-
-    fn judge(&mut self, head: BytesMut, bounds: HeadBounds, since: Instant) -> Result<BytesMut, Failure> {
-        self.body = judge(&head, bounds.fields)?.into();
-        self.link.head_arrived(since);
-        Ok(head)
-    }
-
-    fn poll_head(&mut self, wait: &mut HeadWait<'_>, cx: &mut Context<'_>) -> Poll<Result<usize, NoHead>> {
-        loop {
-            if !self.ahead.is_empty() {
-                wait.since.get_or_insert_with(Instant::now);
-                match wait.look(&self.ahead) {
-                    Ok(Some(length)) => return Poll::Ready(Ok(length)),
-                    Ok(None) => {}
-                    Err(failure) => return Poll::Ready(Err(NoHead::Refused(failure))),
-                }
-            }
-            self.ahead.reserve(READ_STEP);
-            match self.poll_fill(cx) {
-                Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => return Poll::Ready(Err(NoHead::Over)),
-                Poll::Ready(Ok(_)) => {}
-                Poll::Pending if self.alarm.is_due(wait.due(), cx) => {
-                    return Poll::Ready(Err(match wait.since {
-                        None => NoHead::Over,
-                        Some(_) => NoHead::Refused(Failure::HeaderTimeout),
-                    }));
-                }
-                // Only now: a request that is there is answered, however late it came.
-                Poll::Pending if self.ahead.is_empty() && self.closing.as_mut().poll(cx).is_ready() => {
-                    return Poll::Ready(Err(NoHead::Over));
-                }
-                Poll::Pending => {
-                    wait.count();
-                    return Poll::Pending;
-                }
-            }
-        }
-    }
-
     /// Whether all of the present request has been handed over.
-    fn is_read_whole(&self) -> bool {
+    pub(super) fn is_read_whole(&self) -> bool {
         self.body.is_over() && self.claimed == 0 && self.spool.is_empty()
     }
 
     /// Reads from the socket to the end of `ahead`; 0 is the end of the stream.
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let Some(transport) = self.transport.as_mut() else { return Poll::Ready(Ok(0)) };
         tokio_util::io::poll_read_buf(Pin::new(transport), cx, &mut self.ahead)
     }
@@ -185,6 +95,9 @@ impl ClientStream {
     fn take_rest(&mut self) -> Option<(Transport, BytesMut, bool)> {
         let still_sending = !self.body.is_over() || !self.ahead.is_empty();
         let transport = self.transport.take()?;
+        if transport.socket().is_some() {
+            self.link.passed.over(None);
+        }
         Some((transport, std::mem::take(&mut self.pending), still_sending && !self.link.is_tunnel()))
     }
 
@@ -221,8 +134,9 @@ impl ClientStream {
             }
             if self.ahead.len() == self.claimed {
                 self.ahead.reserve(WRITE_BUFFER);
-                if ready!(self.poll_fill(cx))? == 0 {
-                    return Poll::Ready(Ok(()));
+                match ready!(self.poll_fill(cx))? {
+                    0 => return Poll::Ready(Ok(())),
+                    count => self.link.passed.received(count),
                 }
                 self.link.progress();
             }
@@ -274,12 +188,57 @@ impl ClientStream {
             let count = part.filled().len();
             buf.advance(count);
         }
-        self.body.spend(buf.filled().len() - before);
+        let count = buf.filled().len() - before;
+        self.link.passed.received(count);
+        self.body.spend(count);
         Poll::Ready(Ok(()))
     }
 
+    /// Writes what is pending, and some of `buf` after it.
+    fn poll_write_through(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        loop {
+            let Some(transport) = self.transport.as_mut() else { return Poll::Ready(Err(gone())) };
+            let both = [IoSlice::new(&self.pending), IoSlice::new(buf)];
+            let written = ready!(Pin::new(transport).poll_write_vectored(cx, &both))?;
+            self.link.passed.sent(written);
+            self.link.progress();
+            let before = self.pending.len();
+            self.pending.advance(written.min(before));
+            match written.checked_sub(before) {
+                Some(of_buf) if of_buf > 0 => return Poll::Ready(Ok(of_buf)),
+                _ if written == 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                _ => {}
+            }
+        }
+    }
+
+    /// What came of asking the client for something, unless it is too slow at it.
+    fn in_time<T>(
+        &mut self,
+        direction: Direction,
+        outcome: Poll<io::Result<T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        let clock = match direction {
+            Direction::Upload => &mut self.upload,
+            Direction::Download => &mut self.download,
+        };
+        let bounds = (&self.link.patience, &*self.link.passed);
+        match clock.look(outcome.is_pending(), bounds, &mut self.alarm, cx) {
+            Ok(()) => outcome,
+            Err(TooSlow) => {
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client is too slow")))
+            }
+        }
+    }
+
+    pub(super) fn poll_flush_in_time(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let drained = self.poll_drain(cx);
+        self.in_time(Direction::Download, drained, cx)
+    }
+
     /// Writes until nothing is pending.
-    pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.pending.is_empty() {
             let Some(transport) = self.transport.as_mut() else { return Poll::Ready(Err(gone())) };
             let written = ready!(Pin::new(transport).poll_write(cx, &self.pending))?;
@@ -287,44 +246,13 @@ impl ClientStream {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.pending.advance(written);
+            self.link.passed.sent(written);
             self.link.progress();
         }
         // TLS keeps what the socket did not take.
         match self.transport.as_mut() {
             Some(transport) => Pin::new(transport).poll_flush(cx),
             None => Poll::Ready(Ok(())),
-        }
-    }
-}
-
-/// A head that is awaited.
-struct HeadWait<'h> {
-    scan: HeadScan,
-    since: Option<Instant>,
-    counted: Option<Guard>,
-    heads: &'h IntGauge,
-    limits: HeadLimits,
-}
-
-impl HeadWait<'_> {
-    /// The head's length, once `bytes` hold it whole; an error where it cannot be served.
-    fn look(&mut self, bytes: &[u8]) -> Result<Option<usize>, Failure> {
-        let length = self.scan.end(bytes)?;
-        self.limits.bounds.hold(&self.scan, length.unwrap_or(bytes.len()))?;
-        Ok(length)
-    }
-
-    /// Counts a head that has begun and has to be waited for. Most come at once.
-    fn count(&mut self) {
-        if self.since.is_some() && self.counted.is_none() {
-            self.counted = Some(Guard::new(self.heads.clone()));
-        }
-    }
-
-    fn due(&self) -> Option<Instant> {
-        match self.since {
-            None => self.limits.first_byte,
-            Some(since) => self.limits.whole.map(|whole| since + whole),
         }
     }
 }
@@ -346,13 +274,14 @@ impl AsyncRead for ClientStream {
             }
         }
         // Pingora waits: what it has written must not wait with it. It flushes a body with a length only at its end.
-        if let Poll::Ready(Err(error)) = this.poll_drain(cx) {
+        if let Poll::Ready(Err(error)) = this.poll_flush_in_time(cx) {
             return Poll::Ready(Err(error));
         }
-        match this.is_read_whole() {
-            true => this.poll_departure(cx),
-            false => this.poll_hand_over(cx, buf),
+        if this.is_read_whole() {
+            return this.poll_departure(cx);
         }
+        let read = this.poll_hand_over(cx, buf);
+        this.in_time(Direction::Upload, read, cx)
     }
 }
 
@@ -366,28 +295,17 @@ impl AsyncWrite for ClientStream {
             this.pending.extend_from_slice(buf);
             return Poll::Ready(Ok(buf.len()));
         }
-        loop {
-            let Some(transport) = this.transport.as_mut() else { return Poll::Ready(Err(gone())) };
-            let both = [IoSlice::new(&this.pending), IoSlice::new(buf)];
-            let written = ready!(Pin::new(transport).poll_write_vectored(cx, &both))?;
-            this.link.progress();
-            let before = this.pending.len();
-            this.pending.advance(written.min(before));
-            match written.checked_sub(before) {
-                Some(of_buf) if of_buf > 0 => return Poll::Ready(Ok(of_buf)),
-                _ if written == 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                _ => {}
-            }
-        }
+        let written = this.poll_write_through(cx, buf);
+        this.in_time(Direction::Download, written, cx)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_drain(cx)
+        self.get_mut().poll_flush_in_time(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // The connection is closed when this is dropped, with what a client may still be sending in mind.
-        self.get_mut().poll_drain(cx)
+        self.get_mut().poll_flush_in_time(cx)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::http2::Http2Stream;
 use std::io::{self, IoSlice};
+use std::os::fd::{AsRawFd, RawFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -25,6 +26,15 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
+    /// The TCP socket at the bottom.
+    pub(crate) fn socket(&self) -> Option<RawFd> {
+        match self {
+            Self::Tcp(socket) => Some(socket.as_raw_fd()),
+            Self::Tls(stream) => stream.get_ref().0.socket(),
+            Self::Unix(_) | Self::Http2(_) => None,
+        }
+    }
+
     /// The first byte that comes, without taking it; `None` where the client goes away before.
     pub(crate) async fn first_byte(&self) -> io::Result<Option<u8>> {
         let Self::Tcp(socket) = self else {

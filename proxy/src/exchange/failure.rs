@@ -69,6 +69,10 @@ pub enum Failure {
     Undecided(String),
     /// `timeouts client`: 408.
     ClientTimeout,
+    /// `limits min-rate`, of a body: 408.
+    SlowUpload,
+    /// `limits min-rate`, of an answer: it is cut.
+    SlowDownload,
     /// The client went away: 499 in the log, nothing on the wire.
     ClientGone,
     /// `websocket off`: 426.
@@ -129,6 +133,8 @@ impl Failure {
             Self::Uncounted => "limit_store",
             Self::Auth { .. } | Self::Undecided(_) => "auth",
             Self::ClientTimeout => "client_timeout",
+            Self::SlowUpload => "slow_upload",
+            Self::SlowDownload => "slow_download",
             Self::ClientGone => "client_gone",
             Self::WebSocketOff => "websocket_off",
             Self::ConnectionLimit | Self::ClientConnections => "connection_limit",
@@ -159,7 +165,11 @@ impl Failure {
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
-            Self::HeaderTimeout | Self::ClientTimeout | Self::Untaken => StatusCode::REQUEST_TIMEOUT,
+            Self::HeaderTimeout
+            | Self::ClientTimeout
+            | Self::SlowUpload
+            | Self::SlowDownload
+            | Self::Untaken => StatusCode::REQUEST_TIMEOUT,
             Self::RateLimit | Self::ClientConnections | Self::Flood(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::HeaderSize | Self::HeaderCount => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::RequestLine => StatusCode::URI_TOO_LONG,
@@ -202,6 +212,7 @@ impl Failure {
             Self::ReadTimeout => Some("timeouts read"),
             Self::ClientTimeout => Some("timeouts client"),
             Self::HeaderTimeout => Some("limits header-timeout"),
+            Self::SlowUpload | Self::SlowDownload => Some("limits min-rate"),
             Self::Untaken => Some("limits keepalive"),
             Self::Idle => Some("websocket idle"),
             Self::Shutdown => Some("drain"),
@@ -245,6 +256,8 @@ impl Failure {
             Self::Auth { why, .. } => (*why).to_owned(),
             Self::Undecided(_) => "credentials cannot be checked now".to_owned(),
             Self::ClientTimeout => "the client did not go on within `timeouts client`".to_owned(),
+            Self::SlowUpload => "the request body came more slowly than `limits min-rate`".to_owned(),
+            Self::SlowDownload => "the client took the answer more slowly than `limits min-rate`".to_owned(),
             Self::ClientGone => "the client went away before the answer was whole".to_owned(),
             Self::WebSocketOff => "WebSockets are off here".to_owned(),
             Self::ConnectionLimit => "more connections than `limits connections`".to_owned(),
@@ -294,6 +307,8 @@ mod tests {
             (Failure::Auth { why: "x", challenge: HeaderValue::from_static("x") }, 401, "auth", None),
             (Failure::Undecided(text()), 503, "auth", None),
             (Failure::ClientTimeout, 408, "client_timeout", Some("timeouts client")),
+            (Failure::SlowUpload, 408, "slow_upload", Some("limits min-rate")),
+            (Failure::SlowDownload, 408, "slow_download", Some("limits min-rate")),
             (Failure::ClientGone, 499, "client_gone", None),
             (Failure::WebSocketOff, 426, "websocket_off", None),
             (Failure::ConnectionLimit, 503, "connection_limit", None),

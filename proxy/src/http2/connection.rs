@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) async fn serve(worker: Arc<Worker>, transport: Transport, ahead: BytesMut, link: Arc<Link>) {
     let limits = worker.shared.current().table.process.limits.clone();
     let watch = Watch::new(link.opened());
-    let wire = Wire::new(transport, ahead, watch.clone());
+    let wire = Wire::new(transport, ahead, watch.clone(), link.passed.clone());
     let preface = bounds::builder(&limits).handshake(wire);
     let end = limits.header_timeout.map(|limit| link.opened() + limit);
     let preface = tokio::select! {
@@ -150,7 +150,8 @@ impl Streams {
                 }
             }
         }
-        let Self { connection, mut exchanges, .. } = self;
+        let Self { connection, mut exchanges, link, .. } = self;
+        link.passed.over(None);
         // The streams learn of it, and their exchanges account for themselves.
         drop(connection);
         while exchanges.join_next().await.is_some() {}

@@ -1,7 +1,7 @@
 //! The socket under the library, watched: what comes in too often, and what does not go out.
 
 use super::frames::{Flood, FrameScan};
-use crate::connection::Transport;
+use crate::connection::{Passed, Transport};
 use bytes::{Buf, BytesMut};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -71,11 +71,12 @@ pub(super) struct Wire {
     ahead: BytesMut,
     scan: FrameScan,
     watch: Arc<Watch>,
+    passed: Arc<Passed>,
 }
 
 impl Wire {
-    pub(super) fn new(transport: Transport, ahead: BytesMut, watch: Arc<Watch>) -> Self {
-        Self { transport, ahead, scan: FrameScan::new(Instant::now()), watch }
+    pub(super) fn new(transport: Transport, ahead: BytesMut, watch: Arc<Watch>, passed: Arc<Passed>) -> Self {
+        Self { transport, ahead, scan: FrameScan::new(Instant::now()), watch, passed }
     }
 
     fn look(&mut self, bytes: &[u8]) {
@@ -99,6 +100,7 @@ impl Wire {
 
     fn wrote<T>(&self, outcome: Poll<T>) -> Poll<T> {
         self.watch.unread.store(outcome.is_pending(), Relaxed);
+        self.passed.blocked(outcome.is_pending());
         outcome
     }
 }

@@ -24,15 +24,9 @@ pub(super) fn count_request(under_way: &mut UnderWay, part: Option<&Bytes>, end:
 /// client. The connection keeps it; the part that is read here is kept by Pingora, to be sent first.
 pub(super) async fn gather(session: &mut Session, under_way: &UnderWay) -> Result<()> {
     let settings = under_way.exchange.settings();
-    let client = settings.and_then(|settings| settings.timeouts.client);
     under_way.link.gather(settings.and_then(|settings| settings.body_limit));
-    // Silence is what counts, and to Pingora this is one long read.
-    under_way.link.watch(client);
-    session.set_read_timeout(None);
     session.as_mut().enable_retry_buffering();
     session.as_mut().read_request_body().await.map_err(|error| error.into_down())?;
-    session.set_read_timeout(client);
-    under_way.link.watch(None);
     under_way.link.gathered();
     Ok(())
 }

@@ -47,7 +47,7 @@ fn failure_of(error: &Error, under_way: &UnderWay) -> Failure {
     if under_way.link.was_cut() {
         return Failure::Shutdown;
     }
-    if let Some(failure) = under_way.link.body_failure() {
+    if let Some(failure) = under_way.link.client_failure() {
         return failure;
     }
     if under_way.link.gave_up() {

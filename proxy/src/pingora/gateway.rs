@@ -142,8 +142,11 @@ impl ProxyHttp for Gateway {
         let settings = under_way.exchange.settings();
         let client = settings.and_then(|settings| settings.timeouts.client);
         let buffering = settings.is_some_and(|settings| settings.buffering);
-        session.set_read_timeout(client);
-        session.set_write_timeout(client);
+        // The connection itself watches how the client keeps up. Pingora's limits are for the whole of a read or a write,
+        // which a slow client may take a minute for and never be silent.
+        session.set_read_timeout(None);
+        session.set_write_timeout(None);
+        under_way.link.patience.begin(client, under_way.exchange.table.process.limits.min_rate);
         let admission = match admission {
             Admission::Guarded => {
                 let UnderWay { generation, exchange, .. } = under_way;
@@ -266,6 +269,7 @@ impl ProxyHttp for Gateway {
         let under_way = passage.get()?;
         let closes = !Self::keeps_alive(under_way);
         under_way.exchange.deliver(session.req_header(), status, response);
+        under_way.link.patience.answer_begins();
         if status == StatusCode::SWITCHING_PROTOCOLS {
             stream::open_tunnel(&self.shared.observer, session, under_way);
         } else if under_way.exchange.event_stream {

@@ -12,7 +12,7 @@ use std::time::Instant;
 pub(super) fn open_tunnel(observer: &Observer, session: &mut Session, under_way: &mut UnderWay) {
     let limit = under_way.exchange.silence_limit(true);
     session.set_write_timeout(limit);
-    session.set_read_timeout(None);
+    under_way.link.patience.begin(None, None);
     under_way.link.watch(limit);
     under_way.link.open_tunnel();
     // Bytes of a tunnel are counted for themselves.
@@ -32,6 +32,7 @@ pub(super) fn open_tunnel(observer: &Observer, session: &mut Session, under_way:
 pub(super) fn open_event_stream(session: &mut Session, under_way: &mut UnderWay) {
     let limit = under_way.exchange.silence_limit(false);
     session.set_write_timeout(limit);
+    under_way.link.patience.begin(None, None);
     under_way.link.watch(limit);
     if let Some(in_flight) = &under_way.in_flight {
         in_flight.event_stream_opened();

@@ -1,4 +1,4 @@
-//! `limits { … }`: connections and request heads.
+//! `limits { … }`: connections, request heads, and how slow a client may be.
 
 use super::text;
 use crate::node::{Node, Reading};
@@ -9,8 +9,16 @@ use kdl::KdlNode;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-pub(super) static WORD: Word = Word::simple("limits", "", "Limits on connections and request heads.")
-    .block(&[&[&HEADER_TIMEOUT, &HEADER_SIZE, &HEADER_COUNT, &REQUEST_LINE, &KEEPALIVE, &CONNECTIONS]]);
+pub(super) static WORD: Word =
+    Word::simple("limits", "", "Limits on connections, request heads and slow clients.").block(&[&[
+        &HEADER_TIMEOUT,
+        &HEADER_SIZE,
+        &HEADER_COUNT,
+        &REQUEST_LINE,
+        &KEEPALIVE,
+        &CONNECTIONS,
+        &MIN_RATE,
+    ]]);
 
 static HEADER_TIMEOUT: Word = Word::simple(
     "header-timeout",
@@ -27,6 +35,11 @@ static KEEPALIVE: Word =
 static CONNECTIONS: Word =
     Word::simple("connections", "NUMBER | off", "How many client connections may be open. Default 20000.")
         .properties(&["per-client"]);
+static MIN_RATE: Word = Word::simple(
+    "min-rate",
+    "SIZE | off",
+    "Bytes a second that a client has to send of a body, or take of an answer. Default 128.",
+);
 
 /// As written.
 #[derive(Debug, Default)]
@@ -39,6 +52,7 @@ pub(crate) struct Limits {
     pub keepalive_requests: Option<Limit<u64>>,
     pub connections: Option<Limit<u64>>,
     pub connections_per_client: Option<Limit<u64>>,
+    pub min_rate: Option<Limit<Bytes>>,
 }
 
 pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Limits {
@@ -64,6 +78,7 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Limits {
                 limits.keepalive = child.need(reading).map(|found| found.value);
                 limits.keepalive_requests = limit("requests", child.property("requests", reading), reading);
             }
+            "min-rate" => limits.min_rate = limit(word.name, child.need(reading), reading),
             _ => {
                 limits.connections = limit("connections", child.need(reading), reading);
                 let each = child.property("per-client", reading);

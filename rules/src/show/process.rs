@@ -122,5 +122,6 @@ fn write_limits(limits: &Limits, page: &mut Page) {
     page.line(&format!("keepalive {keepalive} requests={}", number(limits.keepalive_requests)), None);
     let each = number(limits.connections_per_client);
     page.line(&format!("connections {} per-client={each}", number(limits.connections)), None);
+    page.line(&format!("min-rate {}", number(limits.min_rate)), None);
     page.close();
 }

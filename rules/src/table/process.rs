@@ -113,6 +113,8 @@ pub struct Limits {
     pub connections: Option<u64>,
     /// How many of them one client may have; an IPv6 client is its /64.
     pub connections_per_client: Option<u64>,
+    /// How many bytes a second a client has to send of a body, or take of an answer, in the long run.
+    pub min_rate: Option<u64>,
 }
 
 impl Default for Limits {
@@ -126,6 +128,7 @@ impl Default for Limits {
             keepalive_requests: Some(1000),
             connections: Some(20_000),
             connections_per_client: None,
+            min_rate: Some(128),
         }
     }
 }
