@@ -166,3 +166,34 @@ async fn rules_whose_file_cannot_be_used_are_not_served() {
         assert!(started.is_err_and(|error| error.to_string().contains(reason)));
     }
 }
+
+#[tokio::test]
+async fn a_flood_of_wrong_passwords_keeps_nobody_else_waiting() {
+    // Each takes long enough that all of them take longer than the rest of this test.
+    let file = file(&format!("ann:{}\n", bcrypt::hash("password", 9).unwrap()));
+    let rules = format!(
+        r#"server a.test {{ listen 0
+            location "/" {{ auth basic file={:?}; respond 200 in; }}
+            location "/open" {{ respond 200 in; }} }}"#,
+        file.path()
+    );
+    let vordr = Vordr::running(&rules).await;
+    assert_eq!(ask(&vordr, &basic("ann", "password")).await.status, 200);
+    let mut flood = Vec::new();
+    for number in 0..150 {
+        let mut client = vordr.connect().await;
+        let wrong = basic("ann", &format!("wrong-{number}"));
+        client.send(&format!("GET / HTTP/1.1\r\nHost: a.test\r\n{wrong}\r\n")).await;
+        flood.push(client);
+    }
+    let unseen = vordr.log_line(|line| line["error"] == "auth" && line["status"] == 503).await;
+    assert_eq!(unseen["error_detail"], "credentials cannot be checked now: too many passwords wait");
+    for _ in 0..20 {
+        assert_eq!(vordr.get("http://a.test/open").await.status, 200);
+        assert_eq!(ask(&vordr, &basic("ann", "password")).await.status, 200, "it was right a while ago");
+    }
+    let told = vordr.log_lines().iter().filter(|line| line["error"] == "auth").count();
+    assert!(told < flood.len(), "{told} of the flood were answered before anybody else was");
+    let series = r#"vordr_http_rejected_total{reason="auth",route="/",server="a.test"}"#;
+    assert!(vordr.metric(series).await > 0.0);
+}

@@ -4,7 +4,13 @@ use crate::harness::{Origin, Response, Vordr};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
+use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, PublicKeyData, RsaKeySize};
+use serde_json::{Value, json};
+use x509_parser::prelude::FromDer;
+use x509_parser::public_key::PublicKey;
+use x509_parser::x509::SubjectPublicKeyInfo;
+
+const REJECTED: &str = r#"vordr_http_rejected_total{reason="auth",route="/",server="a.test"}"#;
 
 async fn ask(vordr: &Vordr, fields: &str) -> Response {
     vordr.send(&format!("POST /x?y=1 HTTP/1.1\r\nHost: a.test\r\n{fields}Content-Length: 2\r\n\r\nhi")).await
@@ -61,6 +67,7 @@ async fn a_refusal_is_passed_on_and_anything_else_is_a_503() {
             assert_eq!(response.header(name), Some(value));
         }
         assert_eq!(vordr.log_error("auth").await["status"], status);
+        vordr.metric_becomes(REJECTED, 1.0).await;
     }
     let vordr = Vordr::proxying_with(&origin, "auth forward=\"http://127.0.0.1:1/\"").await;
     let response = ask(&vordr, "").await;
@@ -144,4 +151,97 @@ async fn keys_may_stand_in_a_file_and_be_rotated_there() {
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     assert_eq!(ask(&vordr, &token("new", new, "app")).await.status, 200);
     assert_eq!(ask(&vordr, &token("old", old, "app")).await.status, 401);
+}
+
+/// An RSA key as its issuer publishes it.
+fn published_rsa(pair: &KeyPair) -> String {
+    let der = pair.subject_public_key_info();
+    let (_, spki) = SubjectPublicKeyInfo::from_der(&der).unwrap();
+    let Ok(PublicKey::RSA(key)) = spki.parsed() else { panic!("an RSA key") };
+    let number = |bytes: &[u8]| BASE64.encode(bytes.strip_prefix(&[0]).unwrap_or(bytes));
+    let jwk = json!({ "kty": "RSA", "kid": "one", "n": number(key.modulus), "e": number(key.exponent) });
+    json!({ "keys": [jwk] }).to_string()
+}
+
+fn signed(algorithm: Algorithm, claims: &Value, key: &EncodingKey) -> String {
+    encode(&Header { kid: Some("one".to_owned()), ..Header::new(algorithm) }, claims, key).unwrap()
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_the_issuers_own_or_not_of_now_is_refused() {
+    let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap();
+    let (origin, id) = (Origin::answering("in").await, Origin::answering(&published_rsa(&pair)).await);
+    let vordr = Vordr::proxying_with(&origin, &format!("auth jwt jwks=\"{}/keys\"", id.url())).await;
+    // What PKCS #8 wraps is the key as PKCS #1 has it.
+    let key = EncodingKey::from_rsa_der(&pair.serialize_der()[26..]);
+    let now = jsonwebtoken::get_current_timestamp();
+    let claims = json!({ "sub": "ann", "exp": now + 600 });
+    let whole = signed(Algorithm::RS256, &claims, &key);
+    let as_secret = |secret: &[u8]| signed(Algorithm::HS256, &claims, &EncodingKey::from_secret(secret));
+    let unsigned = |algorithm: &str| {
+        let header = json!({ "alg": algorithm, "typ": "JWT", "kid": "one" });
+        format!("{}.{}.", BASE64.encode(header.to_string()), BASE64.encode(claims.to_string()))
+    };
+    let at = |more: Value| signed(Algorithm::RS256, &more, &key);
+    let others = BASE64.encode(json!({ "sub": "root", "exp": now + 600 }).to_string());
+    let parts: Vec<_> = whole.split('.').collect();
+    let another_algorithm = "the token is signed by another algorithm than its key's";
+    let refused = [
+        (unsigned("none"), "the token is none that is let in here"),
+        (unsigned("nOnE"), "the token is none that is let in here"),
+        (unsigned("HS256"), another_algorithm),
+        (as_secret(pair.public_key_pem().as_bytes()), another_algorithm),
+        (as_secret(&pair.subject_public_key_info()), another_algorithm),
+        (as_secret(pair.public_key_raw()), another_algorithm),
+        (format!("{}.{others}.{}", parts[0], parts[2]), "the token is not signed by its issuer"),
+        (format!("{}.{}.", parts[0], parts[1]), "the token is not signed by its issuer"),
+        (at(json!({ "exp": now - 90 })), "the token has expired"),
+        (at(json!({ "exp": now + 600, "nbf": now + 120 })), "the token does not hold yet"),
+        (at(json!({ "sub": "ann" })), "the token lacks a claim that is needed here"),
+    ];
+    for (token, why) in &refused {
+        let response = ask(&vordr, &format!("Authorization: Bearer {token}\r\n")).await;
+        assert_eq!(response.status, 401, "{why}: {token}");
+        let challenge = format!("Bearer error=\"invalid_token\", error_description=\"{why}\"");
+        assert_eq!(response.header("WWW-Authenticate"), Some(&*challenge));
+        vordr.log_line(|line| line["error"] == "auth" && line["error_detail"] == **why).await;
+    }
+    vordr.metric_becomes(REJECTED, refused.len() as f64).await;
+    // Clocks may differ by a minute.
+    for token in
+        [whole.clone(), at(json!({ "exp": now - 20 })), at(json!({ "exp": now + 600, "nbf": now + 20 }))]
+    {
+        assert_eq!(ask(&vordr, &format!("Authorization: Bearer {token}\r\n")).await.status, 200);
+    }
+    assert_eq!(origin.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn whoever_decides_and_hangs_is_waited_for_no_longer_than_ten_seconds() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let rules = format!(
+        r#"server a.test {{ listen 0
+            location "/forward" {{ auth forward="{url}/verify"; respond 200 in; }}
+            location "/jwt" {{ auth jwt jwks="{url}/keys"; respond 200 in; }}
+            location "/" {{ respond 200 in; }} }}"#
+    );
+    let vordr = Vordr::running(&rules).await;
+    let status = |path: &'static str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: a.test\r\nAuthorization: Bearer a.b.c\r\n\r\n");
+        let vordr = &vordr;
+        async move { vordr.send(&request).await.status }
+    };
+    // Those who ask for the keys wait together: one after the other they would take longer than this test waits.
+    let (forward, one, two, three, meanwhile) =
+        tokio::join!(status("/forward"), status("/jwt"), status("/jwt"), status("/jwt"), status("/"));
+    assert_eq!((forward, [one, two, three], meanwhile), (503, [503; 3], 200));
+    for (route, rejected) in [("/forward", 1.0), ("/jwt", 3.0)] {
+        let line = vordr.log_line(|line| line["route"] == route && line["error"] == "auth").await;
+        assert_eq!(line["status"], 503);
+        let series = format!(r#"vordr_http_rejected_total{{reason="auth",route="{route}",server="a.test"}}"#);
+        vordr.metric_becomes(&series, rejected).await;
+    }
+    let told = vordr.log_line(|line| line["route"] == "/forward").await["error_detail"].to_string();
+    assert!(told.contains("no answer within 10s"), "{told}");
 }

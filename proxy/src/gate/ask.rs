@@ -20,7 +20,10 @@ const KEPT: Duration = Duration::from_secs(30);
 
 /// Asks, on connections that are kept.
 #[derive(Debug, Clone)]
-pub(super) struct Asker(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+pub(super) struct Asker {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    patience: Duration,
+}
 
 impl Asker {
     /// Trusts the authorities of the system; without any, https fails when it is spoken.
@@ -39,15 +42,21 @@ impl Asker {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(KEPT)
             .build(connector);
-        Ok(Self(client))
+        Ok(Self { client, patience: PATIENCE })
+    }
+
+    /// The same, waiting no longer than this.
+    #[cfg(test)]
+    pub(super) fn within(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// The whole answer; a redirect is one.
     pub(super) async fn ask(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, String> {
         let place = request.uri().authority().map(ToString::to_string).unwrap_or_default();
-        match tokio::time::timeout(PATIENCE, self.whole(request)).await {
+        match tokio::time::timeout(self.patience, self.whole(request)).await {
             Ok(answer) => answer.map_err(|error| format!("{place}: {}", in_full(&*error))),
-            Err(_) => Err(format!("{place}: no answer within {} s", PATIENCE.as_secs())),
+            Err(_) => Err(format!("{place}: no answer within {:?}", self.patience)),
         }
     }
 
@@ -55,7 +64,7 @@ impl Asker {
         &self,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Bytes>, Box<dyn Error + Send + Sync>> {
-        let (parts, body) = self.0.request(request).await?.into_parts();
+        let (parts, body) = self.client.request(request).await?.into_parts();
         let body = Limited::new(body, LONGEST).collect().await?.to_bytes();
         Ok(Response::from_parts(parts, body))
     }

@@ -2,37 +2,51 @@
 
 use super::passwords::Passwords;
 use super::secrets::{Successes, trace};
+use crate::exchange::Failure;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use std::sync::Arc;
-use std::time::Instant;
-use tokio::sync::Semaphore;
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+/// How many passwords wait for their turn at most; further ones are not looked at.
+const WAITING: usize = 64;
+/// How long one waits for its turn at most.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Looks at passwords: so many at once that requests without one still have a processor.
 #[derive(Debug)]
 pub(super) struct Basic {
     successes: Successes,
     turns: Arc<Semaphore>,
+    places: Semaphore,
 }
 
 impl Default for Basic {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { successes: Successes::default(), turns: Arc::new(Semaphore::new((cores / 2).max(1))) }
+        let turns = Arc::new(Semaphore::new((cores / 2).max(1)));
+        Self { successes: Successes::default(), turns, places: Semaphore::new(WAITING) }
     }
 }
 
 impl Basic {
-    /// The user whose password this is.
-    pub(super) async fn user(&self, passwords: Arc<Passwords>, request: &Parts) -> Option<String> {
-        let (user, password) = credentials(request)?;
+    /// The user whose password this is; a failure where it was not looked at, because too many others wait.
+    pub(super) async fn user(
+        &self,
+        passwords: Arc<Passwords>,
+        request: &Parts,
+    ) -> Result<Option<String>, Failure> {
+        let Some((user, password)) = credentials(request) else { return Ok(None) };
         let trace = trace(&[user.as_bytes(), password.as_bytes(), passwords.of(&user).0.as_str().as_bytes()]);
         if self.successes.has(&trace, Instant::now()) {
-            return Some(user);
+            return Ok(Some(user));
         }
-        let turn = self.turns.clone().acquire_owned().await.ok()?;
+        let turn =
+            self.turn().await.ok_or_else(|| Failure::Undecided("too many passwords wait".to_owned()))?;
         let name = user.clone();
         let hashing = tokio::task::spawn_blocking(move || {
             let (hash, known) = passwords.of(&name);
@@ -42,10 +56,17 @@ impl Basic {
             right && known
         });
         let right = hashing.await.unwrap_or(false);
-        right.then(|| {
+        Ok(right.then(|| {
             self.successes.put(trace, Instant::now());
             user
-        })
+        }))
+    }
+
+    /// A turn at hashing, if there is one in time: whoever floods vordr with passwords fills no memory, and keeps
+    /// nobody waiting for ever.
+    async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        let _place = self.places.try_acquire().ok()?;
+        timeout(PATIENCE, self.turns.clone().acquire_owned()).await.ok()?.ok()
     }
 }
 
@@ -111,18 +132,20 @@ mod tests {
         let (old, new) =
             (read(&bcrypt::hash("secret", 4).unwrap()), read(&bcrypt::hash("other", 4).unwrap()));
         let (asker, right) = (Basic::default(), request(&[&basic("ann:secret")]));
-        assert_eq!(asker.user(old.clone(), &right).await.as_deref(), Some("ann"));
+        let ann = || Ok(Some("ann".to_owned()));
+        assert_eq!(asker.user(old.clone(), &right).await, ann());
         // Nobody has a turn any more: what is answered now was remembered.
         asker.turns.close();
-        assert_eq!(asker.user(old.clone(), &right).await.as_deref(), Some("ann"));
-        assert_eq!(asker.user(old, &request(&[&basic("ann:wrong")])).await, None);
-        assert_eq!(asker.user(new, &right).await, None);
+        assert_eq!(asker.user(old.clone(), &right).await, ann());
+        let unseen = Err(Failure::Undecided("too many passwords wait".to_owned()));
+        assert_eq!(asker.user(old, &request(&[&basic("ann:wrong")])).await, unseen);
+        assert_eq!(asker.user(new, &right).await, unseen);
     }
 
     #[tokio::test]
     async fn nobody_comes_in_by_the_decoy() {
         let passwords = Passwords::read(&format!("ann:{}", bcrypt::hash("secret", 4).unwrap())).unwrap();
         let eve = request(&[&basic("eve:secret")]);
-        assert_eq!(Basic::default().user(Arc::new(passwords), &eve).await, None);
+        assert_eq!(Basic::default().user(Arc::new(passwords), &eve).await, Ok(None));
     }
 }

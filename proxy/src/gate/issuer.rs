@@ -21,7 +21,10 @@ pub(super) struct Issuer {
     url: Uri,
     fetched: ArcSwapOption<Fetched>,
     /// When they were asked for last. Held while they are, so that all wait for the one who asks.
-    asked: Mutex<Option<Instant>>,
+    asked: Arc<Mutex<Option<Instant>>>,
+    pause: Duration,
+    /// Why they could not be fetched last, until that was told.
+    problem: ArcSwapOption<String>,
 }
 
 #[derive(Debug)]
@@ -33,7 +36,12 @@ struct Fetched {
 impl Issuer {
     /// Nothing is fetched yet.
     pub(super) fn new(url: &str) -> Result<Arc<Self>, String> {
-        Ok(Arc::new(Self { url: ask::url(url)?, fetched: ArcSwapOption::empty(), asked: Mutex::default() }))
+        Ok(Arc::new(Self::with_pause(url, PAUSE)?))
+    }
+
+    fn with_pause(url: &str, pause: Duration) -> Result<Self, String> {
+        let (fetched, problem) = (ArcSwapOption::empty(), ArcSwapOption::empty());
+        Ok(Self { url: ask::url(url)?, fetched, asked: Arc::default(), pause, problem })
     }
 
     /// The keys as far as they are known, fetched where none is.
@@ -53,24 +61,43 @@ impl Issuer {
     }
 
     /// The keys after a token named one that is not among `known`.
-    pub(super) async fn newer(&self, known: &Arc<KeySet>, asker: &Asker) -> Option<Arc<KeySet>> {
+    pub(super) async fn newer(self: &Arc<Self>, known: &Arc<KeySet>, asker: &Asker) -> Option<Arc<KeySet>> {
         // If it cannot be reached, the token's key stays unknown.
         let _ = self.fetch(asker).await;
         let keys = self.fetched.load_full()?.keys.clone();
         (!Arc::ptr_eq(&keys, known)).then_some(keys)
     }
 
-    /// Whether nobody asks now, or has just asked.
-    fn may_ask(&self) -> bool {
-        self.asked.try_lock().is_ok_and(|asked| asked.is_none_or(|asked| asked.elapsed() >= PAUSE))
+    /// Why the keys could not be fetched, where that has not been told yet.
+    pub(super) fn take_problem(&self) -> Option<Arc<String>> {
+        // Most times there is none, and nothing is written that other threads read.
+        self.problem.load().as_ref()?;
+        self.problem.swap(None)
     }
 
-    async fn fetch(&self, asker: &Asker) -> Result<(), String> {
-        let mut asked = self.asked.lock().await;
-        if asked.is_some_and(|asked| asked.elapsed() < PAUSE) {
+    /// Whether nobody asks now, or has just asked.
+    fn may_ask(&self) -> bool {
+        self.asked.try_lock().is_ok_and(|asked| asked.is_none_or(|asked| asked.elapsed() >= self.pause))
+    }
+
+    async fn fetch(self: &Arc<Self>, asker: &Asker) -> Result<(), String> {
+        let mut asked = self.asked.clone().lock_owned().await;
+        if asked.is_some_and(|asked| asked.elapsed() < self.pause) {
             return Ok(());
         }
-        *asked = Some(Instant::now());
+        let (issuer, asker) = (self.clone(), asker.clone());
+        // A task of its own: a client that goes away does not take the keys from those who wait with it.
+        let asking = tokio::spawn(async move {
+            let outcome = issuer.ask(&asker).await;
+            issuer.problem.store(outcome.as_ref().err().cloned().map(Arc::new));
+            // From its end on: whoever waited for an issuer that hangs does not have it asked again.
+            *asked = Some(Instant::now());
+            outcome
+        });
+        asking.await.map_err(|error| error.to_string())?
+    }
+
+    async fn ask(&self, asker: &Asker) -> Result<(), String> {
         let mut question = Request::new(Full::<Bytes>::default());
         *question.uri_mut() = self.url.clone();
         let answer = asker.ask(question).await?;
@@ -83,3 +110,6 @@ impl Issuer {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

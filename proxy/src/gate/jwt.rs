@@ -73,6 +73,11 @@ async fn claims(
     {
         judged = judge(&newer);
     }
+    if let Keys::Issuer(issuer) = keys
+        && let Some(reason) = issuer.take_problem()
+    {
+        observer.log().error("keys were not fetched; those before stay", &[("reason", &reason)]);
+    }
     judged.map_err(|doubt| match doubt {
         Doubt::UnknownKey => unauthorized("the token is not signed by a key of its issuer", "Bearer"),
         Doubt::Wrong(why) => unauthorized(why, "Bearer"),
