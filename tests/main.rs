@@ -52,6 +52,7 @@ mod retry;
 mod routing;
 mod service;
 mod start;
+mod slow_start;
 mod status;
 mod sticky;
 mod stop;

@@ -225,7 +225,9 @@ impl Pool {
         }
         let turn = self.live.turn.fetch_add(1, Relaxed);
         let slow_start = self.rules.slow_start.filter(|_| !matches!(wish.by, By::Key(_)));
-        let eager = |member: &Member| usable(member) && member.standing.takes_its_share(slow_start);
+        // Drawn once, since a server is asked for its share more than once.
+        let draw = if slow_start.is_some() { fastrand::f64() } else { 0.0 };
+        let eager = |member: &Member| usable(member) && member.standing.takes_its_share(slow_start, draw);
         members.tiers.iter().find_map(|tier| {
             let chosen = slow_start.and_then(|_| tier.choose(wish.by, turn, eager));
             chosen.or_else(|| tier.choose(wish.by, turn, usable))
