@@ -1,6 +1,6 @@
 //! Upstream names are resolved in the background, again and again.
 
-use crate::harness::{NameServer, Origin, Vordr, proxying, within};
+use crate::harness::{NameServer, Origin, Vordr, eventually, proxying, within};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -29,6 +29,10 @@ async fn an_upstream_that_is_not_resolved_at_start_is_a_503_that_says_so_until_i
     assert!(response.text().contains("not resolved"), "{}", response.text());
     let line = vordr.log_error("dns").await;
     assert!(line["error_detail"].as_str().is_some(), "{line}");
+    // It goes on asking, and serves once there is an answer.
+    let asked = names.questions();
+    eventually("more questions", || (names.questions() >= asked + 2).then_some(())).await;
+    assert_eq!(vordr.get("http://a.test/").await.status, 503);
     names.change(HERE);
     becomes(&vordr, 200).await;
     assert_eq!(vordr.get("http://a.test/").await.text(), "found");

@@ -18,8 +18,10 @@ use vordr_rules::table::ServerAddress;
 const SHORTEST: Duration = Duration::from_secs(1);
 /// How often the system's settings are looked for while they cannot be read.
 const SETTINGS: Duration = Duration::from_secs(5);
-/// The longest pause after a failure.
+/// The longest pause after a failure, while the last good answer is kept.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// The longest pause where there is none yet, so that requests fail.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Every name that the servers of one generation of rules have.
 #[derive(Debug)]

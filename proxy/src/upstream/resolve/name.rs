@@ -1,7 +1,7 @@
 //! One name, and what is known of it.
 
 use super::ask::{self, Answer, Host};
-use super::{LONGEST_PAUSE, SHORTEST};
+use super::{LONGEST_PAUSE, LONGEST_WAIT, SHORTEST};
 use arc_swap::ArcSwap;
 use hickory_resolver::TokioResolver;
 use std::sync::Arc;
@@ -92,7 +92,7 @@ impl Name {
                 Err(reason) => {
                     self.failed(&reason);
                     let sleep = pause;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    pause = longer(pause, !before.hosts.is_empty());
                     sleep
                 }
             };
@@ -117,5 +117,28 @@ impl Name {
     pub(super) fn failed(&self, reason: &str) {
         let state = State { problem: Some(reason.to_owned()), ..(**self.state.load()).clone() };
         self.state.store(Arc::new(state));
+    }
+}
+
+/// How long it takes until a name is asked for again that could not be resolved again.
+fn longer(pause: Duration, is_known: bool) -> Duration {
+    (pause * 2).min(if is_known { LONGEST_PAUSE } else { LONGEST_WAIT })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_requests_wait_for_is_asked_for_more_often_than_one_that_was_known() {
+        let pauses = |is_known| {
+            let first = (SHORTEST, Duration::ZERO);
+            let all = std::iter::successors(Some(first), move |(pause, at)| {
+                Some((longer(*pause, is_known), *at + *pause))
+            });
+            all.map(|(_, at)| at.as_secs()).take(7).collect::<Vec<_>>()
+        };
+        assert_eq!(pauses(false), [0, 1, 3, 7, 12, 17, 22]);
+        assert_eq!(pauses(true), [0, 1, 3, 7, 15, 31, 61]);
     }
 }
