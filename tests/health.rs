@@ -178,3 +178,33 @@ async fn a_stream_to_a_server_that_is_out_goes_on() {
     told(&vordr, "a server is out").await;
     assert!(socket.echoes("still here").await);
 }
+
+#[tokio::test]
+async fn a_server_that_live_requests_took_out_is_told_of_once() {
+    let status = Arc::new(AtomicU16::new(200));
+    let answer = status.clone();
+    let origin = Origin::scripted(move |mut connection| {
+        let status = answer.clone();
+        async move {
+            // Whatever is no check is answered with the connection's end.
+            while connection.request().await.is_some_and(|request| request.target() == "/healthz") {
+                let code = status.load(Relaxed);
+                connection.send(format!("HTTP/1.1 {code} X\r\nContent-Length: 0\r\n\r\n")).await;
+            }
+        }
+    })
+    .await;
+    let pool =
+        format!("server \"{}\"\npassive fails=1 for=\"1m\"\nhealth \"/healthz\" {QUICK}", origin.url());
+    let vordr = Vordr::running(&pooled(&pool, "")).await;
+    assert_eq!(vordr.get("http://a.test/").await.status, 502);
+    told(&vordr, "a server is out").await;
+    // Checks find it unwell too, and well again, and it is out all the while.
+    for code in [500, 200] {
+        status.store(code, Relaxed);
+        let before = origin.requests().len();
+        eventually("some checks", || (origin.requests().len() > before + 4).then_some(())).await;
+    }
+    assert_eq!(told(&vordr, "a server is out").await.len(), 1, "{}", vordr.error_log());
+    assert!(!vordr.error_log().contains("a server is back"), "{}", vordr.error_log());
+}

@@ -85,10 +85,19 @@ impl Watch {
             let well = !self.member.standing.is_unwell();
             if let Some(now_well) = tally.count(&self.health, well, outcome.is_ok()) {
                 let reason = outcome.err().unwrap_or_else(|| "it answers its checks".to_owned());
-                self.member.standing.set_well(now_well, &reason);
-                tell(&self.observer, &self.member, now_well, &[("reason", &reason)]);
+                self.set_well(now_well, &reason);
             }
             tokio::time::sleep_until(begun + jittered(self.health.every)).await;
+        }
+    }
+
+    /// Tells of it where the server is out, or in again, because of it: live requests may have taken it out too.
+    fn set_well(&self, well: bool, reason: &str) {
+        let standing = &self.member.standing;
+        let was_up = standing.is_up();
+        standing.set_well(well, reason);
+        if standing.is_up() != was_up {
+            tell(&self.observer, &self.member, well, &[("reason", reason)]);
         }
     }
 
