@@ -44,6 +44,27 @@ async fn a_kept_connection_that_was_closed_is_no_failure_whatever_the_method() {
 }
 
 #[tokio::test]
+async fn a_server_that_closes_long_after_it_was_asked_may_have_acted_on_it() {
+    let slow = Origin::scripted(|mut connection| async move {
+        connection.request().await;
+        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
+        if connection.request().await.is_some() {
+            tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+        }
+    });
+    let origins = [slow.await];
+    let vordr = with_retry(&origins, "").await;
+    assert_eq!(vordr.get("http://a.test/").await.text(), "ok");
+    assert_eq!(post(&vordr).await.status, 502);
+    assert_eq!(origins[0].requests().len(), 2, "sent once");
+    assert_eq!(vordr.log_error("early_close").await["retries"], 0);
+    // What may be sent twice is.
+    assert_eq!(vordr.get("http://a.test/").await.text(), "ok");
+    assert_eq!(vordr.get("http://a.test/").await.text(), "ok");
+    assert_eq!(vordr.log_line(|line| line["retries"] == 1).await["status"], 200);
+}
+
+#[tokio::test]
 async fn retry_off_tries_nothing_again() {
     let origins = [Origin::scripted(forgetful).await];
     let vordr = with_retry(&origins, "retry off").await;

@@ -2,7 +2,9 @@
 
 use crate::harness::{Authority, Http2, Http2Origin, Origin, Vordr, eventually, http2_request, within};
 use http::Method;
+use std::net::SocketAddr;
 use std::path::Path;
+use tokio::net::TcpListener;
 
 fn rules(url: &str, block: &str) -> String {
     format!("server a.test {{ listen 0; location \"/\" {{ proxy \"{url}\" {{ {block}; }} }} }}")
@@ -123,4 +125,42 @@ async fn grpc_passes_with_its_trailers() {
         (&head.headers()["te"], sent.as_slice()),
         (&"trailers".parse().unwrap(), [0, 0, 0, 0, 1, 6].as_slice())
     );
+}
+
+/// A server that refuses every stream, which says that it has not touched the request; where it listens.
+async fn refusing() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut connection = h2::server::handshake(stream).await.unwrap();
+                while let Some(Ok((_, mut answer))) = connection.accept().await {
+                    answer.send_reset(h2::Reason::REFUSED_STREAM);
+                }
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_request_that_a_server_refuses_untouched_is_tried_again_whatever_its_method() {
+    let (refusing, origin) = (refusing().await, Http2Origin::answering(None, b"taken").await);
+    let rules = |retry: &str| {
+        format!(
+            "upstream app {{ server \"{refusing}\"; server \"127.0.0.1:{}\" backup=on; {retry}; }}\n\
+             server a.test {{ listen 0; location \"/\" {{ proxy app {{ http \"2\"; }} }} }}",
+            origin.port()
+        )
+    };
+    let post = "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nbody";
+    let vordr = Vordr::running(&rules("retry off")).await;
+    assert_eq!(vordr.send(post).await.status, 502);
+    let line = vordr.log_error("protocol").await;
+    assert!(line["error_detail"].as_str().unwrap().contains("HTTP/2: refused stream"), "{line}");
+    let vordr = Vordr::running(&rules("retry 1 on=\"reused\"")).await;
+    assert_eq!(vordr.send(post).await.text(), "taken");
+    let line = vordr.log_line(|line| line["retries"] == 1).await;
+    assert_eq!((&line["status"], &line["error"]), (&200.into(), &serde_json::Value::Null), "{line}");
 }

@@ -5,13 +5,16 @@ use super::reaching::Journey;
 use super::reply;
 use crate::exchange::{Attempt, Exchange, Failure, Party};
 use crate::shared::Shared;
-use crate::upstream::classify;
-use http::StatusCode;
+use crate::upstream::{classify, was_refused};
+use http::{Method, StatusCode};
 use pingora_core::{Error, ErrorType};
 use pingora_proxy::Session;
+use std::time::Duration;
 
 /// How many attempts an exchange has in all.
 const MOST_ATTEMPTS: u32 = 8;
+/// A kept connection that closes within this was closed already when the request came.
+const JUST_NOW: Duration = Duration::from_secs(2);
 /// A connection that is one too many for `keepalive`.
 const SURPLUS: ErrorType = ErrorType::Custom("surplus");
 
@@ -133,10 +136,10 @@ pub(super) fn failed_while_proxying(
     let failure = failure_of(&error, under_way);
     under_way.exchange.failure_seen(&failure);
     let sendable = !session.as_ref().retry_buffer_truncated() && session.response_written().is_none();
-    // A kept connection may close just as it is used again; the server has not acted on what it never read.
-    let closed_under_us = reused
-        && matches!(failure, Failure::EarlyClose | Failure::Reset)
-        && nothing_was_answered(&under_way.exchange);
+    let closed_under_us = was_refused(&error)
+        || reused
+            && matches!(failure, Failure::EarlyClose | Failure::Reset)
+            && was_not_read(&under_way.exchange, &session.req_header().method);
     let attempt = if closed_under_us { Attempt::ReusedAndClosed } else { Attempt::Sent };
     let again = sendable && retries(session, under_way, attempt, &failure);
     let UnderWay { generation, exchange, journey, tunnel, .. } = &mut **under_way;
@@ -211,8 +214,12 @@ fn counted(shared: &Shared, exchange: &mut Exchange, failure: &Failure) -> bool 
     true
 }
 
-fn nothing_was_answered(exchange: &Exchange) -> bool {
-    exchange.reached.as_ref().is_some_and(|reached| reached.status.is_none())
+/// Whether a server has not read what it was sent on a kept connection that then closed: it closed just as it was used
+/// again. One that had the request for longer may have acted on it, which matters where it is not idempotent.
+fn was_not_read(exchange: &Exchange, method: &Method) -> bool {
+    exchange.reached.as_ref().is_some_and(|reached| {
+        reached.status.is_none() && (method.is_idempotent() || reached.chosen.elapsed() < JUST_NOW)
+    })
 }
 
 /// `on-error … { proxy … }`: the next attempt goes elsewhere.

@@ -23,11 +23,30 @@ fn of_upstream(error: &Error) -> Failure {
         ErrorType::WriteTimedout => Failure::WriteTimeout,
         ErrorType::ConnectionClosed => Failure::EarlyClose,
         ErrorType::ReadError | ErrorType::WriteError => Failure::Reset,
-        ErrorType::InvalidHTTPHeader | ErrorType::H1Error | ErrorType::H2Error | ErrorType::InvalidH2 => {
-            Failure::Protocol(words(error))
-        }
+        ErrorType::H2Error | ErrorType::InvalidH2 | ErrorType::H2Downgrade => of_http2(error),
         _ => Failure::Protocol(words(error)),
     }
+}
+
+fn of_http2(error: &Error) -> Failure {
+    let Some(cause) = error.root_cause().downcast_ref::<h2::Error>() else {
+        return Failure::Protocol(words(error));
+    };
+    match cause.reason() {
+        Some(h2::Reason::NO_ERROR) if cause.is_go_away() => Failure::EarlyClose,
+        Some(reason) if cause.is_remote() => Failure::Protocol(format!("HTTP/2: {reason}")),
+        _ => Failure::Protocol("it is not HTTP/2".to_owned()),
+    }
+}
+
+/// Whether a server of HTTP/2 says that it has not touched the request (RFC 9113, section 8.7).
+pub(crate) fn was_refused(error: &Error) -> bool {
+    let cause = error.root_cause().downcast_ref::<h2::Error>();
+    cause.is_some_and(|cause| {
+        let reason = cause.reason();
+        let reset = cause.is_reset() && reason == Some(h2::Reason::REFUSED_STREAM);
+        cause.is_remote() && (reset || cause.is_go_away() && reason == Some(h2::Reason::NO_ERROR))
+    })
 }
 
 fn of_client(error: &Error) -> Failure {
@@ -43,18 +62,20 @@ fn words(error: &Error) -> String {
     let context = error.context.as_ref().map(|context| context.as_str()).unwrap_or_default();
     let kind = error.etype().as_str();
     let line = context.lines().next().unwrap_or_default();
-    match line.is_empty() || line.contains("buf:") {
-        true => kind.to_owned(),
-        false => format!("{kind}: {line}"),
+    match line {
+        // What could not be parsed is quoted.
+        _ if line.contains("buf:") => "it is not HTTP/1.1".to_owned(),
+        "" => kind.to_owned(),
+        _ => format!("{kind}: {line}"),
     }
 }
 
-/// What rustls said. Pingora puts it into the words of an inner error: `TLS connect() failed: …, SNI: …`.
+/// What rustls said. Pingora puts it into the words of an inner error: `TLS connect() failed: … cause: …, SNI: …`.
 fn tls_words(error: &Error) -> String {
     let whole = error.to_string();
     let said = whole.split_once("TLS connect() failed: ").map(|(_, said)| said);
     match said.map(|said| said.split(", SNI:").next().unwrap_or(said)) {
-        Some(said) => said.to_owned(),
+        Some(said) => said.rsplit("cause: ").next().unwrap_or(said).trim().to_owned(),
         None => words(error),
     }
 }
@@ -84,9 +105,15 @@ mod tests {
 
     #[test]
     fn a_tls_failure_is_told_in_rustlss_words() {
-        let context = "TLS connect() failed: invalid peer certificate: UnknownIssuer, SNI: a.test";
-        let failure = failure(ErrorSource::Upstream, ErrorType::TLSHandshakeFailure, context);
-        assert_eq!(failure, Failure::Tls("invalid peer certificate: UnknownIssuer".to_owned()));
+        let said = "invalid peer certificate: UnknownIssuer";
+        for context in [
+            "TLS connect() failed: invalid peer certificate: UnknownIssuer, SNI: a.test",
+            "TLS connect() failed:  TLSHandshakeFailure context: tls connect error cause: \
+             invalid peer certificate: UnknownIssuer, SNI: a.test",
+        ] {
+            let failure = failure(ErrorSource::Upstream, ErrorType::TLSHandshakeFailure, context);
+            assert_eq!(failure, Failure::Tls(said.to_owned()));
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ mod sticky;
 mod wait;
 mod wish;
 
-pub(crate) use classify::classify;
+pub(crate) use classify::{classify, was_refused};
 pub(crate) use member::Member;
 pub(crate) use pool::Target;
 pub(crate) use report::{PeerReport, PoolReport};
