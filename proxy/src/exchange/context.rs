@@ -12,6 +12,9 @@ use vordr_rules::table::{
     Settings, Table,
 };
 
+/// How many addresses that could not be reached the log tells of.
+const MOST_TOLD: usize = 8;
+
 /// How a request came.
 #[derive(Debug, Clone)]
 pub struct Arrival {
@@ -67,7 +70,7 @@ pub struct Exchange {
     /// In how many seconds it may be asked again: a server may be up, or `limit` let it through.
     pub retry_after: Option<u64>,
     /// The addresses that could not be reached, with the reason.
-    pub unreached: Vec<(String, &'static str)>,
+    pub unreached: Vec<(String, String)>,
     /// The `on-error` of the settings that is in force, by its index.
     pub recovering: Option<usize>,
     /// What its credentials told.
@@ -307,6 +310,15 @@ impl Exchange {
         format!("{detail} ({})", tried.collect::<Vec<_>>().join(", "))
     }
 
+    /// Notes that an address could not be reached; each is told of once, and of no more than a few.
+    pub(crate) fn could_not_reach(&mut self, address: &str, reason: impl Into<String>) {
+        if let Some((_, earlier)) = self.unreached.iter_mut().find(|(known, _)| known == address) {
+            *earlier = reason.into();
+        } else if self.unreached.len() < MOST_TOLD {
+            self.unreached.push((address.to_owned(), reason.into()));
+        }
+    }
+
     /// Counts a part of the request's body, and holds it against `body-limit`.
     pub fn received(&mut self, bytes: usize) -> Result<(), Failure> {
         self.bytes_in = self.bytes_in.saturating_add(bytes as u64);
@@ -336,8 +348,10 @@ mod tests {
         let mut exchange = scene("").exchange;
         let upstream = format!("upstream {}", exchange.reached.as_ref().unwrap().upstream());
         assert_eq!(exchange.told_in_full(&Failure::Refused), format!("{upstream}: connection refused"));
-        exchange.unreached.push(("192.0.2.1:80".to_owned(), "connect_timeout"));
-        exchange.unreached.push(("[2001:db8::1]:80".to_owned(), "refused"));
+        for reason in ["refused", "connect_timeout"] {
+            exchange.could_not_reach("192.0.2.1:80", reason);
+        }
+        exchange.could_not_reach("[2001:db8::1]:80", "refused");
         assert_eq!(
             exchange.told_in_full(&Failure::Refused),
             format!(

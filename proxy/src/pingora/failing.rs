@@ -93,7 +93,7 @@ pub(super) fn goes_on_unsent(
     let UnderWay { generation, exchange, journey, .. } = under_way;
     let Some(target) = journey.target.take() else { return false };
     let member = target.member().clone();
-    exchange.unreached.push((member.name().to_owned(), failure.reason()));
+    exchange.could_not_reach(member.name(), failure.reason());
     // A server that was reached and failed its handshake is not found anywhere else.
     let unreached = matches!(failure, Failure::Refused | Failure::ConnectTimeout);
     if unreached && target.has_other_family() && exchange.retries < MOST_ATTEMPTS {

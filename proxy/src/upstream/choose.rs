@@ -33,10 +33,15 @@ impl Upstreams {
             .filter(|mark| !wish.mark.is_some_and(|named| mark.is(named)))
             .map(|mark| mark.header(exchange.public.scheme == "https"));
         exchange.reached = endpoint.map(|endpoint| Reached { tls, cookie, ..Reached::new(endpoint) });
-        exchange.retry_after = match &chosen {
-            Err(Unavailable::Out(left)) => Some(left.as_secs() + 1),
-            _ => None,
-        };
+        exchange.retry_after = None;
+        if let Err(Unavailable::Out(left)) = &chosen {
+            exchange.retry_after = Some(left.as_secs() + 1);
+            for member in pool.members() {
+                if let Some(reason) = member.standing.reason() {
+                    exchange.could_not_reach(&member.name, format!("out: {reason}"));
+                }
+            }
+        }
         chosen.map_err(Failure::from)
     }
 

@@ -3,6 +3,8 @@
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ProtocolConfig, ResolverConfig};
 use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{RData, RecordType};
 use hickory_resolver::{Resolver, TokioResolver};
 use std::net::{IpAddr, SocketAddr};
@@ -36,7 +38,7 @@ pub(super) async fn host(resolver: &TokioResolver, name: &str) -> Result<Answer,
 
 /// A service's hosts, each with its addresses. One that cannot be resolved is left out.
 pub(super) async fn service(resolver: &TokioResolver, name: &str) -> Result<Answer, String> {
-    let found = resolver.lookup(name, RecordType::SRV).await.map_err(|error| error.to_string())?;
+    let found = resolver.lookup(name, RecordType::SRV).await.map_err(|error| words(&error))?;
     let mut time_to_live = time_to_live(&found);
     let mut hosts = Vec::new();
     let mut problem = None;
@@ -90,11 +92,25 @@ async fn family(
     name: &str,
     kind: RecordType,
 ) -> Result<(Vec<IpAddr>, Duration), String> {
-    let found = resolver.lookup(name, kind).await.map_err(|error| error.to_string())?;
+    let found = resolver.lookup(name, kind).await.map_err(|error| words(&error))?;
     let addresses: Vec<IpAddr> = found.answers().iter().filter_map(|record| record.data.ip_addr()).collect();
     match addresses.is_empty() {
         false => Ok((addresses, time_to_live(&found))),
         true => Err("it has no address".to_owned()),
+    }
+}
+
+/// Why there is no answer, as an operator would put it.
+fn words(error: &NetError) -> String {
+    match error {
+        NetError::Timeout => "no name server answered in time".to_owned(),
+        NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
+            ResponseCode::NXDomain => "there is no such name".to_owned(),
+            ResponseCode::NoError => "it has no address".to_owned(),
+            other => format!("the name server answered: {other}"),
+        },
+        NetError::Dns(DnsError::ResponseCode(other)) => format!("the name server answered: {other}"),
+        other => other.to_string(),
     }
 }
 
