@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run test test-rust test-apps test-container test-tls soak test-dashboards dashboards lint setup setup-test setup-container bench fuzz
+.PHONY: run test test-rust test-apps test-container test-tls soak soak-pool test-dashboards dashboards lint setup setup-test setup-container bench fuzz
 
 run: setup
 	$(CARGO) build --release --bin vordr
@@ -36,12 +36,20 @@ test-tls: setup
 	$(CARGO) build --bin vordr --target-dir target
 	scripts/test-tls.sh $(CURDIR)/target/debug/vordr
 
-# Reloads under a load that a small machine just carries, a thousand in a row, and a hundred kills: three minutes.
+# Reloads under a load that a small machine just carries, a thousand in a row, and a hundred kills; then a pool whose
+# servers come and go: five minutes.
 soak: setup-test
 	SOAK_REQUESTS=500 SOAK_WEBSOCKETS=500 SOAK_MESSAGE_EVERY_MS=1000 SOAK_EVENT_STREAMS=50 SOAK_UPLOADS=10 \
 	SOAK_RELOADS=100 SOAK_SECONDS=60 SOAK_DRAIN_SECONDS=8 SOAK_REPEATED=1000 SOAK_KILLS=100 \
 	$(CARGO) test --release --package vordr --test e2e -- reload_under_load reload_repeated reload_killed \
 		--test-threads=1 --nocapture
+	$(MAKE) soak-pool
+
+# A pool of three real servers that are restarted under load, and one that is frozen: two minutes.
+soak-pool: .venv/apps/ready
+	$(CARGO) build --release --bin vordr --target-dir target
+	SOAK_RATE=200 SOAK_SECONDS=60 SOAK_VORDR=target/release/vordr \
+	.venv/apps/bin/python -m pytest -s tests/apps/test_pool.py
 
 lint:
 	$(CARGO) fmt --check
