@@ -91,7 +91,9 @@ pub(super) fn goes_on_unsent(
     failure: &Failure,
 ) -> bool {
     let UnderWay { generation, exchange, journey, .. } = under_way;
-    let Some(target) = journey.target.take() else { return false };
+    let Some(target) = journey.target.take().filter(|_| failure.party() == Party::Upstream) else {
+        return false;
+    };
     let member = target.member().clone();
     exchange.could_not_reach(member.name(), failure.reason());
     // A server that was reached and failed its handshake is not found anywhere else.

@@ -3,6 +3,9 @@
 use crate::exchange::Failure;
 use pingora_core::{Error, ErrorSource, ErrorType};
 
+/// What vordr lacks itself, met on the way to an upstream.
+pub(super) const OWN: ErrorType = ErrorType::Custom("own");
+
 /// What an error means, given who was at the other end.
 pub(crate) fn classify(error: &Error) -> Failure {
     match error.esource() {
@@ -14,6 +17,7 @@ pub(crate) fn classify(error: &Error) -> Failure {
 
 fn of_upstream(error: &Error) -> Failure {
     match error.etype() {
+        kind if *kind == OWN => Failure::Internal(context(error).to_owned()),
         ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout => Failure::ConnectTimeout,
         ErrorType::ConnectRefused | ErrorType::ConnectNoRoute | ErrorType::ConnectError => Failure::Refused,
         ErrorType::TLSHandshakeFailure | ErrorType::InvalidCert | ErrorType::HandshakeError => {
@@ -59,15 +63,18 @@ fn of_client(error: &Error) -> Failure {
 
 /// Pingora's own words, without the chain of causes and the bytes that they may quote.
 fn words(error: &Error) -> String {
-    let context = error.context.as_ref().map(|context| context.as_str()).unwrap_or_default();
     let kind = error.etype().as_str();
-    let line = context.lines().next().unwrap_or_default();
+    let line = context(error).lines().next().unwrap_or_default();
     match line {
         // What could not be parsed is quoted.
         _ if line.contains("buf:") => "it is not HTTP/1.1".to_owned(),
         "" => kind.to_owned(),
         _ => format!("{kind}: {line}"),
     }
+}
+
+fn context(error: &Error) -> &str {
+    error.context.as_ref().map(|context| context.as_str()).unwrap_or_default()
 }
 
 /// What rustls said. Pingora puts it into the words of an inner error: `TLS connect() failed: … cause: …, SNI: …`.
@@ -101,6 +108,7 @@ mod tests {
         assert_eq!(reason(ErrorType::ReadError), "reset");
         assert_eq!(reason(ErrorType::ConnectionClosed), "early_close");
         assert_eq!(reason(ErrorType::InvalidHTTPHeader), "protocol");
+        assert_eq!(reason(OWN), "internal");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Connections to servers, made for Pingora and known to vordr for as long as they are open.
 
+use super::classify::OWN;
 use super::patience::{Hook, Patience};
 use super::race;
 use super::reserve::{Line, Reserve};
+use crate::exchange::Failure;
 use async_trait::async_trait;
 use pingora_core::connectors::l4::Connect;
 use pingora_core::protocols::GetProxyDigest;
@@ -71,13 +73,13 @@ impl Dialer {
     }
 }
 
+/// The failure as Pingora has it.
 fn unreached(error: io::Error) -> Box<Error> {
-    let kind = match error.kind() {
-        io::ErrorKind::TimedOut => ErrorType::ConnectTimedout,
-        io::ErrorKind::ConnectionRefused => ErrorType::ConnectRefused,
-        _ => ErrorType::ConnectError,
-    };
-    Error::because(kind, "connecting", error)
+    match race::failure(&error) {
+        Failure::ConnectTimeout => Error::because(ErrorType::ConnectTimedout, "connecting", error),
+        Failure::Internal(reason) => Error::because(OWN, reason, error),
+        _ => Error::because(ErrorType::ConnectRefused, "connecting", error),
+    }
 }
 
 /// A connection that is there already, for Pingora to take.

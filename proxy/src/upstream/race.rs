@@ -2,6 +2,7 @@
 
 use super::patience::Hook;
 use crate::exchange::Failure;
+use nix::errno::Errno;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -19,8 +20,7 @@ pub(super) async fn first(
 ) -> Result<(usize, TcpStream), Failure> {
     match tokio::time::timeout(limit.unwrap_or(Duration::MAX), race(addresses, hook)).await {
         Ok(Ok(winner)) => Ok(winner),
-        Ok(Err(error)) if error.kind() == io::ErrorKind::TimedOut => Err(Failure::ConnectTimeout),
-        Ok(Err(_)) => Err(Failure::Refused),
+        Ok(Err(error)) => Err(failure(&error)),
         Err(_) => Err(Failure::ConnectTimeout),
     }
 }
@@ -42,6 +42,18 @@ async fn race(addresses: &[SocketAddr], hook: Option<Hook>) -> io::Result<(usize
             // Nobody cancels an attempt but the end of the race; or the head start is over.
             Ok(Some(Err(_))) | Err(_) => {}
         }
+    }
+}
+
+/// What it means that a connection did not come about.
+pub(super) fn failure(error: &io::Error) -> Failure {
+    match error.raw_os_error().map(Errno::from_raw) {
+        // Nothing is known of the server.
+        Some(Errno::EMFILE | Errno::ENFILE | Errno::EADDRNOTAVAIL | Errno::ENOBUFS | Errno::ENOMEM) => {
+            Failure::Internal(format!("no connection can be made: {error}"))
+        }
+        _ if error.kind() == io::ErrorKind::TimedOut => Failure::ConnectTimeout,
+        _ => Failure::Refused,
     }
 }
 
@@ -83,6 +95,17 @@ mod tests {
         let silent: SocketAddr = "192.0.2.1:9".parse().unwrap();
         let (index, _) = first(&[silent, address], None, Some(Duration::from_secs(5))).await.unwrap();
         assert_eq!(index, 1);
+    }
+
+    #[test]
+    fn what_vordr_lacks_is_no_fault_of_the_server() {
+        let failure = |error: Errno| failure(&io::Error::from(error));
+        assert_eq!(failure(Errno::ECONNREFUSED), Failure::Refused);
+        assert_eq!(failure(Errno::EHOSTUNREACH), Failure::Refused);
+        assert_eq!(failure(Errno::ETIMEDOUT), Failure::ConnectTimeout);
+        let own = failure(Errno::EMFILE);
+        assert_eq!((own.status().as_u16(), own.reason()), (500, "internal"));
+        assert!(own.detail(None).contains("Too many open files"), "{own:?}");
     }
 
     #[tokio::test]
