@@ -220,6 +220,71 @@ async fn requests_that_are_none_are_reset_each_and_too_many_end_the_connection()
 }
 
 #[tokio::test]
+async fn a_fault_within_one_stream_is_told_and_the_others_go_on() {
+    let origin = Origin::answering("fine").await;
+    let vordr = Vordr::proxying(&origin).await;
+    let mut wire = RawHttp2::connect(vordr.address()).await;
+    let head = |more: &[(&str, &str)]| {
+        let usual = [(":method", "POST"), (":scheme", "http"), (":authority", "a.test"), (":path", "/")];
+        raw::block(&[&usual, more].concat())
+    };
+    let filler = "x".repeat(140_000);
+    let faults: [(Vec<u8>, &str); 5] = [
+        (raw::block(&[(":method", "GET"), ("x", "y"), (":path", "/")]), "bad_request"),
+        (raw::block(&[(":method", "GET"), (":method", "GET"), (":path", "/")]), "bad_request"),
+        (head(&[("te", "gzip")]), "bad_request"),
+        (head(&[("connection", "close")]), "bad_request"),
+        (head(&[("x", &filler)]), "header_size"),
+    ];
+    for (number, (block, error)) in faults.iter().enumerate() {
+        let before = vordr.log_lines().len();
+        let stream = 1 + 4 * number as u32;
+        let mut frames = Vec::new();
+        for (part, bytes) in block.chunks(16_000).enumerate() {
+            let last = (part + 1) * 16_000 >= block.len();
+            let flags = if last { END_HEADERS } else { 0 } | if part == 0 { raw::END_STREAM } else { 0 };
+            frames.extend(raw::frame(if part == 0 { HEADERS } else { 0x9 }, flags, stream, bytes));
+        }
+        wire.send(&frames).await;
+        assert!(wire.until(|kind, _| matches!(kind, HEADERS | RST_STREAM)).await, "fault {number}");
+        let line = crate::harness::eventually("a line", || vordr.log_lines().get(before).cloned()).await;
+        assert_eq!(line["error"], *error, "{line}");
+        wire.get(stream + 2, &[]).await;
+        assert!(wire.until(|kind, _| kind == HEADERS).await, "the connection goes on after fault {number}");
+        let both = || (vordr.log_lines().len() == before + 2).then_some(());
+        crate::harness::eventually("a line for each", both).await;
+    }
+    vordr
+        .metrics_show(r#"vordr_http_rejected_total{reason="bad_request",route="_other",server="_other"} 4"#)
+        .await;
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_fit_its_length_is_the_clients_fault_in_the_log() {
+    let origin = Origin::scripted(|mut connection| async move {
+        connection.request().await;
+    })
+    .await;
+    let vordr = Vordr::proxying(&origin).await;
+    for sent in [b"too long".as_slice(), b"x"] {
+        let before = vordr.log_lines().len();
+        let mut wire = RawHttp2::connect(vordr.address()).await;
+        let head = [
+            (":method", "POST"),
+            (":scheme", "http"),
+            (":authority", "a.test"),
+            (":path", "/"),
+            ("content-length", "4"),
+        ];
+        wire.frame(HEADERS, END_HEADERS, 1, &raw::block(&head)).await;
+        wire.frame(DATA, raw::END_STREAM, 1, sent).await;
+        assert!(wire.until(|kind, _| kind == RST_STREAM).await);
+        let line = crate::harness::eventually("a line", || vordr.log_lines().get(before).cloned()).await;
+        assert_eq!((&line["error"], &line["status"]), (&"bad_request".into(), &400.into()), "{line}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_http_2_ends_the_connection_and_is_told() {
     let vordr = Vordr::running(HELLO).await;
     // A frame larger than any may be, DATA for no stream, a head that cannot be uncompressed.

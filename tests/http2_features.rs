@@ -2,7 +2,7 @@
 
 use crate::harness::{Http2, Http2Origin, Origin, Vordr, http2_request as request};
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 /// A location with these words, what is asked of it, and what has to come of it.
 struct Case {
@@ -216,4 +216,17 @@ async fn curl(args: &[&str]) -> String {
     let output = output.expect("curl, which the tests need");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn a_requests_trailers_stay_behind_and_its_body_is_whole() {
+    let origin = Origin::answering("fine").await;
+    let vordr = Vordr::proxying(&origin).await;
+    let mut client = Http2::connect(vordr.address()).await;
+    let mut stream = client.open(request(Method::POST, "/").body(()).unwrap(), false).await;
+    stream.send(Bytes::from_static(b"body"), false).await.unwrap();
+    let checksum = (HeaderName::from_static("x-checksum"), HeaderValue::from_static("1"));
+    stream.body.send_trailers([checksum].into_iter().collect()).unwrap();
+    assert_eq!(stream.answer().await.status, StatusCode::OK);
+    assert_eq!(origin.only_request().text(), "body");
 }

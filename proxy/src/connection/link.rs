@@ -55,6 +55,7 @@ pub(crate) struct Link {
     gathering: AtomicBool,
     gather_limit: AtomicU64,
     not_chunks: AtomicBool,
+    misframed: AtomicBool,
     too_large: AtomicBool,
     no_room: AtomicBool,
     /// Set by the exchange, once, when the answer's body is over.
@@ -120,6 +121,7 @@ impl Link {
             gathering: AtomicBool::new(false),
             gather_limit: AtomicU64::new(0),
             not_chunks: AtomicBool::new(false),
+            misframed: AtomicBool::new(false),
             too_large: AtomicBool::new(false),
             no_room: AtomicBool::new(false),
             trailers: Mutex::default(),
@@ -244,6 +246,11 @@ impl Link {
         self.not_chunks.store(true, Relaxed);
     }
 
+    /// The present body does not fit its head, or breaks HTTP/2's rules.
+    pub(crate) fn misframed(&self) {
+        self.misframed.store(true, Relaxed);
+    }
+
     /// The present body is larger than it may be.
     pub(crate) fn too_large(&self) {
         self.too_large.store(true, Relaxed);
@@ -258,6 +265,8 @@ impl Link {
     pub(crate) fn client_failure(&self) -> Option<Failure> {
         if self.not_chunks.load(Relaxed) {
             Some(Failure::BadRequest("the body is not made of chunks"))
+        } else if self.misframed.load(Relaxed) {
+            Some(Failure::BadRequest("the body does not fit its Content-Length, or HTTP/2's rules"))
         } else if self.too_large.load(Relaxed) {
             Some(Failure::BodyLimit)
         } else if self.no_room.load(Relaxed) {

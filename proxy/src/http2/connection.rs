@@ -89,6 +89,8 @@ enum Event {
     /// There will be no further one.
     Over(Option<h2::Error>),
     Flood(Flood),
+    /// A stream was none, and has been reset.
+    Fault(Failure),
     Stopping,
     Due(Due),
 }
@@ -137,6 +139,10 @@ impl Streams {
                     self.account_for(error);
                     break;
                 }
+                // Its own link's time: the connection may be old.
+                Event::Fault(failure) => {
+                    self.worker.shared.observer.rejected(&self.link.stream().rejection(failure))
+                }
                 Event::Flood(Flood::Resets) => self.cut(Failure::Flood("streams opened and reset")),
                 Event::Flood(Flood::Control) => self.cut(Failure::Flood("frames that move nothing")),
                 Event::Stopping | Event::Due(Due::Idle) => self.leave(),
@@ -161,12 +167,19 @@ impl Streams {
         while let Poll::Ready(Some(_)) = self.exchanges.poll_join_next(cx) {
             self.idle_since = Instant::now();
         }
-        if let Poll::Ready(next) = pin!(self.connection.accept()).poll(cx) {
+        let next = pin!(self.connection.accept()).poll(cx);
+        if let Poll::Ready(Some(Ok((_, respond)))) = &next {
+            self.watch.faults().forget(respond.stream_id().as_u32());
+        }
+        if let Poll::Ready(next) = next {
             return Poll::Ready(match next {
                 Some(Ok(arrived)) => Event::Request(Box::new(arrived)),
                 Some(Err(error)) => Event::Over(Some(error)),
                 None => Event::Over(None),
             });
+        }
+        if let Some(failure) = self.watch.faults().next() {
+            return Poll::Ready(Event::Fault(failure));
         }
         if let (Some(flood), true) = (self.watch.flood(), self.stage != Stage::Closing) {
             return Poll::Ready(Event::Flood(flood));

@@ -35,6 +35,15 @@ pub(super) struct FrameScan {
     control: Budget,
 }
 
+/// A frame that says something of one stream as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Came {
+    /// A head, or trailers.
+    Head(u32),
+    /// The client takes it back.
+    Reset(u32),
+}
+
 #[derive(Debug)]
 enum At {
     Preface { left: usize },
@@ -59,8 +68,13 @@ impl FrameScan {
         self.head_since
     }
 
-    /// Looks at what has come; an error where there was too much of something.
-    pub(super) fn follow(&mut self, mut bytes: &[u8], now: Instant) -> Result<(), Flood> {
+    /// Looks at what has come, and tells `heard` of streams; an error where there was too much of something.
+    pub(super) fn follow(
+        &mut self,
+        mut bytes: &[u8],
+        now: Instant,
+        mut heard: impl FnMut(Came),
+    ) -> Result<(), Flood> {
         while !bytes.is_empty() {
             match &mut self.at {
                 At::Preface { left } => {
@@ -76,6 +90,9 @@ impl FrameScan {
                     }
                     if *have == FRAME_HEAD {
                         let head = *head;
+                        if let Some(came) = came(head) {
+                            heard(came);
+                        }
                         self.begin(head, now)?;
                     }
                 }
@@ -120,6 +137,16 @@ impl FrameScan {
 impl At {
     fn between() -> Self {
         Self::Head { bytes: [0; FRAME_HEAD], have: 0 }
+    }
+}
+
+fn came(head: [u8; FRAME_HEAD]) -> Option<Came> {
+    let [_, _, _, kind, _, stream @ ..] = head;
+    let stream = u32::from_be_bytes(stream) & 0x7fff_ffff;
+    match kind {
+        HEADERS => Some(Came::Head(stream)),
+        RST_STREAM => Some(Came::Reset(stream)),
+        _ => None,
     }
 }
 
@@ -173,7 +200,7 @@ mod tests {
 
     fn scan(now: Instant) -> FrameScan {
         let mut scan = FrameScan::new(now);
-        scan.follow(PREFACE, now).unwrap();
+        scan.follow(PREFACE, now, |_| ()).unwrap();
         scan
     }
 
@@ -191,10 +218,10 @@ mod tests {
             let mut scan = scan(now);
             let (all_but_one, last) = whole.split_at(whole.len() - 1);
             for piece in all_but_one.chunks(size) {
-                scan.follow(piece, now).unwrap();
+                scan.follow(piece, now, |_| ()).unwrap();
             }
             assert_eq!(scan.head_since(), Some(now), "in pieces of {size}");
-            scan.follow(last, now).unwrap();
+            scan.follow(last, now, |_| ()).unwrap();
             assert_eq!(scan.head_since(), None, "in pieces of {size}");
         }
     }
@@ -204,11 +231,11 @@ mod tests {
         let now = Instant::now();
         let reset = frame(RST_STREAM, 0, &[0; 4]);
         let mut hasty = scan(now);
-        let counted = (0..).find(|_| hasty.follow(&reset, now).is_err()).unwrap();
+        let counted = (0..).find(|_| hasty.follow(&reset, now, |_| ()).is_err()).unwrap();
         assert_eq!(counted, 512);
         let mut slow = scan(now);
         for tenth in 0..10_000 {
-            assert_eq!(slow.follow(&reset, now + Duration::from_millis(100) * tenth), Ok(()));
+            assert_eq!(slow.follow(&reset, now + Duration::from_millis(100) * tenth, |_| ()), Ok(()));
         }
     }
 
@@ -217,13 +244,13 @@ mod tests {
         let now = Instant::now();
         for kind in [PING, SETTINGS, 0x2, 0x10, 0xff] {
             let mut scan = scan(now);
-            let flood = (0..5000).find_map(|_| scan.follow(&frame(kind, 0, &[0; 8]), now).err());
+            let flood = (0..5000).find_map(|_| scan.follow(&frame(kind, 0, &[0; 8]), now, |_| ()).err());
             assert_eq!(flood, Some(Flood::Control), "frame {kind}");
         }
         for kind in [DATA, WINDOW_UPDATE, HEADERS] {
             let mut scan = scan(now);
             for _ in 0..5000 {
-                scan.follow(&frame(kind, END_HEADERS, &[0; 4]), now).unwrap();
+                scan.follow(&frame(kind, END_HEADERS, &[0; 4]), now, |_| ()).unwrap();
             }
         }
     }

@@ -5,6 +5,7 @@
 mod answer;
 mod bounds;
 mod connection;
+mod faults;
 mod frames;
 mod request;
 mod stream;

@@ -75,7 +75,13 @@ impl Http2Stream {
 impl AsyncRead for Http2Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if ready!(this.request.poll_fill(cx))? {
+        let filled = ready!(this.request.poll_fill(cx)).map_err(|error| {
+            if error.is_library() {
+                this.link.misframed();
+            }
+            gone(error)
+        });
+        if filled? {
             this.request.hand_over(buf);
             return Poll::Ready(Ok(()));
         }
@@ -90,12 +96,12 @@ impl AsyncRead for Http2Stream {
 
 impl Incoming {
     /// Waits for something to hand over; `false` at the end.
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, h2::Error>> {
         while self.before.is_empty() && self.data.is_empty() && self.after.is_empty() {
             if self.ended {
                 return Poll::Ready(Ok(false));
             }
-            match ready!(self.body.poll_data(cx)).transpose().map_err(gone)? {
+            match ready!(self.body.poll_data(cx)).transpose()? {
                 None => {
                     self.ended = true;
                     self.after = if self.framing == Framing::Chunked { b"0\r\n\r\n" } else { b"" };

@@ -1,12 +1,13 @@
 //! The socket under the library, watched: what comes in too often, and what does not go out.
 
-use super::frames::{Flood, FrameScan};
+use super::faults::Faults;
+use super::frames::{Came, Flood, FrameScan};
 use crate::connection::{Passed, Transport};
 use bytes::{Buf, BytesMut};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Duration, Instant};
@@ -16,13 +17,14 @@ const NEVER: u64 = 0;
 
 /// What the connection's own task may learn of its socket, which the library holds.
 ///
-/// Both run in one task; so every value is an atomic, and none is contended.
+/// Both run in one task; so nothing is contended, and nearly every value is an atomic.
 #[derive(Debug)]
 pub(super) struct Watch {
     opened: Instant,
     head_nanos: AtomicU64,
     flood: AtomicU8,
     unread: AtomicBool,
+    faults: Mutex<Faults>,
 }
 
 impl Watch {
@@ -32,6 +34,7 @@ impl Watch {
             head_nanos: AtomicU64::new(NEVER),
             flood: AtomicU8::new(0),
             unread: AtomicBool::new(false),
+            faults: Mutex::default(),
         })
     }
 
@@ -57,6 +60,11 @@ impl Watch {
         self.unread.load(Relaxed)
     }
 
+    /// Faults within streams.
+    pub(super) fn faults(&self) -> MutexGuard<'_, Faults> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn note_head(&self, since: Option<Instant>) {
         let nanos = since.map(|since| since.duration_since(self.opened).as_nanos().max(1));
         let nanos = nanos.map_or(NEVER, |nanos| u64::try_from(nanos).unwrap_or(u64::MAX));
@@ -80,7 +88,11 @@ impl Wire {
     }
 
     fn look(&mut self, bytes: &[u8]) {
-        if let Err(flood) = self.scan.follow(bytes, Instant::now()) {
+        let heard = |came| match came {
+            Came::Head(stream) => self.watch.faults().head_came(stream),
+            Came::Reset(stream) => self.watch.faults().forget(stream),
+        };
+        if let Err(flood) = self.scan.follow(bytes, Instant::now(), heard) {
             self.watch.flood.store(if flood == Flood::Resets { 1 } else { 2 }, Relaxed);
         }
         self.watch.note_head(self.scan.head_since());
@@ -95,6 +107,17 @@ impl Wire {
                 Poll::Ready(Ok(())) if !unread.filled().is_empty() => {}
                 _ => return,
             }
+        }
+    }
+
+    /// Looks at what of `bufs` has been taken.
+    fn sent(&self, bufs: &[IoSlice<'_>], outcome: &Poll<io::Result<usize>>) {
+        let Poll::Ready(Ok(mut taken)) = *outcome else { return };
+        let mut faults = self.watch.faults();
+        for buf in bufs {
+            let part = taken.min(buf.len());
+            faults.follow(buf.get(..part).unwrap_or_default());
+            taken -= part;
         }
     }
 
@@ -129,6 +152,7 @@ impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.transport).poll_write(cx, buf);
+        this.sent(&[IoSlice::new(buf)], &outcome);
         this.wrote(outcome)
     }
 
@@ -139,6 +163,7 @@ impl AsyncWrite for Wire {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.transport).poll_write_vectored(cx, bufs);
+        this.sent(bufs, &outcome);
         this.wrote(outcome)
     }
 
