@@ -5,6 +5,7 @@
     bench/run.py websockets   2,000 idle WebSockets, then a message on each; memory per stream
     bench/run.py handshakes   full and resumed TLS handshakes per CPU second beside nginx, by key type
     bench/run.py certificates start, memory and handshakes with one certificate and with a thousand
+    bench/run.py hostile      what ordinary clients notice of 1,500 hostile ones, and the memory before and after
 
 VORDR, BARE and ORIGIN name other binaries than those that `make bench` builds.
 
@@ -274,5 +275,8 @@ if __name__ == "__main__":
     elif sys.argv[1:] in (["handshakes"], ["certificates"]):
         import tls
         getattr(tls, sys.argv[1])()
+    elif sys.argv[1:] == ["hostile"]:
+        import hostile
+        hostile.hostile()
     else:
         requests()

@@ -1,0 +1,178 @@
+"""Hostile clients, all at once, and what ordinary ones notice of them. Run by run.py.
+
+500 send a head a line now and then, 500 ask for a megabyte and never read it, 500 connect and close as fast as they can.
+They run at the lowest priority, so that what is measured is vordr, and not a machine that has no time left.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+EACH, BEFORE, DURING, AFTER = 500, 10, 30, 10
+KEPT, PAUSE = 8, 0.002
+REQUEST = b"GET /small HTTP/1.1\r\nHost: bench\r\n\r\n"
+
+
+def connected(port):
+    return socket.create_connection(("127.0.0.1", port), timeout=30)
+
+
+def ask(connection):
+    """One request, whose answer is read whole."""
+    connection.sendall(REQUEST)
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        part = connection.recv(65536)
+        if not part:
+            raise SystemExit("vordr closed a connection of an ordinary client")
+        answer += part
+    head, _, body = answer.partition(b"\r\n\r\n")
+    if b" 200 " not in head.split(b"\r\n", 1)[0]:
+        raise SystemExit(f"an ordinary request was answered {head!r}")
+    length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+    while len(body) < length:
+        body += connection.recv(65536)
+
+
+def ordinary(port, seconds):
+    """Milliseconds that requests take: those on kept connections, and those on new ones, connecting included."""
+    kept, fresh = [], []
+    connections = [connected(port) for _ in range(KEPT)]
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for connection in connections:
+            begun = time.perf_counter()
+            ask(connection)
+            kept.append((time.perf_counter() - begun) * 1000)
+            time.sleep(PAUSE)
+        begun = time.perf_counter()
+        with connected(port) as connection:
+            ask(connection)
+            fresh.append((time.perf_counter() - begun) * 1000)
+    for connection in connections:
+        connection.close()
+    return kept, fresh
+
+
+def p99(times):
+    return statistics.quantiles(times, n=100)[98]
+
+
+async def opened(port, number, room=None):
+    """A connection without asyncio's buffers, from one of many addresses: each has ports enough of its own."""
+    connection = socket.socket()
+    connection.setblocking(False)
+    if room:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+    connection.bind((f"127.0.1.{1 + number % 200}", 0))
+    await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
+    return connection
+
+
+async def drips(port, number):
+    connection = await opened(port, number)
+    with connection:
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(connection, b"GET / HTTP/1.1\r\nHost: bench\r\n")
+        while True:
+            await asyncio.sleep(1 + number / EACH)
+            await loop.sock_sendall(connection, b"X-Drip: drop\r\n")
+
+
+async def never_reads(port, number):
+    connection = await opened(port, number, room=4096)
+    with connection:
+        await asyncio.get_running_loop().sock_sendall(connection, b"GET /1m HTTP/1.1\r\nHost: bench\r\n\r\n")
+        await asyncio.sleep(3600)
+
+
+async def opens_and_closes(port, number):
+    (await opened(port, number)).close()
+    ROUNDS[0] += 1
+
+
+ROUNDS = [0]
+
+
+async def for_ever(client, port, number):
+    while True:
+        # Whoever is cut comes again.
+        try:
+            await client(port, number)
+        except OSError:
+            await asyncio.sleep(0.1)
+
+
+async def attack(port, kinds, seconds):
+    clients = [for_ever(globals()[kind], port, number) for kind in kinds for number in range(EACH)]
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(asyncio.gather(*clients), seconds)
+    print(ROUNDS[0])
+
+
+def attackers(port, seconds):
+    for kinds in (["drips", "never_reads"], ["opens_and_closes"]):
+        yield subprocess.Popen(
+            [sys.executable, __file__, str(port), str(seconds), *kinds],
+            stdout=subprocess.PIPE, text=True, preexec_fn=lambda: os.nice(19),
+        )
+
+
+def mebibytes(server):
+    return server.resident() / 2**20
+
+
+def hostile():
+    from run import ORIGIN, VORDR, Process, free_port
+    with tempfile.TemporaryDirectory(prefix="vordr-bench-") as folder:
+        folder, upstream, port = Path(folder), free_port(), free_port()
+        rules = folder / "vordr.kdl"
+        rules.write_text(f"""
+            vordr {{ access-log "{folder}/access.log" format=json; }}
+            server "*" {{
+                listen "127.0.0.1:{port}"
+                location "/" {{ proxy "http://127.0.0.1:{upstream}"; }}
+            }}
+        """)
+        servers = [Process("origin", upstream, ORIGIN, f"127.0.0.1:{upstream}")]
+        hostiles = []
+        try:
+            server = Process("vordr", port, VORDR, "run", rules)
+            servers.append(server)
+            ordinary(port, 2)
+            before = ordinary(port, BEFORE)
+            memory_before = mebibytes(server)
+            hostiles = list(attackers(port, DURING + 4))
+            time.sleep(3)
+            under = ordinary(port, DURING)
+            memory_under = mebibytes(server)
+            rounds = sum(int(process.communicate(timeout=60)[0]) for process in hostiles)
+            time.sleep(AFTER)
+            after = ordinary(port, 5)
+            memory_after = mebibytes(server)
+        finally:
+            for process in hostiles:
+                process.kill()
+            for each in servers:
+                each.stop()
+    print(f"{EACH} drip heads, {EACH} never read, {EACH} open and close: {rounds / (DURING + 4):.0f} connections a second\n")
+    print("| | before | meanwhile | ratio | after |\n|---|---|---|---|---|")
+    for name, at in (("p99, kept connections", 0), ("p99, new connections", 1)):
+        times = [p99(measured[at]) for measured in (before, under, after)]
+        print(f"| {name} | {times[0]:.2f} ms | {times[1]:.2f} ms | {times[1] / times[0]:.2f} | {times[2]:.2f} ms |")
+    print(f"| memory | {memory_before:.1f} MiB | {memory_under:.1f} MiB | | {memory_after:.1f} MiB "
+          f"({memory_after / memory_before - 1:+.0%}) |")
+
+
+if __name__ == "__main__":
+    import resource
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
+    asyncio.run(attack(int(sys.argv[1]), sys.argv[3:], float(sys.argv[2])))
