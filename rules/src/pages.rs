@@ -31,7 +31,7 @@ const PAGES: &[(&str, &str)] = pages![
     "access-log", "acme", "add", "admin", "allow", "auth", "balance", "body-limit", "buffering", "cert",
     "client-ca", "compress", "connections", "cors", "credentials", "default", "deny", "drain",
     "drain-delay",
-    "error-detail", "error-log", "expose", "files", "header", "header-count", "header-size", "header-timeout",
+    "error-detail", "error-log", "expose", "files", "forwarded", "header", "header-count", "header-size", "header-timeout",
     "headers", "health",
     "host", "hsts", "http", "include", "keepalive", "key", "limit", "limit-store", "limits", "listen",
     "location", "location-fix", "match", "max-age", "methods", "metrics", "min-rate", "on-error", "origin", "origins",

@@ -31,6 +31,14 @@ pub enum Placeholder {
     Path,
     /// `{query}`: without the `?`; empty where there is none.
     Query,
+    /// `{?}`: a `?` where there is a query.
+    QueryMark,
+    /// `{rest}`: what of the path stands behind the location's prefix, decoded, without dot segments, escaped again.
+    Rest,
+    /// `{port}`: the port that was connected to.
+    Port,
+    /// `{forwarded_for}`: the request's `X-Forwarded-For` with the client's address at its end.
+    ForwardedFor,
     /// `{method}`
     Method,
     /// `{scheme}`: `http` or `https`, as the client sees it.
@@ -45,16 +53,22 @@ pub enum Placeholder {
     Header(HeaderName),
     /// `{cookie.NAME}`
     Cookie(String),
+    /// `{arg.NAME}`: a parameter of the query, as it came.
+    Argument(String),
     /// `{1}`: a capture of the location's regex, from 1.
     Capture(usize),
 }
 
 /// The names without an argument, in the order they are offered.
-const PLAIN: [(&str, Placeholder); 9] = [
+const PLAIN: [(&str, Placeholder); 13] = [
     ("host", Placeholder::Host),
     ("uri", Placeholder::Uri),
     ("path", Placeholder::Path),
     ("query", Placeholder::Query),
+    ("?", Placeholder::QueryMark),
+    ("rest", Placeholder::Rest),
+    ("port", Placeholder::Port),
+    ("forwarded_for", Placeholder::ForwardedFor),
     ("method", Placeholder::Method),
     ("scheme", Placeholder::Scheme),
     ("client_ip", Placeholder::ClientIp),
@@ -151,6 +165,7 @@ impl Placeholder {
         match name.split_once('.') {
             Some(("header", header)) => header.parse().map(Self::Header).map_err(|_| unknown()),
             Some(("cookie", cookie)) if !cookie.is_empty() => Ok(Self::Cookie(cookie.to_owned())),
+            Some(("arg", argument)) if !argument.is_empty() => Ok(Self::Argument(argument.to_owned())),
             _ => match name.parse() {
                 Ok(number @ 1..=99) => Ok(Self::Capture(number)),
                 _ => Err(unknown()),
@@ -165,6 +180,7 @@ impl fmt::Display for Placeholder {
         match self {
             Self::Header(name) => write!(f, "header.{name}"),
             Self::Cookie(name) => write!(f, "cookie.{name}"),
+            Self::Argument(name) => write!(f, "arg.{name}"),
             Self::Capture(number) => write!(f, "{number}"),
             plain => f.write_str(PLAIN.iter().find(|(_, known)| known == plain).map_or("", |(name, _)| name)),
         }
@@ -172,7 +188,7 @@ impl fmt::Display for Placeholder {
 }
 
 fn offered() -> impl Iterator<Item = &'static str> {
-    PLAIN.iter().map(|(name, _)| *name).chain(["header.NAME", "cookie.NAME"])
+    PLAIN.iter().map(|(name, _)| *name).chain(["header.NAME", "cookie.NAME", "arg.NAME"])
 }
 
 #[cfg(test)]

@@ -132,6 +132,9 @@ fn a_setting() -> impl Strategy<Value = &'static str> {
         "timeouts read=\"7s\"",
         "timeouts connect=off",
         "websocket off",
+        "forwarded off",
+        "forwarded on",
+        "response { add X-G g errors=off; set X-H \"{arg.a}{?}\" errors=on; }",
         "websocket idle=\"2h\"",
         "websocket ping=\"20s\"",
         "websocket on ping=off",
@@ -194,7 +197,7 @@ proptest! {
             text += &format!(
                 "server {host} {{\nlisten 80{}\nlisten \"127.0.0.1:{}\"\n{outer}\n\
                  location \"/\" {{\n{first}\nproxy \"http://app\"\n}}\n\
-                 location exact=\"/x\" \"/y/\" {{\nmatch query=a \"header:x-b=c\"\n{second}\nredirect \"/z\"\n}}\n}}\n",
+                 location exact=\"/x\" \"/y/\" {{\nmatch query=a \"header:x-b=c\"\n{second}\nredirect \"/z{{rest}}\" query=off\n}}\n}}\n",
                 number % 2, 81 + number % 2,
             );
         }

@@ -13,14 +13,20 @@ Placeholders are filled in for each request; they stand in header values, redire
   {uri}          path and query as they came
   {path}         the path as it came
   {query}        the query without its `?`
+  {?}            a `?` where there is a query
+  {rest}         what of the path stands behind the location's prefix
   {method}       the method
   {scheme}       `http` or `https`, as the client sees it
   {client_ip}    the client's address, as far as it is believed
+  {forwarded_for}
+                 the request's X-Forwarded-For, with the client's address at its end
+  {port}         the port that was connected to
   {request_id}   what the log calls this request
   {client_subject}
                  whose certificate the client showed (`client-ca`); empty where it showed none
   {header.NAME}  a request header
   {cookie.NAME}  a cookie
+  {arg.NAME}     a parameter of the query, as it came
   {1}, {2} …     what the location's regex captured
 
 A literal brace is written twice: {{ and }}.

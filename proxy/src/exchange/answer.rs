@@ -66,7 +66,8 @@ impl Exchange {
     pub(super) fn redirect(&self, redirect: &Redirect, request: &Parts) -> Answer {
         let mut target = self.fill(&redirect.target, request, Into::Url);
         stay_here(&redirect.target, &mut target);
-        if let (Some(query), false) = (request.uri.query(), target.contains(&b'?')) {
+        let query = request.uri.query().filter(|_| redirect.keeps_query);
+        if let (Some(query), false) = (query, target.contains(&b'?')) {
             let at = target.iter().position(|byte| *byte == b'#').unwrap_or(target.len());
             target.splice(at..at, [b"?", query.as_bytes()].concat());
         }
@@ -93,7 +94,10 @@ fn stay_here(written: &Template, target: &mut Vec<u8>) {
     let is_path = match written.parts.first() {
         Some(Part::Text(text)) => text.starts_with('/') && !text.starts_with("//"),
         Some(Part::Placeholder(placeholder)) => {
-            matches!(placeholder, Placeholder::Uri | Placeholder::Path | Placeholder::Capture(_))
+            matches!(
+                placeholder,
+                Placeholder::Uri | Placeholder::Path | Placeholder::Rest | Placeholder::Capture(_)
+            )
         }
         None => false,
     };

@@ -24,7 +24,7 @@ impl Exchange {
         if let Some(cookie) = self.reached.as_ref().and_then(|reached| reached.cookie.clone()) {
             message.add(&SET_COOKIE, cookie);
         }
-        self.sign(request, message, false);
+        self.sign(request, status, message, false);
     }
 
     /// The last touch on an answer of vordr's own making.
@@ -32,14 +32,16 @@ impl Exchange {
         self.first_byte = Some(Instant::now());
         let mut answer = answer.framed(&request.method);
         let preflight = self.preflight.is_some();
-        self.sign(request, &mut answer.headers, preflight);
+        self.sign(request, answer.status, &mut answer.headers, preflight);
         answer
     }
 
     /// What stands on every answer: vordr's name, the request's id, CORS, and the operator's last word.
-    fn sign(&self, request: &Parts, message: &mut impl Headers, preflight: bool) {
+    fn sign(&self, request: &Parts, status: StatusCode, message: &mut impl Headers, preflight: bool) {
         message.set(&SERVER, HeaderValue::from_static("vordr"));
-        message.set(&X_REQUEST_ID, self.request_id.clone());
+        if self.adds_forwarded() {
+            message.set(&X_REQUEST_ID, self.request_id.clone());
+        }
         if let Some(hsts) = self.hsts() {
             message.set(&STRICT_TRANSPORT_SECURITY, hsts.value.clone());
         }
@@ -47,7 +49,8 @@ impl Exchange {
         if let Some(cors) = &settings.cors {
             cors::apply(cors, &request.headers, message, preflight);
         }
-        operation::apply(self, &settings.response, request, message);
+        let success = status.is_success() || status.is_redirection();
+        operation::apply(self, &settings.response, request, success, message);
     }
 
     /// What browsers are told over TLS alone (RFC 6797, section 7.2).

@@ -1,11 +1,12 @@
 //! Placeholders filled in for one exchange.
 
+use super::admit::X_FORWARDED_FOR;
 use super::context::Exchange;
 use http::HeaderValue;
 use http::request::Parts;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use vordr_rules::placeholder::{Part, Placeholder, Template};
-use vordr_rules::table::{cookie, without_port};
+use vordr_rules::table::{cookie, normal_path, without_port};
 
 /// What stays as it is when a decoded capture is put into a path again (RFC 3986, section 3.3).
 const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
@@ -38,11 +39,15 @@ pub(super) enum Into {
 }
 
 impl Exchange {
-    /// A header's value. `None` where what was filled in is not fit for one, so that nothing can be smuggled in.
+    /// A header's value. `None` where what was filled in is not fit for one, so that nothing can be smuggled in, and
+    /// where nothing was: a header that says nothing is none.
     pub(super) fn header_value(&self, template: &Template, request: &Parts) -> Option<HeaderValue> {
         match template.as_text() {
             Some(text) => HeaderValue::from_str(text).ok(),
-            None => HeaderValue::from_bytes(&self.fill(template, request, Into::Header)).ok(),
+            None => {
+                let value = self.fill(template, request, Into::Header);
+                HeaderValue::from_bytes(&value).ok().filter(|value| !value.is_empty())
+            }
         }
     }
 
@@ -63,6 +68,24 @@ impl Exchange {
         out
     }
 
+    /// The path, decoded and without dot segments, behind the prefix by which the location took it.
+    fn rest(&self, request: &Parts) -> Vec<u8> {
+        let Some(path) = normal_path(request.uri.path()) else { return Vec::new() };
+        let prefix = self.location().map_or(0, |location| location.prefix_length(&path));
+        path.get(prefix..).unwrap_or_default().to_vec()
+    }
+
+    /// Every `X-Forwarded-For` that came, and who brought it.
+    fn forwarded_for(&self, request: &Parts) -> Vec<u8> {
+        let mut chain = Vec::new();
+        for line in request.headers.get_all(&X_FORWARDED_FOR) {
+            chain.extend_from_slice(line.as_bytes());
+            chain.extend_from_slice(b", ");
+        }
+        chain.extend_from_slice(self.public.client.text.as_bytes());
+        chain
+    }
+
     fn fill_one(&self, placeholder: &Placeholder, request: &Parts, into: Into, out: &mut Vec<u8>) {
         let mut foreign = |bytes: &[u8]| match into {
             Into::Header => out.extend_from_slice(bytes),
@@ -75,6 +98,13 @@ impl Exchange {
             Placeholder::Cookie(name) => {
                 foreign(cookie(&request.headers, name).unwrap_or_default().as_bytes())
             }
+            Placeholder::Argument(name) => foreign(argument(request, name).unwrap_or_default().as_bytes()),
+            Placeholder::Rest => {
+                out.extend(percent_encode(&self.rest(request), IN_PATH).flat_map(str::bytes));
+            }
+            Placeholder::Port => out.extend_from_slice(self.arrival.local_port.to_string().as_bytes()),
+            Placeholder::ForwardedFor => foreign(&self.forwarded_for(request)),
+            Placeholder::QueryMark => out.extend_from_slice(request.uri.query().map_or(b"", |_| b"?")),
             // Decoded for matching; into a header it goes escaped too, as it may hold any byte.
             Placeholder::Capture(number) => {
                 let group = self.captures.group(*number).unwrap_or_default();
@@ -94,6 +124,12 @@ impl Exchange {
             Placeholder::RequestId => out.extend_from_slice(self.request_id.as_bytes()),
         }
     }
+}
+
+/// A parameter's value as it stands in the query; the first of that name.
+fn argument<'r>(request: &'r Parts, name: &str) -> Option<&'r str> {
+    let mut pairs = request.uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
 /// Path and query as they came, without a scheme and host in front.

@@ -20,8 +20,10 @@ impl Exchange {
         let Some(proxy) = self.proxy() else { return };
         self.forward_host(proxy, request, message);
         self.forward_origin(proxy, request, message);
-        self.forward_client(message);
-        message.set(&X_REQUEST_ID, self.request_id.clone());
+        if self.adds_forwarded() {
+            self.forward_client(message);
+            message.set(&X_REQUEST_ID, self.request_id.clone());
+        }
         if !self.upgrade {
             message.remove(&UPGRADE);
             message.remove(&CONNECTION);
@@ -32,8 +34,13 @@ impl Exchange {
         }
         self.forward_learnt(message);
         if let Some(settings) = self.settings() {
-            operation::apply(self, &settings.request, request, message);
+            operation::apply(self, &settings.request, request, true, message);
         }
+    }
+
+    /// `forwarded`: whether vordr's own headers are added.
+    pub(super) fn adds_forwarded(&self) -> bool {
+        self.settings().is_none_or(|settings| settings.forwarded)
     }
 
     /// The request's headers for a server that decides on it: who asked, and for what.

@@ -7,14 +7,20 @@ use http::request::Parts;
 use vordr_rules::table::HeaderOperation;
 
 /// Applies `operations` to `message`; placeholders are filled in from `request`. A value that is not fit for a
-/// header once it is filled in is left out.
+/// header once it is filled in is left out. `success` tells whether `message` is an answer that is no failure.
 pub(super) fn apply(
     exchange: &Exchange,
     operations: &[HeaderOperation],
     request: &Parts,
+    success: bool,
     message: &mut impl Headers,
 ) {
     for operation in operations {
+        let operation = match operation {
+            HeaderOperation::OnSuccess(_) if !success => continue,
+            HeaderOperation::OnSuccess(operation) => operation,
+            operation => operation,
+        };
         match operation {
             HeaderOperation::Set(name, value) => match exchange.header_value(value, request) {
                 Some(value) => message.set(name, value),
@@ -35,6 +41,8 @@ pub(super) fn apply(
             }
             HeaderOperation::Remove(name) => message.remove(name),
             HeaderOperation::RemovePrefix(prefix) => remove_prefix(prefix, message),
+            // It holds no further one of its kind.
+            HeaderOperation::OnSuccess(_) => {}
         }
     }
 }
@@ -58,7 +66,9 @@ fn frames(name: &HeaderName) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::super::scene::{Scene, values};
+    use http::StatusCode;
 
     /// The upstream's view of one header after the operations.
     fn seen(operations: &str, request: &str, name: &str) -> Vec<String> {
@@ -115,6 +125,66 @@ mod tests {
         let location = "request { set X \"<{header.Y}>\"; }\n proxy \"http://app.example\"";
         let headers = Scene::of(location, "GET /\nY: \u{e9}").forwarded();
         assert_eq!(headers["x"].as_bytes(), "<\u{e9}>".as_bytes());
+    }
+
+    #[test]
+    fn a_placeholder_that_comes_to_nothing_makes_no_header() {
+        assert!(seen("set X \"{header.Y}\"", "GET /", "x").is_empty());
+        assert_eq!(seen("set X \"\"", "GET /", "x"), [""]);
+        assert!(seen("add Z \"{arg.b}\"", "GET /?a=1", "z").is_empty());
+    }
+
+    #[test]
+    fn the_query_the_chain_and_the_port_are_filled_in() {
+        assert_eq!(seen("set X \"{arg.b}{?}{query}\"", "GET /?a=1&b=2", "x"), ["2?a=1&b=2"]);
+        assert_eq!(
+            seen("set X \"{forwarded_for}\"", "GET /\nX-Forwarded-For: 1.1.1.1", "x"),
+            ["1.1.1.1, 192.0.2.1"]
+        );
+        assert_eq!(seen("set X \"{forwarded_for}:{port}\"", "GET /", "x"), ["192.0.2.1:8080"]);
+    }
+
+    #[test]
+    fn the_rest_of_a_path_is_what_stands_behind_the_prefix_and_never_leads_out() {
+        let rest = |path: &str| {
+            let rules = r#"server a.test { listen 8080
+                location "/a/" raw=on { request { set X "<{rest}>"; }; proxy "http://app.example"; }
+                location exact="/b" { request { set X "<{rest}>"; }; proxy "http://app.example"; } }"#;
+            let headers =
+                Scene::under(rules, super::super::scene::STRANGER, &format!("GET {path}")).forwarded();
+            values(&headers, "x").join("|")
+        };
+        assert_eq!(rest("/a/x/%20y?q"), "<x/%20y>");
+        assert_eq!(rest("/a/x/..%2f..%2fa/z"), "<z>");
+        assert_eq!(rest("/a/%0d%0aX:%20y"), "<%0D%0AX:%20y>");
+        assert_eq!(rest("/b"), "<>");
+    }
+
+    #[test]
+    fn errors_off_keeps_a_header_to_answers_that_are_no_failure() {
+        let location = r#"response { set X-Some a errors=off; set X-All b; }
+            proxy "http://app.example""#;
+        let delivered =
+            |status| Scene::of(location, "GET /").delivered_as(StatusCode::from_u16(status).unwrap(), &[]);
+        for (status, some) in [(200, 1), (302, 1), (304, 1), (404, 0), (502, 0)] {
+            let headers = delivered(status);
+            assert_eq!(values(&headers, "x-some").len(), some, "{status}");
+            assert_eq!(values(&headers, "x-all"), ["b"], "{status}");
+        }
+    }
+
+    #[test]
+    fn forwarded_off_leaves_what_came_as_it_came() {
+        let location = r#"forwarded off; proxy "http://app.example""#;
+        let mut scene = Scene::of(location, "GET /\nX-Forwarded-For: 1.1.1.1");
+        let headers = scene.forwarded();
+        assert_eq!(values(&headers, "x-forwarded-for"), ["1.1.1.1"]);
+        for absent in
+            ["x-real-ip", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-request-id"]
+        {
+            assert!(!headers.contains_key(absent), "{absent}");
+        }
+        assert!(!Scene::of(location, "GET /").delivered(&[]).contains_key("x-request-id"));
     }
 
     #[test]

@@ -66,11 +66,16 @@ impl Scene {
 
     /// The response's headers as the client sees them, where the upstream answers 200 with these.
     pub(super) fn delivered(&mut self, fields: &[(&'static str, &str)]) -> HeaderMap {
+        self.delivered_as(StatusCode::OK, fields)
+    }
+
+    /// The response's headers as the client sees them, where the upstream answers with a status and these.
+    pub(super) fn delivered_as(&mut self, status: StatusCode, fields: &[(&'static str, &str)]) -> HeaderMap {
         assert_eq!(self.admit(), Admission::Forward);
         self.reach();
         let mut headers: HeaderMap =
             fields.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-        self.exchange.deliver(&self.request, StatusCode::OK, &mut headers);
+        self.exchange.deliver(&self.request, status, &mut headers);
         headers
     }
 

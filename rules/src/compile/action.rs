@@ -17,9 +17,11 @@ const RESOLVE: Duration = Duration::from_secs(30);
 pub(super) fn compile(written: &Written, pools: &mut Pools, reading: &mut Reading<'_>) -> Option<Action> {
     Some(match written {
         Written::Proxy(proxy) => Action::Proxy(Box::new(compile_proxy(proxy, pools, reading)?)),
-        Written::Redirect(redirect) => {
-            Action::Redirect(Redirect { status: redirect.status, target: redirect.target.value.clone() })
-        }
+        Written::Redirect(redirect) => Action::Redirect(Redirect {
+            status: redirect.status,
+            target: redirect.target.value.clone(),
+            keeps_query: redirect.keeps_query,
+        }),
         Written::Respond(respond) => Action::Respond(Respond {
             status: respond.status,
             content_type: respond.content_type.clone(),

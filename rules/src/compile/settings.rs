@@ -26,6 +26,7 @@ pub(super) fn compile(layers: &[&Layer], pools: &mut Pools, reading: &mut Readin
             .and_then(|limit| limit.0)
             .map(|bytes| bytes.0),
         rewrite: nearest(layers, |layer| layer.rewrite.as_ref()).cloned(),
+        forwarded: nearest(layers, |layer| layer.forwarded.as_ref()).is_none_or(|on| *on),
         request: operations(|layer| &layer.request),
         response: operations(|layer| &layer.response),
         cors: cors(layers, reading),

@@ -16,14 +16,19 @@ pub(super) static RESPONSE: Word =
         .block(&[OPERATIONS]);
 
 const OPERATIONS: &[&Word] = &[&SET, &ADD, &DEFAULT, &REMOVE];
-static SET: Word = Word::simple("set", "NAME VALUE", "Replace a header.").many();
-static ADD: Word = Word::simple("add", "NAME VALUE", "Append a header.").many();
-static DEFAULT: Word = Word::simple("default", "NAME VALUE", "Set a header where there is none.").many();
+static SET: Word = Word::simple("set", "NAME VALUE", "Replace a header.").properties(ERRORS).many();
+static ADD: Word = Word::simple("add", "NAME VALUE", "Append a header.").properties(ERRORS).many();
+static DEFAULT: Word =
+    Word::simple("default", "NAME VALUE", "Set a header where there is none.").properties(ERRORS).many();
+
+/// `errors=off`: on answers that are no failure alone.
+const ERRORS: &[&str] = &["errors"];
+
 static REMOVE: Word =
     Word::simple("remove", "NAME…", "Delete headers; a `*` at the end stands for any ending.").many();
 
 /// Headers that frame a message or belong to one connection: never the operator's (RFC 9110, section 7.6.1).
-const NOT_TO_BE_HAD: [&str; 9] = [
+pub(crate) const NOT_TO_BE_HAD: [&str; 9] = [
     "connection",
     "content-length",
     "keep-alive",
@@ -42,7 +47,7 @@ pub(super) fn read(
 ) -> Vec<Spanned<HeaderOperation>> {
     let node = Node::open(kdl, word, reading);
     let operations =
-        node.block().into_iter().flat_map(|(word, kdl)| read_operation(kdl, word, reading)).collect();
+        node.block().into_iter().flat_map(|(of, kdl)| read_operation(kdl, of, word, reading)).collect();
     node.finish(reading);
     operations
 }
@@ -50,6 +55,7 @@ pub(super) fn read(
 fn read_operation(
     kdl: &KdlNode,
     word: &'static Word,
+    parent: &'static Word,
     reading: &mut Reading<'_>,
 ) -> Vec<Spanned<HeaderOperation>> {
     let mut node = Node::open(kdl, word, reading);
@@ -64,13 +70,28 @@ fn read_operation(
                 .filter(|name| may_be_had(name.value.as_str(), name.span, reading));
             let value =
                 node.need::<String>(reading).and_then(|value| header_template(value, word.name, reading));
+            let errors = node.property::<bool>("errors", reading);
+            check_errors(errors.as_ref(), parent, reading);
+            let only_success = errors.is_some_and(|errors| !errors.value);
             let operation =
                 name.zip(value).map(|(name, value)| operation(word.name, name.value, value.value));
-            operation.into_iter().collect::<Vec<_>>()
+            let on_success = |operation| match only_success {
+                true => HeaderOperation::OnSuccess(Box::new(operation)),
+                false => operation,
+            };
+            operation.map(on_success).into_iter().collect::<Vec<_>>()
         }
     };
     node.finish(reading);
     operations.into_iter().map(|operation| Spanned::new(operation, span)).collect()
+}
+
+/// A request has no status yet.
+fn check_errors(errors: Option<&Spanned<bool>>, parent: &Word, reading: &mut Reading<'_>) {
+    if let Some(errors) = errors.filter(|_| parent.name == REQUEST.name) {
+        let message = "`errors` is about answers, and this is a request";
+        reading.report(Diagnostic::error("surplus-property", errors.span, message).label("leave it out"));
+    }
 }
 
 fn operation(word: &str, name: HeaderName, value: Template) -> HeaderOperation {

@@ -10,13 +10,16 @@ use http::StatusCode;
 use kdl::KdlNode;
 
 pub(super) static WORD: Word =
-    Word::simple("redirect", "[STATUS] TARGET", "Answer with a `Location`. Default 302; the query is kept.");
+    Word::simple("redirect", "[STATUS] TARGET", "Answer with a `Location`. Default 302; the query is kept.")
+        .properties(&["query"]);
 
 /// As written.
 #[derive(Debug)]
 pub(crate) struct Redirect {
     pub status: StatusCode,
     pub target: Spanned<Template>,
+    /// `query=off`: the request's query is dropped.
+    pub keeps_query: bool,
 }
 
 pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Redirect> {
@@ -24,6 +27,7 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Redirect>
     let has_status = kdl.entries().iter().filter(|entry| entry.name().is_none()).count() > 1;
     let status = if has_status { node.take::<StatusCode>(reading) } else { None };
     let target = node.need::<String>(reading);
+    let keeps_query = node.property::<bool>("query", reading).is_none_or(|query| query.value);
     node.finish(reading);
     if let Some(status) =
         status.as_ref().filter(|status| !matches!(status.value.as_u16(), 301..=303 | 307 | 308))
@@ -31,5 +35,5 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Redirect>
         reading.report(text::wrong("redirect", status.span, "the status is 301, 302, 303, 307 or 308"));
     }
     let target = template(target?, "redirect", reading)?;
-    Some(Redirect { status: status.map_or(StatusCode::FOUND, |status| status.value), target })
+    Some(Redirect { status: status.map_or(StatusCode::FOUND, |status| status.value), target, keeps_query })
 }

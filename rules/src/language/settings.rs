@@ -22,6 +22,7 @@ pub(super) const WORDS: &[&Word] = &[
     &BUFFERING,
     &BODY_LIMIT,
     &REWRITE,
+    &FORWARDED,
     &header::REQUEST,
     &header::RESPONSE,
     &cors::WORD,
@@ -42,6 +43,11 @@ static BUFFERING: Word =
     Word::simple("buffering", "on | off", "Whether a request is read whole before it is sent. Default off.");
 static BODY_LIMIT: Word =
     Word::simple("body-limit", "SIZE | off", "The largest request body; more is answered 413. Default off.");
+static FORWARDED: Word = Word::simple(
+    "forwarded",
+    "on | off",
+    "Whether vordr adds X-Forwarded-*, X-Real-IP and X-Request-Id. Default on.",
+);
 static REWRITE: Word =
     Word::simple("rewrite", "TEXT", "The path, and perhaps query, that the upstream sees.");
 
@@ -55,6 +61,7 @@ pub(crate) struct Settings {
     pub buffering: Option<Spanned<bool>>,
     pub body_limit: Option<Spanned<Limit<Bytes>>>,
     pub rewrite: Option<Spanned<Text>>,
+    pub forwarded: Option<Spanned<bool>>,
     pub request: Vec<Spanned<HeaderOperation>>,
     pub response: Vec<Spanned<HeaderOperation>>,
     pub cors: Cors,
@@ -121,6 +128,7 @@ impl Settings {
             "use" => self.uses.extend(node.need_some(reading)),
             "buffering" => self.buffering = node.need(reading),
             "body-limit" => self.body_limit = node.need(reading),
+            "forwarded" => self.forwarded = node.need(reading),
             _ => self.rewrite = node.need(reading).and_then(|text| read_rewrite(text, reading)),
         }
     }
@@ -144,6 +152,7 @@ impl Settings {
         note("buffering", self.buffering.as_ref().map(|value| value.span));
         note("body-limit", self.body_limit.as_ref().map(|value| value.span));
         note("rewrite", self.rewrite.as_ref().map(|value| value.span));
+        note("forwarded", self.forwarded.as_ref().map(|value| value.span));
         note("request", self.request.first().map(|value| value.span));
         note("response", self.response.first().map(|value| value.span));
         note("cors", self.cors.span);

@@ -13,7 +13,9 @@ pub(super) fn write(action: &Action, table: &Table, page: &mut Page) {
     match action {
         Action::Proxy(proxy) => write_proxy(proxy, table, page),
         Action::Redirect(redirect) => {
-            page.line(&format!("redirect {} {}", redirect.status.as_u16(), template(&redirect.target)), None);
+            let query = if redirect.keeps_query { "" } else { " query=off" };
+            let (status, target) = (redirect.status.as_u16(), template(&redirect.target));
+            page.line(&format!("redirect {status} {target}{query}"), None);
         }
         Action::Respond(respond) => page.line(&respond_line(respond), None),
         Action::Files(files) => {

@@ -32,6 +32,9 @@ pub(super) fn write(settings: &Settings, outer: Option<&Settings>, table: &Table
     if let Some(rewrite) = &settings.rewrite {
         page.line(&format!("rewrite {}", template(rewrite)), place("rewrite"));
     }
+    if !settings.forwarded || outer.is_some_and(|outer| !outer.forwarded) {
+        page.line(&format!("forwarded {}", switch(settings.forwarded)), place("forwarded"));
+    }
     let outer_request = outer.map_or(0, |outer| outer.request.len());
     operations("request", settings.request.get(outer_request..).unwrap_or_default(), page);
     let outer_response = outer.map_or(0, |outer| outer.response.len());
@@ -49,19 +52,21 @@ fn operations(name: &str, operations: &[HeaderOperation], page: &mut Page) {
         return;
     }
     page.open(name, None);
-    for operation in operations {
-        let line = match operation {
-            HeaderOperation::Set(name, value) => format!("set {} {}", quoted(name.as_str()), template(value)),
-            HeaderOperation::Add(name, value) => format!("add {} {}", quoted(name.as_str()), template(value)),
-            HeaderOperation::Default(name, value) => {
-                format!("default {} {}", quoted(name.as_str()), template(value))
-            }
-            HeaderOperation::Remove(name) => format!("remove {}", quoted(name.as_str())),
-            HeaderOperation::RemovePrefix(prefix) => format!("remove {}", quoted(&format!("{prefix}*"))),
-        };
-        page.line(&line, None);
-    }
+    operations.iter().for_each(|operation| page.line(&operation_line(operation), None));
     page.close();
+}
+
+fn operation_line(operation: &HeaderOperation) -> String {
+    match operation {
+        HeaderOperation::Set(name, value) => format!("set {} {}", quoted(name.as_str()), template(value)),
+        HeaderOperation::Add(name, value) => format!("add {} {}", quoted(name.as_str()), template(value)),
+        HeaderOperation::Default(name, value) => {
+            format!("default {} {}", quoted(name.as_str()), template(value))
+        }
+        HeaderOperation::Remove(name) => format!("remove {}", quoted(name.as_str())),
+        HeaderOperation::RemovePrefix(prefix) => format!("remove {}", quoted(&format!("{prefix}*"))),
+        HeaderOperation::OnSuccess(operation) => format!("{} errors=off", operation_line(operation)),
+    }
 }
 
 fn write_cors(settings: &Settings, outer: Option<&Settings>, page: &mut Page) {

@@ -59,6 +59,8 @@ pub struct Redirect {
     pub status: StatusCode,
     /// The target; the request's query is appended unless it has a `?` of its own.
     pub target: Template,
+    /// Whether it is appended at all.
+    pub keeps_query: bool,
 }
 
 /// `respond`.

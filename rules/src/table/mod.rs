@@ -148,6 +148,16 @@ pub struct Location {
 }
 
 impl Location {
+    /// How many bytes of a path, in its normal form, the longest of its own prefixes takes; all of an exact path, and
+    /// nothing of what a regex matches.
+    pub fn prefix_length(&self, path: &[u8]) -> usize {
+        let length = |pattern: &Pattern| match pattern {
+            Pattern::Exact(prefix) | Pattern::Prefix(prefix) | Pattern::RawPrefix(prefix) => prefix.len(),
+            Pattern::Regex(_) => 0,
+        };
+        self.patterns.iter().filter(|pattern| pattern.takes(path)).map(length).max().unwrap_or(0)
+    }
+
     /// Whether one of its conditions holds.
     fn admits(&self, request: &Request<'_>) -> bool {
         self.conditions.is_empty() || self.conditions.iter().any(|condition| condition.holds(request))

@@ -19,6 +19,8 @@ pub struct Settings {
     pub body_limit: Option<u64>,
     /// The path, and perhaps query, that the upstream sees.
     pub rewrite: Option<Template>,
+    /// Whether vordr's own headers are added: who asked and for what, and the request's id.
+    pub forwarded: bool,
     /// What is done to request headers, in order, after vordr's own changes.
     pub request: Vec<HeaderOperation>,
     /// What is done to response headers, in order, after the upstream's and CORS.
@@ -91,6 +93,8 @@ pub enum HeaderOperation {
     Remove(HeaderName),
     /// Delete all whose lowercase name starts with this.
     RemovePrefix(String),
+    /// The same, on answers whose status is from 200 to 399 alone.
+    OnSuccess(Box<HeaderOperation>),
 }
 
 /// `cors`.
