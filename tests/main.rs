@@ -40,6 +40,7 @@ mod metrics;
 mod metrics_present;
 mod min_rate;
 mod names;
+mod nginx_rules;
 mod on_error;
 mod passive;
 mod paths;

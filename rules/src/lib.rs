@@ -11,6 +11,7 @@ mod environment;
 mod format;
 mod hint;
 mod language;
+mod nginx;
 mod node;
 pub mod pages;
 pub mod placeholder;
@@ -27,6 +28,7 @@ mod word;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use format::format;
 pub use language::TOP;
+pub use nginx::is_nginx;
 pub use source::{Source, SourceId, Sources, Span, Spanned, TlsPlaces};
 pub use surroundings::{InMemory, Surroundings, glob_matches};
 pub use word::{Often, Word};
@@ -50,10 +52,14 @@ pub struct Loaded {
     pub secrets: Vec<String>,
 }
 
-/// Loads rules. `name` stands for the text in diagnostics, and what it includes is relative to it.
+/// Loads rules. `name` stands for the text in diagnostics, and what it includes is relative to it; where it ends in
+/// `.conf`, the text is nginx's syntax, else KDL.
 pub fn load(name: &str, text: &str, surroundings: &dyn Surroundings) -> Result<Loaded, Diagnostics> {
     let mut reading = Reading::new(Sources::default(), surroundings);
-    let file = language::file::read(name, text, &mut reading);
+    let file = match is_nginx(name) {
+        true => nginx::read(name, text, &mut reading),
+        false => language::file::read(name, text, &mut reading),
+    };
     let outcome = compile::compile(&file, &mut reading);
     reading.found.iter_mut().for_each(|diagnostic| diagnostic.mask(&reading.secrets));
     let sources = Arc::new(reading.sources);

@@ -65,6 +65,20 @@ impl Vordr {
         Self { handle, folder, process }
     }
 
+    /// Runs a file of nginx's: whatever may stand in `http`. It listens on one address, port 0.
+    pub(crate) async fn reading_nginx(http: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let logs = format!(
+            "log_format json escape=json '';\naccess_log {0}/access.log json;\nerror_log {0}/error.log debug;",
+            folder.path().display()
+        );
+        let text = format!("{logs}\n{http}");
+        let loaded = vordr::Vordr::from_text("nginx.conf", &text);
+        let loaded = loaded.unwrap_or_else(|error| panic!("{error}\n{error:#?}\n{text}"));
+        let handle = loaded.start().unwrap_or_else(|error| panic!("{error}"));
+        Self { handle, folder, process: String::new() }
+    }
+
     /// The first address that it listens on.
     pub(crate) fn address(&self) -> SocketAddr {
         let (_, bound) = *self.handle.addresses().first().expect("an address");

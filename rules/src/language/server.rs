@@ -57,7 +57,7 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Server {
 }
 
 /// A name, `*.` and a name, an IP address, or `*` for every host.
-fn read_host(host: Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned<String>> {
+pub(crate) fn read_host(host: Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned<String>> {
     let name = host.value.to_ascii_lowercase();
     let name = name.strip_suffix('.').unwrap_or(&name);
     let wrong = |message: String, label: &str| Diagnostic::error("bad-host", host.span, message).label(label);

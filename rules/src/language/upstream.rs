@@ -69,7 +69,7 @@ fn read_server(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Server> {
 }
 
 /// An address with or without a scheme; what is wrong with it is reported.
-pub(super) fn endpoint(written: &Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned<Endpoint>> {
+pub(crate) fn endpoint(written: &Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned<Endpoint>> {
     match parse(&written.value) {
         Ok(endpoint) => Some(Spanned::new(endpoint, written.span)),
         Err(problem) => {

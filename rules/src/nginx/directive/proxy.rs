@@ -1,0 +1,115 @@
+//! What is about upstreams: `proxy_*`, and the other protocols that nginx speaks with them.
+
+use super::{ANY, Context, Definition, honoured, needless, refused};
+
+const HTTP: Context = Context::HTTP;
+const HTTP_SERVER: Context = Context::HTTP.or(Context::SERVER);
+const LOCATION: Context = Context::LOCATION;
+const SITE: Context = Context::SITE;
+const ANYWHERE: Context = LOCATION.or(Context::LOCATION_IF).or(Context::LIMIT_EXCEPT);
+
+const NOT_BUFFERED: &str = "answers are passed on as they come";
+const OWN_ROOM: &str = "vordr gives what is read and written the room that it needs";
+const NO_CACHE: &str = "vordr keeps no cache; leave it out, or put a cache behind vordr";
+const CGI: &str = "vordr speaks HTTP with upstreams; let the app serve HTTP and write `proxy_pass`";
+const GRPC: &str = "write `proxy_pass` in KDL: `proxy \"http://…\" { http \"2\"; }`";
+
+#[rustfmt::skip]
+pub(super) const ALL: &[Definition] = &[
+    honoured("proxy_pass", ANYWHERE, 1, 1),
+    honoured("proxy_set_header", SITE, 2, 2).many(),
+    honoured("proxy_http_version", SITE, 1, 1),
+    honoured("proxy_connect_timeout", SITE, 1, 1),
+    honoured("proxy_read_timeout", SITE, 1, 1),
+    honoured("proxy_send_timeout", SITE, 1, 1),
+    honoured("proxy_request_buffering", SITE, 1, 1),
+    needless("proxy_buffering", SITE, 1, 1, NOT_BUFFERED),
+    needless("proxy_buffer_size", SITE, 1, 1, OWN_ROOM),
+    needless("proxy_buffers", SITE, 2, 2, OWN_ROOM),
+    needless("proxy_busy_buffers_size", SITE, 1, 1, OWN_ROOM),
+    needless("proxy_max_temp_file_size", SITE, 1, 1, NOT_BUFFERED),
+    needless("proxy_temp_file_write_size", SITE, 1, 1, NOT_BUFFERED),
+    needless("proxy_temp_path", SITE, 1, 4, NOT_BUFFERED),
+    needless("proxy_headers_hash_max_size", SITE, 1, 1, OWN_ROOM),
+    needless("proxy_headers_hash_bucket_size", SITE, 1, 1, OWN_ROOM),
+    needless("proxy_socket_keepalive", SITE, 1, 1, "silent connections are watched"),
+    needless("proxy_send_lowat", SITE, 1, 1, OWN_ROOM),
+    needless("proxy_ignore_client_abort", SITE, 1, 1, "a request whose client is gone ends"),
+    needless("proxy_force_ranges", SITE, 1, 1, "ranges are the upstream's to answer"),
+    needless("proxy_limit_rate", SITE, 1, 1, "vordr does not slow answers down"),
+    honoured("proxy_hide_header", SITE, 1, 1).many(),
+    needless("proxy_pass_header", SITE, 1, 1, "what an upstream sends is passed on").many(),
+    needless("proxy_ignore_headers", SITE, 1, ANY, "no header of an upstream steers vordr"),
+    honoured("proxy_redirect", SITE, 1, 2).many(),
+    refused("proxy_cookie_domain", SITE, 1, 2, "the upstream's own domain is dropped from cookies by itself; leave it out").many(),
+    refused("proxy_cookie_path", SITE, 1, 2, "let the app set the path that the browser sees").many(),
+    refused("proxy_cookie_flags", SITE, 1, 5, "let the app set the flags of its cookies").many(),
+    needless("proxy_intercept_errors", SITE, 1, 1, "without `error_page` it changes nothing"),
+    honoured("proxy_next_upstream", SITE, 1, ANY),
+    honoured("proxy_next_upstream_timeout", SITE, 1, 1),
+    honoured("proxy_next_upstream_tries", SITE, 1, 1),
+    refused("proxy_method", SITE, 1, 1, "the method is passed on as it came; leave it out"),
+    refused("proxy_pass_request_headers", SITE, 1, 1, "remove headers by name: `proxy_set_header NAME \"\";`"),
+    refused("proxy_pass_request_body", SITE, 1, 1, "the body is passed on as it came; leave it out"),
+    refused("proxy_set_body", SITE, 1, 1, "the body is passed on as it came; leave it out"),
+    refused("proxy_bind", SITE, 1, 2, "the system chooses the address; leave it out"),
+    refused("proxy_store", SITE, 1, 1, NO_CACHE),
+    refused("proxy_store_access", SITE, 1, 3, NO_CACHE),
+    // TLS towards the upstream.
+    honoured("proxy_ssl_server_name", SITE, 1, 1),
+    honoured("proxy_ssl_name", SITE, 1, 1),
+    honoured("proxy_ssl_verify", SITE, 1, 1),
+    needless("proxy_ssl_verify_depth", SITE, 1, 1, "the whole chain is checked"),
+    honoured("proxy_ssl_trusted_certificate", SITE, 1, 1),
+    honoured("proxy_ssl_certificate", SITE, 1, 1),
+    honoured("proxy_ssl_certificate_key", SITE, 1, 1),
+    refused("proxy_ssl_password_file", SITE, 1, 1, "store the key without a password"),
+    honoured("proxy_ssl_protocols", SITE, 1, ANY),
+    needless("proxy_ssl_ciphers", SITE, 1, 1, "only ciphers that are still thought safe are offered"),
+    needless("proxy_ssl_session_reuse", SITE, 1, 1, "sessions are taken up again where the upstream allows it"),
+    refused("proxy_ssl_crl", SITE, 1, 1, "revocation lists are not read; leave it out"),
+    refused("proxy_ssl_conf_command", SITE, 2, 2, "TLS is done by another library; leave it out").many(),
+    // The cache.
+    refused("proxy_cache", SITE, 1, 1, NO_CACHE),
+    refused("proxy_cache_path", HTTP, 2, ANY, NO_CACHE).many(),
+    needless("proxy_cache_key", SITE, 1, 1, NO_CACHE),
+    needless("proxy_cache_valid", SITE, 1, ANY, NO_CACHE).many(),
+    needless("proxy_cache_bypass", SITE, 1, ANY, NO_CACHE),
+    needless("proxy_no_cache", SITE, 1, ANY, NO_CACHE),
+    needless("proxy_cache_methods", SITE, 1, ANY, NO_CACHE),
+    needless("proxy_cache_min_uses", SITE, 1, 1, NO_CACHE),
+    needless("proxy_cache_use_stale", SITE, 1, ANY, NO_CACHE),
+    needless("proxy_cache_background_update", SITE, 1, 1, NO_CACHE),
+    needless("proxy_cache_lock", SITE, 1, 1, NO_CACHE),
+    needless("proxy_cache_lock_age", SITE, 1, 1, NO_CACHE),
+    needless("proxy_cache_lock_timeout", SITE, 1, 1, NO_CACHE),
+    needless("proxy_cache_max_range_offset", SITE, 1, 1, NO_CACHE),
+    needless("proxy_cache_convert_head", SITE, 1, 1, NO_CACHE),
+    needless("proxy_cache_revalidate", SITE, 1, 1, NO_CACHE),
+    refused("proxy_cache_purge", SITE, 1, ANY, NO_CACHE),
+    // Other protocols.
+    refused("fastcgi_pass", LOCATION.or(Context::LOCATION_IF), 1, 1, CGI),
+    needless("fastcgi_param", SITE, 2, 3, CGI).many(),
+    needless("fastcgi_index", SITE, 1, 1, CGI),
+    needless("fastcgi_split_path_info", LOCATION, 1, 1, CGI),
+    needless("fastcgi_read_timeout", SITE, 1, 1, CGI),
+    needless("fastcgi_send_timeout", SITE, 1, 1, CGI),
+    needless("fastcgi_connect_timeout", SITE, 1, 1, CGI),
+    needless("fastcgi_buffers", SITE, 2, 2, CGI),
+    needless("fastcgi_buffer_size", SITE, 1, 1, CGI),
+    needless("fastcgi_intercept_errors", SITE, 1, 1, CGI),
+    refused("uwsgi_pass", LOCATION.or(Context::LOCATION_IF), 1, 1, CGI),
+    needless("uwsgi_param", SITE, 2, 3, CGI).many(),
+    needless("uwsgi_read_timeout", SITE, 1, 1, CGI),
+    refused("scgi_pass", LOCATION.or(Context::LOCATION_IF), 1, 1, CGI),
+    needless("scgi_param", SITE, 2, 3, CGI).many(),
+    refused("memcached_pass", LOCATION.or(Context::LOCATION_IF), 1, 1, CGI),
+    refused("grpc_pass", LOCATION.or(Context::LOCATION_IF), 1, 1, GRPC),
+    needless("grpc_set_header", SITE, 2, 2, GRPC).many(),
+    needless("grpc_read_timeout", SITE, 1, 1, GRPC),
+    needless("grpc_send_timeout", SITE, 1, 1, GRPC),
+    needless("grpc_connect_timeout", SITE, 1, 1, GRPC),
+    refused("mirror", SITE, 1, 1, "vordr sends a request to one upstream; leave it out").many(),
+    needless("mirror_request_body", SITE, 1, 1, "nothing is mirrored"),
+    needless("grpc_ssl_verify", HTTP_SERVER.or(LOCATION), 1, 1, GRPC),
+];

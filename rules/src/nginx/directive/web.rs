@@ -1,0 +1,138 @@
+//! What is about answers, access and logs.
+
+use super::{ANY, Context, Definition, honoured, needless, refused};
+
+const HTTP: Context = Context::HTTP;
+const SERVER: Context = Context::SERVER;
+const HTTP_SERVER: Context = HTTP.or(SERVER);
+const LOCATION: Context = Context::LOCATION;
+const SITE: Context = Context::SITE;
+const WITH_IF: Context = SITE.or(Context::LOCATION_IF);
+const WITH_LIMIT: Context = SITE.or(Context::LIMIT_EXCEPT);
+
+const OWN_ROOM: &str = "vordr gives what is read and written the room that it needs";
+const NOT_YET: &str = "this version does not read it; write it in KDL if you can do without it";
+const ZIP_DETAIL: &str = "answers are not packed by this version";
+const TLS_LIBRARY: &str = "TLS is done by another library, with safe defaults";
+const BODIES: &str = "vordr does not change bodies; let the app write what is wanted";
+
+#[rustfmt::skip]
+pub(super) const ALL: &[Definition] = &[
+    // Headers.
+    honoured("add_header", WITH_IF, 2, 3).many(),
+    refused("add_trailer", WITH_IF, 2, 3, "trailers are the upstream's own; leave it out").many(),
+    refused("add_header_inherit", SITE, 1, 1, "repeat the headers where they are wanted"),
+    refused("expires", WITH_IF, 1, 2, "write `add_header Cache-Control \"max-age=…\";`"),
+    needless("etag", SITE, 1, 1, "it is about files"),
+    needless("if_modified_since", SITE, 1, 1, "it is about files"),
+    needless("chunked_transfer_encoding", SITE, 1, 1, "an answer without a length is framed as HTTP asks"),
+    honoured("default_type", SITE, 1, 1),
+    needless("types", SITE, 0, 0, "vordr knows the usual types").block(Context::FREE).many(),
+    needless("charset", WITH_IF, 1, 1, "an upstream's type is passed on as it comes"),
+    needless("charset_types", SITE, 1, ANY, "an upstream's type is passed on as it comes"),
+    needless("override_charset", WITH_IF, 1, 1, "an upstream's type is passed on as it comes"),
+    needless("source_charset", WITH_IF, 1, 1, "an upstream's type is passed on as it comes"),
+    // Files.
+    refused("root", WITH_IF, 1, 1, NOT_YET),
+    refused("alias", LOCATION, 1, 1, NOT_YET),
+    needless("index", SITE, 1, ANY, "it is about files").many(),
+    refused("try_files", SERVER.or(LOCATION), 2, ANY, NOT_YET),
+    refused("autoindex", SITE, 1, 1, "vordr lists no folders; leave it out"),
+    needless("disable_symlinks", SITE, 1, 2, "it is about files"),
+    // Errors.
+    refused("error_page", WITH_IF, 2, ANY, "write `on-error 502 { … }` in KDL, or leave it out").many(),
+    // Access.
+    honoured("allow", WITH_LIMIT, 1, 1).many(),
+    honoured("deny", WITH_LIMIT, 1, 1).many(),
+    honoured("satisfy", SITE, 1, 1),
+    honoured("auth_basic", WITH_LIMIT, 1, 1),
+    honoured("auth_basic_user_file", WITH_LIMIT, 1, 1),
+    refused("auth_request", SITE, 1, 1, "write `auth forward=\"http://…\"` in KDL"),
+    refused("auth_request_set", SITE, 2, 2, "write `auth forward=\"…\" copy=\"…\"` in KDL").many(),
+    refused("auth_jwt", SITE, 1, 2, "write `auth jwt jwks=\"…\"` in KDL"),
+    refused("secure_link", SITE, 1, 1, "let the app check its links"),
+    refused("valid_referers", SERVER.or(LOCATION), 1, ANY, "let the app check the Referer").many(),
+    // Limits.
+    refused("limit_req_zone", HTTP, 3, 4, "write `limit rate=\"20/s\"` in KDL").many(),
+    refused("limit_req", SITE, 1, 3, "write `limit rate=\"20/s\" burst=40` in KDL").many(),
+    needless("limit_req_status", SITE, 1, 1, "it is answered 429"),
+    needless("limit_req_log_level", SITE, 1, 1, "the access log names the reason"),
+    needless("limit_req_dry_run", SITE, 1, 1, "limits hold"),
+    refused("limit_conn_zone", HTTP, 2, 2, "write `limits { connections 20000; }` in KDL").many(),
+    refused("limit_conn", SITE, 2, 2, "write `limits { connections 20000; }` in KDL").many(),
+    needless("limit_conn_status", SITE, 1, 1, "connections beyond a limit are not answered"),
+    needless("limit_conn_log_level", SITE, 1, 1, "the log names the reason"),
+    needless("limit_conn_dry_run", SITE, 1, 1, "limits hold"),
+    // TLS towards clients.
+    honoured("ssl_certificate", HTTP_SERVER, 1, 1).many(),
+    honoured("ssl_certificate_key", HTTP_SERVER, 1, 1).many(),
+    honoured("ssl_protocols", HTTP_SERVER, 1, ANY),
+    honoured("ssl_client_certificate", HTTP_SERVER, 1, 1),
+    honoured("ssl_verify_client", HTTP_SERVER, 1, 1),
+    needless("ssl_verify_depth", HTTP_SERVER, 1, 1, "the whole chain is checked"),
+    needless("ssl_trusted_certificate", HTTP_SERVER, 1, 1, "it is about stapling"),
+    needless("ssl_ciphers", HTTP_SERVER, 1, 1, TLS_LIBRARY),
+    needless("ssl_prefer_server_ciphers", HTTP_SERVER, 1, 1, TLS_LIBRARY),
+    needless("ssl_ecdh_curve", HTTP_SERVER, 1, 1, TLS_LIBRARY),
+    needless("ssl_dhparam", HTTP_SERVER, 1, 1, TLS_LIBRARY),
+    needless("ssl_session_cache", HTTP_SERVER, 1, 2, TLS_LIBRARY),
+    needless("ssl_session_timeout", HTTP_SERVER, 1, 1, TLS_LIBRARY),
+    needless("ssl_session_tickets", HTTP_SERVER, 1, 1, TLS_LIBRARY),
+    needless("ssl_session_ticket_key", HTTP_SERVER, 1, 1, TLS_LIBRARY).many(),
+    needless("ssl_buffer_size", HTTP_SERVER, 1, 1, OWN_ROOM),
+    needless("ssl_stapling", HTTP_SERVER, 1, 1, "nothing is stapled; browsers do not ask for it any more"),
+    needless("ssl_stapling_verify", HTTP_SERVER, 1, 1, "nothing is stapled"),
+    needless("ssl_stapling_file", HTTP_SERVER, 1, 1, "nothing is stapled"),
+    needless("ssl_stapling_responder", HTTP_SERVER, 1, 1, "nothing is stapled"),
+    needless("ssl_early_data", HTTP_SERVER, 1, 1, "early data is not taken"),
+    needless("ssl_conf_command", HTTP_SERVER, 2, 2, TLS_LIBRARY).many(),
+    refused("ssl_crl", HTTP_SERVER, 1, 1, "revocation lists are not read; leave it out"),
+    refused("ssl_password_file", HTTP_SERVER, 1, 1, "store the key without a password"),
+    refused("ssl_reject_handshake", HTTP_SERVER, 1, 1, "give the server a certificate of its own"),
+    refused("ssl", HTTP_SERVER, 1, 1, "write `listen 443 ssl;`"),
+    // Logs.
+    honoured("access_log", WITH_IF.or(Context::LIMIT_EXCEPT), 1, ANY).many(),
+    needless("log_format", HTTP, 2, ANY, "the log is written as JSON, or in the combined format").many(),
+    needless("open_log_file_cache", SITE, 1, 4, "logs are kept open"),
+    refused("stub_status", SERVER.or(LOCATION), 0, 1, "write `metrics \"0.0.0.0:9113\" compat=nginx` in KDL"),
+    // Whose addresses are believed.
+    honoured("set_real_ip_from", SITE, 1, 1).many(),
+    honoured("real_ip_header", SITE, 1, 1),
+    needless("real_ip_recursive", SITE, 1, 1, "the address is read from the right, past every trusted proxy"),
+    // Packing.
+    needless("gzip", WITH_IF, 1, 1, ZIP_DETAIL),
+    needless("gzip_types", SITE, 1, ANY, ZIP_DETAIL),
+    needless("gzip_comp_level", SITE, 1, 1, ZIP_DETAIL),
+    needless("gzip_min_length", SITE, 1, 1, ZIP_DETAIL),
+    needless("gzip_proxied", SITE, 1, ANY, ZIP_DETAIL),
+    needless("gzip_vary", SITE, 1, 1, ZIP_DETAIL),
+    needless("gzip_buffers", SITE, 2, 2, ZIP_DETAIL),
+    needless("gzip_disable", SITE, 1, ANY, ZIP_DETAIL),
+    needless("gzip_http_version", SITE, 1, 1, ZIP_DETAIL),
+    needless("gzip_static", SITE, 1, 1, "it is about files"),
+    needless("gunzip", SITE, 1, 1, "what an upstream packs goes to the client packed"),
+    needless("gunzip_buffers", SITE, 2, 2, "what an upstream packs goes to the client packed"),
+    // Values from other values.
+    refused("geo", HTTP, 1, 2, "write `allow` and `deny`").block(Context::FREE).many(),
+    refused("split_clients", HTTP, 2, 2, "give the servers of an upstream their weights").block(Context::FREE).many(),
+    refused("geoip_country", HTTP, 1, 2, "no address book is read; leave it out"),
+    refused("geoip_city", HTTP, 1, 2, "no address book is read; leave it out"),
+    // Bodies.
+    refused("sub_filter", SITE, 2, 2, BODIES).many(),
+    needless("sub_filter_once", SITE, 1, 1, BODIES),
+    needless("sub_filter_types", SITE, 1, ANY, BODIES),
+    needless("sub_filter_last_modified", SITE, 1, 1, BODIES),
+    refused("addition_types", SITE, 1, ANY, BODIES),
+    refused("add_before_body", SITE, 1, 1, BODIES),
+    refused("add_after_body", SITE, 1, 1, BODIES),
+    refused("ssi", WITH_IF, 1, 1, BODIES),
+    refused("image_filter", LOCATION, 1, 3, BODIES),
+    refused("xslt_stylesheet", LOCATION, 1, ANY, BODIES),
+    refused("dav_methods", SITE, 1, ANY, "let an app take uploads"),
+    refused("mp4", LOCATION, 0, 0, "let an app serve films"),
+    refused("flv", LOCATION, 0, 0, "let an app serve films"),
+    refused("perl", LOCATION.or(Context::LIMIT_EXCEPT), 1, 1, "let an app answer"),
+    refused("js_content", LOCATION.or(Context::LIMIT_EXCEPT), 1, 1, "let an app answer"),
+    refused("slice", SITE, 1, 1, "it is about a cache; leave it out"),
+    refused("userid", SITE, 1, 1, "let the app set its cookies"),
+];

@@ -1,0 +1,163 @@
+//! `add_header`, `proxy_set_header`, `proxy_hide_header`: changes to headers, and what nginx's inheritance loses.
+
+use super::Nginx;
+use super::scope::Scope;
+use super::tree::Directive;
+use super::variable::Variables;
+use crate::language::header::NOT_TO_BE_HAD;
+use crate::source::Spanned;
+use crate::table::HeaderOperation;
+use http::{HeaderName, HeaderValue};
+
+/// What is made of the `proxy_set_header` that hold at a place.
+#[derive(Debug, Default)]
+pub(super) struct RequestHeaders {
+    /// Besides `Host`, `Upgrade` and `Connection`.
+    pub operations: Vec<Spanned<HeaderOperation>>,
+    /// `proxy_set_header Host …`, where it stands.
+    pub host: Option<Spanned<String>>,
+    /// Both `Upgrade` and `Connection` are passed on.
+    pub upgrades: bool,
+}
+
+impl Nginx<'_, '_> {
+    pub(super) fn read_request_headers(
+        &mut self,
+        scope: &Scope<'_>,
+        variables: &Variables,
+    ) -> RequestHeaders {
+        let directives = scope.all("proxy_set_header");
+        self.warn_of_lost(scope, "proxy_set_header", &directives);
+        let mut headers = RequestHeaders::default();
+        let (mut upgrade, mut connection) = (None, false);
+        for directive in directives {
+            let Some(name) = self.header_name(directive) else { continue };
+            let Some(value) = directive.arguments.get(1) else { continue };
+            match name.as_str() {
+                "host" => headers.host = Some(value.clone()),
+                "upgrade" if value.value.is_empty() => {}
+                "upgrade" => upgrade = Some(value.span),
+                "connection" => connection = self.passes_upgrades(value),
+                name if NOT_TO_BE_HAD.contains(&name) => {
+                    if !value.value.is_empty() {
+                        let message = format!("`{name}` frames the message: vordr sets it itself");
+                        self.refuse(directive.span_of(0), message, "leave it out");
+                    }
+                }
+                _ if value.value.is_empty() => {
+                    headers.operations.push(Spanned::new(HeaderOperation::Remove(name), value.span));
+                }
+                _ => {
+                    if let Some(value) = self.header_template(value, variables) {
+                        let operation = HeaderOperation::Set(name, value.value);
+                        headers.operations.push(Spanned::new(operation, value.span));
+                    }
+                }
+            }
+        }
+        headers.upgrades = upgrade.is_some() && connection;
+        if let Some(span) = upgrade.filter(|_| !connection) {
+            let message = "\"Upgrade\" is passed on without \"Connection\", so no WebSocket gets through";
+            self.trap(span, message, "add `proxy_set_header Connection \"upgrade\";`");
+        }
+        headers
+    }
+
+    /// Whether a `Connection` lets an upgrade through; any other value is vordr's to set.
+    fn passes_upgrades(&mut self, value: &Spanned<String>) -> bool {
+        let text = value.value.as_str();
+        let variable = text.strip_prefix('$').map(|name| name.trim_matches(['{', '}']));
+        match variable {
+            Some("http_connection") => true,
+            Some(name) => match self.maps.get(name) {
+                Some(map) => map.is_for_upgrades(),
+                None => {
+                    self.fault(value.span, format!("unknown \"{name}\" variable"));
+                    false
+                }
+            },
+            None => text.split(',').any(|word| word.trim().eq_ignore_ascii_case("upgrade")),
+        }
+    }
+
+    pub(super) fn read_response_headers(
+        &mut self,
+        scope: &Scope<'_>,
+        variables: &Variables,
+    ) -> Vec<Spanned<HeaderOperation>> {
+        let mut operations = Vec::new();
+        for directive in scope.all("proxy_hide_header") {
+            if let Some(name) = self.header_name(directive) {
+                operations.push(Spanned::new(HeaderOperation::Remove(name), directive.span_of(0)));
+            }
+        }
+        let directives = scope.all("add_header");
+        self.warn_of_lost(scope, "add_header", &directives);
+        for directive in directives {
+            operations.extend(self.read_add_header(directive, variables));
+        }
+        operations
+    }
+
+    fn read_add_header(
+        &mut self,
+        directive: &Directive,
+        variables: &Variables,
+    ) -> Option<Spanned<HeaderOperation>> {
+        let always = directive.argument(2);
+        if !always.is_empty() && always != "always" {
+            self.fault(directive.span_of(2), format!("invalid parameter \"{always}\""));
+            return None;
+        }
+        let name = self.header_name(directive)?;
+        if NOT_TO_BE_HAD.contains(&name.as_str()) {
+            let message = format!("`{name}` frames the message: vordr sets it itself");
+            self.refuse(directive.span_of(0), message, "leave it out");
+            return None;
+        }
+        let value = directive.arguments.get(1).filter(|value| !value.value.is_empty())?;
+        let value = self.header_template(value, variables)?;
+        let operation = match name.as_str() {
+            "last-modified" | "etag" => HeaderOperation::Set(name, value.value),
+            _ => HeaderOperation::Add(name, value.value),
+        };
+        let operation = match always {
+            "always" => operation,
+            _ => HeaderOperation::OnSuccess(Box::new(operation)),
+        };
+        Some(Spanned::new(operation, directive.name.span))
+    }
+
+    fn header_name(&mut self, directive: &Directive) -> Option<HeaderName> {
+        let name = directive.first().parse().ok();
+        if name.is_none() {
+            let message = format!("\"{}\" is no header's name", directive.first());
+            self.refuse(directive.span_of(0), message, "names have letters, digits and `-`");
+        }
+        name
+    }
+
+    fn header_template(
+        &mut self,
+        value: &Spanned<String>,
+        variables: &Variables,
+    ) -> Option<Spanned<crate::placeholder::Template>> {
+        if HeaderValue::from_str(&value.value).is_err() {
+            self.refuse(value.span, "a header's value has no control characters", "write it on one line");
+            return None;
+        }
+        Some(Spanned::new(self.template(value, variables)?, value.span))
+    }
+
+    /// One header of a location's own drops all of those around it.
+    fn warn_of_lost(&mut self, scope: &Scope<'_>, name: &str, nearest: &[&Directive]) {
+        let replaced = scope.replaced(name);
+        let kept = |header: &str| nearest.iter().any(|near| near.first().eq_ignore_ascii_case(header));
+        let lost: Vec<&str> =
+            replaced.iter().map(|directive| directive.first()).filter(|header| !kept(header)).collect();
+        if let (Some(first), false) = (nearest.first(), lost.is_empty()) {
+            let message = format!("\"{name}\" here drops those of the block around: {}", lost.join(", "));
+            self.trap(first.name.span, message, "repeat here what is wanted");
+        }
+    }
+}

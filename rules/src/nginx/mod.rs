@@ -1,0 +1,140 @@
+//! nginx's syntax: the same [`language::File`](crate::language::File) as KDL makes, of the directives that vordr honours.
+//!
+//! What nginx does and KDL does not by default is said outright in the values that are made, so that a file does here
+//! what it did there. What cannot be honoured is reported, with what to write instead; `VORDR_NGINX_COMPAT=warn` makes
+//! warnings of those reports.
+
+mod answer;
+mod check;
+pub(crate) mod directive;
+mod header;
+mod lexer;
+mod listen;
+mod location;
+mod map;
+mod process;
+mod proxy;
+mod scope;
+mod server;
+mod settings;
+mod tls;
+mod tree;
+mod upstream;
+mod value;
+mod variable;
+
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::language::File;
+use crate::node::Reading;
+use crate::source::{Span, Spanned};
+use directive::Context;
+use scope::Scope;
+use std::collections::HashMap;
+use tree::Directive;
+
+/// Whether a file is read as nginx's syntax: where its name ends in `.conf`.
+pub fn is_nginx(name: &str) -> bool {
+    name.ends_with(".conf")
+}
+
+/// Reads a text and whatever it includes.
+pub(crate) fn read(name: &str, text: &str, reading: &mut Reading<'_>) -> File {
+    let mut directives = tree::read(name, text, reading);
+    let main = main_context(&directives);
+    let lenient = reading.surroundings.variable("VORDR_NGINX_COMPAT").is_some_and(|compat| compat == "warn");
+    let mut nginx = Nginx { reading, lenient, maps: HashMap::new(), upstreams: HashMap::new() };
+    check::check(&mut directives, main, &mut nginx);
+    nginx.read(&directives, main)
+}
+
+/// A file of servers alone, as `conf.d/*.conf` are, is read as if it stood in `http`.
+fn main_context(directives: &[Directive]) -> Context {
+    let stands = |directive: &Directive, context: Context| {
+        directive::named(&directive.name.value).any(|definition| definition.contexts.is_in(context))
+    };
+    let only_in_http =
+        |directive: &Directive| !stands(directive, Context::MAIN) && stands(directive, Context::HTTP);
+    let is_whole =
+        directives.iter().any(|directive| matches!(directive.name.value.as_str(), "http" | "events"));
+    match !is_whole && directives.iter().any(only_in_http) {
+        true => Context::HTTP,
+        false => Context::MAIN,
+    }
+}
+
+/// A reading of nginx's syntax.
+struct Nginx<'r, 'w> {
+    reading: &'r mut Reading<'w>,
+    /// `VORDR_NGINX_COMPAT=warn`.
+    lenient: bool,
+    /// Each `map`, by the variable that it makes, without its `$`.
+    maps: HashMap<String, map::Map>,
+    /// Each `upstream`, by its name in nginx.
+    upstreams: HashMap<String, upstream::Written>,
+}
+
+impl Nginx<'_, '_> {
+    fn read(&mut self, directives: &[Directive], main: Context) -> File {
+        let mut file = File::default();
+        let (outer, http): (&[Directive], Vec<&[Directive]>) = match main == Context::HTTP {
+            true => (&[], vec![directives]),
+            false => {
+                let http = directives.iter().filter(|directive| directive.name.value == "http");
+                (directives, http.map(Directive::inside).collect())
+            }
+        };
+        for directives in http {
+            self.read_http(outer, directives, &mut file);
+        }
+        file
+    }
+
+    fn read_http(&mut self, main: &[Directive], http: &[Directive], file: &mut File) {
+        let named = |name: &'static str| http.iter().filter(move |directive| directive.name.value == name);
+        for map in named("map") {
+            self.read_map(map);
+        }
+        for upstream in named("upstream") {
+            self.read_upstream(upstream);
+        }
+        let scope = Scope::of(http);
+        let servers: Vec<&Directive> = named("server").collect();
+        file.process = self.read_process(main, http, &servers);
+        for server in &servers {
+            let server = self.read_server(server, &scope);
+            file.servers.push(server);
+        }
+        self.name_servers(&mut file.servers);
+        file.upstreams = self.finish_upstreams();
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic) {
+        self.reading.report(diagnostic);
+    }
+
+    /// Something that nginx would take and vordr cannot honour; it is left out where that is asked for.
+    fn refuse(&mut self, span: Span, message: impl Into<String>, remedy: &str) {
+        let mut found = Diagnostic::error("not-honoured", span, message).label(remedy);
+        if self.lenient {
+            found.severity = Severity::Warning;
+        } else {
+            found = found.help("VORDR_NGINX_COMPAT=warn starts all the same, without it");
+        }
+        self.report(found);
+    }
+
+    /// Something that nginx itself refuses, in its words.
+    fn fault(&mut self, span: Span, message: impl Into<String>) {
+        self.report(Diagnostic::error("nginx-syntax", span, message));
+    }
+
+    /// Something that is honoured, and does most likely not do what it was written for.
+    fn trap(&mut self, span: Span, message: impl Into<String>, remedy: &str) {
+        self.report(Diagnostic::warning("nginx-trap", span, message).label(remedy));
+    }
+}
+
+/// A value that is made up where a directive stands.
+fn at<T>(directive: &Directive, value: T) -> Spanned<T> {
+    Spanned::new(value, directive.name.span)
+}

@@ -1,0 +1,212 @@
+//! What concerns the process: workers, logs, limits on clients' connections.
+
+use super::Nginx;
+use super::scope::Scope;
+use super::tree::Directive;
+use crate::language::limits::Limits;
+use crate::language::process::Process;
+use crate::source::{Span, Spanned};
+use crate::table::{AccessLog, ErrorLog, Level, LogFormat, LogTarget};
+use crate::value::{Bytes, Limit};
+use std::time::Duration;
+
+/// What nginx has for each server, or each location, and vordr once for the process.
+const OF_PROCESS: [&str; 8] = [
+    "access_log",
+    "error_log",
+    "keepalive_timeout",
+    "keepalive_requests",
+    "client_header_timeout",
+    "large_client_header_buffers",
+    "set_real_ip_from",
+    "real_ip_header",
+];
+
+fn is_of_process(directive: &Directive) -> bool {
+    OF_PROCESS.contains(&directive.name.value.as_str())
+}
+
+fn texts(directive: &Directive) -> Vec<&str> {
+    directive.arguments.iter().map(|argument| argument.value.as_str()).collect()
+}
+
+impl Nginx<'_, '_> {
+    /// `main` is what stands outside of `http`. What vordr has once for all servers may stand in one of them.
+    pub(super) fn read_process(
+        &mut self,
+        main: &[Directive],
+        http: &[Directive],
+        servers: &[&Directive],
+    ) -> Option<Spanned<Process>> {
+        let block = self.for_all_servers(http, servers);
+        let scope = &Scope::of(&block);
+        let outer = |name: &str| main.iter().find(|directive| directive.name.value == name);
+        let workers = outer("worker_processes").and_then(|workers| self.read_workers(workers));
+        let error_log = outer("error_log").or_else(|| scope.find("error_log"));
+        let trusted = scope.all("set_real_ip_from");
+        let process = Process {
+            workers,
+            trusted_proxies: self.read_trusted(&trusted),
+            access_log: self.read_access_log(scope, http),
+            error_log: error_log.and_then(|log| self.read_error_log(log)),
+            limits: self.read_limits(scope),
+            ..Process::default()
+        };
+        self.check_real_ip_header(scope);
+        Some(Spanned::new(process, Span { source: self.reading.source, start: 0, length: 0 }))
+    }
+
+    /// What `http` says of the process, or a server where `http` says nothing; who says otherwise is not heard.
+    fn for_all_servers(&mut self, http: &[Directive], servers: &[&Directive]) -> Vec<Directive> {
+        let mut all: Vec<Directive> =
+            http.iter().filter(|directive| is_of_process(directive)).cloned().collect();
+        let in_http: Vec<String> = all.iter().map(|directive| directive.name.value.clone()).collect();
+        for server in servers {
+            let of_location = |location: &Directive| location.name.value == "location";
+            let (mut waiting, mut inner): (Vec<&Directive>, Vec<&Directive>) = (vec![server], Vec::new());
+            while let Some(block) = waiting.pop() {
+                inner.extend(block.inside().iter().filter(|directive| is_of_process(directive)));
+                waiting.extend(block.inside().iter().filter(|directive| of_location(directive)));
+            }
+            for directive in inner {
+                let name = &directive.name.value;
+                let says = |known: &Directive| known.name.value == *name && texts(known) == texts(directive);
+                let is_list = name == "set_real_ip_from";
+                let is_first = !all.iter().any(|known| known.name.value == *name);
+                if all.iter().any(says) {
+                    continue;
+                }
+                if is_first || (is_list && !in_http.contains(name)) {
+                    all.push(directive.clone());
+                } else if is_list {
+                    let message = "vordr believes the same proxies for all servers";
+                    self.refuse(directive.name.span, message, "write all of them into `http`");
+                } else {
+                    let message =
+                        format!("\"{name}\" holds for all servers here, and another one stands before it");
+                    self.trap(directive.name.span, message, "this one is left out");
+                }
+            }
+        }
+        all
+    }
+
+    fn read_workers(&mut self, directive: &Directive) -> Option<Option<u32>> {
+        match directive.first() {
+            "auto" => Some(None),
+            number => match number.parse() {
+                Ok(number @ 1..=1024) => Some(Some(number)),
+                _ => {
+                    self.fault(directive.span_of(0), "invalid value");
+                    None
+                }
+            },
+        }
+    }
+
+    fn check_real_ip_header(&mut self, scope: &Scope<'_>) {
+        let Some(directive) = scope.find("real_ip_header") else { return };
+        if !directive.first().eq_ignore_ascii_case("X-Forwarded-For") {
+            let message =
+                format!("the client's address is read from X-Forwarded-For, not from {}", directive.first());
+            self.refuse(directive.span_of(0), message, "write `real_ip_header X-Forwarded-For;`");
+        }
+    }
+
+    fn read_access_log(&mut self, scope: &Scope<'_>, http: &[Directive]) -> Option<Option<AccessLog>> {
+        let logs = scope.all("access_log");
+        let log = logs.first()?;
+        if let Some(second) = logs.get(1) {
+            self.refuse(second.name.span, "vordr writes one access log", "keep one of them");
+        }
+        if log.first() == "off" {
+            return Some(None);
+        }
+        if let Some((number, condition)) =
+            log.arguments.iter().enumerate().find(|(_, argument)| argument.value.starts_with("if="))
+        {
+            let message = format!("\"{}\" is not honoured: every request is logged", condition.value);
+            self.refuse(log.span_of(number), message, "leave it out");
+        }
+        let target = self.log_target(log)?;
+        let format = self.log_format(log, http);
+        Some(Some(AccessLog { target, format: Some(format), query: true }))
+    }
+
+    /// A format of one's own is JSON where it is escaped as JSON, and the combined one else.
+    fn log_format(&mut self, log: &Directive, http: &[Directive]) -> LogFormat {
+        let name = log.argument(1);
+        if matches!(name, "" | "combined") || name.contains('=') {
+            return LogFormat::Combined;
+        }
+        let mut formats = http.iter().filter(|directive| directive.name.value == "log_format");
+        match formats.find(|format| format.first() == name) {
+            Some(format) if format.argument(1) == "escape=json" => LogFormat::Json,
+            Some(_) => LogFormat::Combined,
+            None => {
+                self.fault(log.span_of(1), format!("unknown log format \"{name}\""));
+                LogFormat::Combined
+            }
+        }
+    }
+
+    fn read_error_log(&mut self, directive: &Directive) -> Option<ErrorLog> {
+        let level = match directive.argument(1) {
+            "debug" => Level::Debug,
+            "info" | "notice" => Level::Info,
+            "warn" => Level::Warn,
+            "" | "error" | "crit" | "alert" | "emerg" => Level::Error,
+            other => {
+                self.fault(directive.span_of(1), format!("invalid log level \"{other}\""));
+                return None;
+            }
+        };
+        Some(ErrorLog { target: self.log_target(directive)?, level })
+    }
+
+    fn log_target(&mut self, directive: &Directive) -> Option<LogTarget> {
+        let written = directive.first();
+        if written.starts_with("syslog:") || written.starts_with("memory:") || written.contains('$') {
+            self.refuse(
+                directive.span_of(0),
+                "a log goes to a file, to stdout or to stderr",
+                "write `/dev/stdout`",
+            );
+            return None;
+        }
+        Some(match written {
+            "/dev/stdout" => LogTarget::Stdout,
+            "/dev/stderr" | "stderr" => LogTarget::Stderr,
+            file => LogTarget::File(file.to_owned()),
+        })
+    }
+
+    fn read_limits(&mut self, scope: &Scope<'_>) -> Limits {
+        let minute = Limit(Some(Duration::from_secs(60)));
+        let header = self.silence(scope.find("client_header_timeout")).map_or(minute, |time| time.value);
+        let keepalive = scope.find("keepalive_timeout").and_then(|time| self.time(time, 0));
+        let keepalive = keepalive.map(|time| Limit(Some(time.value).filter(|time| !time.is_zero())));
+        let requests = scope.find("keepalive_requests").and_then(|requests| requests.first().parse().ok());
+        let requests = requests.filter(|requests: &u64| *requests > 0);
+        Limits {
+            header_timeout: Some(header),
+            header_size: self.header_size(scope),
+            keepalive,
+            keepalive_requests: requests.map(|requests| Limit(Some(requests))),
+            ..Limits::default()
+        }
+    }
+
+    /// As many buffers as there are, within vordr's own bounds.
+    fn header_size(&mut self, scope: &Scope<'_>) -> Option<Bytes> {
+        let directive = scope.find("large_client_header_buffers")?;
+        let size = self.size(directive, 1)?.value.0;
+        match directive.first().parse::<u64>() {
+            Ok(number @ 1..) => Some(Bytes(number.saturating_mul(size).clamp(1024, 1 << 20))),
+            _ => {
+                self.invalid(directive, 0);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! `server`: its names, its addresses, its locations.
+
+use super::location::Kind;
+use super::scope::Scope;
+use super::tree::Directive;
+use super::variable::Variables;
+use super::{Nginx, answer};
+use crate::diagnostic::Diagnostic;
+use crate::language::location::{Location, Path};
+use crate::language::server::{Server, read_host};
+use crate::source::{Span, Spanned};
+use crate::table::Address;
+use std::collections::HashMap;
+
+impl Nginx<'_, '_> {
+    pub(super) fn read_server(&mut self, directive: &Directive, http: &Scope<'_>) -> Server {
+        let scope = http.within(directive.inside());
+        let listens = self.read_listens(directive);
+        let hosts = self.read_hosts(directive);
+        let mut variables = Variables::default();
+        let name = hosts.first().map_or("", |host| host.value.as_str());
+        variables.set_text("server_name", name);
+        if let [only] = listens.list.as_slice()
+            && let Some(port) = only.address.value.port().filter(|port| *port > 0)
+        {
+            variables.set_text("server_port", &port.to_string());
+        }
+        let speaks_tls = listens.list.iter().any(|listen| listen.tls.is_some());
+        let tls = self.read_tls(&scope, speaks_tls, directive.name.span);
+        let settings = self.read_server_settings(&scope, directive.name.span);
+        let mut locations = Vec::new();
+        self.read_server_locations(directive, &scope, &mut variables, &mut locations);
+        Server {
+            span: directive.name.span,
+            hosts,
+            default: listens.default.map(|span| Spanned::new(true, span)),
+            listens: listens.list,
+            tls,
+            locations,
+            settings,
+        }
+    }
+
+    fn read_hosts(&mut self, server: &Directive) -> Vec<Spanned<String>> {
+        let mut hosts: Vec<Spanned<String>> = Vec::new();
+        let names = server.inside().iter().filter(|directive| directive.name.value == "server_name");
+        for name in names.flat_map(|directive| &directive.arguments) {
+            for host in self.read_name(name) {
+                if !hosts.iter().any(|known| known.value == host.value) {
+                    hosts.push(host);
+                }
+            }
+        }
+        hosts
+    }
+
+    /// The hosts of one name: `.a.example` is two of them.
+    fn read_name(&mut self, name: &Spanned<String>) -> Vec<Spanned<String>> {
+        let written = name.value.as_str();
+        let host = |text: String| Spanned::new(text, name.span);
+        let wanted = match written {
+            // Whoever sends no Host is served by the default.
+            "" => return Vec::new(),
+            _ if written.starts_with('~') => {
+                self.refuse(
+                    name.span,
+                    "vordr does not look for hosts by regex",
+                    "list the hosts, or write `*.example.org`",
+                );
+                return Vec::new();
+            }
+            _ if written.ends_with(".*") => {
+                self.refuse(name.span, "a `*` stands for the first label alone", "list the hosts");
+                return Vec::new();
+            }
+            _ => match written.strip_prefix('.') {
+                Some(bare) => vec![host(bare.to_owned()), host(format!("*.{bare}"))],
+                None => vec![host(written.to_owned())],
+            },
+        };
+        wanted.into_iter().filter_map(|host| read_host(host, self.reading)).collect()
+    }
+
+    fn read_server_locations(
+        &mut self,
+        server: &Directive,
+        scope: &Scope<'_>,
+        variables: &mut Variables,
+        locations: &mut Vec<Location>,
+    ) {
+        self.read_sets(server.inside(), variables);
+        let everything = Kind::Prefix { path: "/".to_owned(), is_final: false };
+        // A `return` of the server comes before any location is looked for.
+        if let Some(answered) = answer::first_return(server.inside()) {
+            let location = self.answering(answered, &everything, scope, variables);
+            locations.extend(location);
+            return;
+        }
+        for directive in server
+            .inside()
+            .iter()
+            .filter(|directive| directive.name.value == "rewrite" || directive.name.value == "if")
+        {
+            let message = format!("vordr does not honour \"{}\" in a server", directive.name.value);
+            self.refuse(directive.name.span, message, "write it into the locations that it is about");
+        }
+        for directive in server.inside().iter().filter(|directive| directive.name.value == "location") {
+            self.read_location(directive, None, scope, variables, locations);
+        }
+        let has = |wanted: &str| {
+            locations
+                .iter()
+                .flat_map(|location| &location.paths)
+                .any(|path| matches!(path, Path::RawPrefix(path) if path.value == wanted))
+        };
+        if !has("/") {
+            let location = self.nothing_here(&everything, scope, server.name.span, variables);
+            locations.push(location);
+        }
+    }
+
+    /// Every server gets a name of its own on each of its addresses: of those that clash nginx keeps the first.
+    pub(super) fn name_servers(&mut self, servers: &mut [Server]) {
+        let mut taken: HashMap<(Address, String), Span> = HashMap::new();
+        let mut nameless = 1;
+        for server in servers {
+            let addresses: Vec<Address> =
+                server.listens.iter().map(|listen| listen.address.value.clone()).collect();
+            server.hosts.retain(|host| {
+                let clash = addresses
+                    .iter()
+                    .find(|address| taken.contains_key(&((*address).clone(), host.value.clone())));
+                if let Some(address) = clash {
+                    let message = format!("conflicting server name \"{}\" on {address}, ignored", host.value);
+                    let warning = Diagnostic::warning("nginx-trap", host.span, message);
+                    self.reading.report(warning.label("an earlier server has it"));
+                }
+                clash.is_none()
+            });
+            if server.hosts.is_empty() {
+                let is_taken = |name: &str| {
+                    addresses.iter().any(|address| taken.contains_key(&(address.clone(), name.to_owned())))
+                };
+                let mut name = "_".to_owned();
+                while is_taken(&name) {
+                    nameless += 1;
+                    name = format!("_{nameless}");
+                }
+                server.hosts.push(Spanned::new(name, server.span));
+            }
+            for host in &server.hosts {
+                for address in &addresses {
+                    taken.insert((address.clone(), host.value.clone()), host.span);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What holds in a server or a location besides its content.
+
+use super::scope::Scope;
+use super::tree::Directive;
+use super::variable::Variables;
+use super::{Nginx, at};
+use crate::language::settings::Settings;
+use crate::language::timeouts::Timeouts;
+use crate::language::websocket::WebSocket;
+use crate::source::{Span, Spanned};
+use crate::table::{AccessRule, Auth, AuthKind, Satisfy};
+use crate::value::{Bytes, Limit};
+use ipnet::IpNet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// How many blocks stand around a location: `http` and `server`.
+const AROUND: usize = 2;
+/// What nginx waits where nothing is said.
+const MINUTE: Limit<Duration> = Limit(Some(Duration::from_secs(60)));
+/// How large a body nginx takes where nothing is said.
+const BODY: Limit<Bytes> = Limit(Some(Bytes(1 << 20)));
+
+impl Nginx<'_, '_> {
+    /// The settings of a server: nginx's defaults, said outright. What adds up in KDL and is replaced in nginx is left
+    /// to the locations.
+    pub(super) fn read_server_settings(&mut self, scope: &Scope<'_>, server: Span) -> Settings {
+        let mut settings = self.read_single(scope);
+        let minute = || Some(Spanned::new(MINUTE, server));
+        let timeouts = &mut settings.timeouts;
+        for timeout in [&mut timeouts.connect, &mut timeouts.send, &mut timeouts.read, &mut timeouts.client] {
+            *timeout = timeout.take().or_else(minute);
+        }
+        settings.body_limit = settings.body_limit.or(Some(Spanned::new(BODY, server)));
+        settings.buffering = settings.buffering.or(Some(Spanned::new(true, server)));
+        settings.forwarded = Some(Spanned::new(false, server));
+        settings.websocket = WebSocket {
+            allowed: Some(Spanned::new(false, server)),
+            idle: settings.timeouts.read.clone(),
+            ping: None,
+        };
+        settings
+    }
+
+    /// The settings of a location; `proxies` where it has an upstream.
+    pub(super) fn read_settings(
+        &mut self,
+        scope: &Scope<'_>,
+        variables: &Variables,
+        proxies: bool,
+    ) -> Settings {
+        let mut settings = self.read_single(&scope.from(AROUND));
+        settings.response = self.read_response_headers(scope, variables);
+        settings.access = self.read_access(scope);
+        settings.satisfy = self.read_satisfy(scope);
+        settings.auth = self.read_auth(scope);
+        if proxies {
+            settings.websocket.idle = settings.timeouts.read.clone();
+        }
+        settings
+    }
+
+    /// The settings of an answer that is given before anybody is asked who they are.
+    pub(super) fn read_settings_before_access(
+        &mut self,
+        scope: &Scope<'_>,
+        variables: &Variables,
+    ) -> Settings {
+        let settings = self.read_settings(scope, variables, false);
+        Settings { access: Vec::new(), satisfy: None, auth: Vec::new(), ..settings }
+    }
+
+    /// What the nearer block replaces in KDL as in nginx.
+    fn read_single(&mut self, scope: &Scope<'_>) -> Settings {
+        let timeouts = Timeouts {
+            connect: self.silence(scope.find("proxy_connect_timeout")),
+            send: self.silence(scope.find("proxy_send_timeout")),
+            read: self.silence(scope.find("proxy_read_timeout")),
+            client: self.client_timeout(scope),
+        };
+        let buffering = scope.find("proxy_request_buffering");
+        Settings {
+            timeouts,
+            body_limit: self.body_limit(scope),
+            buffering: buffering.map(|directive| at(directive, self.switch(Some(directive), true))),
+            ..Settings::default()
+        }
+    }
+
+    /// nginx tells reading a body from writing an answer; here it is one limit, the longer of both.
+    fn client_timeout(&mut self, scope: &Scope<'_>) -> Option<Spanned<Limit<Duration>>> {
+        let body = self.silence(scope.find("client_body_timeout"));
+        let send = self.silence(scope.find("send_timeout"));
+        match (body, send) {
+            (Some(body), Some(send)) => Some(if body.value.0 > send.value.0 { body } else { send }),
+            (one, other) => one.or(other),
+        }
+    }
+
+    fn body_limit(&mut self, scope: &Scope<'_>) -> Option<Spanned<Limit<Bytes>>> {
+        let size = self.size(scope.find("client_max_body_size")?, 0)?;
+        let limit = Some(size.value).filter(|size| size.0 > 0);
+        Some(Spanned::new(Limit(limit), size.span))
+    }
+
+    fn read_access(&mut self, scope: &Scope<'_>) -> Vec<Spanned<AccessRule>> {
+        let mut rules = Vec::new();
+        for directive in scope.all_of(["allow", "deny"]) {
+            let network = match directive.first() {
+                "all" => None,
+                "unix:" => {
+                    self.refuse(
+                        directive.span_of(0),
+                        "clients of Unix sockets are let in by address",
+                        "leave it out",
+                    );
+                    continue;
+                }
+                written => match network(written) {
+                    Some(network) => Some(network),
+                    None => {
+                        self.fault(directive.span_of(0), format!("invalid parameter \"{written}\""));
+                        continue;
+                    }
+                },
+            };
+            rules.push(at(directive, AccessRule { allow: directive.name.value == "allow", network }));
+        }
+        rules
+    }
+
+    fn read_satisfy(&mut self, scope: &Scope<'_>) -> Option<Spanned<Satisfy>> {
+        let directive = scope.find("satisfy")?;
+        match directive.first() {
+            "all" => Some(at(directive, Satisfy::All)),
+            "any" => Some(at(directive, Satisfy::Any)),
+            word => {
+                self.fault(directive.span_of(0), format!("invalid value \"{word}\""));
+                None
+            }
+        }
+    }
+
+    fn read_auth(&mut self, scope: &Scope<'_>) -> Vec<Spanned<Option<Auth>>> {
+        let Some(basic) = scope.find("auth_basic").filter(|basic| basic.first() != "off") else {
+            return Vec::new();
+        };
+        let Some(file) = scope.find("auth_basic_user_file") else {
+            self.trap(
+                basic.name.span,
+                "\"auth_basic\" without \"auth_basic_user_file\" lets everybody in",
+                "name the file",
+            );
+            return Vec::new();
+        };
+        let kind = AuthKind::Basic { file: file.first().to_owned(), realm: basic.first().to_owned() };
+        vec![at(basic, Some(Auth { kind, copy: Vec::new() }))]
+    }
+
+    /// Whose forwarded headers are believed.
+    pub(super) fn read_trusted(&mut self, directives: &[&Directive]) -> Vec<IpNet> {
+        let mut networks = Vec::new();
+        for directive in directives {
+            match network(directive.first()) {
+                Some(network) => networks.push(network),
+                None => {
+                    let message = format!("\"{}\" is no network", directive.first());
+                    self.refuse(directive.span_of(0), message, "write addresses: `10.0.0.0/8`");
+                }
+            }
+        }
+        networks
+    }
+}
+
+fn network(text: &str) -> Option<IpNet> {
+    text.parse::<IpAddr>()
+        .map(IpNet::from)
+        .or_else(|_| text.parse::<IpNet>().map(|network| network.trunc()))
+        .ok()
+}

@@ -1,0 +1,258 @@
+//! nginx's variables: text with `$name` in it becomes text with placeholders.
+
+use super::Nginx;
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::placeholder::{Part, Placeholder, Template};
+use crate::source::Spanned;
+use http::HeaderName;
+use std::collections::HashMap;
+
+/// The variables that have a value of their own at a place: what `set` made, the server's name, a port.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Variables {
+    known: HashMap<String, Template>,
+}
+
+impl Variables {
+    /// Gives a variable, without its `$`, a value.
+    pub(super) fn set(&mut self, name: &str, value: Template) {
+        self.known.insert(name.to_owned(), value);
+    }
+
+    /// A variable's value, where that has no placeholders.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.known.get(name)?.as_text()
+    }
+
+    /// Gives a variable a value without placeholders.
+    pub(super) fn set_text(&mut self, name: &str, value: &str) {
+        self.set(name, literal(value));
+    }
+}
+
+/// Text as it stands.
+pub(super) fn literal(text: &str) -> Template {
+    let parts = if text.is_empty() { Vec::new() } else { vec![Part::Text(text.to_owned())] };
+    Template { parts }
+}
+
+/// The variables that are a placeholder's other name.
+#[rustfmt::skip]
+const PLAIN: [(&str, Placeholder); 16] = [
+    ("host", Placeholder::Host),
+    ("request_uri", Placeholder::Uri),
+    ("uri", Placeholder::Path),
+    ("document_uri", Placeholder::Path),
+    ("args", Placeholder::Query),
+    ("query_string", Placeholder::Query),
+    ("is_args", Placeholder::QueryMark),
+    ("request_method", Placeholder::Method),
+    ("scheme", Placeholder::Scheme),
+    ("remote_addr", Placeholder::ClientIp),
+    ("binary_remote_addr", Placeholder::ClientIp),
+    ("proxy_add_x_forwarded_for", Placeholder::ForwardedFor),
+    ("request_id", Placeholder::RequestId),
+    ("ssl_client_s_dn", Placeholder::ClientSubject),
+    ("server_port", Placeholder::Port),
+    ("http_host", Placeholder::Header(http::header::HOST)),
+];
+
+/// The variables that are a request header.
+const HEADERS: [(&str, &str); 2] = [("content_type", "content-type"), ("content_length", "content-length")];
+
+/// The variables of a family, by how their names begin.
+const FAMILIES: [&str; 3] = ["http_", "cookie_", "arg_"];
+
+/// What stands in a text.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Piece<'t> {
+    Text(&'t str),
+    /// Without its `$` and braces.
+    Variable(&'t str),
+    /// A `$` that names nothing.
+    Nameless,
+}
+
+/// Takes a text apart, as `ngx_http_script_compile` does.
+pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('$') {
+        if !before.is_empty() {
+            pieces.push(Piece::Text(before));
+        }
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let (name, behind) = match after.strip_prefix('{') {
+            Some(inside) => {
+                inside.split_once('}').filter(|(name, _)| name.chars().all(is_name)).unwrap_or(("", ""))
+            }
+            None if after.starts_with(|c: char| ('1'..='9').contains(&c)) => after.split_at(1),
+            None => after.split_at(after.find(|c| !is_name(c)).unwrap_or(after.len())),
+        };
+        pieces.push(if name.is_empty() { Piece::Nameless } else { Piece::Variable(name) });
+        rest = behind;
+    }
+    if !rest.is_empty() {
+        pieces.push(Piece::Text(rest));
+    }
+    pieces
+}
+
+impl Nginx<'_, '_> {
+    /// A text with its variables; what cannot be had is reported.
+    pub(super) fn template(&mut self, text: &Spanned<String>, variables: &Variables) -> Option<Template> {
+        let mut parts: Vec<Part> = Vec::new();
+        let mut fine = true;
+        for piece in pieces(&text.value) {
+            match piece {
+                Piece::Text(text) => push(&mut parts, Part::Text(text.to_owned())),
+                Piece::Nameless => {
+                    self.fault(text.span, "invalid variable name");
+                    fine = false;
+                }
+                Piece::Variable(name) => match self.variable(name, text, variables) {
+                    Some(value) => value.parts.into_iter().for_each(|part| push(&mut parts, part)),
+                    None => fine = false,
+                },
+            }
+        }
+        fine.then_some(Template { parts })
+    }
+
+    /// Text that is known at load, such as an upstream's address; `None` where it is not, and that has been reported.
+    pub(super) fn constant(
+        &mut self,
+        text: &Spanned<String>,
+        variables: &Variables,
+    ) -> Option<Spanned<String>> {
+        let template = self.template(text, variables)?;
+        match template.as_text() {
+            Some(value) => Some(Spanned::new(value.to_owned(), text.span)),
+            None => {
+                let message = format!("\"{}\" is not known before there is a request", text.value);
+                self.refuse(text.span, message, "write it out");
+                None
+            }
+        }
+    }
+
+    fn variable(&mut self, name: &str, text: &Spanned<String>, variables: &Variables) -> Option<Template> {
+        if let Some(known) = variables.known.get(name) {
+            return Some(known.clone());
+        }
+        if let Some(placeholder) = placeholder(name) {
+            return Some(Template { parts: vec![Part::Placeholder(placeholder)] });
+        }
+        if let Some(map) = self.maps.get(name) {
+            let place = self.reading.sources.place(map.span);
+            let message = format!("\"${name}\" comes from a `map`, which is honoured for `Connection` alone");
+            let remedy = format!("write its value out; the map is at {}:{}", place.file, place.line);
+            self.refuse(text.span, message, &remedy);
+            return None;
+        }
+        if NOT_HAD.iter().any(|known| {
+            name == *known || known.strip_suffix('*').is_some_and(|start| name.starts_with(start))
+        }) {
+            self.refuse(text.span, format!("vordr does not know \"${name}\""), "leave it out");
+            return None;
+        }
+        let error = Diagnostic::error("nginx-syntax", text.span, format!("unknown \"{name}\" variable"));
+        let known = PLAIN.iter().map(|(known, _)| *known).chain(self.maps.keys().map(String::as_str));
+        let error = match nearest(name, known) {
+            Some(meant) => error.label(format!("did you mean `${meant}`?")),
+            None => error.label("no `set` and no `map` makes it"),
+        };
+        self.report(error);
+        None
+    }
+}
+
+/// Variables of nginx's that have no counterpart.
+const NOT_HAD: [&str; 40] = [
+    "upstream_*",
+    "ssl_*",
+    "sent_http_*",
+    "proxy_*",
+    "realip_*",
+    "connection*",
+    "tcpinfo_*",
+    "geoip_*",
+    "date_*",
+    "time_*",
+    "limit_*",
+    "secure_link*",
+    "jwt_*",
+    "body_bytes_sent",
+    "bytes_sent",
+    "document_root",
+    "hostname",
+    "invalid_referer",
+    "msec",
+    "nginx_version",
+    "pid",
+    "pipe",
+    "realpath_root",
+    "remote_port",
+    "remote_user",
+    "request",
+    "request_body",
+    "request_body_file",
+    "request_completion",
+    "request_filename",
+    "request_length",
+    "request_time",
+    "server_addr",
+    "server_name",
+    "server_protocol",
+    "status",
+    "uid_*",
+    "fastcgi_*",
+    "http2",
+    "memcached_key",
+];
+
+fn placeholder(name: &str) -> Option<Placeholder> {
+    if let Some((_, plain)) = PLAIN.iter().find(|(known, _)| *known == name) {
+        return Some(plain.clone());
+    }
+    if let Ok(number @ 1..=9) = name.parse::<usize>() {
+        return Some(Placeholder::Capture(number));
+    }
+    if let Some((_, header)) = HEADERS.iter().find(|(known, _)| *known == name) {
+        return Some(Placeholder::Header(HeaderName::from_static(header)));
+    }
+    let [header, cookie, argument] =
+        FAMILIES.map(|family| name.strip_prefix(family).filter(|rest| !rest.is_empty()));
+    match (header, cookie, argument) {
+        (Some(header), ..) => header.replace('_', "-").parse().ok().map(Placeholder::Header),
+        (_, Some(cookie), _) => Some(Placeholder::Cookie(cookie.to_owned())),
+        (.., Some(argument)) => Some(Placeholder::Argument(argument.to_owned())),
+        _ => None,
+    }
+}
+
+/// Neighbouring text is one part.
+fn push(parts: &mut Vec<Part>, part: Part) {
+    match (parts.last_mut(), part) {
+        (Some(Part::Text(before)), Part::Text(text)) => before.push_str(&text),
+        (_, part) => parts.push(part),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_ends_where_nginx_ends_it() {
+        use Piece::{Nameless, Text, Variable};
+        assert_eq!(pieces("a$host:b"), [Text("a"), Variable("host"), Text(":b")]);
+        assert_eq!(
+            pieces("${host}s$1$12"),
+            [Variable("host"), Text("s"), Variable("1"), Variable("1"), Text("2")]
+        );
+        assert_eq!(pieces("a$"), [Text("a"), Nameless]);
+        assert_eq!(pieces("${a"), [Nameless]);
+        assert_eq!(pieces("^/x$"), [Text("^/x"), Nameless]);
+    }
+}

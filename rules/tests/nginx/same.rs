@@ -1,0 +1,86 @@
+//! What a file of nginx's comes to, told by the KDL that comes to the same.
+
+use super::{loaded, world};
+use vordr_rules::load;
+
+#[test]
+fn the_name_says_which_syntax_a_file_has() {
+    let nginx = "server { listen 80; return 204; }";
+    assert!(load("/etc/nginx/nginx.conf", nginx, &world()).is_ok());
+    assert!(load("site.conf", nginx, &world()).is_ok());
+    assert!(load("site.kdl", nginx, &world()).is_err());
+    assert!(load("nginx.conf.kdl", nginx, &world()).is_err());
+}
+
+#[test]
+fn a_file_of_servers_alone_is_read_as_if_it_stood_in_http() {
+    let server = "server { listen 80; location / { proxy_pass http://app:8000; } }";
+    let alone = loaded("site.conf", &format!("upstream x {{ server a; }}\n{server}"));
+    let whole =
+        loaded("nginx.conf", &format!("events {{}}\nhttp {{ upstream x {{ server a; }}\n{server} }}"));
+    assert_eq!(alone.table.without_places(), whole.table.without_places());
+}
+
+#[test]
+fn what_a_server_says_once_holds_in_its_locations() {
+    let of = |outer: &str, inner: &str| {
+        let text = format!(
+            "http {{ {outer} server {{ listen 80; location / {{ {inner} proxy_pass http://app:8000; }} }} }}"
+        );
+        loaded("nginx.conf", &text).table.servers.remove(0).locations.remove(0)
+    };
+    let seconds = |seconds| Some(std::time::Duration::from_secs(seconds));
+    assert_eq!(of("", "").settings.timeouts.read, seconds(60));
+    assert_eq!(of("proxy_read_timeout 5m;", "").settings.timeouts.read, seconds(300));
+    assert_eq!(of("proxy_read_timeout 5m;", "proxy_read_timeout 7;").settings.timeouts.read, seconds(7));
+    assert_eq!(of("", "").settings.body_limit, Some(1 << 20));
+    assert_eq!(of("client_max_body_size 0;", "").settings.body_limit, None);
+    assert_eq!(of("proxy_set_header A a; proxy_set_header B b;", "").settings.request.len(), 2);
+    assert_eq!(
+        of("proxy_set_header A a; proxy_set_header B b;", "proxy_set_header C c;").settings.request.len(),
+        1
+    );
+    assert_eq!(of("add_header A a;", "add_header B b always;").settings.response.len(), 1);
+}
+
+#[test]
+fn a_websocket_gets_through_where_both_headers_are_passed_on() {
+    let allowed = |headers: &str| {
+        let text = format!(
+            "map $http_upgrade $connection_upgrade {{ default upgrade; '' close; }}\n\
+             server {{ listen 80; location / {{ {headers} proxy_pass http://app:8000; }} }}"
+        );
+        let table = loaded("site.conf", &text).table;
+        table.servers[0].locations[0].settings.websocket.allowed
+    };
+    assert!(!allowed(""));
+    assert!(!allowed("proxy_set_header Upgrade $http_upgrade;"));
+    assert!(!allowed("proxy_set_header Connection upgrade;"));
+    assert!(!allowed("proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection '';"));
+    assert!(allowed("proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection 'Upgrade';"));
+    assert!(allowed(
+        "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;"
+    ));
+}
+
+#[test]
+fn what_concerns_the_process_is_read_wherever_it_stands() {
+    let text = "worker_processes 3; error_log stderr warn;\n\
+        http { log_format mine escape=json '{}'; keepalive_timeout 65; set_real_ip_from 10.0.0.0/8;\n\
+        server { listen 80; access_log /dev/stdout mine; large_client_header_buffers 4 16k; return 204; }\n\
+        server { listen 81; access_log /dev/stdout mine; keepalive_timeout 5; return 204; } }";
+    let loaded = loaded("nginx.conf", text);
+    let process = &loaded.table.process;
+    assert_eq!(process.workers, Some(3));
+    assert_eq!(process.trusted_proxies.len(), 1);
+    assert_eq!(process.access_log.as_ref().unwrap().format, Some(vordr_rules::table::LogFormat::Json));
+    assert_eq!(process.error_log.level, vordr_rules::table::Level::Warn);
+    assert_eq!(process.limits.keepalive, Some(std::time::Duration::from_secs(65)));
+    assert_eq!(process.limits.header_timeout, Some(std::time::Duration::from_secs(60)));
+    assert_eq!(process.limits.header_size, 64 << 10);
+    let warnings: Vec<_> = loaded.warnings.iter().map(|warning| warning.message.as_str()).collect();
+    assert_eq!(
+        warnings,
+        ["\"keepalive_timeout\" holds for all servers here, and another one stands before it"]
+    );
+}
