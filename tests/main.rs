@@ -37,6 +37,7 @@ mod log;
 mod malformed;
 mod many_addresses;
 mod metrics;
+mod metrics_many;
 mod metrics_present;
 mod min_rate;
 mod names;

@@ -27,6 +27,90 @@ async fn the_age_of_names_is_told_by_upstream_and_nothing_of_an_upstream_that_is
     assert!(!stale("vordr_upstream_up") && !stale("vordr_upstream_dns"), "{page}");
 }
 
+/// The lines of a page that are about one thing: `route="/old"`.
+fn about(page: &str, label: &str) -> Vec<String> {
+    page.lines().filter(|line| line.contains(label)).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn what_a_reload_removed_is_told_once_more_and_then_no_longer() {
+    let origin = Origin::answering("ok").await;
+    let pool = format!(
+        "upstream app {{ server \"127.0.0.1:{}\"; server \"127.0.0.1:1\" backup=on; }}",
+        origin.port()
+    );
+    let location = |path: &str| format!("location {path:?} {{ proxy app; }};");
+    let server = |host: &str, routes: &str| format!("server {host} {{ listen \"127.0.0.1:0\"; {routes} }}");
+    let both = server("a.test", &(location("/old") + &location("/kept")));
+    let vordr = Vordr::running(&format!("{pool}\n{both}\n{}", server("old.test", &location("/")))).await;
+    for url in ["http://a.test/old", "http://a.test/kept", "http://old.test/", "http://a.test/nowhere"] {
+        vordr.get(url).await;
+    }
+    let total = r#"vordr_http_requests_total{code="200",method="GET",route="/kept",server="a.test"}"#;
+    vordr.metric_becomes(total, 1.0).await;
+    let kept = server("a.test", &location("/kept"));
+    vordr
+        .replace(newer(
+            &vordr,
+            &format!("{}\n{kept}", pool.replace(" server \"127.0.0.1:1\" backup=on;", "")),
+        ))
+        .unwrap();
+    for gone in [r#"route="/old""#, r#"server="old.test""#, r#"peer="127.0.0.1:1""#] {
+        vordr.metrics_forget(gone).await;
+    }
+    vordr.get("http://a.test/kept").await;
+    vordr.metric_becomes(total, 2.0).await;
+    assert_eq!(
+        vordr.metric(r#"vordr_http_rejected_total{reason="no_route",route="_other",server="a.test"}"#).await,
+        1.0
+    );
+}
+
+#[tokio::test]
+async fn the_last_count_of_what_is_gone_is_not_lost_to_a_scrape() {
+    let vordr = Vordr::running(
+        r#"server a.test { listen "127.0.0.1:0"; location "/old" { respond 200 "old"; }; location "/" { respond 200 "root"; }; }"#,
+    )
+    .await;
+    vordr.get("http://a.test/old").await;
+    vordr.log_line(|line| line["route"] == "/old").await;
+    vordr
+        .replace(newer(
+            &vordr,
+            r#"server a.test { listen "127.0.0.1:0"; location "/" { respond 200 "root"; }; }"#,
+        ))
+        .unwrap();
+    let first = vordr.admin("/metrics").await.text();
+    let line = r#"vordr_http_requests_total{code="200",method="GET",route="/old",server="a.test"} 1"#;
+    assert!(about(&first, r#"route="/old""#).iter().any(|told| told == line), "{first}");
+    vordr.metrics_forget(r#"route="/old""#).await;
+    vordr
+        .replace(newer(
+            &vordr,
+            r#"server a.test { listen "127.0.0.1:0"; location "/old" { respond 200 "old"; }; }"#,
+        ))
+        .unwrap();
+    vordr.get("http://a.test/old").await;
+    vordr.metric_becomes(line.trim_end_matches(" 1"), 1.0).await;
+}
+
+#[tokio::test]
+async fn a_stream_that_is_open_on_a_route_that_is_gone_is_told_until_it_ends() {
+    let origin = Origin::echoing().await;
+    let vordr = Vordr::proxying(&origin).await;
+    let mut socket = vordr.connect().await.websocket("a.test", "/", "").await.unwrap();
+    assert!(socket.echoes("before").await);
+    vordr
+        .replace(newer(&vordr, r#"server b.test { listen "127.0.0.1:0"; location "/" { respond 204; }; }"#))
+        .unwrap();
+    let open = r#"vordr_websocket_connections_active{route="/",server="a.test"}"#;
+    for _ in 0..3 {
+        assert_eq!(vordr.metric(open).await, 1.0);
+    }
+    drop(socket);
+    vordr.metrics_forget(r#"server="a.test""#).await;
+}
+
 #[tokio::test]
 async fn a_handshake_where_websockets_are_off_is_one_that_failed() {
     let origin = Origin::echoing().await;

@@ -12,7 +12,7 @@ use crate::start_error::StartError;
 use crate::surroundings::System;
 use crate::tls::{Acme, Certificates, FromFiles, Inspected, Watch, inspect};
 use crate::watch::{Noted, Seen, watch};
-use crate::worker::Workers;
+use crate::worker::{self, Workers};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -139,7 +139,7 @@ impl Vordr {
         let addresses = table.listeners.iter().map(|listener| &listener.address);
         let sockets = addresses.map(|address| self.sockets.open(address)).collect::<Result<Vec<_>, _>>()?;
         let control_sockets = ControlSockets::bind(&table.process, &self.sockets)?;
-        let observer = Observer::start(&table)?;
+        let observer = Observer::start(&table, worker::count(&table))?;
         let certificates = Arc::new(Certificates::new());
         let first = Generation::open(table.clone(), effective_rules, self.nameserver, &certificates, None)?;
         certificates.put_files(&self.certificates);

@@ -66,6 +66,12 @@ impl Shared {
         generations.iter().filter(|generation| generation.strong_count() > 0).count()
     }
 
+    /// Does something with every generation in use, before any newer one is.
+    pub(crate) fn with_live<T>(&self, what: impl FnOnce(&[Arc<Generation>]) -> T) -> T {
+        let generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        what(&generations.iter().filter_map(Weak::upgrade).collect::<Vec<_>>())
+    }
+
     /// A place for a connection from `client`; refused where `limits connections` is reached.
     pub(crate) fn admit_connection(&self, client: Option<IpAddr>) -> Result<Place, Failure> {
         self.places.take(&self.current().table.process, client)

@@ -5,6 +5,7 @@ mod listening;
 
 use crate::connection::{Stop, Worker};
 use crate::listener::BoundSocket;
+use crate::observe::count_as_worker;
 use crate::pingora::{Gateway, http_proxy};
 use crate::shared::Shared;
 use crate::start_error::StartError;
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use vordr_rules::table::Address;
+use vordr_rules::table::{Address, Table};
 
 /// How long before the end of `drain` WebSockets are told goodbye, whatever they are about.
 const ANSWER: Duration = Duration::from_secs(1);
@@ -60,10 +61,8 @@ pub(crate) struct Shares(Vec<Vec<BoundSocket>>);
 impl Workers {
     /// Starts as many as the rules say, or as there are processors.
     pub(crate) fn start(shared: &Arc<Shared>, stopping: &CancellationToken) -> Result<Self, StartError> {
-        let count = shared.current().table.process.workers;
-        let count = count.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
         let mut workers = Self { threads: Vec::new(), orders: Orders { each: Vec::new() } };
-        for number in 0..count.max(1) {
+        for number in 0..count(&shared.current().table) {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
@@ -72,7 +71,10 @@ impl Workers {
             let (shared, stopping) = (shared.clone(), stopping.child_token());
             let thread = thread::Builder::new()
                 .name(format!("vordr-worker-{number}"))
-                .spawn(move || runtime.block_on(work(shared, incoming, stopping)))
+                .spawn(move || {
+                    count_as_worker(number);
+                    runtime.block_on(work(shared, incoming, stopping));
+                })
                 .map_err(StartError::Worker)?;
             workers.threads.push(thread);
             workers.orders.each.push(orders);
@@ -130,6 +132,12 @@ impl Orders {
         let end = Instant::now() + within;
         (0..asked).all(|_| answered.recv_timeout(end.saturating_duration_since(Instant::now())).is_ok())
     }
+}
+
+/// How many workers these rules ask for: as many as there are processors, where they do not say.
+pub(crate) fn count(table: &Table) -> usize {
+    let processors = || thread::available_parallelism().map_or(1, usize::from);
+    table.process.workers.unwrap_or_else(processors).max(1)
 }
 
 /// A worker's whole life.

@@ -213,6 +213,16 @@ impl Vordr {
         .await;
     }
 
+    /// Waits until the metrics do not hold this text any more.
+    pub(crate) async fn metrics_forget(&self, text: &str) {
+        within(async {
+            while self.admin("/metrics").await.text().contains(text) {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        })
+        .await;
+    }
+
     /// Asks it to stop; what is under way may end.
     pub(crate) fn stop(&self) {
         self.handle.stop();

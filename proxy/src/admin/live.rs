@@ -109,7 +109,7 @@ impl Look {
                 }
             }
         }
-        Self { at: Instant::now(), requests: metrics.total.get(), errors: metrics.errors.get(), routes }
+        Self { at: Instant::now(), requests: metrics.total(), errors: metrics.errors(), routes }
     }
 
     fn rates_since(&self, before: &Self) -> Value {

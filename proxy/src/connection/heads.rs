@@ -4,10 +4,10 @@ use super::head::{HeadBounds, HeadScan, judge};
 use super::stream::{ClientStream, READ_STEP};
 use crate::exchange::Failure;
 use crate::http2::PREFACE;
-use crate::observe::Guard;
+use crate::observe::{Gauge, Guard};
 use bytes::BytesMut;
-use prometheus::IntGauge;
 use std::future::{Future, poll_fn};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::time::Instant;
 
@@ -38,7 +38,7 @@ impl ClientStream {
     pub(crate) async fn next_head(
         &mut self,
         limits: HeadLimits,
-        heads: &IntGauge,
+        heads: &Arc<Gauge>,
     ) -> Result<BytesMut, NoHead> {
         if !self.is_read_whole() {
             // What is left of a body must never be taken for a request.
@@ -108,7 +108,7 @@ struct HeadWait<'h> {
     scan: HeadScan,
     since: Option<Instant>,
     counted: Option<Guard>,
-    heads: &'h IntGauge,
+    heads: &'h Arc<Gauge>,
     limits: HeadLimits,
 }
 

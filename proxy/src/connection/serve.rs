@@ -46,7 +46,7 @@ pub(crate) async fn serve(worker: Arc<Worker>, transport: Transport, link: Arc<L
     let mut stream = ClientStream::new(transport, link.clone());
     loop {
         let limits = head_limits(&worker.shared.current().table.process.limits, &link);
-        match stream.next_head(limits, &worker.shared.observer.metrics.heads).await {
+        match stream.next_head(limits, worker.shared.observer.metrics.heads.mine()).await {
             Ok(head) => {
                 counted.speaks_http1();
                 match exchange(&worker, stream, &link, head).await {

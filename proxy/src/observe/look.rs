@@ -1,9 +1,8 @@
 //! What was counted of a route so far: the differences of two looks are what happened between them.
 
+use super::cells::Histogram;
 use super::record::{Record, Rejection};
 use crate::exchange::Failure;
-use prometheus::Histogram;
-use prometheus::core::Metric;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -40,15 +39,13 @@ pub(crate) struct Durations {
 
 impl Durations {
     pub(super) fn add(&mut self, histogram: &Histogram) {
-        let metric = histogram.metric();
-        let counted = metric.get_histogram();
-        self.count += counted.get_sample_count();
-        self.sum += counted.get_sample_sum();
-        let buckets =
-            counted.get_bucket().iter().map(|bucket| (bucket.upper_bound(), bucket.cumulative_count()));
+        self.count += histogram.count();
+        self.sum += histogram.sum();
         match self.buckets.is_empty() {
-            true => self.buckets = buckets.collect(),
-            false => self.buckets.iter_mut().zip(buckets).for_each(|(own, (_, more))| own.1 += more),
+            true => self.buckets = histogram.buckets().collect(),
+            false => {
+                self.buckets.iter_mut().zip(histogram.buckets()).for_each(|(own, (_, more))| own.1 += more);
+            }
         }
     }
 
@@ -106,6 +103,11 @@ impl LastError {
         let path: String = record.request.uri.path().chars().take(LONGEST).collect();
         let request = Some(format!("{} {path}", record.request.method));
         Some(Self { at: SystemTime::now(), status: record.status, reason, detail, request })
+    }
+
+    /// The one of two that came last.
+    pub(super) fn later(one: Option<Arc<Self>>, other: Option<Arc<Self>>) -> Option<Arc<Self>> {
+        one.into_iter().chain(other).max_by_key(|error| error.at)
     }
 
     pub(super) fn of_rejection(rejection: &Rejection) -> Self {

@@ -1,7 +1,9 @@
 //! Prometheus metrics. Labels come from the rules alone, never from a client.
 
-use super::family::{Counters, Families, Gauges};
+use super::cells::{Counter, Gauge, PerWorker};
+use super::family::{Counters, Families, Gauges, Told};
 use super::limit_store::LimitStore;
+use super::named::Named;
 use super::nginx::Handled;
 use super::record::{Record, labels};
 use super::routes::Routes;
@@ -9,13 +11,18 @@ use super::tls::Tls;
 use super::upstreams::Upstreams;
 use super::websockets::WebSockets;
 use crate::exchange::Failure;
-use prometheus::{Error, Gauge, IntCounter, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use prometheus::core::Collector;
+use prometheus::process_collector::ProcessCollector;
+use prometheus::{Error, IntCounter, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Every family.
 #[derive(Debug)]
 pub(crate) struct Metrics {
+    /// What no request changes.
     registry: Registry,
+    families: Vec<Arc<dyn Told>>,
     pub(crate) routes: Routes,
     pub(crate) upstreams: Upstreams,
     pub(crate) tls: Tls,
@@ -27,87 +34,120 @@ pub(crate) struct Metrics {
     pub(super) connections_total: Counters,
     pub(crate) websockets: WebSockets,
     reload_successful: IntGauge,
-    reload_timestamp: Gauge,
+    reload_timestamp: prometheus::Gauge,
     reloads: Counters,
     pub(crate) generations: IntGauge,
     pub(crate) dropped_lines: IntCounter,
     /// Connections on which the head of a request has begun, and has not ended.
-    pub(crate) heads: IntGauge,
+    pub(crate) heads: PerWorker<Arc<Gauge>>,
     pub(super) handled: Handled,
-    /// All requests, and those that ended in an error, for `/status`.
-    pub(crate) total: IntCounter,
     /// Requests that ended in a failure.
-    pub(crate) errors: IntCounter,
+    errors: PerWorker<Counter>,
 }
 
 impl Metrics {
-    pub(super) fn new() -> Result<Self, Error> {
+    /// For so many workers.
+    pub(super) fn new(workers: usize) -> Result<Self, Error> {
         let registry = Registry::new();
-        let make = Families::new(registry.clone())?;
-        make.add(IntGaugeVec::new(Opts::new("vordr_build_info", "The version that runs."), &["version"]))?
-            .with_label_values(&[env!("CARGO_PKG_VERSION")])
-            .set(1);
-        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        register(
+            &registry,
+            IntGaugeVec::new(Opts::new("vordr_build_info", "The version that runs."), &["version"])?,
+        )?
+        .with_label_values(&[env!("CARGO_PKG_VERSION")])
+        .set(1);
+        registry.register(Box::new(ProcessCollector::for_self()))?;
+        let make = &mut Families::new(workers);
         Ok(Self {
-            routes: Routes::new(&make)?,
-            upstreams: Upstreams::new(&make)?,
-            tls: Tls::new(&make)?,
-            limit_store: LimitStore::new(&make)?,
+            routes: Routes::new(make),
+            upstreams: Upstreams::new(make),
+            tls: Tls::new(make),
+            limit_store: LimitStore::new(make),
             acme_renewals: make.counters(
                 "vordr_acme_renewals_total",
                 "Orders for certificates from ACME.",
                 &["result"],
-            )?,
+            ),
             rejected: make.counters(
                 "vordr_http_rejected_total",
                 "Requests that vordr refused.",
                 &["server", "route", "reason"],
-            )?,
+            ),
             preflights: make.counters(
                 "vordr_cors_preflights_total",
                 "CORS preflights.",
                 &["route", "result"],
-            )?,
+            ),
             connections_active: make.gauges(
                 "vordr_connections_active",
                 "Open client connections.",
                 &["listener", "protocol"],
-            )?,
+            ),
             connections_total: make.counters(
                 "vordr_connections_total",
                 "Client connections accepted.",
                 &["listener", "protocol"],
+            ),
+            websockets: WebSockets::new(make),
+            reload_successful: register(
+                &registry,
+                IntGauge::new(
+                    "vordr_config_last_reload_successful",
+                    "Whether the last load of the rules succeeded.",
+                )?,
             )?,
-            websockets: WebSockets::new(&make)?,
-            reload_successful: make.add(IntGauge::new(
-                "vordr_config_last_reload_successful",
-                "Whether the last load of the rules succeeded.",
-            ))?,
-            reload_timestamp: make.add(Gauge::new(
-                "vordr_config_last_reload_success_timestamp_seconds",
-                "When rules were loaded last.",
-            ))?,
-            reloads: make.counters("vordr_config_reloads_total", "Loads of the rules.", &["result"])?,
-            generations: make.add(IntGauge::new(
-                "vordr_config_generations_live",
-                "Generations of rules that exchanges still use.",
-            ))?,
-            dropped_lines: make.add(IntCounter::new(
-                "vordr_log_dropped_lines_total",
-                "Log lines dropped because too many waited.",
-            ))?,
-            heads: IntGauge::new("heads", "Heads under way.")?,
+            reload_timestamp: register(
+                &registry,
+                prometheus::Gauge::new(
+                    "vordr_config_last_reload_success_timestamp_seconds",
+                    "When rules were loaded last.",
+                )?,
+            )?,
+            reloads: make.counters("vordr_config_reloads_total", "Loads of the rules.", &["result"]),
+            generations: register(
+                &registry,
+                IntGauge::new(
+                    "vordr_config_generations_live",
+                    "Generations of rules that exchanges still use.",
+                )?,
+            )?,
+            dropped_lines: register(
+                &registry,
+                IntCounter::new("vordr_log_dropped_lines_total", "Log lines that were lost.")?,
+            )?,
+            heads: make.per_worker(),
             handled: Handled::default(),
-            total: IntCounter::new("total", "All requests.")?,
-            errors: IntCounter::new("errors", "Failed requests.")?,
+            errors: make.per_worker(),
+            families: make.made(),
             registry,
         })
     }
 
+    /// Forgets the series of what these rules do not name, once they have been told for the last time.
+    pub(super) fn forget(&self, named: &Named) {
+        self.families.iter().for_each(|family| family.forget(named));
+        // Those that hold cells come last, so that none of the cells that went is held on.
+        self.routes.forget();
+        self.upstreams.forget(named);
+    }
+
+    /// All requests.
+    pub(crate) fn total(&self) -> u64 {
+        self.routes.total()
+    }
+
+    /// Requests that ended in a failure.
+    pub(crate) fn errors(&self) -> u64 {
+        self.errors.sum()
+    }
+
     /// In Prometheus's text format.
     pub(crate) fn render(&self) -> String {
-        self.upstreams.add_up();
-        TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
+        let mut families = self.registry.gather();
+        families.extend(self.families.iter().map(|family| family.tell()));
+        // The format has no family without a series.
+        families.retain(|family| !family.get_metric().is_empty());
+        families.sort_by(|a, b| a.name().cmp(b.name()));
+        TextEncoder::new().encode_to_string(&families).unwrap_or_default()
     }
 
     /// An order for a certificate came to its end.
@@ -128,9 +168,8 @@ impl Metrics {
 
     pub(super) fn finished(&self, record: &Record<'_>) {
         let exchange = record.exchange;
-        self.total.inc();
         if exchange.failure.is_some() {
-            self.errors.inc();
+            self.errors.mine().inc();
         }
         if let Some(granted) = exchange.preflight {
             let (_, route) = labels(exchange);
@@ -146,6 +185,11 @@ impl Metrics {
     }
 }
 
+fn register<T: Collector + Clone + 'static>(registry: &Registry, made: T) -> Result<T, Error> {
+    registry.register(Box::new(made.clone()))?;
+    Ok(made)
+}
+
 /// Since 1970, in seconds.
 pub(super) fn seconds(time: SystemTime) -> f64 {
     time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
@@ -158,7 +202,7 @@ mod tests {
 
     #[test]
     fn the_names_are_those_of_the_documentation() {
-        let metrics = Metrics::new().unwrap();
+        let metrics = Metrics::new(1).unwrap();
         metrics.config_loaded();
         let text = metrics.render();
         for name in ["vordr_build_info", "vordr_config_generations_live", "process_cpu_seconds_total"] {

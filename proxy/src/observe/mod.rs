@@ -1,6 +1,7 @@
 //! What people see of a running vordr: a log line, metrics and a status for whatever happens.
 
 mod access_log;
+mod cells;
 mod clock;
 mod connections;
 mod error_log;
@@ -10,6 +11,7 @@ mod limit_store;
 mod logs;
 mod look;
 mod metrics;
+mod named;
 mod nginx;
 mod record;
 mod routes;
@@ -21,6 +23,7 @@ mod websockets;
 mod words;
 mod writer;
 
+pub(crate) use cells::{Gauge, count_as_worker};
 pub(crate) use clock::in_words;
 pub(crate) use connections::Counted;
 pub(crate) use logs::{Log, Logs};
@@ -36,7 +39,6 @@ use crate::exchange::{Exchange, Failure, Party};
 use crate::start_error::StartError;
 use arc_swap::ArcSwap;
 use metrics::Metrics;
-use prometheus::IntGauge;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 use vordr_rules::table::{Process, Table};
@@ -60,9 +62,10 @@ pub(crate) struct Loads {
 }
 
 impl Observer {
-    /// Opens the logs.
-    pub(crate) fn start(table: &Table) -> Result<Arc<Self>, StartError> {
-        let metrics = Metrics::new().map_err(|error| StartError::Worker(std::io::Error::other(error)))?;
+    /// Opens the logs; counts what so many workers do.
+    pub(crate) fn start(table: &Table, workers: usize) -> Result<Arc<Self>, StartError> {
+        let metrics =
+            Metrics::new(workers).map_err(|error| StartError::Worker(std::io::Error::other(error)))?;
         metrics.config_loaded();
         Ok(Arc::new(Self {
             logs: ArcSwap::from_pointee(Logs::open(&table.process, &metrics.dropped_lines)?),
@@ -155,7 +158,10 @@ impl Observer {
 
     /// A request was refused before it reached a route.
     pub(crate) fn rejected(&self, rejection: &Rejection) {
-        self.metrics.rejected.with_label_values(&["_other", "_other", rejection.failure.reason()]).inc();
+        self.metrics
+            .rejected
+            .with_label_values(&[record::OTHER, record::OTHER, rejection.failure.reason()])
+            .inc();
         self.metrics.routes.refused(look::LastError::of_rejection(rejection));
         if let Some(access) = &self.logs.load().access {
             access.write_rejection(rejection);
@@ -177,11 +183,11 @@ impl Observer {
 /// Counts something as open until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Guard {
-    open: IntGauge,
+    open: Arc<Gauge>,
 }
 
 impl Guard {
-    pub(crate) fn new(open: IntGauge) -> Self {
+    pub(crate) fn new(open: Arc<Gauge>) -> Self {
         open.inc();
         Self { open }
     }

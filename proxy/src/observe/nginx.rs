@@ -1,6 +1,7 @@
 //! nginx-exporter's names, so that the dashboards people have keep working (`metrics … compat=nginx`).
 
 use super::metrics::Metrics;
+use super::record::OTHER;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -31,15 +32,15 @@ impl Handled {
 impl Metrics {
     /// The families of nginx-exporter, in Prometheus's text format.
     pub(super) fn as_nginx(&self) -> String {
-        let accepted = self.connections_total.sum();
-        let refused = self.rejected.with_label_values(&["_other", "_other", "connection_limit"]).get();
+        let accepted = self.connections_total.sum().get();
+        let refused = self.rejected.total(&[OTHER, OTHER, "connection_limit"]).get();
         page(Counts {
             accepted,
             handled: self.handled.of(accepted, refused),
-            requests: self.total.get(),
-            active: self.connections_active.sum(),
-            reading: self.heads.get().try_into().unwrap_or_default(),
-            writing: self.routes.in_flight.sum(),
+            requests: self.total(),
+            active: self.connections_active.sum().count(),
+            reading: self.heads.all().map(|heads| heads.count()).sum(),
+            writing: self.routes.in_flight(),
         })
     }
 }

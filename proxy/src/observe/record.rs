@@ -47,10 +47,13 @@ impl Record<'_> {
     }
 }
 
+/// Stands for a server or a route where there is none.
+pub(super) const OTHER: &str = "_other";
+
 /// The labels of an exchange: its server, and its route as written.
 pub(super) fn labels(exchange: &Exchange) -> (&str, &str) {
-    let route = exchange.location().map_or("_other", |location| location.name.as_str());
-    let server = exchange.server().map_or("_other", |server| server.name());
+    let route = exchange.location().map_or(OTHER, |location| location.name.as_str());
+    let server = exchange.server().map_or(OTHER, |server| server.name());
     (server, route)
 }
 

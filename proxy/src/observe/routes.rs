@@ -1,12 +1,12 @@
 //! The families of routes, and the series of one route, looked up once for an exchange.
 
-use super::family::{Counters, Families, Family, Gauges, Histograms};
+use super::cells::{Counter, Gauge, Histogram, Map, PerWorker};
+use super::family::{Counters, Families, Gauges, Histograms, OVERFLOW, key};
 use super::look::{LastError, RouteLook};
-use super::record::{Record, labels};
+use super::record::{OTHER, Record, labels};
 use crate::exchange::Exchange;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use http::Method;
-use prometheus::{Error, Histogram, IntCounter, IntGauge};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -17,114 +17,132 @@ pub(super) const BUCKETS: &[f64] =
 /// Every family that tells of requests by their route.
 #[derive(Debug)]
 pub(crate) struct Routes {
-    known: Family<Arc<Route>>,
-    pub(super) in_flight: Gauges,
+    known: PerWorker<Map<Route>>,
+    families: Arc<RouteFamilies>,
 }
 
 /// The families themselves.
 #[derive(Debug)]
-struct Answered {
+struct RouteFamilies {
+    in_flight: Gauges,
+    request_bytes: Counters,
+    response_bytes: Counters,
+    event_streams: Gauges,
     requests: Counters,
     duration: Histograms,
     time_to_first_byte: Histograms,
 }
 
-/// The series of one route.
+/// What one worker counts of one route.
 #[derive(Debug)]
-pub(crate) struct Route {
+struct Route {
     server: String,
     route: String,
-    in_flight: IntGauge,
-    request_bytes: IntCounter,
-    response_bytes: IntCounter,
-    event_streams: IntGauge,
+    in_flight: Arc<Gauge>,
+    request_bytes: Arc<Counter>,
+    response_bytes: Arc<Counter>,
+    event_streams: Arc<Gauge>,
     /// By method and status; there are few, and they are looked through.
     answers: ArcSwap<Vec<Arc<Answers>>>,
     errors: AtomicU64,
     last_error: ArcSwapOption<LastError>,
-    families: Arc<Answered>,
+    families: Arc<RouteFamilies>,
 }
 
-/// The series of one route's answers with one status to one method.
+/// What one worker counts of a route's answers with one status to one method.
 #[derive(Debug)]
 struct Answers {
     method: &'static str,
     status: u16,
-    requests: IntCounter,
-    duration: Histogram,
-    time_to_first_byte: Histogram,
+    requests: Arc<Counter>,
+    duration: Arc<Histogram>,
+    time_to_first_byte: Arc<Histogram>,
 }
 
 impl Routes {
-    pub(super) fn new(make: &Families) -> Result<Self, Error> {
+    pub(super) fn new(make: &mut Families) -> Self {
         let route = &["server", "route"];
         let full = &["server", "route", "method", "code_class"];
-        let answered = Arc::new(Answered {
+        let families = RouteFamilies {
+            in_flight: make.gauges("vordr_http_requests_in_flight", "Requests under way.", route),
+            request_bytes: make.counters("vordr_http_request_bytes_total", "Bytes of request bodies.", route),
+            response_bytes: make.counters(
+                "vordr_http_response_bytes_total",
+                "Bytes of response bodies.",
+                route,
+            ),
+            event_streams: make.gauges("vordr_event_streams_active", "Open event streams.", route),
             requests: make.counters(
                 "vordr_http_requests_total",
                 "Requests answered.",
                 &["server", "route", "method", "code"],
-            )?,
+            ),
             duration: make.seconds(
                 "vordr_http_request_duration_seconds",
                 "From a request's first byte to its answer's last; without WebSockets and event streams.",
                 full,
                 BUCKETS,
-            )?,
+            ),
             time_to_first_byte: make.seconds(
                 "vordr_http_time_to_first_byte_seconds",
                 "From a request's first byte to its answer's first; without WebSockets and event streams.",
                 full,
                 BUCKETS,
-            )?,
-        });
-        let in_flight = make.gauges("vordr_http_requests_in_flight", "Requests under way.", route)?;
-        let request_bytes =
-            make.counters("vordr_http_request_bytes_total", "Bytes of request bodies.", route)?;
-        let response_bytes =
-            make.counters("vordr_http_response_bytes_total", "Bytes of response bodies.", route)?;
-        let event_streams = make.gauges("vordr_event_streams_active", "Open event streams.", route)?;
-        let gauge = in_flight.clone();
-        let known = make.bundles(move |values| {
-            let [server, route] = [0, 1].map(|at| values.get(at).copied().unwrap_or_default().to_owned());
-            Arc::new(Route {
-                server,
-                route,
-                in_flight: gauge.with_label_values(values),
-                request_bytes: request_bytes.with_label_values(values),
-                response_bytes: response_bytes.with_label_values(values),
-                event_streams: event_streams.with_label_values(values),
-                answers: ArcSwap::default(),
-                errors: AtomicU64::new(0),
-                last_error: ArcSwapOption::empty(),
-                families: answered.clone(),
-            })
-        });
-        Ok(Self { known, in_flight })
+            ),
+        };
+        Self { known: make.per_worker(), families: Arc::new(families) }
     }
 
     /// The exchange has a route, or is refused one: it is under way until the guard is dropped.
     pub(super) fn begin(&self, exchange: &Exchange) -> InFlight {
         let (server, route) = labels(exchange);
-        let route = self.known.with_label_values(&[server, route]);
+        let route = self.route(server, route);
         route.in_flight.inc();
         InFlight { route }
     }
 
     /// What was counted of a route so far; `None` where nothing came by it.
     pub(crate) fn look(&self, server: &str, route: &str) -> Option<RouteLook> {
-        Some(self.known.known(&[server, route])?.look())
+        let key = key(&[server, route]);
+        let mut look = None;
+        for route in self.known.all().filter_map(|known| known.get(key)) {
+            route.add_to(look.get_or_insert_default());
+        }
+        look
+    }
+
+    /// All requests.
+    pub(super) fn total(&self) -> u64 {
+        self.families.requests.sum().get()
+    }
+
+    /// Requests under way.
+    pub(super) fn in_flight(&self) -> u64 {
+        self.families.in_flight.sum().count()
     }
 
     /// How many event streams are open.
     pub(super) fn open_event_streams(&self) -> u64 {
-        let open: i64 = self.known.all().iter().map(|route| route.event_streams.get()).sum();
-        open.try_into().unwrap_or_default()
+        self.families.event_streams.sum().count()
     }
 
     /// A request was refused before it reached a route.
     pub(super) fn refused(&self, error: LastError) {
-        self.known.with_label_values(&["_other", "_other"]).failed(error);
+        self.route(OTHER, OTHER).failed(error);
+    }
+
+    /// Forgets the routes whose series are gone.
+    pub(super) fn forget(&self) {
+        self.known.all().for_each(|known| known.retain(|key, _| self.families.in_flight.has(key)));
+    }
+
+    /// This worker's counts of a route; those of all that is too much, where the families have no place for it.
+    fn route(&self, server: &str, route: &str) -> Arc<Route> {
+        let (mine, values) = (self.known.mine(), [server, route]);
+        mine.get(key(&values)).unwrap_or_else(|| {
+            let values = if self.families.in_flight.takes(&values) { values } else { [OVERFLOW; 2] };
+            mine.get_or_add(key(&values), || Route::new(values, &self.families))
+        })
     }
 }
 
@@ -159,31 +177,47 @@ impl InFlight {
         }
         route.request_bytes.inc_by(record.exchange.bytes_in);
         route.response_bytes.inc_by(record.exchange.bytes_out);
-        if record.is_stream() {
-            return route.event_streams.dec();
+        if record.exchange.event_stream {
+            route.event_streams.dec();
         }
-        answers.duration.observe(record.duration().as_secs_f64());
+        if record.is_stream() {
+            return;
+        }
+        answers.duration.observe(record.duration());
         if let Some(first_byte) = record.time_to_first_byte() {
-            answers.time_to_first_byte.observe(first_byte.as_secs_f64());
+            answers.time_to_first_byte.observe(first_byte);
         }
     }
 }
 
 impl Route {
+    fn new(values: [&str; 2], families: &Arc<RouteFamilies>) -> Self {
+        let [server, route] = values.map(str::to_owned);
+        Self {
+            server,
+            route,
+            in_flight: families.in_flight.with_label_values(&values),
+            request_bytes: families.request_bytes.with_label_values(&values),
+            response_bytes: families.response_bytes.with_label_values(&values),
+            event_streams: families.event_streams.with_label_values(&values),
+            answers: ArcSwap::default(),
+            errors: AtomicU64::new(0),
+            last_error: ArcSwapOption::empty(),
+            families: families.clone(),
+        }
+    }
+
     /// One error is kept, so that nothing grows.
     fn failed(&self, error: LastError) {
         self.errors.fetch_add(1, Relaxed);
         self.last_error.store(Some(Arc::new(error)));
     }
 
-    fn look(&self) -> RouteLook {
-        let mut look = RouteLook {
-            errors: self.errors.load(Relaxed),
-            in_flight: self.in_flight.get().try_into().unwrap_or_default(),
-            event_streams: self.event_streams.get().try_into().unwrap_or_default(),
-            last_error: self.last_error.load_full(),
-            ..RouteLook::default()
-        };
+    fn add_to(&self, look: &mut RouteLook) {
+        look.errors += self.errors.load(Relaxed);
+        look.in_flight += self.in_flight.count();
+        look.event_streams += self.event_streams.count();
+        look.last_error = LastError::later(look.last_error.take(), self.last_error.load_full());
         let mut counted = Vec::new();
         for answers in self.answers.load().iter() {
             look.requests += answers.requests.get();
@@ -194,7 +228,6 @@ impl Route {
                 look.durations.add(&answers.duration);
             }
         }
-        look
     }
 
     fn answers(&self, method: &'static str, status: u16) -> Arc<Answers> {
@@ -203,7 +236,6 @@ impl Route {
             return known.clone();
         }
         let made = Arc::new(self.make_answers(method, status));
-        // Two threads may make the same ones at once, which are then the same series twice.
         self.answers.rcu(|known| {
             let mut more = Vec::clone(known);
             more.push(made.clone());

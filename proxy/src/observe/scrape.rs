@@ -1,5 +1,6 @@
 //! `/metrics`: what was counted, and what is only told when somebody asks.
 
+use super::named::Named;
 use crate::shared::Shared;
 
 /// The whole of `/metrics`, in Prometheus's text format.
@@ -13,6 +14,7 @@ pub(crate) fn scrape(shared: &Shared) -> String {
     }));
     metrics.limit_store.stands(current.limit_store.as_ref().map(|store| store.state()));
     metrics.generations.set(shared.live_generations().try_into().unwrap_or(i64::MAX));
+    shared.with_live(|generations| metrics.forget(&Named::by(generations)));
     let mut page = metrics.render();
     if current.table.process.metrics_compat_nginx {
         page.push_str(&metrics.as_nginx());

@@ -23,11 +23,11 @@ pub(crate) fn status(shared: &Shared) -> Value {
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_seconds": observer.started.elapsed().as_secs(),
         "config": { "generation": current.number, "loaded_at": rfc3339(loads.at), "last_error": loads.problem },
-        "connections": { "active": metrics.connections_active.sum(), "lifetime": metrics.connections_total.sum() },
+        "connections": { "active": metrics.connections_active.sum().count(), "lifetime": metrics.connections_total.sum().get() },
         "requests": {
-            "total": metrics.total.get(),
-            "errors": metrics.errors.get(),
-            "in_flight": metrics.routes.in_flight.sum(),
+            "total": metrics.total(),
+            "errors": metrics.errors(),
+            "in_flight": metrics.routes.in_flight(),
         },
         "websockets": websockets(&metrics.websockets),
         "event_streams": { "active": metrics.routes.open_event_streams() },
@@ -74,10 +74,10 @@ fn limit_store(store: &Store) -> Value {
 }
 
 fn websockets(websockets: &WebSockets) -> Value {
-    let (lifetime, messages) = (websockets.total.sum(), websockets.messages.get());
+    let (lifetime, messages) = (websockets.total.sum().get(), websockets.messages.sum());
     let hundredths = (messages as f64 * 100.0 / lifetime.max(1) as f64).round();
     json!({
-        "active": websockets.active.sum(),
+        "active": websockets.active.sum().count(),
         "lifetime": lifetime,
         "messages": messages,
         "messages_per_connection": hundredths / 100.0,

@@ -1,10 +1,11 @@
 //! The families of WebSockets, and the series of one stream, looked up once.
 
+use super::cells::{Counter, Gauge, PerWorker};
 use super::family::{Counters, Families, Gauges, Histograms};
 use super::record::{Record, labels};
 use crate::exchange::Exchange;
 use crate::websocket::{Frame, Opcode, Side, Tunnel};
-use prometheus::{Error, IntCounter, IntGauge};
+use std::sync::Arc;
 
 /// Seconds.
 const BUCKETS: &[f64] = &[1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 43_200.0, 86_400.0];
@@ -21,45 +22,45 @@ pub(crate) struct WebSockets {
     compressed: Counters,
     closes: Counters,
     /// Messages in either direction, for `/status`.
-    pub(super) messages: IntCounter,
+    pub(super) messages: Arc<PerWorker<Counter>>,
 }
 
 impl WebSockets {
-    pub(super) fn new(make: &Families) -> Result<Self, Error> {
+    pub(super) fn new(make: &mut Families) -> Self {
         let route = &["server", "route"];
         let directed = &["server", "route", "direction"];
-        Ok(Self {
-            active: make.gauges("vordr_websocket_connections_active", "Open WebSockets.", route)?,
-            total: make.counters("vordr_websocket_connections_total", "WebSockets opened.", route)?,
+        Self {
+            active: make.gauges("vordr_websocket_connections_active", "Open WebSockets.", route),
+            total: make.counters("vordr_websocket_connections_total", "WebSockets opened.", route),
             upgrade_failures: make.counters(
                 "vordr_websocket_upgrade_failures_total",
                 "WebSocket handshakes that were not answered 101.",
                 &["server", "route", "code"],
-            )?,
+            ),
             duration: make.seconds(
                 "vordr_websocket_duration_seconds",
                 "How long WebSockets lived.",
                 route,
                 BUCKETS,
-            )?,
-            bytes: make.counters("vordr_websocket_bytes_total", "Bytes of WebSockets.", directed)?,
+            ),
+            bytes: make.counters("vordr_websocket_bytes_total", "Bytes of WebSockets.", directed),
             frames: make.counters(
                 "vordr_websocket_frames_total",
                 "Frames of WebSockets.",
                 &["server", "route", "direction", "opcode"],
-            )?,
+            ),
             compressed: make.counters(
                 "vordr_websocket_compressed_messages_total",
                 "Messages that permessage-deflate made smaller.",
                 directed,
-            )?,
+            ),
             closes: make.counters(
                 "vordr_websocket_closes_total",
                 "WebSockets that ended, by who ended them and why.",
                 &["server", "route", "initiator", "reason"],
-            )?,
-            messages: IntCounter::new("messages", "All messages.")?,
-        })
+            ),
+            messages: make.per_worker().into(),
+        }
     }
 
     /// A stream was opened.
@@ -84,15 +85,14 @@ impl WebSockets {
 
     /// How many streams of a route are open.
     pub(crate) fn open(&self, server: &str, route: &str) -> u64 {
-        let open = self.active.known(&[server, route]).map_or(0, |open| open.get());
-        open.try_into().unwrap_or_default()
+        self.active.total(&[server, route]).count()
     }
 
     /// A stream has ended.
     pub(super) fn ended(&self, record: &Record<'_>, tunnel: &Tunnel) {
         let (server, route) = labels(record.exchange);
         let ending = tunnel.ending(record.exchange.failure.as_ref());
-        self.duration.with_label_values(&[server, route]).observe(record.duration().as_secs_f64());
+        self.duration.with_label_values(&[server, route]).observe(record.duration());
         self.closes.with_label_values(&[server, route, ending.initiator.name(), ending.reason]).inc();
     }
 
@@ -106,18 +106,18 @@ impl WebSockets {
 /// The series of one open stream; it counts as open until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    active: IntGauge,
+    active: Arc<Gauge>,
     from_client: DirectedMeter,
     from_upstream: DirectedMeter,
-    messages: IntCounter,
+    messages: Arc<PerWorker<Counter>>,
 }
 
 #[derive(Debug)]
 struct DirectedMeter {
-    bytes: IntCounter,
-    compressed: IntCounter,
+    bytes: Arc<Counter>,
+    compressed: Arc<Counter>,
     /// In the order of [`Opcode::ALL`].
-    frames: [IntCounter; 6],
+    frames: [Arc<Counter>; 6],
 }
 
 impl Meter {
@@ -136,7 +136,7 @@ impl Meter {
             directed.compressed.inc();
         }
         if frame.ends_message() {
-            self.messages.inc();
+            self.messages.mine().inc();
         }
     }
 
@@ -158,17 +158,16 @@ impl Drop for Meter {
 impl Meter {
     /// One that nobody reads.
     pub(crate) fn unseen() -> Self {
-        let counter = || IntCounter::new("unseen", "Unseen.").unwrap_or_else(|error| panic!("{error}"));
         let directed = || DirectedMeter {
-            bytes: counter(),
-            compressed: counter(),
-            frames: Opcode::ALL.map(|_| counter()),
+            bytes: Arc::default(),
+            compressed: Arc::default(),
+            frames: Opcode::ALL.map(|_| Arc::default()),
         };
         Self {
-            active: IntGauge::new("unseen", "Unseen.").unwrap_or_else(|error| panic!("{error}")),
+            active: Arc::default(),
             from_client: directed(),
             from_upstream: directed(),
-            messages: counter(),
+            messages: Arc::new(PerWorker::new(0)),
         }
     }
 }
