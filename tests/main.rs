@@ -34,6 +34,7 @@ mod keepalive_upstream;
 mod limit_store;
 mod limits;
 mod log;
+mod log_files;
 mod malformed;
 mod many_addresses;
 mod metrics;

@@ -61,6 +61,24 @@ impl Reloader {
         self.tell(self.take(vordr))
     }
 
+    /// Opens the files of the logs anew, which somebody has moved away; where that fails, the old ones are written to.
+    pub(crate) fn reopen_logs(&self) {
+        // Not while newer rules are taken in, which may have other files.
+        let _bound = self.bound();
+        let observer = &self.shared.observer;
+        match observer.open_logs(&self.shared.current().table.process) {
+            Ok(logs) => {
+                observer.take_logs(logs);
+                observer.log().info("logs opened anew", &[]);
+            }
+            Err(error) => {
+                observer
+                    .log()
+                    .error("logs not opened anew; the old ones stay", &[("reason", &error.in_full())]);
+            }
+        }
+    }
+
     pub(crate) fn bound(&self) -> MutexGuard<'_, Bound> {
         self.bound.lock().unwrap_or_else(PoisonError::into_inner)
     }

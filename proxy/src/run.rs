@@ -4,7 +4,8 @@ use crate::server::{Handle, Vordr};
 use crate::start_error::StartError;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Serves `vordr` until SIGTERM, SIGINT or SIGQUIT; SIGHUP loads its file again. A stop then lets what is under way finish within `drain`.
+/// Serves `vordr` until SIGTERM, SIGINT or SIGQUIT; SIGHUP loads its file again,
+/// SIGUSR1 opens the logs anew. A stop then lets what is under way finish within `drain`.
 /// A second signal ends at once.
 pub fn run(vordr: Vordr) -> Result<(), StartError> {
     let vordr = vordr.into_service();
@@ -17,6 +18,7 @@ pub fn run(vordr: Vordr) -> Result<(), StartError> {
         match runtime.block_on(signals.next()) {
             // Whatever comes of it is in the log.
             Asked::Reload => drop(handle.reload()),
+            Asked::Reopen => handle.reopen_logs(),
             Asked::Stop(name) => break name,
         }
     };
@@ -44,6 +46,8 @@ fn wait(handle: Handle, runtime: tokio::runtime::Runtime, mut signals: Signals) 
 /// What a signal asks for.
 enum Asked {
     Reload,
+    /// The logs opened anew.
+    Reopen,
     /// An end, by this signal.
     Stop(&'static str),
 }
@@ -51,6 +55,7 @@ enum Asked {
 /// The signals that are heard.
 struct Signals {
     hangup: Signal,
+    rotated: Signal,
     terminate: Signal,
     interrupt: Signal,
     quit: Signal,
@@ -60,6 +65,7 @@ impl Signals {
     fn new() -> std::io::Result<Self> {
         Ok(Self {
             hangup: signal(SignalKind::hangup())?,
+            rotated: signal(SignalKind::user_defined1())?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             quit: signal(SignalKind::quit())?,
@@ -69,6 +75,7 @@ impl Signals {
     async fn next(&mut self) -> Asked {
         tokio::select! {
             _ = self.hangup.recv() => Asked::Reload,
+            _ = self.rotated.recv() => Asked::Reopen,
             _ = self.terminate.recv() => Asked::Stop("SIGTERM"),
             _ = self.interrupt.recv() => Asked::Stop("SIGINT"),
             _ = self.quit.recv() => Asked::Stop("SIGQUIT"),
@@ -77,6 +84,6 @@ impl Signals {
 
     /// The next one that asks for an end.
     async fn stop(&mut self) {
-        while let Asked::Reload = self.next().await {}
+        while !matches!(self.next().await, Asked::Stop(_)) {}
     }
 }

@@ -220,6 +220,11 @@ impl Handle {
         self.reloader.replace(vordr)
     }
 
+    /// Opens the files of the logs anew: whoever rotates them has given them other names.
+    pub fn reopen_logs(&self) {
+        self.reloader.reopen_logs();
+    }
+
     /// Says in the log why vordr stops.
     pub(crate) fn log_stop(&self, signal: &str) {
         self.reloader.shared.observer.log().info("stopping", &[("signal", signal)]);

@@ -235,7 +235,13 @@ impl Vordr {
         drop(folder);
     }
 
-    fn log_file(&self, name: &str) -> PathBuf {
+    /// Opens the logs anew, as SIGUSR1 does.
+    pub(crate) fn reopen_logs(&self) {
+        self.handle.reopen_logs();
+    }
+
+    /// Where a log is: `access.log`, `error.log`.
+    pub(crate) fn log_file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 }

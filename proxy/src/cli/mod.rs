@@ -39,7 +39,7 @@ struct RulesFile {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve; SIGHUP loads the rules again, SIGTERM and SIGINT stop within `drain`.
+    /// Serve; SIGHUP loads the rules again, SIGUSR1 opens the logs anew, SIGTERM and SIGINT stop within `drain`.
     Run {
         #[command(flatten)]
         rules: RulesFile,

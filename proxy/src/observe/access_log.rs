@@ -32,13 +32,13 @@ enum Form {
 }
 
 impl AccessLog {
-    pub(super) fn open(rules: &Rules, dropped: IntCounter) -> Result<Self, StartError> {
+    pub(super) fn open(rules: &Rules, workers: usize, dropped: IntCounter) -> Result<Self, StartError> {
         let form = match (rules.format, Drawing::on(&rules.target)) {
             (Some(LogFormat::Combined), _) => Form::Combined,
             (None, Some(drawing)) => Form::Words(drawing),
             (Some(LogFormat::Json) | None, _) => Form::Json,
         };
-        Ok(Self { writer: Writer::open(&rules.target, dropped)?, form, query: rules.query })
+        Ok(Self { writer: Writer::open(&rules.target, workers, dropped)?, form, query: rules.query })
     }
 
     pub(super) fn write(&self, record: &Record<'_>) {

@@ -16,9 +16,9 @@ pub(crate) struct ErrorLog {
 }
 
 impl ErrorLog {
-    pub(super) fn open(rules: &Rules, dropped: IntCounter) -> Result<Self, StartError> {
+    pub(super) fn open(rules: &Rules, workers: usize, dropped: IntCounter) -> Result<Self, StartError> {
         let drawing = Drawing::on(&rules.target);
-        Ok(Self { writer: Writer::open(&rules.target, dropped)?, level: rules.level, drawing })
+        Ok(Self { writer: Writer::open(&rules.target, workers, dropped)?, level: rules.level, drawing })
     }
 
     /// Something failed.

@@ -17,9 +17,11 @@ pub(crate) struct Logs {
 }
 
 impl Logs {
-    pub(super) fn open(process: &Process, dropped: &IntCounter) -> Result<Self, StartError> {
-        let access = process.access_log.as_ref().map(|log| AccessLog::open(log, dropped.clone()));
-        Ok(Self { access: access.transpose()?, error: ErrorLog::open(&process.error_log, dropped.clone())? })
+    /// For so many workers; `dropped` counts the lines that are lost.
+    pub(super) fn open(process: &Process, workers: usize, dropped: &IntCounter) -> Result<Self, StartError> {
+        let access = process.access_log.as_ref().map(|log| AccessLog::open(log, workers, dropped.clone()));
+        let error = ErrorLog::open(&process.error_log, workers, dropped.clone())?;
+        Ok(Self { access: access.transpose()?, error })
     }
 
     /// Waits until every line has been handed to the system.

@@ -47,6 +47,7 @@ use vordr_rules::table::{Process, Table};
 #[derive(Debug)]
 pub(crate) struct Observer {
     logs: ArcSwap<Logs>,
+    workers: usize,
     pub(crate) metrics: Metrics,
     pub(crate) started: Instant,
     loads: Mutex<Loads>,
@@ -68,7 +69,8 @@ impl Observer {
             Metrics::new(workers).map_err(|error| StartError::Worker(std::io::Error::other(error)))?;
         metrics.config_loaded();
         Ok(Arc::new(Self {
-            logs: ArcSwap::from_pointee(Logs::open(&table.process, &metrics.dropped_lines)?),
+            logs: ArcSwap::from_pointee(Logs::open(&table.process, workers, &metrics.dropped_lines)?),
+            workers,
             metrics,
             started: Instant::now(),
             loads: Mutex::new(Loads { at: SystemTime::now(), problem: None }),
@@ -82,12 +84,12 @@ impl Observer {
 
     /// Opens the logs that newer rules name.
     pub(crate) fn open_logs(&self, process: &Process) -> Result<Logs, StartError> {
-        Logs::open(process, &self.metrics.dropped_lines)
+        Logs::open(process, self.workers, &self.metrics.dropped_lines)
     }
 
-    /// Writes to these from now on.
+    /// Writes to these from now on. Whatever was handed to the old ones is still written.
     pub(crate) fn take_logs(&self, logs: Logs) {
-        self.logs.swap(Arc::new(logs)).flush();
+        self.logs.store(Arc::new(logs));
     }
 
     /// Newer rules are in force.

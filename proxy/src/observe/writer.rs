@@ -1,31 +1,27 @@
 //! Lines to a file or a stream, from a thread of its own, so that a slow disk never slows a request.
 //!
-//! Each thread that logs appends to a buffer of its own, and the writing thread empties them all a hundred times a
-//! second: a line costs its bytes, and neither an allocation nor a wake-up. Lines of one thread keep their order;
-//! between two threads it may differ within that hundredth.
+//! Each worker appends to a buffer of its own, and the writing thread empties them all a hundred times a second: a
+//! line costs its bytes, and neither an allocation nor a wake-up. Lines of one worker keep their order; between two
+//! of them it may differ within that hundredth.
 
+use super::cells::PerWorker;
 use crate::start_error::StartError;
 use prometheus::IntCounter;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::FileTypeExt;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use vordr_rules::table::LogTarget;
 
 /// How many bytes of one buffer may wait; what comes then is dropped and counted.
 const WAITING: usize = 4 * 1024 * 1024;
-/// How many buffers there are; threads beyond that share one.
-const BUFFERS: usize = 64;
 /// How long lines are gathered.
 const GATHER: Duration = Duration::from_millis(10);
-
-static THREADS: AtomicUsize = AtomicUsize::new(0);
-
-thread_local! {
-    static THREAD: usize = THREADS.fetch_add(1, Relaxed);
-}
+/// How long a flush waits for a disk, or for whoever reads a pipe.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The way to the writing thread, which ends with it.
 #[derive(Debug)]
@@ -38,7 +34,7 @@ pub(super) struct Writer {
 /// What waits to be written.
 #[derive(Debug)]
 struct Lines {
-    buffers: Vec<Mutex<Vec<u8>>>,
+    buffers: PerWorker<Mutex<Vec<u8>>>,
     /// There is something to be done.
     waiting: AtomicBool,
     over: AtomicBool,
@@ -48,8 +44,9 @@ struct Lines {
 }
 
 impl Writer {
-    /// Opens the target, so that a wrong one is told at start.
-    pub(super) fn open(target: &LogTarget, dropped: IntCounter) -> Result<Self, StartError> {
+    /// Opens the target, so that a wrong one is told at start; so many workers write to it. What is lost of their
+    /// lines is counted.
+    pub(super) fn open(target: &LogTarget, workers: usize, dropped: IntCounter) -> Result<Self, StartError> {
         let out: Box<dyn Write + Send> = match target {
             LogTarget::Stdout => Box::new(io::stdout()),
             LogTarget::Stderr => Box::new(io::stderr()),
@@ -57,8 +54,8 @@ impl Writer {
                 Box::new(append(path).map_err(|source| StartError::Log { path: path.clone(), source })?)
             }
         };
-        let lines = Arc::new(Lines::new());
-        let theirs = lines.clone();
+        let lines = Arc::new(Lines::of(workers));
+        let (theirs, out) = (lines.clone(), Out { out, torn: false, dropped: dropped.clone() });
         let thread = thread::Builder::new()
             .name("vordr-log".to_owned())
             .spawn(move || theirs.write_on(out))
@@ -68,24 +65,24 @@ impl Writer {
 
     /// Appends a line, newline included, by `write`; if too much waits, the line is dropped and counted.
     pub(super) fn line(&self, write: impl FnOnce(&mut Vec<u8>)) {
-        let Some(buffer) = self.lines.buffers.get(THREAD.with(|thread| thread % BUFFERS)) else { return };
-        let mut buffer = lock(buffer);
+        let mut buffer = lock(self.lines.buffers.mine());
         if buffer.len() >= WAITING {
             return self.dropped.inc();
         }
         write(&mut buffer);
         drop(buffer);
-        if !self.lines.waiting.swap(true, Relaxed) {
+        // Read first, as most lines find it set: a write would take it from the other workers' processors.
+        if !self.lines.waiting.load(Relaxed) && !self.lines.waiting.swap(true, Relaxed) {
             self.thread.unpark();
         }
     }
 
-    /// Waits until what was handed over has been written.
+    /// Waits until what was handed over has been written, as long as there is hope.
     pub(super) fn flush(&self) {
         let mut rounds = lock(&self.lines.rounds);
         // The round that is under way may have passed this thread's buffer already.
-        let wanted = *rounds + 2;
-        while *rounds < wanted {
+        let (wanted, end) = (*rounds + 2, Instant::now() + PATIENCE);
+        while *rounds < wanted && Instant::now() < end {
             self.lines.waiting.store(true, Relaxed);
             self.thread.unpark();
             let (later, _) =
@@ -103,9 +100,9 @@ impl Drop for Writer {
 }
 
 impl Lines {
-    fn new() -> Self {
+    fn of(workers: usize) -> Self {
         Self {
-            buffers: (0..BUFFERS).map(|_| Mutex::default()).collect(),
+            buffers: PerWorker::new(workers),
             waiting: AtomicBool::new(false),
             over: AtomicBool::new(false),
             rounds: Mutex::new(0),
@@ -114,19 +111,17 @@ impl Lines {
     }
 
     /// The writing thread's whole life: to the last line after the [`Writer`] is gone.
-    fn write_on(&self, mut out: Box<dyn Write + Send>) {
+    fn write_on(&self, mut out: Out) {
         let mut batch = Vec::new();
         loop {
             let over = self.over.load(Relaxed);
             if self.waiting.swap(false, Relaxed) || over {
                 thread::sleep(if over { Duration::ZERO } else { GATHER });
-                for buffer in &self.buffers {
+                for buffer in self.buffers.all() {
                     std::mem::swap(&mut *lock(buffer), &mut batch);
-                    // A full disk or a closed pipe must not stop the proxy; there is no one left to tell.
-                    let _ = out.write_all(&batch);
+                    out.write(&batch);
                     batch.clear();
                 }
-                let _ = out.flush();
                 *lock(&self.rounds) += 1;
                 self.round_done.notify_all();
             } else {
@@ -139,25 +134,95 @@ impl Lines {
     }
 }
 
+/// Where lines go to in the end.
+struct Out {
+    out: Box<dyn Write + Send>,
+    /// The last line that was written has no end.
+    torn: bool,
+    dropped: IntCounter,
+}
+
+impl Out {
+    /// A full disk or a closed pipe must not stop the proxy: what cannot be written is counted as dropped.
+    fn write(&mut self, lines: &[u8]) {
+        if std::mem::take(&mut self.torn) && !lines.is_empty() {
+            self.torn = self.some(b"\n") == 0;
+        }
+        let written = if self.torn { 0 } else { self.some(lines) };
+        let (whole, rest) = lines.split_at_checked(written).unwrap_or((lines, &[]));
+        self.torn |= whole.last().is_some_and(|last| *last != b'\n');
+        self.dropped.inc_by(rest.iter().filter(|byte| **byte == b'\n').count() as u64);
+    }
+
+    /// As many of the bytes as can be written.
+    fn some(&mut self, bytes: &[u8]) -> usize {
+        let mut written = 0;
+        while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+            match self.out.write(rest) {
+                Ok(0) => break,
+                Ok(more) => written += more,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        // What a stream of the standard library still holds.
+        let _ = self.out.flush();
+        written
+    }
+}
+
 /// A thread that panicked while it appended has left a line's beginning at worst.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A named pipe is opened for reading too, as opening it would wait for somebody who reads otherwise.
 fn append(path: &str) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
+    let pipe = std::fs::metadata(path).is_ok_and(|file| file.file_type().is_fifo());
+    OpenOptions::new().create(true).append(true).read(pipe).open(path)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::super::cells::count_as_worker;
     use super::*;
+
+    /// Takes so many bytes, and no more.
+    struct Full(Arc<Mutex<Vec<u8>>>, usize);
+
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let mut written = lock(&self.0);
+            let room = bytes.len().min(self.1 - written.len());
+            written.extend(&bytes[..room]);
+            if room == 0 { Err(ErrorKind::StorageFull.into()) } else { Ok(room) }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_a_full_disk_does_not_take_is_counted_and_what_comes_later_begins_on_a_line_of_its_own() {
+        let (disk, dropped) = (Arc::default(), IntCounter::new("dropped", "Dropped.").unwrap());
+        let mut out =
+            Out { out: Box::new(Full(Arc::clone(&disk), 9)), torn: false, dropped: dropped.clone() };
+        out.write(b"one\ntwo\nthree\nfour\n");
+        assert_eq!((lock(&disk).as_slice(), dropped.get()), (b"one\ntwo\nt".as_slice(), 2));
+        out.write(b"five\n");
+        assert_eq!(dropped.get(), 3);
+        out.out = Box::new(Full(Arc::clone(&disk), 99));
+        out.write(b"six\n");
+        assert_eq!((lock(&disk).as_slice(), dropped.get()), (b"one\ntwo\nt\nsix\n".as_slice(), 3));
+    }
 
     fn in_a_file() -> (tempfile::TempDir, String, Writer) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log").display().to_string();
         let dropped = IntCounter::new("dropped", "Dropped.").unwrap();
-        let writer = Writer::open(&LogTarget::File(path.clone()), dropped).unwrap();
+        let writer = Writer::open(&LogTarget::File(path.clone()), 2, dropped).unwrap();
         (folder, path, writer)
     }
 
@@ -165,9 +230,10 @@ mod tests {
     fn lines_of_several_threads_are_whole_and_each_threads_are_in_order() {
         let (_folder, path, writer) = in_a_file();
         thread::scope(|scope| {
-            for name in ["a", "b", "c"] {
+            for (worker, name) in ["a", "b", "c"].into_iter().enumerate() {
                 let writer = &writer;
                 scope.spawn(move || {
+                    count_as_worker(worker);
                     (0..5_000).for_each(|number| {
                         writer.line(|line| line.extend(format!("{name} {number}\n").bytes()));
                     });
