@@ -94,6 +94,47 @@ async fn the_last_error_of_a_route_is_told_in_words() {
 }
 
 #[tokio::test]
+async fn whoever_is_turned_away_before_a_route_is_told_by_the_reason() {
+    let limits = r#"limits { header-size "1k"; header-timeout "300ms"; connections 20; }"#;
+    let vordr = Vordr::running_with(limits, &TWO.replace("\"/\"", "\"/y\"")).await;
+    let mut events = Watching::begin(&vordr).await;
+    assert_eq!(events.next().await["refusals"], serde_json::json!([]));
+    vordr.get("http://a.test/nowhere?secret=1").await;
+    for _ in 0..2 {
+        vordr.send("GET / HTTP/1.1\r\n\r\n").await;
+    }
+    vordr.send(&format!("GET / HTTP/1.1\r\nHost: a.test\r\nX: {}\r\n\r\n", "x".repeat(2_000))).await;
+    let mut slow = vordr.connect().await;
+    slow.send("GET / HT").await;
+    assert_eq!(slow.response().await.status, 408);
+    let reasons = ["no_route", "bad_request", "header_size", "header_timeout"];
+    let told = |event: &Value, reason: &str| {
+        let refusals = event["refusals"].as_array().unwrap();
+        refusals.iter().find(|refusal| refusal["reason"] == reason).cloned()
+    };
+    let event = events.until(|event| reasons.iter().all(|reason| told(event, reason).is_some())).await;
+    let of = |reason| told(&event, reason).unwrap();
+    for (reason, status) in reasons.into_iter().zip([404, 400, 431, 408]) {
+        let refusal = of(reason);
+        assert_eq!(
+            (&refusal["what"], &refusal["last"]["status"]),
+            (&"request".into(), &status.into()),
+            "{event}"
+        );
+        assert_eq!(refusal["client_ip"], "127.0.0.1", "{event}");
+        assert_ne!(refusal["last"]["detail"], "", "{event}");
+    }
+    assert_eq!((&of("bad_request")["count"], &of("no_route")["count"]), (&2.into(), &1.into()), "{event}");
+    assert_eq!(of("no_route")["last"]["request"], "GET /nowhere", "without the query: {event}");
+    // As many as there may be, and one more.
+    let mut open = Vec::new();
+    for _ in 0..=20 {
+        open.push(vordr.connect().await);
+    }
+    events.until(|event| told(event, "connection_limit").is_some()).await;
+}
+
+#[tokio::test]
 async fn websockets_are_told_with_their_route() {
     let origin = Origin::echoing().await;
     let vordr = Vordr::proxying(&origin).await;

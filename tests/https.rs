@@ -257,6 +257,10 @@ async fn http_in_the_clear_on_a_port_with_tls_is_told_so() {
     noise.send([1, 2, 3, 4]).await;
     noise.closed().await;
     vordr.metric_becomes(r#"vordr_tls_handshake_failures_total{listener=":0",reason="not_tls"}"#, 1.0).await;
+    let status: serde_json::Value = serde_json::from_slice(&vordr.admin("/status").await.body).unwrap();
+    let told = &status["refusals"][0];
+    assert_eq!((&told["what"], &told["reason"]), (&"handshake".into(), &"not_tls".into()), "{status}");
+    assert_eq!(told["last"]["detail"], "this is no TLS", "{status}");
 }
 
 #[tokio::test]

@@ -25,7 +25,9 @@ pub(super) async fn secure(
             None
         }
         Err(NoHandshake::Failed(failed)) => {
-            tell(worker, link, &failed);
+            let client = link.client.as_ref().map_or("-", |client| client.as_str());
+            let observer = &worker.shared.observer;
+            observer.handshake_failed(&link.listener, client, failed.reason, &failed.detail);
             None
         }
     }
@@ -49,20 +51,4 @@ async fn within_limits(
     let (transport, handshake) = accepted.map_err(|_| NoHandshake::Failed(Failed::timeout()))??;
     link.secured(handshake);
     Ok(transport)
-}
-
-/// Whoever scans the internet fails at handshakes all day long: that is for the metrics, and for who looks closely.
-fn tell(worker: &Worker, link: &Link, failed: &Failed) {
-    let observer = &worker.shared.observer;
-    observer.metrics.tls.failed(&link.listener, failed.reason);
-    let client = link.client.as_ref().map_or("-", |client| client.as_str());
-    observer.log().debug(
-        "TLS handshake failed",
-        &[
-            ("address", &link.listener.to_string()),
-            ("client_ip", client),
-            ("reason", failed.reason),
-            ("detail", &failed.detail),
-        ],
-    );
 }

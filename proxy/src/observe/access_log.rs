@@ -55,7 +55,7 @@ impl AccessLog {
 
     pub(super) fn write_rejection(&self, rejection: &Rejection) {
         let failure = &rejection.failure;
-        let client_ip = rejection.peer.map_or_else(|| "-".to_owned(), |peer| peer.ip().to_string());
+        let client_ip = rejection.client();
         let status = failure.status().as_u16();
         let bytes_out = refusal(failure).body.len() as u64;
         let line = match self.form {

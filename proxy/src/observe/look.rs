@@ -81,12 +81,13 @@ impl Durations {
     }
 }
 
-/// The error that a route had last.
-#[derive(Debug)]
+/// The error that a route had last, or that kept a client from reaching one.
+#[derive(Debug, Clone)]
 pub(crate) struct LastError {
-    at: SystemTime,
-    status: u16,
-    reason: &'static str,
+    pub(super) at: SystemTime,
+    /// `None` where there was nobody to answer yet.
+    status: Option<u16>,
+    pub(super) reason: &'static str,
     detail: String,
     request: Option<String>,
 }
@@ -102,7 +103,7 @@ impl LastError {
         };
         let path: String = record.request.uri.path().chars().take(LONGEST).collect();
         let request = Some(format!("{} {path}", record.request.method));
-        Some(Self { at: SystemTime::now(), status: record.status, reason, detail, request })
+        Some(Self { at: SystemTime::now(), status: Some(record.status), reason, detail, request })
     }
 
     /// The one of two that came last.
@@ -114,11 +115,16 @@ impl LastError {
         let failure = &rejection.failure;
         Self {
             at: SystemTime::now(),
-            status: failure.status().as_u16(),
+            status: Some(failure.status().as_u16()),
             reason: failure.reason(),
             detail: failure.detail(None),
             request: None,
         }
+    }
+
+    /// A handshake failed.
+    pub(super) fn handshake(reason: &'static str, detail: &str) -> Self {
+        Self { at: SystemTime::now(), status: None, reason, detail: detail.to_owned(), request: None }
     }
 
     /// For `/routes`.

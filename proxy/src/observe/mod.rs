@@ -14,6 +14,7 @@ mod metrics;
 mod named;
 mod nginx;
 mod record;
+mod refusals;
 mod routes;
 mod scrape;
 mod status;
@@ -38,10 +39,12 @@ pub(crate) use websockets::Meter;
 use crate::exchange::{Exchange, Failure, Party};
 use crate::start_error::StartError;
 use arc_swap::ArcSwap;
+use look::LastError;
 use metrics::Metrics;
+use refusals::{Refusals, Turned};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
-use vordr_rules::table::{Process, Table};
+use vordr_rules::table::{Address, Process, Table};
 
 /// Logs, metrics and counts; one for each vordr, whatever is reloaded.
 #[derive(Debug)]
@@ -51,6 +54,7 @@ pub(crate) struct Observer {
     pub(crate) metrics: Metrics,
     pub(crate) started: Instant,
     loads: Mutex<Loads>,
+    refusals: Refusals,
 }
 
 /// What became of the rules that were loaded.
@@ -73,6 +77,7 @@ impl Observer {
             workers,
             metrics,
             started: Instant::now(),
+            refusals: Refusals::new(workers),
             loads: Mutex::new(Loads { at: SystemTime::now(), problem: None }),
         }))
     }
@@ -137,6 +142,9 @@ impl Observer {
         if let Some(failure) = &exchange.failure {
             self.count_failure(exchange, failure);
         }
+        if let (None, Some(error)) = (exchange.location(), LastError::of(record)) {
+            self.refusals.add(Turned::Request, exchange.public.client.as_str(), error);
+        }
         self.write(record);
     }
 
@@ -164,10 +172,31 @@ impl Observer {
             .rejected
             .with_label_values(&[record::OTHER, record::OTHER, rejection.failure.reason()])
             .inc();
-        self.metrics.routes.refused(look::LastError::of_rejection(rejection));
+        self.refusals.add(Turned::Request, &rejection.client(), LastError::of_rejection(rejection));
         if let Some(access) = &self.logs.load().access {
             access.write_rejection(rejection);
         }
+    }
+
+    /// A client came to a listener with TLS and did not get as far as a request.
+    pub(crate) fn handshake_failed(
+        &self,
+        listener: &Address,
+        client: &str,
+        reason: &'static str,
+        detail: &str,
+    ) {
+        self.metrics.tls.failed(listener, reason);
+        self.refusals.add(Turned::Handshake, client, LastError::handshake(reason, detail));
+        // Whoever scans the internet fails at handshakes all day long: that is for who looks closely.
+        let fields = [
+            ("address", listener.to_string()),
+            ("client_ip", client.to_owned()),
+            ("reason", reason.to_owned()),
+            ("detail", detail.to_owned()),
+        ];
+        let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+        self.log().debug("TLS handshake failed", &fields);
     }
 
     /// Waits until every line has been handed to the system.

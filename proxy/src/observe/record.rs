@@ -67,3 +67,10 @@ pub(crate) struct Rejection {
     /// When its first byte came, or its connection.
     pub since: Instant,
 }
+
+impl Rejection {
+    /// Whose it was; `-` on a Unix socket.
+    pub(super) fn client(&self) -> String {
+        self.peer.map_or_else(|| "-".to_owned(), |peer| peer.ip().to_string())
+    }
+}

@@ -3,7 +3,7 @@
 use super::cells::{Counter, Gauge, Histogram, Map, PerWorker};
 use super::family::{Counters, Families, Gauges, Histograms, OVERFLOW, key};
 use super::look::{LastError, RouteLook};
-use super::record::{OTHER, Record, labels};
+use super::record::{Record, labels};
 use crate::exchange::Exchange;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use http::Method;
@@ -124,11 +124,6 @@ impl Routes {
     /// How many event streams are open.
     pub(super) fn open_event_streams(&self) -> u64 {
         self.families.event_streams.sum().count()
-    }
-
-    /// A request was refused before it reached a route.
-    pub(super) fn refused(&self, error: LastError) {
-        self.route(OTHER, OTHER).failed(error);
     }
 
     /// Forgets the routes whose series are gone.

@@ -32,6 +32,7 @@ pub(crate) fn status(shared: &Shared) -> Value {
         "websockets": websockets(&metrics.websockets),
         "event_streams": { "active": metrics.routes.open_event_streams() },
         "upstreams": upstreams,
+        "refusals": observer.refusals.json(),
         "certificates": certificates(shared, &current.table),
         "limit_store": limit_store,
     })

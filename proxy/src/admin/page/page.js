@@ -140,6 +140,21 @@ function showRoutes(now) {
   put(left, `The ${now.routes.length} busiest are shown; ${counted(now.routes_left_out, "other")} are left out.`);
 }
 
+function showRefusals(now) {
+  byId("refusals-section").hidden = now.refusals.length === 0;
+  keep(byId("refusals").tBodies[0], now.refusals, (refusal) => `${refusal.what} ${refusal.reason}`,
+    () => make("tr", {}, make("th", { scope: "row" }, make("b", { className: "why" }), " ", make("span", { className: "mono quiet reason" })),
+      make("td", { className: "number times" }), make("td", { className: "last" }, make("span", { className: "told" }), make("span", { className: "quiet when" }))),
+    (row, { what, reason, count, client_ip: client, last }) => {
+      const cell = (name) => row.querySelector(`.${name}`);
+      put(cell("why"), what === "handshake" ? "no TLS handshake" : `answered ${last.status}`);
+      put(cell("reason"), reason);
+      put(cell("times"), number(count));
+      put(cell("told"), last.detail);
+      put(cell("when"), [last.request, `from ${client}`, ago(last.at)].filter(Boolean).join(", "));
+    });
+}
+
 function fillUpstream(card, pool) {
   put(card.querySelector(".name"), pool.name);
   const badge = card.querySelector(".badge");
@@ -208,6 +223,7 @@ function show(now) {
   byId("main").classList.remove("stale");
   showNow(now);
   showRoutes(now);
+  showRefusals(now);
   showUpstreams(now);
   showCertificates(now);
   showConfig(now);

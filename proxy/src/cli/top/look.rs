@@ -85,15 +85,18 @@ impl Widget for &Look {
         }
         let problem = self.now["config"]["last_error"].as_str();
         let servers = tables::server_count(&self.now);
-        let certificates = self.now["certificates"].as_array().map_or(0, Vec::len);
+        let count = |what: &str| self.now[what].as_array().map_or(0, Vec::len);
         let rows = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
-        let [head, graph, trouble, routes, upstreams, shown, keys] = Layout::vertical([
+        // With its head and a line below it; nothing where there is nothing.
+        let some = |count: usize| if count == 0 { 0 } else { rows(count + 2).min(5) };
+        let [head, graph, trouble, routes, refusals, upstreams, certificates, keys] = Layout::vertical([
             Constraint::Length(2),
             Constraint::Length(3),
             Constraint::Length(problem.map_or(0, |problem| rows(problem.lines().count() + 1).min(5))),
             Constraint::Min(4),
+            Constraint::Length(some(count("refusals"))),
             Constraint::Length(rows(servers + 2).min(area.height / 3)),
-            Constraint::Length(if certificates == 0 { 0 } else { rows(certificates + 2).min(5) }),
+            Constraint::Length(some(count("certificates"))),
             Constraint::Length(1),
         ])
         .areas(area);
@@ -107,10 +110,9 @@ impl Widget for &Look {
             Paragraph::new(words).style(red).wrap(Wrap { trim: false }).render(trouble, buffer);
         }
         Widget::render(tables::routes(&self.now, self.scrolled), routes, buffer);
+        Widget::render(tables::refusals(&self.now), refusals, buffer);
         Widget::render(tables::upstreams(&self.now), upstreams, buffer);
-        if certificates > 0 {
-            Widget::render(tables::certificates(&self.now), shown, buffer);
-        }
+        Widget::render(tables::certificates(&self.now), certificates, buffer);
         Paragraph::new("q ends, arrows move through the routes")
             .style(Style::new().fg(Color::DarkGray))
             .render(keys, buffer);
@@ -142,6 +144,8 @@ mod tests {
             "upstreams": [{ "name": "app", "up": 0, "peers": [
                 { "address": "127.0.0.1:8000", "up": false, "in_flight": 0, "problem": "connection refused" },
             ] }],
+            "refusals": [{ "what": "handshake", "reason": "not_tls", "count": 7, "client_ip": "192.0.2.9",
+                "last": { "status": null, "detail": "this is no TLS" } }],
             "certificates": [{ "server": "a.test", "days_left": 12, "not_after": "2026-12-03T00:00:00Z" }],
         })
     }
@@ -167,6 +171,9 @@ mod tests {
             "502 upstream app: connection refused",
             "127.0.0.1:8000",
             "down: connection refused",
+            "handshake not_tls",
+            "192.0.2.9",
+            "this is no TLS",
             "12 days",
         ] {
             assert!(text.contains(part), "{part} is not in\n{text}");

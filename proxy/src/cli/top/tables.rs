@@ -1,4 +1,4 @@
-//! The tables of a look: routes, upstreams, certificates.
+//! The tables of a look: routes, who was turned away, upstreams, certificates.
 
 use ratatui::layout::Constraint;
 use ratatui::style::{Color, Modifier, Style};
@@ -74,6 +74,21 @@ pub(super) fn certificates(now: &Value) -> Table<'static> {
     });
     let widths = [Constraint::Fill(1), Constraint::Length(12), Constraint::Fill(1)];
     table(rows.collect(), widths, ["CERTIFICATE", "LEFT", "UNTIL"])
+}
+
+/// Why clients were turned away before they reached a route, how often, and whom it befell last.
+pub(super) fn refusals(now: &Value) -> Table<'static> {
+    let rows = list(&now["refusals"]).iter().map(|refusal| {
+        let last = &refusal["last"];
+        Row::new([
+            Cell::from(format!("{} {}", text(&refusal["what"]), text(&refusal["reason"]))),
+            right(number(&refusal["count"])),
+            Cell::from(text(&refusal["client_ip"])),
+            Cell::from(text(&last["detail"])),
+        ])
+    });
+    let widths = [Constraint::Fill(1), Constraint::Length(8), Constraint::Length(15), Constraint::Fill(3)];
+    table(rows.collect(), widths, ["TURNED AWAY", "TIMES", "LAST CLIENT", "WHY"])
 }
 
 /// How many servers the pools have together.
