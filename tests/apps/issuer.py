@@ -9,7 +9,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from conftest import Running
+from running import Running
 from tunnel import make_certificates
 
 

@@ -6,8 +6,9 @@ import signal
 import sys
 import time
 
-from conftest import HERE, ROOT, Running, free_port, wait_for
+from conftest import HERE
 from engine import request
+from running import ROOT, Running, free_port
 
 RULES = """
 vordr {{ admin "127.0.0.1:{admin}"; access-log off; }}
@@ -41,7 +42,7 @@ class Pool:
         rules.write_text(RULES.format(admin=self.admin, port=self.port, servers=servers))
         vordr = ROOT / os.environ.get("SOAK_VORDR", "target/debug/vordr")
         self.vordr = Running([vordr, "run", rules], folder / "pool.log")
-        wait_for(f"http://127.0.0.1:{self.admin}/health", self.vordr.process)
+        self.vordr.answers(f"http://127.0.0.1:{self.admin}/health")
 
     def start(self, name):
         app = Running(
@@ -49,7 +50,7 @@ class Pool:
              "--log-level", "warning", "--timeout-graceful-shutdown", "2"],
             self.folder / f"app-{name}.log", NAME=name,
         )
-        wait_for(f"http://127.0.0.1:{self.ports[name]}/health", app.process)
+        app.answers(f"http://127.0.0.1:{self.ports[name]}/health")
         return app
 
     def stop(self):

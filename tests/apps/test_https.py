@@ -5,9 +5,10 @@ import ssl
 import time
 
 import pytest
-from conftest import PUBLIC_HOST, ROOT, Running
+from conftest import PUBLIC_HOST
 from issuer import Issuer
 from playwright.sync_api import sync_playwright
+from running import ROOT, Running
 
 # Seconds. Renewed after two thirds of it.
 LIFETIME = 60

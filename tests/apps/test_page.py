@@ -1,14 +1,30 @@
 """The page on the admin address, in a real browser, while there is load. Screenshots stay in .artefacts/."""
 
+import contextlib
 import re
+import socket
 import urllib.request
 
 import pytest
-from conftest import ROOT, Running, free_port, wait_for
 from load import RULES, Load, app
+from running import ROOT, Running, free_port, make_certificate
 
 SHOTS = ROOT / ".artefacts/page"
 TOKEN = "a-token-of-the-test-0123456789"
+TLS_RULES = """
+vordr {{ admin "127.0.0.1:{admin}"; access-log off; limits {{ header-size "1k"; header-timeout "1s"; }} }}
+server "shop.test" {{
+    listen {tls} tls=on
+    tls {{ cert "{folder}/shop.test.pem"; key "{folder}/shop.test.key"; }}
+    location "/shop" {{ respond 204; }}
+}}
+server "blog.test" {{
+    listen {tls} tls=on
+    tls {{ cert "{folder}/blog.test.pem"; key "{folder}/blog.test.key"; }}
+    location "/" {{ respond 204; }}
+}}
+server "plain.test" {{ listen {plain}; location "/" {{ respond 204; }} }}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +35,7 @@ def served(folder):
     running = Running([ROOT / "target/debug/vordr", "run", rules], folder / "page.log")
     running.port, running.rules, running.admin = port, rules, f"http://127.0.0.1:{admin}"
     try:
-        wait_for(f"{running.admin}/health", running.process)
+        running.answers(f"{running.admin}/health")
         yield running
     finally:
         running.stop()
@@ -165,6 +181,54 @@ def test_a_refused_reload_is_shown_with_its_diagnostics(page, served):
     page.locator("#rules-when", has_text="generation 2").wait_for(timeout=10_000)
 
 
+def send(port, what):
+    """Sends bytes, and reads until vordr closes the connection."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        client.sendall(what)
+        with contextlib.suppress(ConnectionResetError):
+            while client.recv(4096):
+                pass
+
+
+def test_certificates_and_whoever_was_turned_away_are_told(browser, folder):
+    tls, plain, admin = free_port(), free_port(), free_port()
+    make_certificate(folder, "shop.test", days=1)
+    make_certificate(folder, "blog.test", days=60)
+    rules = folder / "tls.kdl"
+    rules.write_text(TLS_RULES.format(admin=admin, tls=tls, plain=plain, folder=folder))
+    running = Running([ROOT / "target/debug/vordr", "run", rules], folder / "tls.log")
+    try:
+        running.answers(f"http://127.0.0.1:{admin}/health")
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.goto(f"http://127.0.0.1:{admin}/")
+        card = lambda host: page.locator("#certificates > li", has_text=host)
+        card("blog.test").get_by_text("59 days left").wait_for(timeout=20_000)
+        assert "0 days left" in card("shop.test").inner_text()
+        assert "bad" in card("shop.test").locator(".badge").get_attribute("class")
+        assert "well" in card("blog.test").locator(".badge").get_attribute("class")
+        assert not page.locator("#refusals-section").is_visible()
+        for noise in (b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"x" * 2000, b"GET / HT"):
+            send(plain, noise)
+        send(tls, b"\x01\x02\x03\x04")
+        send(tls, b"GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n")
+        row = lambda reason: page.locator("#refusals tbody tr", has_text=reason)
+        for reason, words in (
+            ("header_size", "answered 431"), ("header_timeout", "answered 408"), ("not_tls", "no TLS handshake"),
+            ("bad_request", "answered 400"),
+        ):
+            row(reason).get_by_text(words).wait_for(timeout=20_000)
+            assert "from 127.0.0.1" in row(reason).inner_text()
+        assert row("bad_request").locator(".times").inner_text() == "2"
+        assert "TLS" in row("bad_request").locator(".told").inner_text()
+        assert contrast(page) >= 4.5
+        keep(page, "tls")
+        page.set_viewport_size({"width": 390, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.close()
+    finally:
+        running.stop()
+
+
 def test_with_a_token_the_page_asks_for_it_and_takes_it_once_from_its_address(browser, folder):
     port, admin = free_port(), free_port()
     rules = folder / "token.kdl"
@@ -172,7 +236,7 @@ def test_with_a_token_the_page_asks_for_it_and_takes_it_once_from_its_address(br
                      f'server "a.test" {{ listen {port}; location "/" {{ respond 204; }} }}\n')
     running = Running([ROOT / "target/debug/vordr", "run", rules], folder / "token.log")
     try:
-        wait_for(f"http://127.0.0.1:{admin}/health", running.process)
+        running.answers(f"http://127.0.0.1:{admin}/health")
         page = browser.new_page()
         page.goto(f"http://127.0.0.1:{admin}/")
         page.get_by_label("This address asks for its token").fill("wrong")

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from load import Load
 from origin import Origin
-from processes import ROOT, Prometheus, Vordr
+from processes import Prometheus, Vordr
+from running import ROOT
 
 # Long enough for most rates to have something to work with; the others are waited for.
 WATCHED = 15

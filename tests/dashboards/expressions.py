@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from processes import ROOT
+from running import ROOT
 
 WRITTEN = sorted((ROOT / "deploy/grafana/dashboards").glob("*.json"))
 # What Grafana fills in for "All", and for a look at the last minutes.

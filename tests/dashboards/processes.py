@@ -3,61 +3,15 @@
 import json
 import os
 import shutil
-import socket
-import subprocess
-import time
 import urllib.error
 import urllib.parse
-import urllib.request
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from running import ROOT, Running, fetch, free_port, make_certificate
+
 HERE = Path(__file__).resolve().parent
 VORDR = Path(os.environ.get("VORDR", ROOT / "target/debug/vordr"))
 NOBODY = 1
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def fetch(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        return answer.read().decode()
-
-
-class Running:
-    """A process with its output in a file, shown where a test fails and ended with it."""
-
-    def __init__(self, arguments, log: Path, **environment):
-        self.log = log
-        with log.open("wb") as out:
-            self.process = subprocess.Popen(
-                [str(word) for word in arguments],
-                stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **environment},
-            )
-
-    def answers(self, url: str, seconds: float = 30):
-        """Waits until this is answered well."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            assert self.process.poll() is None, f"{self.process.args} ended: {self.log.read_text()}"
-            try:
-                return fetch(url)
-            except OSError:
-                time.sleep(0.1)
-        raise AssertionError(f"{url} was not answered within {seconds} s")
-
-    def stop(self):
-        self.process.terminate()
-        try:
-            self.process.wait(15)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        print(f"--- {self.log.name}\n{self.log.read_text(errors='replace')[-4000:]}")
 
 
 class Vordr(Running):
@@ -67,7 +21,7 @@ class Vordr(Running):
         self.port, self.tls_port, self.admin, self.metrics = (free_port() for _ in range(4))
         self.rules = folder / "rules.kdl"
         shutil.copy(HERE / "rules.kdl", self.rules)
-        self._make_certificate(folder)
+        make_certificate(folder, "c.test")
         super().__init__(
             [VORDR, "run", self.rules], folder / "vordr.log",
             PORT=str(self.port), TLS_PORT=str(self.tls_port), ADMIN=str(self.admin), METRICS=str(self.metrics),
@@ -77,16 +31,6 @@ class Vordr(Running):
 
     def page(self) -> str:
         return fetch(f"http://127.0.0.1:{self.metrics}/metrics")
-
-    @staticmethod
-    def _make_certificate(folder: Path):
-        """One that runs out tomorrow."""
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-             "-days", "1", "-subj", "/CN=c.test", "-addext", "subjectAltName=DNS:c.test",
-             "-keyout", folder / "key.pem", "-out", folder / "certificate.pem"],
-            check=True, capture_output=True,
-        )
 
 
 class Prometheus(Running):

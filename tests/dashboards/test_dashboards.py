@@ -8,7 +8,8 @@ import subprocess
 import build
 import pytest
 from expressions import WRITTEN, panels
-from processes import HERE, ROOT
+from processes import HERE
+from running import ROOT
 
 # Made once, beside the tests' Python.
 TYPES = ROOT / ".venv/dashboards/types"

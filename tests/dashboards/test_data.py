@@ -5,7 +5,7 @@ import subprocess
 import time
 
 from expressions import WRITTEN, expressions
-from processes import ROOT
+from running import ROOT
 
 # What only comes in a situation that these tests cannot make.
 NOT_FIRING = {

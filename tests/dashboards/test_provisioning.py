@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 from expressions import WRITTEN
-from processes import ROOT
+from running import ROOT
 
 
 def read(path: str) -> dict:
