@@ -89,3 +89,5 @@ bench: setup
 	bench/run.py websockets
 	bench/run.py handshakes
 	bench/run.py certificates
+	bench/run.py observing
+	bench/run.py routes

@@ -6,6 +6,8 @@
     bench/run.py handshakes   full and resumed TLS handshakes per CPU second beside nginx, by key type
     bench/run.py certificates start, memory and handshakes with one certificate and with a thousand
     bench/run.py hostile      what ordinary clients notice of 1,500 hostile ones, and the memory before and after
+    bench/run.py observing    CPU time per request with a log in JSON and metrics scraped each second, beside neither
+    bench/run.py routes       start, memory and a scrape with ten routes and with ten thousand
 
 VORDR, BARE and ORIGIN name other binaries than those that `make bench` builds.
 
@@ -15,6 +17,7 @@ request's latency on a busy machine says more about the machine.
 
 import asyncio
 import contextlib
+import http.client
 import os
 import re
 import shutil
@@ -23,7 +26,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -81,14 +86,14 @@ class Process:
             self.process.kill()
 
 
-def vordr(folder, upstream):
+def vordr(folder, upstream, name="vordr", observing=None):
     port = free_port()
-    rules = folder / "vordr.kdl"
+    rules = folder / f"{name}.kdl"
+    observing = observing or f'admin "127.0.0.1:{free_port()}"; access-log "{folder}/access.log" format=json'
     rules.write_text(f"""
         vordr {{
             workers 1
-            admin "127.0.0.1:{free_port()}"
-            access-log "{folder}/access.log" format=json
+            {observing}
             limits {{ keepalive "75s" requests=off; }}
         }}
         server "*" {{
@@ -96,7 +101,7 @@ def vordr(folder, upstream):
             location "/" {{ proxy "http://127.0.0.1:{upstream}"; }}
         }}
     """)
-    return Process("vordr", port, VORDR, "run", rules)
+    return Process(name, port, VORDR, "run", rules)
 
 
 def bare(upstream):
@@ -177,12 +182,41 @@ def load(server, path):
 
 
 def requests():
+    compare(start_all)
+
+
+def observing():
+    metrics = free_port()
+
+    def start(folder, upstream):
+        yield vordr(folder, upstream, "silent", "access-log off")
+        log = f'metrics "127.0.0.1:{metrics}"; access-log "{folder}/access.log" format=json'
+        yield vordr(folder, upstream, "observed", log)
+
+    over = threading.Event()
+
+    def scrape():
+        while not over.wait(1):
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{metrics}/metrics") as page:
+                page.read()
+
+    scraping = threading.Thread(target=scrape)
+    scraping.start()
+    try:
+        compare(start)
+    finally:
+        over.set()
+        scraping.join()
+
+
+def compare(start):
+    """CPU per request of servers in front of one origin, and its ratio to the first one's."""
     with tempfile.TemporaryDirectory(prefix="vordr-bench-") as folder:
         folder, port = Path(folder), free_port()
         origin = Process("origin", port, ORIGIN, f"127.0.0.1:{port}")
         servers = []
         try:
-            servers.extend(start_all(folder, port))
+            servers.extend(start(folder, port))
             costs = {(server.name, size): [] for server in servers for size in SIZES}
             for _ in range(ROUNDS):
                 for size, path in SIZES.items():
@@ -191,15 +225,43 @@ def requests():
         finally:
             for server in [*servers, origin]:
                 server.stop()
-    print(f"CPU per request, median of {ROUNDS} rounds, {CONNECTIONS} connections; ratio to bare in each round, median\n")
+    first = servers[0].name
+    print(f"CPU per request, median of {ROUNDS} rounds, {CONNECTIONS} connections; ratio to {first} in each round, median\n")
     print(f"| answer | " + " | ".join(server.name for server in servers) + " |")
     print("|---|" + "---|" * len(servers))
     for size in SIZES:
         cells = []
         for server in servers:
-            ratios = [a / b for a, b in zip(costs[server.name, size], costs["bare", size])]
+            ratios = [a / b for a, b in zip(costs[server.name, size], costs[first, size])]
             cells.append(f"{statistics.median(costs[server.name, size]):.1f} µs ({statistics.median(ratios):.2f})")
         print(f"| {size} | " + " | ".join(cells) + " |")
+
+
+def routes():
+    print("| routes | start | memory | each asked for once: memory | scrape | its lines |\n|---|---|---|---|---|---|")
+    for count in (10, 10_000):
+        with tempfile.TemporaryDirectory(prefix="vordr-bench-") as folder:
+            rules, port, admin = Path(folder) / "vordr.kdl", free_port(), free_port()
+            locations = "".join(f'location "/route-{number}" {{ respond 204; }}\n' for number in range(count))
+            rules.write_text(
+                f'vordr {{ workers 1; admin "127.0.0.1:{admin}"; access-log off\n limits {{ keepalive "75s" requests=off; }} }}\n'
+                f'server "*" {{ listen "127.0.0.1:{port}"\n{locations} }}\n'
+            )
+            before = time.monotonic()
+            server = Process("vordr", port, VORDR, "run", rules)
+            try:
+                start, idle = time.monotonic() - before, server.resident()
+                connection = http.client.HTTPConnection("127.0.0.1", port)
+                for number in range(count):
+                    connection.request("GET", f"/route-{number}")
+                    assert connection.getresponse().read() == b""
+                before = time.monotonic()
+                with urllib.request.urlopen(f"http://127.0.0.1:{admin}/metrics") as answer:
+                    page = answer.read()
+                scrape, asked = time.monotonic() - before, server.resident()
+            finally:
+                server.stop()
+        print(f"| {count} | {start:.2f} s | {idle >> 20} MiB | {asked >> 20} MiB | {scrape * 1000:.0f} ms | {page.count(10)} |")
 
 
 HANDSHAKE = (
@@ -278,5 +340,7 @@ if __name__ == "__main__":
     elif sys.argv[1:] == ["hostile"]:
         import hostile
         hostile.hostile()
+    elif sys.argv[1:] in (["observing"], ["routes"]):
+        globals()[sys.argv[1]]()
     else:
         requests()
