@@ -36,12 +36,12 @@ test-tls: setup
 	$(CARGO) build --bin vordr --target-dir target
 	scripts/test-tls.sh $(CURDIR)/target/debug/vordr
 
-# Reloads under a load that a small machine just carries, a thousand in a row, and a hundred kills; then a pool whose
-# servers come and go: five minutes.
+# Reloads under a load that a small machine just carries, a thousand in a row, and a hundred kills; metrics of ten
+# thousand routes; then a pool whose servers come and go: five minutes.
 soak: setup-test
 	SOAK_REQUESTS=500 SOAK_WEBSOCKETS=500 SOAK_MESSAGE_EVERY_MS=1000 SOAK_EVENT_STREAMS=50 SOAK_UPLOADS=10 \
-	SOAK_RELOADS=100 SOAK_SECONDS=60 SOAK_DRAIN_SECONDS=8 SOAK_REPEATED=1000 SOAK_KILLS=100 \
-	$(CARGO) test --release --package vordr --test e2e -- reload_under_load reload_repeated reload_killed \
+	SOAK_RELOADS=100 SOAK_SECONDS=60 SOAK_DRAIN_SECONDS=8 SOAK_REPEATED=1000 SOAK_KILLS=100 SOAK_ROUTES=10000 \
+	$(CARGO) test --release --package vordr --test e2e -- reload_under_load reload_repeated reload_killed metrics_many \
 		--test-threads=1 --nocapture
 	$(MAKE) soak-pool
 
