@@ -72,6 +72,25 @@ async fn so_many_idle_connections_are_kept_and_used_again() {
 }
 
 #[tokio::test]
+async fn no_request_fails_or_is_sent_twice_where_connections_are_closed_all_the_time() {
+    for keepalive in ["keepalive 1", "keepalive off"] {
+        let (origin, _, word) = counted().await;
+        word.add_permits(1000);
+        let vordr = keeping("", &origin, keepalive).await;
+        let clients = (0..8).map(|_| async {
+            let mut client = vordr.connect().await;
+            for _ in 0..50 {
+                client.send("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nbody").await;
+                assert_eq!(client.response().await.text(), "ok");
+            }
+        });
+        futures_util::future::join_all(clients).await;
+        assert_eq!(origin.requests().len(), 400, "{keepalive}");
+        assert!(vordr.log_lines().iter().all(|line| line["retries"] == 0), "{keepalive}");
+    }
+}
+
+#[tokio::test]
 async fn it_counts_over_all_workers() {
     let (origin, open, word) = counted().await;
     let vordr = keeping("workers 3", &origin, "keepalive 4").await;
