@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run test test-rust test-apps test-container test-tls soak soak-pool test-dashboards dashboards lint setup setup-test setup-container bench fuzz
+.PHONY: run test test-rust test-apps test-container test-tls soak soak-pool smuggling-elsewhere test-dashboards dashboards lint setup setup-test setup-container bench fuzz
 
 run: setup
 	$(CARGO) build --release --bin vordr
@@ -50,6 +50,10 @@ soak-pool: .venv/apps/ready
 	$(CARGO) build --release --bin vordr --target-dir target
 	SOAK_RATE=200 SOAK_SECONDS=60 SOAK_VORDR=target/release/vordr \
 	.venv/apps/bin/python -m pytest -s tests/apps/test_pool.py
+
+# What nginx and haproxy make of the requests and answers that somebody once read in two ways; minutes.
+smuggling-elsewhere: setup-test
+	$(CARGO) test --package vordr --test e2e -- --ignored --nocapture smuggling_elsewhere
 
 lint:
 	$(CARGO) fmt --check

@@ -23,6 +23,8 @@ if [ "${1:-build}" = test ]; then
     need pebble pebble
     need certutil libnss3-tools
     need curl curl
+    need nginx nginx
+    need haproxy haproxy
     need systemd-analyze systemd
     need redis-server redis-server
     python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv python3-pip)

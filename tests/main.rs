@@ -56,6 +56,7 @@ mod retry;
 mod routing;
 mod service;
 mod slow_start;
+mod smuggling;
 mod start;
 mod status;
 mod sticky;

@@ -1,10 +1,15 @@
 //! Where a chunked body ends (RFC 9112, section 7.1), so that what follows it is the next request's.
 
+/// How much may stand around the chunks of one body, beside what they need: extensions, zeros ahead of sizes, trailers.
+const MOST_AROUND: usize = 16 * 1024;
+
 /// Follows a chunked body byte by byte, without touching it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ChunkScan {
     state: State,
     payload: u64,
+    /// How many bytes there have been of what no body needs.
+    around: usize,
 }
 
 /// A body that is not made of chunks.
@@ -18,7 +23,11 @@ enum State {
         so_far: u64,
         any: bool,
     },
-    /// After the size, before the end of its line.
+    /// After the size there is a blank, which only an extension may follow.
+    Blank {
+        size: u64,
+    },
+    /// In an extension.
     Extension {
         size: u64,
     },
@@ -33,19 +42,18 @@ enum State {
     /// After a chunk.
     DataCr,
     DataLf,
-    /// After the last chunk, at the start of a line or within one.
-    Trailer {
-        empty: bool,
-    },
-    TrailerLf {
-        empty: bool,
-    },
+    /// After the last chunk, at the start of a line.
+    Trailer,
+    TrailerName,
+    TrailerValue,
+    TrailerLf,
+    EndLf,
     Done,
 }
 
 impl ChunkScan {
     pub(crate) fn new() -> Self {
-        Self { state: State::Size { so_far: 0, any: false }, payload: 0 }
+        Self { state: State::Size { so_far: 0, any: false }, payload: 0, around: 0 }
     }
 
     /// Whether the body has ended.
@@ -99,19 +107,36 @@ impl ChunkScan {
     fn step(&mut self, byte: u8) -> Result<(), NotChunks> {
         self.state = match (self.state, byte) {
             (State::Size { so_far, any }, _) => self.size(so_far, any, byte)?,
+            (State::Blank { size }, b' ' | b'\t') => State::Blank { size },
+            (State::Blank { size }, b';') => State::Extension { size },
             (State::Extension { size }, b'\r') => State::SizeEnd { size },
-            (State::Extension { size }, byte) if byte != b'\n' => State::Extension { size },
-            (State::SizeEnd { size: 0 }, b'\n') => State::Trailer { empty: true },
+            (State::Extension { size }, byte) if is_text(byte) => State::Extension { size },
+            (State::SizeEnd { size: 0 }, b'\n') => State::Trailer,
             (State::SizeEnd { size }, b'\n') => State::Data { left: size },
             (State::DataCr, b'\r') => State::DataLf,
             (State::DataLf, b'\n') => State::Size { so_far: 0, any: false },
-            (State::Trailer { empty }, b'\r') => State::TrailerLf { empty },
-            (State::Trailer { .. }, byte) if byte != b'\n' => State::Trailer { empty: false },
-            (State::TrailerLf { empty: true }, b'\n') => State::Done,
-            (State::TrailerLf { empty: false }, b'\n') => State::Trailer { empty: true },
+            (State::Trailer, b'\r') => State::EndLf,
+            (State::Trailer | State::TrailerName, byte) if is_of_a_name(byte) => State::TrailerName,
+            (State::TrailerName, b':') => State::TrailerValue,
+            (State::TrailerValue, b'\r') => State::TrailerLf,
+            (State::TrailerValue, byte) if is_text(byte) => State::TrailerValue,
+            (State::TrailerLf, b'\n') => State::Trailer,
+            (State::EndLf, b'\n') => State::Done,
             _ => return Err(NotChunks),
         };
-        Ok(())
+        self.bound()
+    }
+
+    /// Holds what no body needs against its limit.
+    fn bound(&mut self) -> Result<(), NotChunks> {
+        let needless = match self.state {
+            State::Size { so_far: 0, any } => any,
+            State::Blank { .. } | State::Extension { .. } => true,
+            State::TrailerName | State::TrailerValue => true,
+            _ => false,
+        };
+        self.around += usize::from(needless);
+        if self.around > MOST_AROUND { Err(NotChunks) } else { Ok(()) }
     }
 
     fn size(&mut self, so_far: u64, any: bool, byte: u8) -> Result<State, NotChunks> {
@@ -125,10 +150,21 @@ impl ChunkScan {
         self.payload = self.payload.saturating_add(so_far);
         match byte {
             b'\r' => Ok(State::SizeEnd { size: so_far }),
-            b';' | b' ' | b'\t' => Ok(State::Extension { size: so_far }),
+            b';' => Ok(State::Extension { size: so_far }),
+            b' ' | b'\t' => Ok(State::Blank { size: so_far }),
             _ => Err(NotChunks),
         }
     }
+}
+
+/// What may stand in an extension or a trailer's value; strings in quotes are not looked into.
+fn is_text(byte: u8) -> bool {
+    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
+}
+
+/// RFC 9110, section 5.6.2.
+fn is_of_a_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 #[cfg(test)]
@@ -158,9 +194,36 @@ mod tests {
 
     #[test]
     fn what_is_not_made_of_chunks_is_refused() {
-        for body in ["x\r\n", "\r\n", "-1\r\n", "3\nabc", "3\r\nabcd\r\n", "ffffffffffffffff1\r\n", "0\r\n\n"]
-        {
+        for body in [
+            "x\r\n",
+            "\r\n",
+            "-1\r\n",
+            "3\nabc",
+            "3 \r\nabc",
+            "3 x\r\nabc",
+            "3;a\nb\r\n",
+            "3;a\0\r\n",
+            "3\r\nabcd\r\n",
+            "ffffffffffffffff1\r\n",
+            "0\r\n\n",
+            "0\r\nX\r\n",
+            "0\r\nX : y\r\n",
+            "0\r\nX: y\r\n z\r\n",
+            "0\r\nX: y\n",
+        ] {
             assert_eq!(ChunkScan::new().follow(body.as_bytes()), Err(NotChunks), "{body:?}");
         }
+    }
+    #[test]
+    fn what_no_body_needs_is_bounded() {
+        let padding = "a".repeat(MOST_AROUND);
+        let zeros = "0".repeat(MOST_AROUND + 1);
+        for body in [format!("3;{padding}\r\n"), format!("0\r\nX:{padding}\r\n"), zeros] {
+            assert_eq!(ChunkScan::new().follow(body.as_bytes()), Err(NotChunks));
+        }
+        let many = "1;a=b\r\nx\r\n".repeat(MOST_AROUND / 4 + 1);
+        assert_eq!(ChunkScan::new().follow(many.as_bytes()), Err(NotChunks));
+        let plain = "1\r\nx\r\n".repeat(MOST_AROUND);
+        assert_eq!(ChunkScan::new().follow(plain.as_bytes()), Ok(plain.len()));
     }
 }

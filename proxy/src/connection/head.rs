@@ -4,6 +4,7 @@
 //! answers what it refuses without a word in any log. So vordr judges first, and Pingora sees only heads that
 //! have one reading.
 
+use super::doubt;
 use crate::exchange::Failure;
 use memchr::memchr;
 use vordr_rules::table::Limits;
@@ -107,6 +108,7 @@ pub(crate) fn judge(head: &[u8], most: usize) -> Result<Framing, Failure> {
     if request.method == Some("CONNECT") {
         return Err(Failure::BadRequest("CONNECT is not served"));
     }
+    doubt::target(request.method.unwrap_or_default(), request.path.unwrap_or_default())?;
     let http11 = request.version == Some(1);
     let mut framing = Fields::default();
     for header in request.headers.iter() {
@@ -121,6 +123,7 @@ struct Fields {
     hosts: usize,
     length: Option<u64>,
     chunked: bool,
+    expects: bool,
 }
 
 impl Fields {
@@ -129,18 +132,21 @@ impl Fields {
         if name.eq_ignore_ascii_case("host") {
             self.hosts += 1;
         } else if name.eq_ignore_ascii_case("content-length") {
-            let length = parse_length(header.value)?;
-            if self.length.is_some_and(|earlier| earlier != length) {
-                return Err(Failure::BadRequest("two Content-Length headers disagree"));
+            if self.length.replace(parse_length(header.value)?).is_some() {
+                return Err(Failure::BadRequest("more than one Content-Length header"));
             }
-            self.length = Some(length);
         } else if name.eq_ignore_ascii_case("transfer-encoding") {
             if self.chunked || !header.value.trim_ascii().eq_ignore_ascii_case(b"chunked") {
                 return Err(Failure::BadRequest("Transfer-Encoding is not just `chunked`"));
             }
             self.chunked = true;
+        } else if name.eq_ignore_ascii_case("expect") {
+            doubt::expectation(header.value)?;
+            if std::mem::replace(&mut self.expects, true) {
+                return Err(Failure::BadRequest("more than one Expect header"));
+            }
         }
-        Ok(())
+        doubt::name(name)
     }
 
     fn conclude(self, http11: bool) -> Result<Framing, Failure> {
@@ -226,6 +232,7 @@ mod tests {
     fn what_two_parsers_could_read_in_two_ways_is_refused() {
         for fields in [
             "Content-Length: 1\r\nContent-Length: 2",
+            "Content-Length: 1\r\nContent-Length: 1",
             "Content-Length: +1",
             "Content-Length: 1, 1",
             "Content-Length: ",
@@ -237,6 +244,8 @@ mod tests {
             "Transfer-Encoding : chunked",
             "X: a\r\n folded",
             "Host: b",
+            "Content_Length: 1",
+            "Expect: 100-continue\r\nExpect: 100-continue",
         ] {
             refused(&format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n"));
         }

@@ -4,6 +4,7 @@ mod alarm;
 mod body;
 mod chunks;
 mod closing;
+mod doubt;
 mod farewell;
 mod head;
 mod heads;

@@ -3,8 +3,9 @@
 use super::answer::{self, Answer};
 use super::context::{Exchange, Public};
 use super::failure::Failure;
+use super::host::is_host;
 use super::{cors, page};
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use ipnet::IpNet;
@@ -176,6 +177,10 @@ impl Exchange {
         if !forwards || !asks_for_websocket(request) {
             return Ok(());
         }
+        // RFC 6455, section 4.1. What comes next could be taken for either a body or the stream.
+        if has_body(&request.headers) {
+            return Err(Failure::BadRequest("a WebSocket's handshake with a body"));
+        }
         self.upgrade = self.settings().is_some_and(|settings| settings.websocket.allowed);
         if self.upgrade { Ok(()) } else { Err(Failure::WebSocketOff) }
     }
@@ -281,12 +286,6 @@ fn known_scheme(scheme: &str) -> Option<&'static str> {
     }
 }
 
-/// A name or an address, perhaps with a port, and no byte that means something else in a URL.
-fn is_host(host: &[u8]) -> bool {
-    let fine = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:[]%".contains(byte) || *byte >= 0x80;
-    host.len() <= 255 && host.iter().all(fine) && !matches!(host.first(), None | Some(b':'))
-}
-
 /// ACME's http-01 challenges are answered without TLS (RFC 8555, section 8.3).
 fn is_acme(request: &Parts) -> bool {
     request.uri.path().starts_with("/.well-known/acme-challenge/")
@@ -304,6 +303,12 @@ fn asks_for_websocket(request: &Parts) -> bool {
         && request.version == Version::HTTP_11
         && lists(UPGRADE, "websocket")
         && lists(CONNECTION, "upgrade")
+}
+
+fn has_body(headers: &HeaderMap) -> bool {
+    let length = headers.get(CONTENT_LENGTH).map(HeaderValue::as_bytes);
+    headers.contains_key(TRANSFER_ENCODING)
+        || length.is_some_and(|length| length.iter().any(|digit| *digit != b'0'))
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use super::context::Exchange;
 use super::fill::{Into, path_and_query};
 use super::headers::{Headers, strip_hop_by_hop};
 use super::operation;
-use http::header::{CONNECTION, CONTENT_TYPE, HOST, ORIGIN, TE, UPGRADE};
+use http::header::{CONNECTION, CONTENT_TYPE, EXPECT, HOST, ORIGIN, TE, UPGRADE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Version};
 use vordr_rules::table::{HostHeader, HttpVersion, Proxy};
 
 const X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
@@ -27,6 +27,10 @@ impl Exchange {
         if !self.upgrade {
             message.remove(&UPGRADE);
             message.remove(&CONNECTION);
+        }
+        if request.version == Version::HTTP_10 {
+            // It does not know the interim answer that this asks for (RFC 9110, section 10.1.1).
+            message.remove(&EXPECT);
         }
         if proxy.http == HttpVersion::Http2 && is_grpc(request) {
             // It went with the client's connection, and gRPC insists on it.

@@ -34,6 +34,9 @@ pub(super) fn head_of(request: &Parts, ended: bool) -> Result<Head, Failure> {
     if request.method == Method::CONNECT && !websocket {
         return Err(Failure::BadRequest("CONNECT is served for WebSockets alone"));
     }
+    if request.uri.scheme_str().is_some_and(|scheme| !matches!(scheme, "http" | "https")) {
+        return Err(Failure::BadRequest("`:scheme` is neither http nor https"));
+    }
     let mut bytes = BytesMut::with_capacity(512);
     let method = if websocket { &Method::GET } else { &request.method };
     write(&mut bytes, &[method.as_str().as_bytes(), b" ", target(request)?, b" HTTP/1.1\r\nhost: "]);
@@ -48,7 +51,7 @@ pub(super) fn head_of(request: &Parts, ended: bool) -> Result<Head, Failure> {
         handshake(&mut bytes);
         Framing::Plain
     } else {
-        frame(&mut bytes, request, ended)
+        frame(&mut bytes, request, ended)?
     };
     bytes.put_slice(b"\r\n");
     Ok(Head { bytes, framing })
@@ -117,16 +120,21 @@ fn handshake(bytes: &mut BytesMut) {
 }
 
 /// The fields that say where the body ends. The library holds DATA against `content-length` (section 8.1.1).
-fn frame(bytes: &mut BytesMut, request: &Parts, ended: bool) -> Framing {
-    if let Some(length) = request.headers.get(CONTENT_LENGTH) {
-        field(bytes, &CONTENT_LENGTH, length);
-    } else if !ended {
-        bytes.put_slice(b"transfer-encoding: chunked\r\n");
-        return Framing::Chunked;
-    } else if matches!(request.method, Method::POST | Method::PUT | Method::PATCH) {
-        bytes.put_slice(b"content-length: 0\r\n");
+fn frame(bytes: &mut BytesMut, request: &Parts, ended: bool) -> Result<Framing, Failure> {
+    let mut lengths = request.headers.get_all(CONTENT_LENGTH).iter();
+    match (lengths.next(), lengths.next()) {
+        (_, Some(_)) => return Err(Failure::BadRequest("more than one Content-Length header")),
+        (Some(length), None) => field(bytes, &CONTENT_LENGTH, length),
+        (None, None) if !ended => {
+            bytes.put_slice(b"transfer-encoding: chunked\r\n");
+            return Ok(Framing::Chunked);
+        }
+        (None, None) if matches!(request.method, Method::POST | Method::PUT | Method::PATCH) => {
+            bytes.put_slice(b"content-length: 0\r\n");
+        }
+        (None, None) => {}
     }
-    Framing::Plain
+    Ok(Framing::Plain)
 }
 
 fn field(bytes: &mut BytesMut, name: &HeaderName, value: &HeaderValue) {

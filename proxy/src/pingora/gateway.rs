@@ -1,9 +1,9 @@
 //! `impl ProxyHttp`: the phases of an exchange, in the order Pingora calls them.
 
 use super::reaching::{self, Journey};
-use super::{body, failing, reply, stream};
+use super::{body, failing, reply, stream, target};
 use crate::connection::Link;
-use crate::exchange::{Admission, Arrival, Client, Exchange, Failure, Headers};
+use crate::exchange::{Admission, Arrival, Client, Exchange, Failure, Headers, settle};
 use crate::generation::Generation;
 use crate::observe::{InFlight, InUse, Record};
 use crate::shared::Shared;
@@ -198,7 +198,7 @@ impl ProxyHttp for Gateway {
         let UnderWay { exchange, .. } = passage.get()?;
         let original = session.req_header();
         exchange.forward(original, request);
-        if let Some(path) = exchange.upstream_path(original).or_else(|| without_authority(original)) {
+        if let Some(path) = target::upstream_path(exchange, original) {
             request.set_raw_path(&path)?;
         }
         Ok(())
@@ -228,6 +228,7 @@ impl ProxyHttp for Gateway {
     ) -> Result<()> {
         let under_way = passage.get()?;
         under_way.link.progress();
+        settle(response.version, response.status, response).map_err(|failure| failing::error(&failure))?;
         if response.status.is_informational() && response.status != StatusCode::SWITCHING_PROTOCOLS {
             return Ok(());
         }
@@ -396,11 +397,4 @@ impl ProxyHttp for Gateway {
         // vordr has a line of its own for every exchange.
         true
     }
-}
-
-/// Path and query of a target that names a scheme and a host (RFC 9112, section 3.2.2), which is not for the
-/// upstream.
-fn without_authority(request: &RequestHeader) -> Option<Vec<u8>> {
-    let is_absolute = !matches!(request.raw_path().first(), Some(b'/' | b'*' | b'?'));
-    is_absolute.then(|| request.uri.path_and_query().map_or("/", |both| both.as_str()).as_bytes().to_vec())
 }

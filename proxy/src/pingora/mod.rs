@@ -7,6 +7,7 @@ mod headers;
 mod reaching;
 mod reply;
 mod stream;
+mod target;
 
 pub(crate) use gateway::Gateway;
 

@@ -117,3 +117,11 @@ fn a_prefix_is_taken_off_by_whole_segments_and_leaves_at_least_a_slash() {
     assert_eq!(stripped("/apis"), None);
     assert_eq!(stripped("/x/api"), None);
 }
+
+#[test]
+fn an_old_client_is_not_said_to_wait_for_an_interim_answer() {
+    let proxy = r#"proxy "http://app.example""#;
+    let asked = "\nHost: a.test\nExpect: 100-continue";
+    assert_eq!(seen(proxy, &format!("POST /{asked}"), "expect"), ["100-continue"]);
+    assert_eq!(seen(proxy, &format!("POST / HTTP/1.0{asked}"), "expect"), Vec::<&str>::new());
+}

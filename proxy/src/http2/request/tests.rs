@@ -40,7 +40,7 @@ fn a_body_is_framed_by_its_length_or_in_chunks() {
         parts(|request| {
             let request = request.method("POST");
             match length {
-                Some(length) => request.header("content-length", length).header("content-length", length),
+                Some(length) => request.header("content-length", length),
                 None => request,
             }
         })
@@ -48,6 +48,8 @@ fn a_body_is_framed_by_its_length_or_in_chunks() {
     let known = head_of(&post(Some("5")), false).unwrap();
     assert_eq!(known.framing, Framing::Plain);
     assert_eq!(String::from_utf8_lossy(&known.bytes).matches("content-length: 5\r\n").count(), 1);
+    let twice = parts(|request| request.header("content-length", "5").header("content-length", "5"));
+    assert!(head_of(&twice, false).is_err());
     let unknown = head_of(&post(None), false).unwrap();
     assert_eq!(unknown.framing, Framing::Chunked);
     assert!(text(&post(None), false).contains("\r\ntransfer-encoding: chunked\r\n"));
