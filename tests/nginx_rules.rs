@@ -1,6 +1,6 @@
 //! A file of nginx's is served as nginx serves it.
 
-use crate::harness::{Origin, Vordr};
+use crate::harness::{Origin, Vordr, ends, written};
 
 /// One server with these directives.
 fn server(directives: &str) -> String {
@@ -177,4 +177,24 @@ async fn a_body_of_more_than_a_megabyte_is_refused_unless_more_is_allowed() {
     assert_eq!(vordr.send(&post("/large", 2 << 20)).await.status, 200);
     let line = vordr.log_line(|line| line["status"] == 413).await;
     assert_eq!(line["error"], "body_limit");
+}
+
+#[tokio::test]
+async fn a_file_is_printed_as_kdl_with_a_report_on_what_was_left_out() {
+    let (_folder, path) =
+        written("server { listen 80; proxy_store on; location / { proxy_pass http://app:8000; } }");
+    let imported = ends(&["import", path.to_str().unwrap()]);
+    assert_eq!(imported.status.code(), Some(0));
+    let (kdl, report) =
+        (String::from_utf8(imported.stdout).unwrap(), String::from_utf8(imported.stderr).unwrap());
+    assert!(report.contains("vordr does not honour \"proxy_store\""), "{report}");
+    let (_folder, path) = written(&kdl);
+    assert_eq!(ends(&["check", path.to_str().unwrap()]).status.code(), Some(0), "{kdl}");
+    let support = String::from_utf8(ends(&["import", "--support"]).stdout).unwrap();
+    let of =
+        |name: &str| support.lines().find(|line| line.split(' ').next() == Some(name)).unwrap_or_default();
+    assert!(of("proxy_pass").contains("honoured") && of("fastcgi_pass").contains("refused"), "{support}");
+    let faulty = written("server { listn 80; }");
+    let faulty = ends(&["import", faulty.1.to_str().unwrap()]);
+    assert_eq!((faulty.status.code(), faulty.stdout.len()), (Some(1), 0));
 }

@@ -28,7 +28,7 @@ mod word;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use format::format;
 pub use language::TOP;
-pub use nginx::is_nginx;
+pub use nginx::{KnownDirective, Support, is_nginx, known_directives};
 pub use source::{Source, SourceId, Sources, Span, Spanned, TlsPlaces};
 pub use surroundings::{InMemory, Surroundings, glob_matches};
 pub use word::{Often, Word};
@@ -57,10 +57,21 @@ pub struct Loaded {
 pub fn load(name: &str, text: &str, surroundings: &dyn Surroundings) -> Result<Loaded, Diagnostics> {
     let mut reading = Reading::new(Sources::default(), surroundings);
     let file = match is_nginx(name) {
-        true => nginx::read(name, text, &mut reading),
+        true => nginx::read(name, text, nginx::is_lenient(surroundings), &mut reading),
         false => language::file::read(name, text, &mut reading),
     };
-    let outcome = compile::compile(&file, &mut reading);
+    finish(&file, reading)
+}
+
+/// Loads a file of nginx's, whatever its name. What cannot be honoured is left out, and among the warnings.
+pub fn import(name: &str, text: &str, surroundings: &dyn Surroundings) -> Result<Loaded, Diagnostics> {
+    let mut reading = Reading::new(Sources::default(), surroundings);
+    let file = nginx::read(name, text, true, &mut reading);
+    finish(&file, reading)
+}
+
+fn finish(file: &language::File, mut reading: Reading<'_>) -> Result<Loaded, Diagnostics> {
+    let outcome = compile::compile(file, &mut reading);
     reading.found.iter_mut().for_each(|diagnostic| diagnostic.mask(&reading.secrets));
     let sources = Arc::new(reading.sources);
     let (errors, warnings): (Vec<_>, Vec<_>) =

@@ -5,6 +5,7 @@ mod explain;
 mod fmt;
 mod health;
 mod help;
+mod import;
 mod markdown;
 mod reload;
 mod replace;
@@ -64,6 +65,8 @@ enum Command {
     Show(RulesFile),
     /// Lay rules out canonically, comments kept.
     Fmt(fmt::Fmt),
+    /// Print a file of nginx's as KDL, and on stderr what becomes of it otherwise.
+    Import(import::Import),
     /// Ask a running vordr to load its rules again; exit 1 where the old ones stay.
     Reload(RulesFile),
     /// Watch a running vordr in the terminal: requests, routes, upstreams, certificates.
@@ -101,6 +104,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Explain(explain) => explain.run(),
         Command::Show(rules) => rules::show(&rules.path),
         Command::Fmt(fmt) => fmt.run(),
+        Command::Import(import) => import.run(),
         Command::Top(rules) => top::run(&rules.path),
         Command::Health(rules) => health::run(&rules.path),
         Command::Revoke(revoke) => revoke.run(),

@@ -265,7 +265,7 @@ impl Nginx<'_, '_> {
     }
 
     /// Each `if` that returns is a location of its own, with a condition.
-    fn read_ifs(
+    pub(super) fn read_ifs(
         &mut self,
         directive: &Directive,
         kind: &Kind,
@@ -273,14 +273,9 @@ impl Nginx<'_, '_> {
         variables: &Variables,
         locations: &mut Vec<Location>,
     ) {
-        for directive in directive.inside().iter().filter(|directive| directive.name.value == "rewrite") {
-            self.refuse(
-                directive.name.span,
-                "vordr does not honour \"rewrite\" yet",
-                "a `proxy_pass` with a path takes a prefix off",
-            );
-        }
-        for block in directive.inside().iter().filter(|directive| directive.name.value == "if") {
+        // What stands behind a `return` is never come to.
+        let before = directive.inside().iter().take_while(|directive| directive.name.value != "return");
+        for block in before.filter(|directive| directive.name.value == "if") {
             let Some(condition) = self.read_condition(block) else { continue };
             let Some(answered) = answer::first_return(block.inside()) else {
                 self.refuse(

@@ -27,7 +27,9 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::language::File;
 use crate::node::Reading;
 use crate::source::{Span, Spanned};
+use crate::surroundings::Surroundings;
 use directive::Context;
+pub use directive::Support;
 use scope::Scope;
 use std::collections::HashMap;
 use tree::Directive;
@@ -37,11 +39,51 @@ pub fn is_nginx(name: &str) -> bool {
     name.ends_with(".conf")
 }
 
+/// Whether what cannot be honoured is only warned of.
+pub(crate) fn is_lenient(surroundings: &dyn Surroundings) -> bool {
+    surroundings.variable("VORDR_NGINX_COMPAT").is_some_and(|compat| compat == "warn")
+}
+
+/// A directive, and what becomes of it.
+#[derive(Debug, Clone)]
+pub struct KnownDirective {
+    /// Its name; `server` is there twice, as it is one thing in `http` and another in `upstream`.
+    pub name: &'static str,
+    /// Where it may stand, as nginx's documentation names the places.
+    pub contexts: Vec<&'static str>,
+    /// How many arguments it takes at least.
+    pub least: usize,
+    /// Whether it has a block.
+    pub has_block: bool,
+    /// What vordr makes of it.
+    pub support: Support,
+}
+
+/// Every directive that is known, in the order of the alphabet.
+pub fn known_directives() -> impl Iterator<Item = KnownDirective> {
+    let mut all: Vec<KnownDirective> = directive::all().map(known).collect();
+    all.sort_by_key(|known| known.name);
+    all.into_iter()
+}
+
+fn known(definition: &directive::Definition) -> KnownDirective {
+    let least = match definition.arguments {
+        directive::Arguments::Flag => 1,
+        directive::Arguments::Between(least, _) => least,
+    };
+    KnownDirective {
+        name: definition.name,
+        contexts: definition.contexts.names().collect(),
+        least,
+        has_block: definition.block != directive::Block::None,
+        support: definition.support,
+    }
+}
+
 /// Reads a text and whatever it includes.
-pub(crate) fn read(name: &str, text: &str, reading: &mut Reading<'_>) -> File {
+pub(crate) fn read(name: &str, text: &str, lenient: bool, reading: &mut Reading<'_>) -> File {
     let mut directives = tree::read(name, text, reading);
     let main = main_context(&directives);
-    let lenient = reading.surroundings.variable("VORDR_NGINX_COMPAT").is_some_and(|compat| compat == "warn");
     let mut nginx = Nginx { reading, lenient, maps: HashMap::new(), upstreams: HashMap::new() };
     check::check(&mut directives, main, &mut nginx);
     nginx.read(&directives, main)

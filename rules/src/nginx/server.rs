@@ -92,16 +92,13 @@ impl Nginx<'_, '_> {
         let everything = Kind::Prefix { path: "/".to_owned(), is_final: false };
         // A `return` of the server comes before any location is looked for.
         if let Some(answered) = answer::first_return(server.inside()) {
+            self.read_ifs(server, &everything, scope, variables, locations);
             let location = self.answering(answered, &everything, scope, variables);
             locations.extend(location);
             return;
         }
-        for directive in server
-            .inside()
-            .iter()
-            .filter(|directive| directive.name.value == "rewrite" || directive.name.value == "if")
-        {
-            let message = format!("vordr does not honour \"{}\" in a server", directive.name.value);
+        for directive in server.inside().iter().filter(|directive| directive.name.value == "if") {
+            let message = "vordr honours an \"if\" in a server before its \"return\" alone";
             self.refuse(directive.name.span, message, "write it into the locations that it is about");
         }
         for directive in server.inside().iter().filter(|directive| directive.name.value == "location") {

@@ -5,6 +5,7 @@ mod any_text;
 mod broken;
 mod read;
 mod same;
+mod support;
 
 use vordr_rules::{InMemory, Loaded, load, render};
 

@@ -154,7 +154,7 @@ pub(super) const ALL: &[Definition] = &[
     refused("state", UPSTREAM, 1, 1, "list the servers in the file"),
     // Rewriting.
     honoured("return", SERVER.or(LOCATION).or(EITHER_IF), 1, 2).many(),
-    honoured("rewrite", SERVER.or(LOCATION).or(EITHER_IF), 2, 3).many(),
+    refused("rewrite", SERVER.or(LOCATION).or(EITHER_IF), 2, 3, "a `proxy_pass` with a path takes a prefix off, `return` redirects").many(),
     honoured("set", SERVER.or(LOCATION).or(EITHER_IF), 2, 2).many(),
     honoured("if", SERVER, 1, ANY).block(Context::SERVER_IF).many(),
     honoured("if", LOCATION, 1, ANY).block(Context::LOCATION_IF).many(),

@@ -73,7 +73,7 @@ pub(crate) enum Block {
 
 /// What vordr makes of a directive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Support {
+pub enum Support {
     /// It does what it says.
     Honoured,
     /// It is accepted, and needs no counterpart; for this reason.
