@@ -3,6 +3,7 @@
 //! [`Vordr`] loads rules, [`Vordr::start`] serves them from threads of its own, and the [`Handle`] stops them.
 
 mod admin;
+mod ask;
 mod connection;
 mod control;
 pub mod exchange;

@@ -1,12 +1,12 @@
 //! What the credentials of one set of rules are held against: files, and keys of issuers.
 
-use super::ask::{self, Asker};
 use super::issuer::Issuer;
 use super::jwt::Keys;
 use super::passwords::Passwords;
 use super::secrets::Tokens;
 use super::token::KeySet;
 use super::watched::Watched;
+use crate::ask::{self, Asker};
 use crate::start_error::StartError;
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! `auth forward`: another server decides, by what it knows of the request's head.
 
-use super::ask::{self, Asker};
 use super::auth::{Refusal, unauthorized};
+use crate::ask::{self, Asker};
 use crate::exchange::{Answer, Exchange, Failure, Learnt};
 use bytes::Bytes;
 use http::header::{

@@ -1,7 +1,7 @@
 //! The keys of an issuer at a URL: fetched when they are first wanted, and again when they may have been rotated.
 
-use super::ask::{self, Asker};
 use super::token::KeySet;
+use crate::ask::{self, Asker};
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http::{Request, StatusCode, Uri};

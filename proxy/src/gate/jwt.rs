@@ -1,11 +1,11 @@
 //! `auth jwt`: a bearer token whose issuer signed it (RFC 6750).
 
-use super::ask::Asker;
 use super::auth::{Refusal, unauthorized};
 use super::basic::of_scheme;
 use super::issuer::Issuer;
 use super::token::{Claims, Doubt, KeySet, text};
 use super::watched::Watched;
+use crate::ask::Asker;
 use crate::exchange::{Failure, Learnt};
 use crate::observe::Observer;
 use http::request::Parts;

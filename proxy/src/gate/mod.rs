@@ -2,7 +2,6 @@
 //! it outlives a reload.
 
 mod apr1;
-mod ask;
 mod auth;
 mod basic;
 mod credentials;

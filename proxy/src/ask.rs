@@ -1,4 +1,4 @@
-//! Servers that know more about credentials, asked over HTTP: bounded in time and in size.
+//! Other servers asked over HTTP, by vordr itself: bounded in time and in size.
 
 use bytes::Bytes;
 use http::{Request, Response, Uri};
@@ -20,24 +20,16 @@ const KEPT: Duration = Duration::from_secs(30);
 
 /// Asks, on connections that are kept.
 #[derive(Debug, Clone)]
-pub(super) struct Asker {
+pub(crate) struct Asker {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     patience: Duration,
 }
 
 impl Asker {
     /// Trusts the authorities of the system; without any, https fails when it is spoken.
-    pub(super) fn new() -> Result<Self, String> {
-        let mut roots = RootCertStore::empty();
-        // Nobody needs them who asks by http alone.
-        let _ = pingora_core::tls::load_platform_certs_incl_env_into_store(&mut roots);
-        let tls = ClientConfig::builder_with_provider(crate::tls::provider())
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+    pub(crate) fn new() -> Result<Self, String> {
         let connector =
-            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
+            HttpsConnectorBuilder::new().with_tls_config(tls()?).https_or_http().enable_http1().build();
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(KEPT)
@@ -47,12 +39,12 @@ impl Asker {
 
     /// The same, waiting no longer than this.
     #[cfg(test)]
-    pub(super) fn within(self, patience: Duration) -> Self {
+    pub(crate) fn within(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
 
     /// The whole answer; a redirect is one.
-    pub(super) async fn ask(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, String> {
+    pub(crate) async fn ask(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, String> {
         let place = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         match tokio::time::timeout(self.patience, self.whole(request)).await {
             Ok(answer) => answer.map_err(|error| format!("{place}: {}", in_full(&*error))),
@@ -70,8 +62,18 @@ impl Asker {
     }
 }
 
+fn tls() -> Result<ClientConfig, String> {
+    let mut roots = RootCertStore::empty();
+    // Nobody needs them who asks by http alone.
+    let _ = pingora_core::tls::load_platform_certs_incl_env_into_store(&mut roots);
+    let config = ClientConfig::builder_with_provider(crate::tls::provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
 /// A URL that can be asked.
-pub(super) fn url(text: &str) -> Result<Uri, String> {
+pub(crate) fn url(text: &str) -> Result<Uri, String> {
     let url: Uri = text.parse().map_err(|error| format!("`{text}` is no URL: {error}"))?;
     match (url.scheme_str(), url.host()) {
         (Some("http" | "https"), Some(_)) => Ok(url),
