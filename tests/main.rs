@@ -64,6 +64,8 @@ mod stop;
 mod streaming;
 mod timeouts;
 mod tls;
+mod trace_delivery;
+mod traces;
 mod upstream_http2;
 mod websocket;
 mod websocket_idle;

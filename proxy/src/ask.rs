@@ -62,6 +62,11 @@ impl Asker {
     }
 }
 
+/// For whoever speaks HTTP/2 alone, by prior knowledge where there is no TLS.
+pub(crate) fn http2_connector() -> Result<HttpsConnector<HttpConnector>, String> {
+    Ok(HttpsConnectorBuilder::new().with_tls_config(tls()?).https_or_http().enable_http2().build())
+}
+
 fn tls() -> Result<ClientConfig, String> {
     let mut roots = RootCertStore::empty();
     // Nobody needs them who asks by http alone.

@@ -4,6 +4,7 @@ use crate::gate::{Credentials, Store};
 use crate::observe::Observer;
 use crate::start_error::StartError;
 use crate::tls::{Certificates, Doors};
+use crate::trace::Tracer;
 use crate::upstream::Upstreams;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub(crate) struct Generation {
     pub credentials: Credentials,
     /// Where `limit` counts together with other vordr.
     pub limit_store: Option<Arc<Store>>,
+    /// Who has spans, where there are any.
+    pub tracer: Option<Tracer>,
     /// The rules as `vordr show` prints them.
     pub effective_rules: String,
     /// Cancelled when newer rules take their place.
@@ -38,6 +41,7 @@ impl Generation {
         effective_rules: String,
         nameserver: Option<SocketAddr>,
         certificates: &Arc<Certificates>,
+        observer: &Arc<Observer>,
         before: Option<&Self>,
     ) -> Result<Arc<Self>, StartError> {
         let store_before = before.and_then(|before| before.limit_store.as_ref());
@@ -48,6 +52,7 @@ impl Generation {
             upstreams: Upstreams::new(&table, nameserver, before.map(|before| &*before.upstreams))?,
             doors: Doors::open(&table, certificates.clone(), before.map(|before| &*before.doors))?.into(),
             credentials: Credentials::open(&table, before.map(|before| &before.credentials))?,
+            tracer: Tracer::open(&table.process, observer, before.and_then(|before| before.tracer.as_ref()))?,
             table,
             effective_rules,
             replaced: CancellationToken::new(),

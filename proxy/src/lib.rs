@@ -24,6 +24,7 @@ mod sockets;
 mod start_error;
 mod surroundings;
 mod tls;
+mod trace;
 mod upstream;
 mod watch;
 mod websocket;

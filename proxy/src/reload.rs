@@ -113,8 +113,14 @@ impl Reloader {
         let control = ControlSockets::bind_changed(&old.table.process, &table.process, &self.sockets)?;
         let logs = self.shared.observer.open_logs(&table.process)?;
         let certificates = &self.shared.certificates;
-        let newer =
-            Generation::open(table.clone(), effective_rules, self.nameserver, certificates, Some(&old))?;
+        let newer = Generation::open(
+            table.clone(),
+            effective_rules,
+            self.nameserver,
+            certificates,
+            &self.shared.observer,
+            Some(&old),
+        )?;
         let acme = self.acme.prepare(&table)?;
         let sockets = self.workers.share(&fresh)?;
 

@@ -15,10 +15,16 @@ use crate::watch::{Noted, Seen, watch};
 use crate::worker::{self, Workers};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
-use vordr_rules::table::{Action, Address, Table};
+use vordr_rules::table::{Action, Address, Process, Table};
 use vordr_rules::{Loaded, Severity, Surroundings};
+
+/// The longest that a stop waits for the collector of spans.
+const LONGEST_FLUSH: Duration = Duration::from_secs(10);
+/// How long it waits where nothing is left of `drain`.
+const LAST_SPANS: Duration = Duration::from_millis(500);
 
 /// Rules that have been loaded, ready to be served.
 ///
@@ -141,7 +147,14 @@ impl Vordr {
         let control_sockets = ControlSockets::bind(&table.process, &self.sockets)?;
         let observer = Observer::start(&table, worker::count(&table))?;
         let certificates = Arc::new(Certificates::new());
-        let first = Generation::open(table.clone(), effective_rules, self.nameserver, &certificates, None)?;
+        let first = Generation::open(
+            table.clone(),
+            effective_rules,
+            self.nameserver,
+            &certificates,
+            &observer,
+            None,
+        )?;
         certificates.put_files(&self.certificates);
         let shared = Shared::new(first.clone(), observer, certificates, self.sockets.shares_ports);
         announce(&shared, &self.name, &sockets, &control_sockets);
@@ -167,8 +180,13 @@ impl Vordr {
             acme,
             bound: bound.into(),
         });
-        let handle =
-            Handle { control: Control::start(orders, reloader.clone())?, workers, stopping, reloader };
+        let handle = Handle {
+            control: Control::start(orders, reloader.clone())?,
+            workers,
+            stopping,
+            stopped: OnceLock::new(),
+            reloader,
+        };
         handle.reloader.workers.listen(handle.reloader.workers.share(&sockets)?);
         let certificates = Watch::new(&handle.reloader.shared, &first, self.certificates);
         handle.reloader.control.send(ControlOrder::Watch(certificates));
@@ -187,6 +205,8 @@ impl Vordr {
 #[derive(Debug)]
 pub struct Handle {
     stopping: CancellationToken,
+    /// When that was asked for.
+    stopped: OnceLock<Instant>,
     workers: Workers,
     control: Control,
     reloader: Arc<Reloader>,
@@ -233,6 +253,7 @@ impl Handle {
     /// Stops accepting, closes idle connections, and lets requests finish within `drain`; all of it after
     /// `drain-delay`.
     pub fn stop(&self) {
+        self.stopped.get_or_init(Instant::now);
         self.reloader.service.stopping();
         self.stopping.cancel();
     }
@@ -244,9 +265,19 @@ impl Handle {
         self.control.stop();
         let shared = &self.reloader.shared;
         let table = shared.generation().table.clone();
+        shared.observer.exports.finish(self.left_for_traces(&table.process));
         let control = [&table.process.admin, &table.process.metrics].into_iter().flatten();
         table.listeners.iter().map(|listener| &listener.address).chain(control).for_each(clean_up);
         shared.observer.flush();
+    }
+}
+
+impl Handle {
+    /// What is left of `drain`; what was cut at its end has spans too.
+    fn left_for_traces(&self, process: &Process) -> Duration {
+        let given = process.drain.unwrap_or(Duration::MAX).saturating_add(process.drain_delay);
+        let gone = self.stopped.get().map_or(Duration::ZERO, Instant::elapsed);
+        given.saturating_sub(gone).clamp(LAST_SPANS, LONGEST_FLUSH)
     }
 }
 

@@ -62,6 +62,9 @@ pub enum StartError {
     /// The limit store cannot be spoken to as the rules ask.
     #[error("cannot speak to the limit store: {0}")]
     LimitStore(String),
+    /// The collector of spans cannot be spoken to as the rules and the environment ask.
+    #[error("cannot send traces: {0}")]
+    Trace(String),
     /// An upstream cannot be spoken to as the rules ask: an unreadable CA, no system certificates.
     #[error("{0}")]
     Upstream(String),

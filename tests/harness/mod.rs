@@ -3,6 +3,7 @@
 mod binary;
 mod certificates;
 mod client;
+mod collector;
 mod head;
 pub(crate) mod http2;
 mod http2_origin;
@@ -19,6 +20,7 @@ mod wire;
 pub(crate) use binary::{Binary, ends, written};
 pub(crate) use certificates::{Authority, Identity, Pair};
 pub(crate) use client::{Client, Response, handshake};
+pub(crate) use collector::{Collector, Span};
 pub(crate) use head::Framing;
 pub(crate) use http2::{Answer, Http2, request as http2_request};
 pub(crate) use http2_origin::Http2Origin;

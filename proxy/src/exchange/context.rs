@@ -3,6 +3,7 @@
 use super::failure::{Failure, Party};
 use super::guarded::Learnt;
 use super::handshake::Handshake;
+use crate::trace::Part;
 use http::HeaderValue;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -79,6 +80,8 @@ pub struct Exchange {
     pub failure: Option<Failure>,
     /// Whether a CORS preflight was granted, where this was one.
     pub preflight: Option<bool>,
+    /// What it has to do with traces.
+    pub(crate) trace: Part,
 }
 
 /// An address, and its text, which is written once for a connection and read several times in an exchange.
@@ -222,6 +225,7 @@ impl Exchange {
             learnt: Learnt::default(),
             failure: None,
             preflight: None,
+            trace: Part::default(),
         }
     }
 

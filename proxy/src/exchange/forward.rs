@@ -24,6 +24,7 @@ impl Exchange {
             self.forward_client(message);
             message.set(&X_REQUEST_ID, self.request_id.clone());
         }
+        self.trace.tell(message);
         if !self.upgrade {
             message.remove(&UPGRADE);
             message.remove(&CONNECTION);
@@ -54,6 +55,7 @@ impl Exchange {
         self.forward_learnt(&mut headers);
         self.forward_client(&mut headers);
         headers.insert(X_REQUEST_ID, self.request_id.clone());
+        self.trace.tell(&mut headers);
         for (name, value) in
             [(X_FORWARDED_METHOD, request.method.as_str()), (X_FORWARDED_URI, path_and_query(request))]
         {

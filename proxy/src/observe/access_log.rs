@@ -102,6 +102,9 @@ fn json(bytes: &mut Vec<u8>, record: &Record<'_>, query: bool) {
     line.text("ts", Stamp::now().as_str());
     line.text("level", if exchange.failure.is_some() { "warn" } else { "info" });
     line.maybe("request_id", exchange.request_id.to_str().ok());
+    if let Some(recording) = exchange.trace.recording() {
+        line.text("trace_id", &recording.trace.to_string());
+    }
     line.text("client_ip", exchange.public.client.as_str());
     line.maybe("user", exchange.learnt.user.as_deref());
     line.text("method", request.method.as_str());

@@ -8,6 +8,7 @@ use super::nginx::Handled;
 use super::record::{Record, labels};
 use super::routes::Routes;
 use super::tls::Tls;
+use super::traces::Traces;
 use super::upstreams::Upstreams;
 use super::websockets::WebSockets;
 use crate::exchange::Failure;
@@ -27,6 +28,7 @@ pub(crate) struct Metrics {
     pub(crate) upstreams: Upstreams,
     pub(crate) tls: Tls,
     pub(crate) limit_store: LimitStore,
+    pub(crate) traces: Traces,
     acme_renewals: Counters,
     pub(super) rejected: Counters,
     preflights: Counters,
@@ -62,6 +64,7 @@ impl Metrics {
             upstreams: Upstreams::new(make),
             tls: Tls::new(make),
             limit_store: LimitStore::new(make),
+            traces: Traces::new(make),
             acme_renewals: make.counters(
                 "vordr_acme_renewals_total",
                 "Orders for certificates from ACME.",

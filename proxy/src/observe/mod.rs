@@ -19,6 +19,7 @@ mod routes;
 mod scrape;
 mod status;
 mod tls;
+mod traces;
 mod upstreams;
 mod websockets;
 mod words;
@@ -38,6 +39,7 @@ pub(crate) use websockets::Meter;
 
 use crate::exchange::{Exchange, Failure, Party};
 use crate::start_error::StartError;
+use crate::trace::Exports;
 use arc_swap::ArcSwap;
 use look::LastError;
 use metrics::Metrics;
@@ -52,6 +54,8 @@ pub(crate) struct Observer {
     logs: ArcSwap<Logs>,
     workers: usize,
     pub(crate) metrics: Metrics,
+    /// Spans on their way out.
+    pub(crate) exports: Exports,
     pub(crate) started: Instant,
     loads: Mutex<Loads>,
     refusals: Refusals,
@@ -76,6 +80,7 @@ impl Observer {
             logs: ArcSwap::from_pointee(Logs::open(&table.process, workers, &metrics.dropped_lines)?),
             workers,
             metrics,
+            exports: Exports::default(),
             started: Instant::now(),
             refusals: Refusals::new(workers),
             loads: Mutex::new(Loads { at: SystemTime::now(), problem: None }),

@@ -38,7 +38,7 @@ impl Record<'_> {
     }
 
     /// `HTTP/1.1`
-    pub(super) fn protocol(&self) -> &'static str {
+    pub(crate) fn protocol(&self) -> &'static str {
         match self.request.version {
             _ if self.exchange.arrival.http2 => "HTTP/2",
             http::Version::HTTP_10 => "HTTP/1.0",

@@ -211,6 +211,7 @@ fn leave(under_way: &mut UnderWay, has_not_seen_it: bool) {
 
 /// A further attempt.
 fn counted(shared: &Shared, exchange: &mut Exchange, failure: &Failure) -> bool {
+    exchange.attempt_failed(failure);
     shared.observer.retried(exchange, failure);
     exchange.retries += 1;
     true
@@ -240,6 +241,7 @@ pub(super) async fn answer(session: &mut Session, error: &Error, passage: &mut P
     let Some(under_way) = passage.under_way.as_mut() else { return 0 };
     let failure = failure_of(error, under_way);
     under_way.link.watch(None);
+    under_way.exchange.attempt_failed(&failure);
     if session.response_written().is_some_and(|response| !response.status.is_informational())
         || under_way.tunnel.is_some()
     {

@@ -135,6 +135,9 @@ impl ProxyHttp for Gateway {
             Some(proof) => under_way.exchange.prove(proof, request),
             None => under_way.exchange.admit(request),
         };
+        if let Some(tracer) = &under_way.generation.tracer {
+            under_way.exchange.trace = tracer.begin(&under_way.exchange, &request.headers);
+        }
         under_way.in_flight = Some(self.shared.observer.exchange_started(&under_way.exchange));
         if !Self::keeps_alive(under_way) {
             session.set_keepalive(None);
@@ -201,6 +204,7 @@ impl ProxyHttp for Gateway {
         if let Some(path) = target::upstream_path(exchange, original) {
             request.set_raw_path(&path)?;
         }
+        exchange.attempt_asks(|| String::from_utf8_lossy(request.raw_path()).into_owned());
         Ok(())
     }
 
@@ -242,6 +246,7 @@ impl ProxyHttp for Gateway {
             reached.status = Some(response.status.as_u16());
             reached.answered = Some(Instant::now());
         }
+        exchange.attempt_answered(response.status.as_u16());
         if let Some(target) = journey.target.as_ref().filter(|_| !may_retry) {
             generation.upstreams.answered(target, &self.shared.observer);
         }
@@ -391,6 +396,9 @@ impl ProxyHttp for Gateway {
             None => &self.shared.observer.exchange_started(&under_way.exchange),
         };
         self.shared.observer.exchange_finished(&record, in_flight, under_way.in_use.as_ref());
+        if let Some(tracer) = &under_way.generation.tracer {
+            tracer.finish(&record);
+        }
     }
 
     fn suppress_error_log(&self, _session: &Session, _passage: &Passage, _error: &Error) -> bool {

@@ -9,7 +9,7 @@ use http::header::CONTENT_LENGTH;
 use http::{Method, StatusCode};
 use pingora_core::Result;
 use pingora_core::protocols::Digest;
-use pingora_core::upstreams::peer::HttpPeer;
+use pingora_core::upstreams::peer::{HttpPeer, Peer};
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 use std::sync::Arc;
@@ -44,8 +44,12 @@ pub(super) async fn peer(
         let UnderWay { generation, journey, exchange, .. } = &mut *under_way;
         exchange.first_tried.get_or_insert_with(Instant::now);
         let Some(target) = &journey.target else { continue };
+        exchange.attempt_begins();
         match generation.upstreams.peer(target, exchange, session.req_header()).await {
-            Ok(peer) => return Ok(Box::new(peer)),
+            Ok(peer) => {
+                exchange.attempt_goes_to(peer.address().as_inet().copied());
+                return Ok(Box::new(peer));
+            }
             Err(failure) => {
                 if !failing::goes_on_unsent(shared, session, under_way, &failure) {
                     return Err(failing::error(&failure));

@@ -5,7 +5,6 @@ use super::templates::Templates;
 use crate::diagnostic::Diagnostic;
 use crate::language::File;
 use crate::language::action::Action;
-use crate::language::process::Process;
 use crate::language::proxy::Proxy;
 use crate::language::server::Server;
 use crate::language::settings::Settings;
@@ -14,9 +13,6 @@ use crate::source::{Span, Spanned};
 /// Everything in a file that is not served yet.
 pub(super) fn find(file: &File, templates: &Templates<'_>) -> Vec<Diagnostic> {
     let mut found = Found(Vec::new());
-    if let Some(process) = &file.process {
-        found.in_process(&process.value);
-    }
     templates.settings().for_each(|settings| found.in_settings(settings));
     file.servers.iter().for_each(|server| found.in_server(server));
     found.0
@@ -31,10 +27,6 @@ impl Found {
         self.0.push(
             Diagnostic::error("not-yet", span, message).label("understood, and refused by `vordr run`"),
         );
-    }
-
-    fn in_process(&mut self, process: &Process) {
-        self.note("`trace`", process.trace.as_ref().map(|trace| trace.span));
     }
 
     fn in_server(&mut self, server: &Server) {
