@@ -1,6 +1,8 @@
 //! Traces: which requests have spans, what those tell, and what the upstream is told.
 
-use crate::harness::{Collector, Http2, Origin, Request, Span, Vordr, pooled, proxying, within};
+use crate::harness::{
+    Binary, Client, Collector, Http2, Origin, Request, Span, Vordr, pooled, proxying, within, written,
+};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const SENDER: &str = "b7ad6b7169203331";
@@ -263,6 +265,91 @@ async fn each_attempt_has_a_span() {
     assert!(attempts.iter().all(|attempt| attempt.is_client() && attempt.parent() == server.id()));
     assert_eq!(told(&busy.only_request()).1, attempts[1].id());
     assert_eq!(told(&well.only_request()).1, attempts[2].id());
+}
+
+#[tokio::test]
+async fn an_upstream_that_made_up_for_another_is_no_error_of_the_exchange() {
+    let (collector, spare) = (Collector::over_http().await, Origin::answering("spare").await);
+    let settings = format!("on-error 502 {{ proxy \"{}\"; }}", spare.url());
+    let rules = proxying("http://127.0.0.1:1", &settings);
+    let vordr = Vordr::running_with(&collector.rule(""), &rules).await;
+    assert_eq!(vordr.get("http://a.test/").await.text(), "spare");
+    let spans = logged(&vordr, &collector, 3).await;
+    let [server, refused, answered] = &spans[..] else { panic!("{spans:#?}") };
+    assert_eq!((server.error(), server.told("error.type")), (None, serde_json::Value::Null));
+    assert_eq!((refused.told("error.type"), refused.error()), ("refused".into(), Some("")));
+    assert_eq!((answered.told("http.response.status_code"), answered.error()), (200.into(), None));
+    assert_eq!(answered.told("url.full"), format!("{}/", spare.url()));
+}
+
+#[tokio::test]
+async fn a_failure_is_one_whatever_the_client_was_told_of_it() {
+    let collector = Collector::over_http().await;
+    let rules = proxying("http://127.0.0.1:1", "on-error 502 { respond 200 later; }");
+    let vordr = Vordr::running_with(&collector.rule(""), &rules).await;
+    assert_eq!(vordr.get("http://a.test/").await.text(), "later");
+    let spans = logged(&vordr, &collector, 2).await;
+    assert_eq!(spans[0].told("http.response.status_code"), 200);
+    assert_eq!(spans[0].told("error.type"), "refused");
+    assert!(spans[0].error().is_some());
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_an_error_in_both_spans() {
+    let collector = Collector::over_http().await;
+    let origin = Origin::scripted(|mut connection| async move {
+        connection.request().await;
+        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhal").await;
+    })
+    .await;
+    let vordr = traced(&collector, "", &origin).await;
+    let mut client = vordr.connect().await;
+    client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+    client.closed().await;
+    for span in logged(&vordr, &collector, 2).await {
+        assert_eq!(
+            (span.told("error.type"), span.told("http.response.status_code")),
+            ("early_close".into(), 200.into())
+        );
+        assert!(span.error().is_some(), "{span:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_went_away_got_no_status() {
+    let collector = Collector::over_http().await;
+    let origin = Origin::scripted(|mut connection| async move {
+        connection.request().await;
+        connection.closed().await;
+    })
+    .await;
+    let vordr = traced(&collector, "", &origin).await;
+    let mut client = vordr.connect().await;
+    client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+    origin.first_request().await;
+    drop(client);
+    for span in logged(&vordr, &collector, 2).await {
+        assert_eq!(span.told("error.type"), "client_gone");
+        assert!(span.error().is_some() && span.told("http.response.status_code").is_null(), "{span:#?}");
+    }
+}
+
+#[tokio::test]
+async fn queries_stay_untold_where_the_log_leaves_them_out() {
+    let (collector, origin) = (Collector::over_http().await, Origin::answering("hello").await);
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let (_file, path) = written(&format!(
+        "vordr {{ access-log {log:?} query=off; {}; }}\nserver a.test {{ listen \"127.0.0.1:0\"; location \"/\" {{ proxy \"{}\"; }}; }}",
+        collector.rule(""),
+        origin.url()
+    ));
+    let binary = Binary::running_file(path, &[]).await;
+    Client::connect(binary.address()).await.get("a.test", "/x?token=s3cret").await;
+    let spans = collector.all(2).await;
+    assert!(spans[0].told("url.query").is_null(), "{spans:#?}");
+    assert_eq!(spans[1].told("url.full"), format!("{}/x", origin.url()));
+    assert_eq!(origin.only_request().target(), "/x?token=s3cret");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A collector of traces: it takes OTLP over HTTP or gRPC, and reads it for real.
 
-use super::{Http2Origin, Origin, eventually};
+use super::{Authority, Http2Origin, Origin, eventually};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value as Told};
 use opentelemetry_proto::tonic::trace::v1::{Span as Protobuf, span::SpanKind};
@@ -35,12 +35,23 @@ impl Collector {
         Self::Grpc(Http2Origin::answering(None, TAKEN).await)
     }
 
+    /// Over HTTP with TLS, as `localhost`.
+    pub(crate) async fn over_https(authority: &Authority) -> Self {
+        Self::Http(Origin::answering_tls(&authority.identity("localhost"), "").await)
+    }
+
+    /// Over gRPC with TLS, as `localhost`.
+    pub(crate) async fn over_grpc_and_tls(authority: &Authority) -> Self {
+        Self::Grpc(Http2Origin::answering(Some(&authority.identity("localhost")), TAKEN).await)
+    }
+
     /// The word that has spans sent here.
     pub(crate) fn rule(&self, more: &str) -> String {
         match self {
-            Self::Http(origin) => format!("trace \"{}\" {more}", origin.url()),
+            Self::Http(origin) => format!("trace \"{}\" {more}", origin.url_as("localhost")),
             Self::Grpc(origin) => {
-                format!("trace \"http://127.0.0.1:{}\" protocol=grpc {more}", origin.port())
+                let scheme = if origin.speaks_tls() { "https" } else { "http" };
+                format!("trace \"{scheme}://localhost:{}\" protocol=grpc {more}", origin.port())
             }
         }
     }

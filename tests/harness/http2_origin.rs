@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 /// An upstream of HTTP/2 alone: it answers each request with 200, a body and trailers, and remembers it.
 pub(crate) struct Http2Origin {
     address: SocketAddr,
+    tls: bool,
     memory: Arc<Mutex<Memory>>,
     accepting: JoinHandle<()>,
 }
@@ -32,12 +33,17 @@ impl Http2Origin {
         let memory: Arc<Mutex<Memory>> = Arc::default();
         let tls = identity.map(Identity::acceptor_of_http2);
         let accepting = tokio::spawn(accept(listener, tls, body, memory.clone()));
-        Self { address, memory, accepting }
+        Self { address, tls: identity.is_some(), memory, accepting }
     }
 
     /// Its port.
     pub(crate) fn port(&self) -> u16 {
         self.address.port()
+    }
+
+    /// Whether it speaks TLS.
+    pub(crate) fn speaks_tls(&self) -> bool {
+        self.tls
     }
 
     /// Every request so far, with its body.

@@ -56,7 +56,7 @@ impl Collector {
         match tokio::time::timeout(PATIENCE, self.exporter.export(spans)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(self.take_reason().unwrap_or_else(|| error.to_string())),
-            Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+            Err(_) => Err(format!("no answer within {PATIENCE:?}")),
         }
     }
 

@@ -65,8 +65,8 @@ impl Exporter {
 
     /// Whether what the newer rules say of the collector is what the older ones said.
     pub(super) fn is_for(old: &Trace, new: &Trace) -> bool {
-        let way = |rules: &Trace| (rules.endpoint.clone(), rules.protocol, rules.service.clone());
-        way(old) == way(new) && old.headers == new.headers
+        let Trace { endpoint, protocol, ratio: _, parent: _, service, headers } = old;
+        (endpoint, protocol, service, headers) == (&new.endpoint, &new.protocol, &new.service, &new.headers)
     }
 
     /// Takes an exchange's spans, or drops them where too many wait.
