@@ -47,6 +47,7 @@ mod on_error;
 mod passive;
 mod paths;
 mod pools;
+mod proxy_protocol;
 mod rate_limit;
 mod reload;
 mod reload_killed;

@@ -15,6 +15,7 @@ mod listener;
 mod observe;
 mod pingora;
 mod places;
+mod proxy_header;
 mod reload;
 mod run;
 mod server;

@@ -54,19 +54,27 @@ impl Places {
         if self.taken.fetch_add(1, Relaxed) >= process.limits.connections.unwrap_or(u64::MAX) {
             return Err(Failure::ConnectionLimit);
         }
-        let (Some(most), Some(client)) = (process.limits.connections_per_client, client) else {
-            return Ok(place);
+        place.name(process, client).map(|()| place)
+    }
+}
+
+impl Place {
+    /// Counts it as one of `client`'s, who may not have been known before; refuses it where that is one too many.
+    pub(crate) fn name(&mut self, process: &Process, client: Option<IpAddr>) -> Result<(), Failure> {
+        let (Some(most), Some(client), None) = (process.limits.connections_per_client, client, self.client)
+        else {
+            return Ok(());
         };
         // A proxy brings the connections of all of its clients.
         if process.trusted_proxies.iter().any(|proxy| proxy.contains(&client)) {
-            return Ok(place);
+            return Ok(());
         }
         let network = Network::from(client);
-        if !self.clients.enter(network, most) {
+        if !self.places.clients.enter(network, most) {
             return Err(Failure::ClientConnections);
         }
-        place.client = Some(network);
-        Ok(place)
+        self.client = Some(network);
+        Ok(())
     }
 }
 

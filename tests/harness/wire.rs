@@ -129,7 +129,8 @@ impl Wire {
         (self.socket, self.ahead)
     }
 
-    async fn line(&mut self) -> io::Result<String> {
+    /// The next line, without its end.
+    pub(crate) async fn line(&mut self) -> io::Result<String> {
         loop {
             if let Some(end) = find(&self.ahead, b"\r\n") {
                 let line: Vec<u8> = self.ahead.drain(..end + 2).collect();

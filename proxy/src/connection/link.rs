@@ -24,6 +24,8 @@ pub(crate) struct Link {
     pub listener: Address,
     /// The client's socket address; `None` on a Unix socket.
     pub peer: Option<SocketAddr>,
+    /// The address that the client connected to; `None` on a Unix socket.
+    pub local: Option<SocketAddr>,
     /// Who that is to the exchanges.
     pub client: Option<Client>,
     /// The port that the client connected to; 0 on a Unix socket.
@@ -66,12 +68,19 @@ pub(crate) struct Link {
 impl Link {
     pub(crate) fn new(
         listener: Address,
-        peer: Option<SocketAddr>,
+        (peer, local): (Option<SocketAddr>, Option<SocketAddr>),
         local_port: u16,
         ends: (CancellationToken, CancellationToken),
         stop: Stop,
     ) -> Arc<Self> {
-        Arc::new(Self::begin(listener, peer, local_port, ends, stop))
+        Arc::new(Self { local, ..Self::begin(listener, peer, local_port, ends, stop) })
+    }
+
+    /// The link of this connection, now that it turns out to be made for `client`, who connected `to` another address.
+    pub(crate) fn on_behalf_of(&self, client: SocketAddr, to: SocketAddr) -> Arc<Self> {
+        let ends = (self.leaving.clone(), self.closing.clone());
+        let link = Self::begin(self.listener.clone(), Some(client), self.local_port, ends, self.stop.clone());
+        Arc::new(Self { local: Some(to), opened: self.opened, ..link })
     }
 
     /// The link of one stream of this connection, which has HTTP/2 on it.
@@ -81,6 +90,7 @@ impl Link {
         let stream = Self::begin(self.listener.clone(), self.peer, self.local_port, ends, self.stop.clone());
         Arc::new(Self {
             client: self.client.clone(),
+            local: self.local,
             handshake: self.handshake.clone(),
             passed: self.passed.clone(),
             http2: true,
@@ -99,6 +109,7 @@ impl Link {
             listener,
             client: peer.map(|peer| peer.ip().into()),
             peer,
+            local: None,
             local_port,
             leaving,
             closing,

@@ -9,6 +9,7 @@ mod farewell;
 mod head;
 mod heads;
 mod identity;
+mod introduce;
 mod link;
 mod pace;
 mod secure;

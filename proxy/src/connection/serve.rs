@@ -2,6 +2,7 @@
 
 use super::head::HeadBounds;
 use super::heads::{HeadLimits, NoHead};
+use super::introduce::introduce;
 use super::link::Link;
 use super::secure::secure;
 use super::stream::ClientStream;
@@ -10,6 +11,7 @@ use crate::exchange::{Answer, Failure, Protocol, refusal};
 use crate::http2;
 use crate::observe::Counted;
 use crate::pingora::Gateway;
+use crate::places::Place;
 use crate::shared::Shared;
 use bytes::BytesMut;
 use pingora_core::apps::HttpServerApp;
@@ -36,7 +38,14 @@ pub(crate) struct Worker {
 }
 
 /// Serves one connection to its end.
-pub(crate) async fn serve(worker: Arc<Worker>, transport: Transport, link: Arc<Link>, counted: &mut Counted) {
+pub(crate) async fn serve(
+    worker: Arc<Worker>,
+    mut transport: Transport,
+    link: Arc<Link>,
+    mut place: Place,
+    counted: &mut Counted,
+) {
+    let Some(link) = introduce(&worker, &mut transport, link, &mut place).await else { return };
     let Some(transport) = secure(&worker, transport, &link).await else { return };
     link.passed.over(transport.socket());
     if link.handshake().is_some_and(|handshake| handshake.protocol == Protocol::Http2) {

@@ -2,6 +2,7 @@
 
 use crate::http2::Http2Stream;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -33,6 +34,13 @@ impl Transport {
             Self::Tls(stream) => stream.get_ref().0.socket(),
             Self::Unix(_) | Self::Http2(_) => None,
         }
+    }
+
+    /// The address that the client connected to; only TCP has one.
+    pub(crate) fn local(&self) -> Option<SocketAddr> {
+        let Self::Tcp(socket) = self else { return None };
+        let local = socket.local_addr().ok()?;
+        Some(SocketAddr::new(local.ip().to_canonical(), local.port()))
     }
 
     /// The first byte that comes, without taking it; `None` where the client goes away before.

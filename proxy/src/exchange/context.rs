@@ -5,7 +5,7 @@ use super::guarded::Learnt;
 use super::handshake::Handshake;
 use crate::trace::Part;
 use http::HeaderValue;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vordr_rules::table::{
@@ -23,6 +23,8 @@ pub struct Arrival {
     pub listener: ListenerId,
     /// Who is at the other end of the connection.
     pub peer: Client,
+    /// Both ends of the connection, the client's first, as far as is known; `None` on a Unix socket.
+    pub ends: Option<(SocketAddr, SocketAddr)>,
     /// The port that was connected to; 0 on a Unix socket.
     pub local_port: u16,
     /// What the connection's TLS handshake came to; `None` in the clear.

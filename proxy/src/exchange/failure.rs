@@ -50,6 +50,8 @@ pub enum Failure {
     HeaderCount,
     /// `limits request-line`: 414.
     RequestLine,
+    /// `listen … proxy-protocol=on`: whom the connection is for is not said, wrongly, or by a stranger. Not answered: 400.
+    ProxyHeader(&'static str),
     /// `body-limit`: 413.
     BodyLimit,
     /// `deny`: 403.
@@ -127,6 +129,7 @@ impl Failure {
             Self::HeaderSize => "header_size",
             Self::HeaderCount => "header_count",
             Self::RequestLine => "request_line",
+            Self::ProxyHeader(_) => "proxy_protocol",
             Self::BodyLimit => "body_limit",
             Self::Address => "address",
             Self::RateLimit => "rate_limit",
@@ -163,7 +166,7 @@ impl Failure {
             Self::ConnectTimeout | Self::WriteTimeout | Self::ReadTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Status(status) => *status,
             Self::NoRoute => StatusCode::NOT_FOUND,
-            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::BadRequest(_) | Self::ProxyHeader(_) => StatusCode::BAD_REQUEST,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::HeaderTimeout
             | Self::ClientTimeout
@@ -241,7 +244,7 @@ impl Failure {
             }
             Self::Status(status) => format!("{upstream}: answered {}", status.as_u16()),
             Self::NoRoute => "no location takes this request".to_owned(),
-            Self::BadRequest(reason) => (*reason).to_owned(),
+            Self::BadRequest(reason) | Self::ProxyHeader(reason) => (*reason).to_owned(),
             Self::Misdirected => {
                 "this connection was made for a server that asks for other client certificates".to_owned()
             }
@@ -300,6 +303,7 @@ mod tests {
             (Failure::HeaderSize, 431, "header_size", None),
             (Failure::HeaderCount, 431, "header_count", None),
             (Failure::RequestLine, 414, "request_line", None),
+            (Failure::ProxyHeader("x"), 400, "proxy_protocol", None),
             (Failure::BodyLimit, 413, "body_limit", None),
             (Failure::Address, 403, "address", None),
             (Failure::RateLimit, 429, "rate_limit", None),

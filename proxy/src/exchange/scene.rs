@@ -34,6 +34,7 @@ impl Scene {
         let arrival = Arrival {
             listener: ListenerId(0),
             peer: from.parse::<IpAddr>().unwrap().into(),
+            ends: None,
             local_port: 8080,
             tls: None,
             http2: false,

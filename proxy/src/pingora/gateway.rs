@@ -74,6 +74,7 @@ impl Gateway {
         let arrival = Arrival {
             listener: ListenerId(at.unwrap_or(usize::MAX)),
             peer: link.client.clone().unwrap_or_else(Client::local),
+            ends: link.peer.zip(link.local),
             local_port: link.local_port,
             tls: link.handshake(),
             http2: link.http2,

@@ -1,5 +1,6 @@
 //! The pools behind vordr: names resolved while it runs, servers chosen, checked and waited for, failures named.
 
+mod announce;
 mod authority;
 mod balance;
 mod check;

@@ -1,6 +1,7 @@
 //! How Pingora is told where a request goes.
 
 use super::Upstreams;
+use super::announce;
 use super::authority::Secured;
 use super::dial::Handed;
 use super::hash;
@@ -10,8 +11,10 @@ use super::race;
 use crate::exchange::{Exchange, Failure};
 use http::HeaderValue;
 use http::request::Parts;
+use pingora_core::connectors::l4::Connect;
 use pingora_core::upstreams::peer::{ALPN, HttpPeer};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use vordr_rules::table::{HttpVersion, Proxy, Settings, UpstreamTls};
@@ -50,11 +53,15 @@ impl Upstreams {
         };
         self.set_options(&mut peer, proxy, exchange.upgrade, pool, settings);
         let dialer = target.member.dialers.of(settings.timeouts.send);
-        peer.options.custom_l4 = match (handed, dialer) {
-            (Some(stream), Some(dialer)) => Some(Handed::new(stream, dialer)),
-            (None, Some(dialer)) => Some(dialer.clone()),
+        let dialer: Arc<dyn Connect + Send + Sync> = match (handed, dialer) {
+            (Some(stream), Some(dialer)) => Handed::new(stream, dialer),
+            (None, Some(dialer)) => dialer.clone(),
             (_, None) => return Err(Failure::Internal("the server has no dialer".to_owned())),
         };
+        peer.options.custom_l4 = Some(match proxy.proxy_protocol {
+            None => dialer,
+            Some(version) => announce::announcing(&mut peer, announce::header(version, exchange), dialer),
+        });
         Ok(peer)
     }
 
@@ -94,6 +101,10 @@ impl Upstreams {
             (Destination::Unix(path), _) => HttpPeer::new_uds(path, tls.is_some(), sni).ok()?,
             (Destination::Tcp(_), address) => HttpPeer::new(address?, tls.is_some(), sni),
         };
+        peer.options.custom_l4 =
+            pool.speech.proxy_protocol.zip(member.dialers.of(None)).map(|(version, dialer)| {
+                announce::announcing(&mut peer, announce::of_a_check(version), dialer.clone())
+            });
         peer.options.alpn = alpn.unwrap_or_else(|| version(pool.speech.http, tls.is_some(), false));
         if let Some(secured) = tls.and_then(|tls| self.authorities.of(tls)) {
             set_tls(&mut peer, secured);

@@ -43,6 +43,7 @@ pub(crate) struct Pool {
 pub(super) struct Speech {
     pub(super) tls: Option<UpstreamTls>,
     pub(super) http: HttpVersion,
+    pub(super) proxy_protocol: Option<u8>,
     host: Option<HeaderValue>,
 }
 
@@ -52,7 +53,8 @@ impl From<&Proxy> for Speech {
             HostHeader::Fixed(host) => Some(host.clone()),
             HostHeader::Preserve | HostHeader::Upstream => None,
         };
-        Self { tls: proxy.tls.clone(), http: proxy.http, host }
+        let proxy_protocol = proxy.proxy_protocol;
+        Self { tls: proxy.tls.clone(), http: proxy.http, proxy_protocol, host }
     }
 }
 

@@ -159,13 +159,13 @@ impl Door {
     fn begin(&self, (transport, peer): Accepted) {
         let address = self.address.clone();
         let ends = (self.ends.leaving.clone(), self.ends.closing.clone());
-        let link = Link::new(address, peer, self.port, ends, self.stop.clone());
+        let link = Link::new(address, (peer, transport.local()), self.port, ends, self.stop.clone());
         let mut counted = self.worker.shared.observer.connection(&link.listener);
         let client = peer.map(|peer| peer.ip());
         let (place, worker) = (self.worker.shared.admit_connection(client), self.worker.clone());
         self.connections.spawn(async move {
             match place {
-                Ok(_place) => serve(worker, transport, link, &mut counted).await,
+                Ok(place) => serve(worker, transport, link, place, &mut counted).await,
                 Err(failure) => refuse_connection(worker, transport, link, failure).await,
             }
             drop(counted);

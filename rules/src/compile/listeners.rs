@@ -8,12 +8,14 @@ use crate::source::{Span, Spanned};
 use crate::table::{Address, Binding, Listener, ServerId};
 use std::collections::HashMap;
 
-pub(super) fn compile(servers: &[Server], reading: &mut Reading<'_>) -> Vec<Listener> {
+/// `trusts`: somebody is among `trusted-proxies`.
+pub(super) fn compile(servers: &[Server], trusts: bool, reading: &mut Reading<'_>) -> Vec<Listener> {
     let mut gathered: Vec<Gathering> = Vec::new();
     let mut known: HashMap<&Address, usize> = HashMap::new();
     for (number, server) in servers.iter().enumerate() {
         for listen in &server.listens {
             check_tls(server, listen, reading);
+            check_trust(listen, trusts, reading);
             let binding = Binding { server: ServerId(number), redirect_https: listen.redirect_https };
             let at = *known.entry(&listen.address.value).or_insert(gathered.len());
             if at == gathered.len() {
@@ -25,6 +27,19 @@ pub(super) fn compile(servers: &[Server], reading: &mut Reading<'_>) -> Vec<List
         }
     }
     gathered.into_iter().map(|listener| listener.finish(reading)).collect()
+}
+
+/// A PROXY header is believed only from a trusted proxy, and whoever else comes is let go.
+fn check_trust(listen: &Listen, trusts: bool, reading: &mut Reading<'_>) {
+    if let (Some(on), false) = (listen.proxy_protocol.as_ref().filter(|on| on.value), trusts) {
+        reading.report(
+            Diagnostic::error("nobody-trusted", on.span, "`proxy-protocol=on` lets nobody in")
+                .label("only `trusted-proxies` may say who a client is")
+                .help(
+                    "add `vordr { trusted-proxies \"10.0.0.0/8\"; }` with the addresses of who is in front",
+                ),
+        );
+    }
 }
 
 /// A listener while servers join it.

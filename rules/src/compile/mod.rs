@@ -37,7 +37,8 @@ pub(crate) fn compile(file: &File, reading: &mut Reading<'_>) -> Outcome {
     let mut pools = Pools::new(&file.upstreams, reading);
     let servers: Vec<_> =
         file.servers.iter().map(|server| compile_server(server, &templates, &mut pools, reading)).collect();
-    let listeners = listeners::compile(&file.servers, reading);
+    let trusts = file.process.as_ref().is_some_and(|process| !process.value.trusted_proxies.is_empty());
+    let listeners = listeners::compile(&file.servers, trusts, reading);
     acme::check(&file.servers, &listeners, reading);
     if file.servers.is_empty() && reading.found.is_empty() {
         let nothing = Span { source: reading.source, start: 0, length: 0 };

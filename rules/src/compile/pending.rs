@@ -5,10 +5,9 @@ use super::templates::Templates;
 use crate::diagnostic::Diagnostic;
 use crate::language::File;
 use crate::language::action::Action;
-use crate::language::proxy::Proxy;
 use crate::language::server::Server;
 use crate::language::settings::Settings;
-use crate::source::{Span, Spanned};
+use crate::source::Span;
 
 /// Everything in a file that is not served yet.
 pub(super) fn find(file: &File, templates: &Templates<'_>) -> Vec<Diagnostic> {
@@ -30,12 +29,6 @@ impl Found {
     }
 
     fn in_server(&mut self, server: &Server) {
-        for listen in &server.listens {
-            let on = |switch: &Option<Spanned<bool>>| {
-                switch.as_ref().filter(|switch| switch.value).map(|on| on.span)
-            };
-            self.note("the PROXY protocol", on(&listen.proxy_protocol));
-        }
         self.in_settings(&server.settings);
         for location in &server.locations {
             self.in_settings(&location.settings);
@@ -57,13 +50,8 @@ impl Found {
 
     fn in_action(&mut self, action: &Action) {
         match action {
-            Action::Proxy(proxy) => self.in_proxy(proxy),
             Action::Files(files) => self.note("`files`", Some(files.span)),
-            Action::Redirect(_) | Action::Respond(_) => {}
+            Action::Proxy(_) | Action::Redirect(_) | Action::Respond(_) => {}
         }
-    }
-
-    fn in_proxy(&mut self, proxy: &Proxy) {
-        self.note("`proxy-protocol`", proxy.proxy_protocol.as_ref().map(|version| version.span));
     }
 }
