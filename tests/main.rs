@@ -42,6 +42,7 @@ mod metrics_many;
 mod metrics_present;
 mod min_rate;
 mod names;
+mod nginx_command;
 mod nginx_rules;
 mod on_error;
 mod passive;

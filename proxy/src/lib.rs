@@ -31,7 +31,7 @@ mod watch;
 mod websocket;
 mod worker;
 
-pub use run::run;
+pub use run::{run, run_and_then};
 pub use server::{Handle, Vordr};
 pub use start_error::StartError;
 pub use surroundings::System;

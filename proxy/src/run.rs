@@ -8,12 +8,18 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// SIGUSR1 opens the logs anew. A stop then lets what is under way finish within `drain`.
 /// A second signal ends at once.
 pub fn run(vordr: Vordr) -> Result<(), StartError> {
+    run_and_then(vordr, || {})
+}
+
+/// [`run`], with something to be done as soon as it serves.
+pub fn run_and_then(vordr: Vordr, serves: impl FnOnce()) -> Result<(), StartError> {
     let vordr = vordr.into_service();
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Worker)?;
     // Before anything is served, so that no signal finds its default action.
     let mut signals = runtime.block_on(async { Signals::new() }).map_err(StartError::Worker)?;
     let handle = vordr.start()?;
+    serves();
     let name = loop {
         match runtime.block_on(signals.next()) {
             // Whatever comes of it is in the log.

@@ -11,7 +11,7 @@ mod environment;
 mod format;
 mod hint;
 mod language;
-mod nginx;
+pub mod nginx;
 mod node;
 pub mod pages;
 pub mod placeholder;

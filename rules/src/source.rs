@@ -132,6 +132,11 @@ impl Sources {
         }
     }
 
+    /// Every text, in the order in which they were read.
+    pub fn iter(&self) -> impl Iterator<Item = &Source> {
+        self.list.iter()
+    }
+
     /// Whether a further text may be taken in.
     pub(crate) fn has_room(&self) -> bool {
         let bytes: usize = self.list.iter().map(|source| source.text.len()).sum();

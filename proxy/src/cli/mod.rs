@@ -7,6 +7,7 @@ mod health;
 mod help;
 mod import;
 mod markdown;
+mod nginx;
 mod reload;
 mod replace;
 mod revoke;
@@ -97,6 +98,10 @@ enum Format {
 
 /// Reads the arguments and does what they say.
 pub(crate) fn main() -> ExitCode {
+    let mut words = std::env::args_os().peekable();
+    if words.peek().is_some_and(nginx::is_called) {
+        return nginx::main(words);
+    }
     match Arguments::parse().command {
         Command::Run { rules, watch, reuse_port } => run(&rules.path, watch, reuse_port),
         Command::Reload(rules) => reload::run(&rules.path),

@@ -7,6 +7,7 @@
 mod answer;
 mod check;
 pub(crate) mod directive;
+mod globals;
 mod header;
 mod lexer;
 mod listen;
@@ -22,6 +23,8 @@ mod tree;
 mod upstream;
 mod value;
 mod variable;
+
+pub use globals::{Globals, globals};
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::language::File;
