@@ -27,6 +27,7 @@ if [ "${1:-build}" = test ]; then
     need haproxy haproxy
     need systemd-analyze systemd
     need redis-server redis-server
+    need nginx nginx
     python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv python3-pip)
 fi
 if [ "${1:-build}" = container ]; then

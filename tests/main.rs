@@ -7,6 +7,7 @@ mod addresses;
 mod admin;
 mod auth;
 mod auth_asked;
+mod beside_nginx;
 mod body_limit;
 mod buffering;
 mod command_line;

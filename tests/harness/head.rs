@@ -52,7 +52,8 @@ impl Head {
         }
     }
 
-    fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+    /// Every header, in order.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         let lines = self.raw.split("\r\n").skip(1);
         lines.filter_map(|line| line.split_once(':')).map(|(name, value)| (name, value.trim()))
     }

@@ -1,0 +1,79 @@
+//! nginx, or vordr by its name, as a process with a file of nginx.
+
+use crate::harness::eventually;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// Which of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Program {
+    Nginx,
+    Vordr,
+}
+
+/// A running one; gone when it is dropped.
+pub(super) struct Server {
+    child: Child,
+    _folder: TempDir,
+}
+
+impl Server {
+    /// Starts one, and waits until it listens; what it says where it refuses the rules.
+    pub(super) async fn running(program: Program, rules: &str, port: u16) -> Result<Self, String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("nginx.conf");
+        let at = folder.path().display().to_string();
+        std::fs::create_dir(folder.path().join("html")).expect("a folder");
+        std::fs::write(folder.path().join("html/index.html"), "an index\n").expect("a file");
+        std::fs::write(folder.path().join("html/page.html"), "a page\n").expect("a file");
+        // user, pass
+        std::fs::write(folder.path().join("htpasswd"), "user:{SHA}nU4eI71bcnBGqeO0t9tXvY1u5oQ=\n")
+            .expect("a file");
+        std::fs::write(&path, rules.replace("%%FOLDER%%", &at)).expect("a file");
+        let said = std::fs::File::create(folder.path().join("said")).expect("a file");
+        let globals = format!("daemon off; pid {at}/nginx.pid; worker_processes 1;{}", user());
+        let mut command = command(program, folder.path());
+        command.args(["-p", &at, "-c", "nginx.conf", "-e", "error.log", "-g", &globals]);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said).spawn();
+        let mut server = Self { child: child.expect("a program"), _folder: folder };
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let refused = eventually("an open port", || match server.child.try_wait() {
+            Ok(Some(_)) => Some(true),
+            _ => TcpStream::connect(address).is_ok().then_some(false),
+        });
+        match refused.await {
+            true => Err(std::fs::read_to_string(Path::new(&at).join("said")).unwrap_or_default()),
+            false => Ok(server),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // nginx's workers end with their master where it is asked to end.
+        let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        let _ = self.child.wait();
+    }
+}
+
+fn command(program: Program, folder: &Path) -> Command {
+    let path = match program {
+        Program::Nginx => "/usr/sbin/nginx".into(),
+        Program::Vordr => {
+            let link = folder.join("nginx");
+            std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_vordr"), &link).expect("a link");
+            link
+        }
+    };
+    let mut command = Command::new(path);
+    command.env_clear();
+    command
+}
+
+/// Its workers read what the test wrote.
+fn user() -> &'static str {
+    let id = Command::new("id").arg("-u").output().expect("id");
+    if id.stdout == b"0\n" { " user root;" } else { "" }
+}

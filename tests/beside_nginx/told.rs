@@ -1,0 +1,126 @@
+//! What a client was answered, and what the upstream saw, as far as it can be compared.
+
+use super::case::Case;
+use super::server::{Program, Server};
+use crate::harness::{Client, Origin, Request, free_port};
+use std::fmt::Write;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+/// Of a connection and no message, or different from second to second.
+const LEFT_OUT: [&str; 6] = ["connection", "date", "keep-alive", "server", "transfer-encoding", "etag"];
+
+/// What came of each request of a case.
+#[derive(Debug)]
+pub(super) struct Told(Vec<Exchanged>);
+
+#[derive(Debug)]
+struct Exchanged {
+    asked: String,
+    answered: Message,
+    /// What the upstream saw of it.
+    seen: Vec<Message>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Message {
+    /// A status, or a method and its target.
+    start: String,
+    /// In lower case, sorted.
+    headers: Vec<String>,
+    body: String,
+}
+
+impl Told {
+    /// Runs a case; what the program says where it refuses the rules.
+    pub(super) async fn by(program: Program, case: &Case) -> Result<Self, String> {
+        let answers = Arc::new(case.answers());
+        let origin = Origin::scripted(move |mut connection| {
+            let answers = answers.clone();
+            async move {
+                while let Some(request) = connection.request().await {
+                    connection.send(answers.to(&request)).await;
+                }
+            }
+        })
+        .await;
+        let port = free_port();
+        let (at, here) = (format!("127.0.0.1:{}", origin.port()), port.to_string());
+        let filled = |text: &str| text.replace("%%ORIGIN%%", &at).replace("%%PORT%%", &here);
+        let server = Server::running(program, &filled(&case.rules), port).await?;
+        let mut exchanged = Vec::new();
+        for ask in &case.asks {
+            let before = origin.requests().len();
+            let mut client = Client::connect((Ipv4Addr::LOCALHOST, port).into()).await;
+            let text = filled(&ask.text());
+            client.send(&text).await;
+            let answered = Message::answered(&mut client, ask.method() == "HEAD").await;
+            let seen = origin.requests().split_off(before).iter().map(Message::seen).collect();
+            let same = |message: Message| message.with_names(&[(&at, "ORIGIN"), (&here, "PORT")]);
+            let seen: Vec<Message> = seen;
+            exchanged.push(Exchanged {
+                asked: ask.line().to_owned(),
+                answered: same(answered),
+                seen: seen.into_iter().map(same).collect(),
+            });
+        }
+        drop(server);
+        Ok(Self(exchanged))
+    }
+}
+
+impl Message {
+    async fn answered(client: &mut Client, is_head: bool) -> Self {
+        let head = client.response_head().await;
+        let (status, headers) = (head.status(), sorted(head.fields()));
+        let body = if is_head { Vec::new() } else { client.rest_of(head).await.body };
+        let mut message =
+            Self { start: status.to_string(), headers, body: String::from_utf8_lossy(&body).into_owned() };
+        // A page of the server's own making: that there is one is the same, its words are each one's own.
+        if status >= 300 && message.body.contains("<center>") {
+            message.body = "a page of its own".to_owned();
+            message.headers.retain(|line| !line.starts_with("content-length:"));
+        }
+        message
+    }
+
+    fn seen(request: &Request) -> Self {
+        Self {
+            start: format!("{} {}", request.head.method(), request.target()),
+            headers: sorted(request.head.fields()),
+            body: String::from_utf8_lossy(&request.body).into_owned(),
+        }
+    }
+
+    /// With ports that differ from run to run named alike.
+    fn with_names(self, names: &[(&str, &str)]) -> Self {
+        let named = |text: String| names.iter().fold(text, |text, (from, to)| text.replace(from, to));
+        Self {
+            start: named(self.start),
+            headers: self.headers.into_iter().map(named).collect(),
+            body: named(self.body),
+        }
+    }
+}
+
+fn sorted<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<String> {
+    let named = fields.map(|(name, value)| (name.to_ascii_lowercase(), value));
+    let kept = named.filter(|(name, _)| !LEFT_OUT.contains(&name.as_str()));
+    let mut lines: Vec<_> = kept.map(|(name, value)| format!("{name}: {value}")).collect();
+    lines.sort();
+    lines
+}
+
+/// Where the two part.
+pub(super) fn difference(nginx: &Told, vordr: &Told) -> Option<String> {
+    let mut text = String::new();
+    for (nginx, vordr) in nginx.0.iter().zip(&vordr.0) {
+        let same = (&nginx.answered, &nginx.seen) == (&vordr.answered, &vordr.seen);
+        if !same {
+            let _ = writeln!(text, "  {}", nginx.asked);
+            let _ = writeln!(text, "    nginx {:?} {:?}", nginx.answered, nginx.seen);
+            let _ = writeln!(text, "    vordr {:?} {:?}", vordr.answered, vordr.seen);
+        }
+    }
+    (!text.is_empty()).then_some(text)
+}
