@@ -15,6 +15,7 @@ mod commands;
 mod cors;
 mod examples;
 mod failures;
+mod files;
 mod forwarded;
 mod hand_over;
 mod harness;

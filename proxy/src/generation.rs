@@ -1,5 +1,6 @@
 //! One set of rules while it is in force, and for as long as an exchange still uses it.
 
+use crate::files::Folders;
 use crate::gate::{Credentials, Store};
 use crate::observe::Observer;
 use crate::start_error::StartError;
@@ -28,6 +29,8 @@ pub(crate) struct Generation {
     pub limit_store: Option<Arc<Store>>,
     /// Who has spans, where there are any.
     pub tracer: Option<Tracer>,
+    /// What files are served from.
+    pub folders: Folders,
     /// The rules as `vordr show` prints them.
     pub effective_rules: String,
     /// Cancelled when newer rules take their place.
@@ -53,6 +56,7 @@ impl Generation {
             doors: Doors::open(&table, certificates.clone(), before.map(|before| &*before.doors))?.into(),
             credentials: Credentials::open(&table, before.map(|before| &before.credentials))?,
             tracer: Tracer::open(&table.process, observer, before.and_then(|before| before.tracer.as_ref()))?,
+            folders: Folders::open(&table)?,
             table,
             effective_rules,
             replaced: CancellationToken::new(),

@@ -1,6 +1,7 @@
 //! From rules to a running proxy: sockets bound, workers started, and all of it stopped again.
 
 use crate::control::{Control, ControlOrder, ControlOrders, ControlSockets};
+use crate::files::missing_folders;
 use crate::generation::Generation;
 use crate::listener::{BoundSocket, clean_up};
 use crate::observe::Observer;
@@ -77,7 +78,8 @@ impl Vordr {
         if !loaded.pending.is_empty() {
             return Err(StartError::Rules(loaded.pending));
         }
-        let Inspected { found, read: certificates } = inspect(&loaded);
+        let Inspected { mut found, read: certificates } = inspect(&loaded);
+        found.extend(missing_folders(&loaded));
         loaded.warnings = loaded.warnings.others(loaded.warnings.iter().cloned().chain(found).collect());
         if loaded.warnings.iter().any(|found| found.severity == Severity::Error) {
             return Err(StartError::Rules(loaded.warnings));

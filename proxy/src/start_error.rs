@@ -65,6 +65,14 @@ pub enum StartError {
     /// The collector of spans cannot be spoken to as the rules and the environment ask.
     #[error("cannot send traces: {0}")]
     Trace(String),
+    /// A folder that files are served from cannot be opened.
+    #[error("cannot serve files from {folder}: {source}")]
+    Folder {
+        /// The folder as the rules have it.
+        folder: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// An upstream cannot be spoken to as the rules ask: an unreadable CA, no system certificates.
     #[error("{0}")]
     Upstream(String),

@@ -1,8 +1,17 @@
 //! The real world, as the rules see it: files and environment variables.
 
+use crate::files::missing_folders;
+use crate::tls::inspect;
 use std::io;
 use std::path::Path;
-use vordr_rules::{Surroundings, glob_matches};
+use vordr_rules::{Diagnostics, Loaded, Surroundings, glob_matches};
+
+/// What is wrong with the certificates and folders that rules name, as of now: errors for what cannot be served,
+/// warnings for the rest.
+pub fn check_surroundings(loaded: &Loaded) -> Diagnostics {
+    let found = inspect(loaded).found.into_iter().chain(missing_folders(loaded));
+    loaded.warnings.others(found.collect())
+}
 
 /// This machine.
 #[derive(Debug, Clone, Copy)]

@@ -29,7 +29,7 @@ pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use format::format;
 pub use language::TOP;
 pub use nginx::{KnownDirective, Support, is_nginx, known_directives};
-pub use source::{Source, SourceId, Sources, Span, Spanned, TlsPlaces};
+pub use source::{Folder, Source, SourceId, Sources, Span, Spanned, TlsPlaces};
 pub use surroundings::{InMemory, Surroundings, glob_matches};
 pub use word::{Often, Word};
 
@@ -48,6 +48,8 @@ pub struct Loaded {
     pub pending: Diagnostics,
     /// Where the files of each server's TLS are named, for whoever reads them.
     pub tls_places: Vec<TlsPlaces>,
+    /// Folders that files are served from.
+    pub folders: Vec<Folder>,
     /// Values that are not to be shown.
     pub secrets: Vec<String>,
 }
@@ -84,6 +86,7 @@ fn finish(file: &language::File, mut reading: Reading<'_>) -> Result<Loaded, Dia
         warnings: Diagnostics::new(warnings, sources.clone()),
         pending: Diagnostics::new(outcome.pending, sources),
         tls_places: outcome.tls_places,
+        folders: reading.folders,
         secrets: reading.secrets,
     })
 }

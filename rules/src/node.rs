@@ -2,7 +2,7 @@
 
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::environment::{self, Unfilled};
-use crate::source::{SourceId, Sources, Span, Spanned};
+use crate::source::{Folder, SourceId, Sources, Span, Spanned};
 use crate::surroundings::Surroundings;
 use crate::value::{Raw, Value};
 use crate::word::{Often, Word};
@@ -16,6 +16,8 @@ pub(crate) struct Reading<'w> {
     pub found: Vec<Diagnostic>,
     /// Values that `show` masks.
     pub secrets: Vec<String>,
+    /// Folders that are named.
+    pub folders: Vec<Folder>,
     /// The text that is being read.
     pub source: SourceId,
 }
@@ -23,7 +25,7 @@ pub(crate) struct Reading<'w> {
 impl<'w> Reading<'w> {
     pub(crate) fn new(sources: Sources, surroundings: &'w dyn Surroundings) -> Self {
         let source = SourceId::default();
-        Self { sources, surroundings, found: Vec::new(), secrets: Vec::new(), source }
+        Self { sources, surroundings, found: Vec::new(), secrets: Vec::new(), folders: Vec::new(), source }
     }
 
     pub(crate) fn report(&mut self, diagnostic: Diagnostic) {

@@ -55,6 +55,15 @@ pub struct TlsPlaces {
     pub client_ca: Option<Span>,
 }
 
+/// A folder that `files` names. Opening it is not this crate's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    /// As written.
+    pub path: String,
+    /// Where.
+    pub span: Span,
+}
+
 /// One text: a file that was read, or rules given as a string.
 #[derive(Debug, Clone)]
 pub struct Source {

@@ -96,6 +96,8 @@ fn pools_are_shown_with_all_their_words() {
             location "/a" { proxy "https://c" "https://d" { host "x"; tls sni="y" verify=off; balance random; }; }
             location "/b" { proxy app { strip-prefix "/"; proxy-protocol v2; }; }
             location "/c" { proxy "http://b:1" { keepalive 3; }; }
+            location "/d" { files "/srv/d"; }
+            location "/e" { files "srv \"e\"" index=i fallback="/f/g" precompressed=on strip-prefix="/e/" symlinks=on; }
         }
     "#,
     );

@@ -4,7 +4,7 @@ use super::say::{complain, counted, say};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use vordr::rules::{Diagnostics, Loaded, Severity, load, render, show as effective};
-use vordr::{System, check_certificates};
+use vordr::{System, check_surroundings};
 
 /// Loads a file; what is wrong with it has been printed where there is no result.
 pub(super) fn load_file(path: &str) -> Option<Loaded> {
@@ -77,10 +77,10 @@ fn check_json(path: &str) -> ExitCode {
     if said == ExitCode::SUCCESS { code } else { said }
 }
 
-/// What is to be said of rules that load: their own warnings, and how the certificates stand that they name.
+/// What is to be said of rules that load: their own warnings, and how the certificates and folders stand that they name.
 fn all_of(loaded: &Loaded) -> Diagnostics {
-    let certificates = check_certificates(loaded);
-    loaded.warnings.others(loaded.warnings.iter().chain(certificates.iter()).cloned().collect())
+    let surroundings = check_surroundings(loaded);
+    loaded.warnings.others(loaded.warnings.iter().chain(surroundings.iter()).cloned().collect())
 }
 
 fn errors(found: &Diagnostics) -> usize {

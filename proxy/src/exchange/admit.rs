@@ -29,6 +29,8 @@ pub enum Admission {
     Forward,
     /// Nothing yet: [`Exchange::pass`] goes on once its rate and its credentials have been looked at.
     Guarded,
+    /// Answer it with a file: [`Exchange::seek`] says which.
+    Files,
     /// Answer it here.
     Answer(Box<Answer>),
 }
@@ -63,6 +65,7 @@ impl Exchange {
         let page = match failure {
             Failure::WebSocketOff => answer::upgrade_required(page),
             Failure::RateLimit => self.rate_limited(page),
+            Failure::Method => answer::method_not_allowed(page),
             Failure::Auth { challenge, .. } => answer::unauthorized(page, challenge),
             _ => page,
         };
@@ -129,9 +132,7 @@ impl Exchange {
             Some(Action::Proxy(_)) => return Admission::Forward,
             Some(Action::Respond(respond)) => answer::respond(respond),
             Some(Action::Redirect(redirect)) => self.redirect(redirect, request),
-            Some(Action::Files(_)) => {
-                return self.refuse(Failure::Internal("`files` is not served".into()), request);
-            }
+            Some(Action::Files(_)) => return Admission::Files,
             None => return self.refuse(Failure::NoRoute, request),
         };
         self.answered(answer, request)

@@ -4,7 +4,7 @@ use super::context::Exchange;
 use super::failure::Failure;
 use super::fill::{Into, path_and_query};
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, UPGRADE, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, UPGRADE, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use vordr_rules::placeholder::{Part, Placeholder, Template};
@@ -118,6 +118,12 @@ fn moved(status: StatusCode, target: &[u8]) -> Answer {
 /// 426 names the protocol that is asked for (RFC 9110, section 15.5.22); here it says that there is none.
 pub(super) fn upgrade_required(mut page: Answer) -> Answer {
     page.headers.insert(UPGRADE, HeaderValue::from_static("HTTP/1.1"));
+    page
+}
+
+/// Says which methods there are (RFC 9110, section 15.5.6).
+pub(super) fn method_not_allowed(mut page: Answer) -> Answer {
+    page.headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     page
 }
 

@@ -306,8 +306,10 @@ impl Exchange {
     /// A failure in words for the log: with each address that was tried, as one alone may mislead.
     pub fn told_in_full(&self, failure: &Failure) -> String {
         let detail = failure.detail(self.reached.as_ref().map(|reached| reached.upstream()));
-        if let Failure::Undecided(reason) = failure {
-            return format!("{detail}: {reason}");
+        match failure {
+            Failure::Undecided(reason) | Failure::Unreadable(reason) => return format!("{detail}: {reason}"),
+            Failure::NoFile(reason) => return format!("{detail}: {reason}"),
+            _ => {}
         }
         if self.unreached.is_empty() || failure.party() != Party::Upstream {
             return detail;

@@ -36,6 +36,13 @@ impl Exchange {
         answer
     }
 
+    /// The same for an answer whose body is yet to be read, and which is framed.
+    pub(super) fn finish_file(&mut self, mut head: Answer, request: &Parts) -> Answer {
+        self.first_byte = Some(Instant::now());
+        self.sign(request, head.status, &mut head.headers, false);
+        head
+    }
+
     /// What stands on every answer: vordr's name, the request's id, CORS, and the operator's last word.
     fn sign(&self, request: &Parts, status: StatusCode, message: &mut impl Headers, preflight: bool) {
         message.set(&SERVER, HeaderValue::from_static("vordr"));

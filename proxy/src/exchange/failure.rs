@@ -69,6 +69,14 @@ pub enum Failure {
     },
     /// Whatever decides on credentials cannot be asked: 503.
     Undecided(String),
+    /// `files`: there is no such file, or none that may be seen, with the reason: 404.
+    NoFile(&'static str),
+    /// `files`: the system does not let vordr read the file: 403.
+    FileAccess,
+    /// `files`: the file cannot be read, or became shorter while it was sent: 500.
+    Unreadable(String),
+    /// A method that `files` does not know: 405.
+    Method,
     /// `timeouts client`: 408.
     ClientTimeout,
     /// `limits min-rate`, of a body: 408.
@@ -135,6 +143,10 @@ impl Failure {
             Self::RateLimit => "rate_limit",
             Self::Uncounted => "limit_store",
             Self::Auth { .. } | Self::Undecided(_) => "auth",
+            Self::NoFile(_) => "no_file",
+            Self::FileAccess => "file_access",
+            Self::Unreadable(_) => "file_unreadable",
+            Self::Method => "method",
             Self::ClientTimeout => "client_timeout",
             Self::SlowUpload => "slow_upload",
             Self::SlowDownload => "slow_download",
@@ -165,7 +177,8 @@ impl Failure {
             | Self::Shutdown => StatusCode::SERVICE_UNAVAILABLE,
             Self::ConnectTimeout | Self::WriteTimeout | Self::ReadTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Status(status) => *status,
-            Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::NoRoute | Self::NoFile(_) => StatusCode::NOT_FOUND,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadRequest(_) | Self::ProxyHeader(_) => StatusCode::BAD_REQUEST,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::HeaderTimeout
@@ -177,12 +190,12 @@ impl Failure {
             Self::HeaderSize | Self::HeaderCount => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::RequestLine => StatusCode::URI_TOO_LONG,
             Self::BodyLimit => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Address => StatusCode::FORBIDDEN,
+            Self::Address | Self::FileAccess => StatusCode::FORBIDDEN,
             Self::Auth { .. } => StatusCode::UNAUTHORIZED,
             // nginx's own, and by now everybody's, for a client that did not wait.
             Self::ClientGone => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
             Self::WebSocketOff => StatusCode::UPGRADE_REQUIRED,
-            Self::Idle | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Idle | Self::Unreadable(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -202,9 +215,16 @@ impl Failure {
             | Self::NeverUp
             | Self::QueueFull
             | Self::Status(_) => Party::Upstream,
-            Self::Idle | Self::Shutdown | Self::Internal(_) => Party::Own,
+            Self::Idle | Self::Shutdown | Self::Unreadable(_) | Self::Internal(_) => Party::Own,
             _ => Party::Client,
         }
+    }
+
+    /// Whether `on-error` may do something in its place: whoever has the answer did not give it.
+    pub fn is_replaceable(&self) -> bool {
+        let of_files =
+            matches!(self, Self::NoFile(_) | Self::FileAccess | Self::Unreadable(_) | Self::Method);
+        of_files || self.party() == Party::Upstream
     }
 
     /// The setting that ran out, as an operator writes it.
@@ -258,6 +278,10 @@ impl Failure {
             Self::Uncounted => "requests cannot be counted now".to_owned(),
             Self::Auth { why, .. } => (*why).to_owned(),
             Self::Undecided(_) => "credentials cannot be checked now".to_owned(),
+            Self::NoFile(_) => "there is no such file".to_owned(),
+            Self::FileAccess => "this file may not be read".to_owned(),
+            Self::Unreadable(_) => "the file cannot be read".to_owned(),
+            Self::Method => "here are files, which GET and HEAD alone ask for".to_owned(),
             Self::ClientTimeout => "the client did not go on within `timeouts client`".to_owned(),
             Self::SlowUpload => "the request body came more slowly than `limits min-rate`".to_owned(),
             Self::SlowDownload => "the client took the answer more slowly than `limits min-rate`".to_owned(),
@@ -310,6 +334,10 @@ mod tests {
             (Failure::Uncounted, 503, "limit_store", None),
             (Failure::Auth { why: "x", challenge: HeaderValue::from_static("x") }, 401, "auth", None),
             (Failure::Undecided(text()), 503, "auth", None),
+            (Failure::NoFile("x"), 404, "no_file", None),
+            (Failure::FileAccess, 403, "file_access", None),
+            (Failure::Unreadable(text()), 500, "file_unreadable", None),
+            (Failure::Method, 405, "method", None),
             (Failure::ClientTimeout, 408, "client_timeout", Some("timeouts client")),
             (Failure::SlowUpload, 408, "slow_upload", Some("limits min-rate")),
             (Failure::SlowDownload, 408, "slow_download", Some("limits min-rate")),

@@ -9,7 +9,7 @@ use vordr_rules::placeholder::{Part, Placeholder, Template};
 use vordr_rules::table::{cookie, normal_path, without_port};
 
 /// What stays as it is when a decoded capture is put into a path again (RFC 3986, section 3.3).
-const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
+pub(super) const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'-')
     .remove(b'.')

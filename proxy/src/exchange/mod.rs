@@ -3,10 +3,12 @@
 
 mod admit;
 mod answer;
+mod coding;
 mod context;
 mod cors;
 mod deliver;
 mod failure;
+mod files;
 mod fill;
 mod forward;
 mod framing;
@@ -23,8 +25,11 @@ mod scene;
 
 pub use admit::Admission;
 pub use answer::Answer;
+pub use coding::Coding;
 pub use context::{Arrival, Client, Endpoint, Exchange, Public, Reached};
 pub use failure::{Failure, Party};
+pub(crate) use files::content_type;
+pub use files::{FileAnswer, Piece, Representation, Sought};
 pub(crate) use framing::settle;
 pub use guarded::Learnt;
 pub use handshake::{Handshake, Protocol};

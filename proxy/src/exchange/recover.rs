@@ -2,7 +2,7 @@
 
 use super::admit::Admission;
 use super::context::Exchange;
-use super::failure::{Failure, Party};
+use super::failure::Failure;
 use http::StatusCode;
 use http::request::Parts;
 use vordr_rules::table::Action;
@@ -24,24 +24,22 @@ impl Exchange {
         fallback.is_some()
     }
 
-    /// The answer to a failure: an `on-error`'s, or the failure's page.
-    pub fn recover(&mut self, failure: &Failure, request: &Parts) -> Box<super::Answer> {
+    /// What is done in the place of a failure that no upstream mends: an `on-error`'s answer or file, or the failure's
+    /// page.
+    pub fn recover(&mut self, failure: &Failure, request: &Parts) -> Admission {
         self.note(failure.clone());
         match self.on_error_of(failure) {
             Some(index) if !matches!(self.on_error_action(index), Some(Action::Proxy(_))) => {
                 self.recovering = Some(index);
-                match self.act(request) {
-                    Admission::Answer(answer) => answer,
-                    Admission::Forward | Admission::Guarded => Box::new(self.failure_page(failure, request)),
-                }
+                self.act(request)
             }
-            _ => Box::new(self.failure_page(failure, request)),
+            _ => Admission::Answer(Box::new(self.failure_page(failure, request))),
         }
     }
 
     /// An `on-error`'s own action has none of its own.
     fn on_error_of(&self, failure: &Failure) -> Option<usize> {
-        if self.recovering.is_some() || failure.party() != Party::Upstream {
+        if self.recovering.is_some() || !failure.is_replaceable() {
             return None;
         }
         self.on_error_for(failure.status(), matches!(failure, Failure::Status(_)))
@@ -61,15 +59,23 @@ impl Exchange {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Answer;
     use super::super::scene::Scene;
     use super::*;
     use http::header::LOCATION;
+
+    fn answered(admission: Admission) -> Answer {
+        match admission {
+            Admission::Answer(answer) => *answer,
+            other => panic!("it is answered: {other:?}"),
+        }
+    }
 
     fn recovered(on_error: &str, failure: &Failure) -> (u16, Scene) {
         let mut scene = Scene::of(&format!("{on_error}\n proxy \"http://app.example\""), "GET /x");
         scene.admit();
         scene.reach();
-        let answer = scene.exchange.recover(failure, &scene.request);
+        let answer = answered(scene.exchange.recover(failure, &scene.request));
         (answer.status.as_u16(), scene)
     }
 
@@ -123,7 +129,7 @@ mod tests {
         assert!(!scene.exchange.falls_back(&Failure::Refused));
         assert!(!scene.exchange.replaces(StatusCode::BAD_GATEWAY));
         scene.reach();
-        let answer = scene.exchange.recover(&Failure::Refused, &scene.request);
+        let answer = answered(scene.exchange.recover(&Failure::Refused, &scene.request));
         assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
     }
 
@@ -134,7 +140,7 @@ mod tests {
             "GET /x",
         );
         scene.admit();
-        let answer = scene.exchange.recover(&Failure::Refused, &scene.request);
+        let answer = answered(scene.exchange.recover(&Failure::Refused, &scene.request));
         assert_eq!(answer.headers[LOCATION], "/error?from=/x");
     }
 }

@@ -2,8 +2,8 @@
 
 use super::gateway::{Passage, UnderWay};
 use super::reaching::Journey;
-use super::reply;
-use crate::exchange::{Attempt, Exchange, Failure, Party};
+use super::{files, reply};
+use crate::exchange::{Admission, Attempt, Exchange, Failure, Party};
 use crate::shared::Shared;
 use crate::upstream::{classify, was_refused};
 use http::{Method, StatusCode};
@@ -253,9 +253,10 @@ pub(super) async fn answer(session: &mut Session, error: &Error, passage: &mut P
         return 0;
     }
     session.set_keepalive(None);
-    let answer = under_way.exchange.recover(&failure, session.req_header());
-    let status = answer.status.as_u16();
-    // The client may be gone by now, which the log line's failure does not have to tell.
-    let _ = reply::write(session, &mut under_way.exchange, *answer).await;
-    status
+    let _ = match under_way.exchange.recover(&failure, session.req_header()) {
+        // The client may be gone by now, which the log line's failure does not have to tell.
+        Admission::Answer(answer) => reply::write(session, &mut under_way.exchange, *answer).await,
+        _ => files::serve_instead(session, under_way, &failure).await,
+    };
+    session.response_written().map_or(0, |response| response.status.as_u16())
 }

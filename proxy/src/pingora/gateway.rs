@@ -1,7 +1,7 @@
 //! `impl ProxyHttp`: the phases of an exchange, in the order Pingora calls them.
 
 use super::reaching::{self, Journey};
-use super::{body, failing, reply, stream, target};
+use super::{body, failing, files, reply, stream, target};
 use crate::connection::Link;
 use crate::exchange::{Admission, Arrival, Client, Exchange, Failure, Headers, settle};
 use crate::generation::Generation;
@@ -166,6 +166,12 @@ impl ProxyHttp for Gateway {
             }
             decided => decided,
         };
+        let admission = match admission {
+            Admission::Files if files::serve(session, under_way).await? => return Ok(true),
+            // An `on-error` sends it on.
+            Admission::Files => Admission::Forward,
+            decided => decided,
+        };
         match admission {
             Admission::Answer(answer) => {
                 reply::write(session, &mut under_way.exchange, *answer).await.map(|()| true)
@@ -173,7 +179,7 @@ impl ProxyHttp for Gateway {
             Admission::Forward if buffering && !under_way.exchange.upgrade => {
                 body::gather(session, under_way).await.map(|()| false)
             }
-            Admission::Forward | Admission::Guarded => Ok(false),
+            Admission::Forward | Admission::Guarded | Admission::Files => Ok(false),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod body;
 mod failing;
+mod files;
 mod gateway;
 mod headers;
 mod reaching;

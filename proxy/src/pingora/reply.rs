@@ -1,21 +1,37 @@
 //! Answers of vordr's own making, written through Pingora.
 
 use crate::exchange::{Answer, Exchange, Headers};
+use bytes::Bytes;
 use pingora_core::Result;
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
 /// Writes a whole answer, and counts its body.
 pub(super) async fn write(session: &mut Session, exchange: &mut Exchange, answer: Answer) -> Result<()> {
+    let empty = answer.body.is_empty();
+    write_head(session, &answer, empty).await?;
+    match empty {
+        true => Ok(()),
+        false => write_part(session, exchange, answer.body, true).await,
+    }
+}
+
+/// Writes an answer's head.
+pub(super) async fn write_head(session: &mut Session, answer: &Answer, is_all: bool) -> Result<()> {
     let mut head = ResponseHeader::build(answer.status, Some(answer.headers.len() + 2))?;
     for (name, value) in &answer.headers {
         head.add(name, value.clone());
     }
-    let empty = answer.body.is_empty();
-    session.write_response_header(Box::new(head), empty).await?;
-    if !empty {
-        exchange.bytes_out += answer.body.len() as u64;
-        session.write_response_body(Some(answer.body), true).await?;
-    }
-    Ok(())
+    session.write_response_header(Box::new(head), is_all).await.map_err(|error| error.into_down())
+}
+
+/// Writes a part of a body, and counts it.
+pub(super) async fn write_part(
+    session: &mut Session,
+    exchange: &mut Exchange,
+    part: Bytes,
+    is_last: bool,
+) -> Result<()> {
+    exchange.bytes_out += part.len() as u64;
+    session.write_response_body(Some(part), is_last).await.map_err(|error| error.into_down())
 }

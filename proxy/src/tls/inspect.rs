@@ -9,17 +9,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use vordr_rules::table::Server;
-use vordr_rules::{Diagnostic, Diagnostics, Loaded, Span, TlsPlaces};
+use vordr_rules::{Diagnostic, Loaded, Span, TlsPlaces};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// With less than this left a certificate should have been renewed; a short-lived one has a third of its life.
 const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
-
-/// What is wrong with the certificates that rules name, as of now: errors for what cannot be served, warnings for the
-/// rest.
-pub fn check_certificates(loaded: &Loaded) -> Diagnostics {
-    loaded.warnings.others(inspect(loaded).found)
-}
 
 /// What came of reading every certificate.
 #[derive(Debug)]

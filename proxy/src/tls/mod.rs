@@ -18,7 +18,6 @@ pub(crate) use certificate::Certificate;
 pub(crate) use certificates::Certificates;
 pub(crate) use door::{Door, Doors};
 pub(crate) use files::Stamp;
-pub use inspect::check_certificates;
 pub(crate) use inspect::{FromFiles, Inspected, inspect};
 pub(crate) use watch::Watch;
 

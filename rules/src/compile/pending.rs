@@ -4,7 +4,6 @@
 use super::templates::Templates;
 use crate::diagnostic::Diagnostic;
 use crate::language::File;
-use crate::language::action::Action;
 use crate::language::server::Server;
 use crate::language::settings::Settings;
 use crate::source::Span;
@@ -32,9 +31,6 @@ impl Found {
         self.in_settings(&server.settings);
         for location in &server.locations {
             self.in_settings(&location.settings);
-            if let Some(action) = &location.action {
-                self.in_action(action);
-            }
         }
     }
 
@@ -43,15 +39,5 @@ impl Found {
         self.note("`websocket ping`", ping.map(|ping| ping.span));
         let compress = settings.compress.as_ref().filter(|codings| !codings.value.is_empty());
         self.note("`compress`", compress.map(|compress| compress.span));
-        for action in settings.on_error.iter().filter_map(|on_error| on_error.action.as_ref()) {
-            self.in_action(action);
-        }
-    }
-
-    fn in_action(&mut self, action: &Action) {
-        match action {
-            Action::Files(files) => self.note("`files`", Some(files.span)),
-            Action::Proxy(_) | Action::Redirect(_) | Action::Respond(_) => {}
-        }
     }
 }

@@ -176,11 +176,8 @@ fn read_host(host: &Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanne
 }
 
 fn read_prefix(prefix: Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned<String>> {
-    if !prefix.value.starts_with('/') {
-        reading.report(text::wrong("strip-prefix", prefix.span, "the prefix starts with `/`"));
-        return None;
-    }
-    Some(Spanned::new(prefix.value.trim_end_matches('/').to_owned(), prefix.span))
+    let span = prefix.span;
+    text::path_prefix("strip-prefix", prefix, reading).map(|prefix| Spanned::new(prefix, span))
 }
 
 fn read_tls(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Tls {

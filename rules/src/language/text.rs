@@ -61,6 +61,15 @@ pub(super) fn one_of(
     at
 }
 
+/// A prefix of whole segments, without a `/` at its end.
+pub(super) fn path_prefix(word: &str, prefix: Spanned<String>, reading: &mut Reading<'_>) -> Option<String> {
+    if !prefix.value.starts_with('/') {
+        reading.report(wrong(word, prefix.span, "the prefix starts with `/`"));
+        return None;
+    }
+    Some(prefix.value.trim_end_matches('/').to_owned())
+}
+
 /// A number that is not within its bounds.
 pub(super) fn out_of_range(word: &str, span: Span, bounds: &str) -> Diagnostic {
     Diagnostic::error("wrong-value", span, format!("`{word}` is out of bounds"))

@@ -21,11 +21,15 @@ pub(super) fn write(action: &Action, table: &Table, page: &mut Page) {
         Action::Files(files) => {
             let fallback =
                 files.fallback.as_ref().map(|path| format!(" fallback={}", quoted(path))).unwrap_or_default();
+            let prefix = files.strip_prefix.as_ref();
+            let prefix = prefix.map(|prefix| format!(" strip-prefix={}", quoted(&format!("{prefix}/"))));
             let line = format!(
-                "files {} index={}{fallback} precompressed={}",
+                "files {} index={}{fallback} precompressed={}{} symlinks={}",
                 quoted(&files.root),
                 quoted(&files.index),
-                switch(files.precompressed)
+                switch(files.precompressed),
+                prefix.unwrap_or_default(),
+                switch(files.symlinks)
             );
             page.line(&line, None);
         }

@@ -75,7 +75,7 @@ pub struct Respond {
 }
 
 /// `files`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Files {
     /// The folder.
     pub root: String,
@@ -85,4 +85,8 @@ pub struct Files {
     pub fallback: Option<String>,
     /// Whether `name.gz`, `name.br`, `name.zst` are served in the place of `name`.
     pub precompressed: bool,
+    /// Path prefix taken off before a file is looked for; never ends in `/`.
+    pub strip_prefix: Option<String>,
+    /// Whether symbolic links are followed; never out of the folder.
+    pub symlinks: bool,
 }

@@ -7,7 +7,7 @@ use super::given::{Given, tell};
 use super::pid::in_words;
 use std::process::ExitCode;
 use vordr::rules::{Diagnostics, Loaded, Severity, Sources, load};
-use vordr::{System, check_certificates};
+use vordr::{System, check_surroundings};
 
 /// Loads what was given, and says how that went as nginx does.
 pub(super) fn run(given: &Given, arguments: &Arguments) -> ExitCode {
@@ -32,10 +32,10 @@ fn loads(path: &str) -> Option<Loaded> {
         complain(&format!("nginx: [emerg] open() \"{path}\" failed ({})", in_words(&error)));
     });
     let loaded = load(path, &text.ok()?, &System).map_err(|found| tell(&found)).ok()?;
-    let certificates = check_certificates(&loaded);
+    let surroundings = check_surroundings(&loaded);
     let unfit: Vec<_> =
-        certificates.iter().filter(|found| found.severity == Severity::Error).cloned().collect();
-    let wrong: Diagnostics = certificates.others(unfit);
+        surroundings.iter().filter(|found| found.severity == Severity::Error).cloned().collect();
+    let wrong: Diagnostics = surroundings.others(unfit);
     for found in [&wrong, &loaded.pending] {
         tell(found);
     }

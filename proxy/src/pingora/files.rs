@@ -1,0 +1,106 @@
+//! Files that are sought, found, and sent.
+
+use super::gateway::UnderWay;
+use super::{failing, reply};
+use crate::exchange::{Admission, Failure, FileAnswer, Piece};
+use crate::files::{Find, Reading};
+use pingora_core::Result;
+use pingora_proxy::Session;
+
+/// Answers with a file, or with what there is in its place. Not answered is what an `on-error` sends to an upstream.
+pub(super) async fn serve(session: &mut Session, under_way: &mut UnderWay) -> Result<bool> {
+    let failure = match send_found(session, under_way).await? {
+        Ok(()) => return Ok(true),
+        Err(failure) => failure,
+    };
+    if under_way.exchange.falls_back(&failure) {
+        return Ok(false);
+    }
+    match under_way.exchange.recover(&failure, session.req_header()) {
+        Admission::Answer(answer) => reply::write(session, &mut under_way.exchange, *answer).await?,
+        _ => serve_instead(session, under_way, &failure).await?,
+    }
+    Ok(true)
+}
+
+/// `on-error … { files … }`: a file in the place of the answer that failed, or the failure's page.
+pub(super) async fn serve_instead(
+    session: &mut Session,
+    under_way: &mut UnderWay,
+    failure: &Failure,
+) -> Result<()> {
+    if send_found(session, under_way).await?.is_ok() {
+        return Ok(());
+    }
+    let page = under_way.exchange.failure_page(failure, session.req_header());
+    reply::write(session, &mut under_way.exchange, page).await
+}
+
+/// Sends what is found, or tells why nothing is.
+async fn send_found(
+    session: &mut Session,
+    under_way: &mut UnderWay,
+) -> Result<std::result::Result<(), Failure>> {
+    let found = match find(session, under_way).await {
+        Ok(found) => found,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    let (exchange, request) = (&mut under_way.exchange, session.req_header());
+    match found {
+        Find::File(found) => {
+            let (representation, reading) = *found;
+            let answer = exchange.answer_with(&representation, request);
+            send(session, under_way, answer, &reading).await?;
+        }
+        Find::Folder => {
+            let answer = exchange.to_folder(request);
+            reply::write(session, exchange, answer).await?;
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Looks for the file, on a thread that may wait for a disk.
+async fn find(session: &Session, under_way: &UnderWay) -> std::result::Result<Find, Failure> {
+    let UnderWay { generation, exchange, .. } = under_way;
+    let sought = exchange.seek(session.req_header())?;
+    let folder = generation.folders.of(exchange.action()).ok_or(Failure::NoRoute)?.clone();
+    let finding = tokio::task::spawn_blocking(move || folder.find(&sought));
+    finding.await.unwrap_or_else(|error| Err(Failure::Unreadable(error.to_string())))
+}
+
+/// Writes the answer part by part. A file that became shorter ends it early, which the client can tell.
+async fn send(
+    session: &mut Session,
+    under_way: &mut UnderWay,
+    answer: FileAnswer,
+    reading: &Reading,
+) -> Result<()> {
+    reply::write_head(session, &answer.head, answer.body.is_empty()).await?;
+    let pieces = answer.body.len();
+    for (number, piece) in answer.body.into_iter().enumerate() {
+        let is_last = number + 1 == pieces;
+        match piece {
+            Piece::Bytes(bytes) => {
+                reply::write_part(session, &mut under_way.exchange, bytes, is_last).await?
+            }
+            Piece::File(mut range) => loop {
+                let part = reading.part(range.clone()).await.map_err(|error| cut(error.to_string()))?;
+                range.start += part.len() as u64;
+                let is_over = range.start >= range.end;
+                if part.is_empty() && !is_over {
+                    return Err(cut("it became shorter while it was sent".to_owned()));
+                }
+                reply::write_part(session, &mut under_way.exchange, part, is_last && is_over).await?;
+                if is_over {
+                    break;
+                }
+            },
+        }
+    }
+    Ok(())
+}
+
+fn cut(reason: String) -> Box<pingora_core::Error> {
+    failing::error(&Failure::Unreadable(reason))
+}
