@@ -16,6 +16,7 @@ mod cors;
 mod examples;
 mod failures;
 mod files;
+mod files_tricks;
 mod forwarded;
 mod hand_over;
 mod harness;
