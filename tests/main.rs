@@ -12,6 +12,7 @@ mod body_limit;
 mod buffering;
 mod command_line;
 mod commands;
+mod compress;
 mod cors;
 mod examples;
 mod failures;

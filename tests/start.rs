@@ -61,11 +61,11 @@ async fn rules_that_are_faulty_are_shown_with_their_place() {
 #[tokio::test]
 async fn words_that_this_version_does_not_serve_stop_the_start_and_say_so() {
     let (_folder, path) =
-        written("server a.test { listen 0; location \"/\" { compress gzip; respond 200 \"x\"; } }");
+        written("server a.test { listen 0; location \"/\" { websocket ping=\"30s\"; respond 200; } }");
     let output = ends(&["run", path.to_str().unwrap()]);
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("compress") && said.contains("not served"), "{said}");
+    assert!(said.contains("websocket ping") && said.contains("not served"), "{said}");
 }
 
 #[tokio::test]

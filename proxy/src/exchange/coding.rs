@@ -18,6 +18,11 @@ impl Coding {
     /// Every coding, the one that packs files best first.
     pub const ALL: [Self; 3] = [Self::Br, Self::Zstd, Self::Gzip];
 
+    /// The one that is called so in the rules.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|coding| coding.name() == name)
+    }
+
     /// As it stands in `Content-Encoding`, and in the rules.
     pub fn name(self) -> &'static str {
         match self {

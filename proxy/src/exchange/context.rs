@@ -1,5 +1,6 @@
 //! What one exchange remembers, from its head to its line in the log.
 
+use super::coding::Coding;
 use super::failure::{Failure, Party};
 use super::guarded::Learnt;
 use super::handshake::Handshake;
@@ -56,6 +57,8 @@ pub struct Exchange {
     pub upgrade: bool,
     /// The answer is an event stream.
     pub event_stream: bool,
+    /// How the answer's body is packed on its way.
+    pub packing: Option<Coding>,
     /// Bytes of the request's body that have come.
     pub bytes_in: u64,
     /// Bytes of the answer's body that have left.
@@ -214,6 +217,7 @@ impl Exchange {
             captures: Captures::default(),
             upgrade: false,
             event_stream: false,
+            packing: None,
             bytes_in: 0,
             bytes_out: 0,
             first_byte: None,

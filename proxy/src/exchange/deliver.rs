@@ -25,6 +25,7 @@ impl Exchange {
             message.add(&SET_COOKIE, cookie);
         }
         self.sign(request, status, message, false);
+        self.pack(request, status, message);
     }
 
     /// The last touch on an answer of vordr's own making.
@@ -33,6 +34,8 @@ impl Exchange {
         let mut answer = answer.framed(&request.method);
         let preflight = self.preflight.is_some();
         self.sign(request, answer.status, &mut answer.headers, preflight);
+        self.pack(request, answer.status, &mut answer.headers);
+        self.pack_whole(&mut answer);
         answer
     }
 
@@ -40,6 +43,7 @@ impl Exchange {
     pub(super) fn finish_file(&mut self, mut head: Answer, request: &Parts) -> Answer {
         self.first_byte = Some(Instant::now());
         self.sign(request, head.status, &mut head.headers, false);
+        self.pack(request, head.status, &mut head.headers);
         head
     }
 

@@ -1,7 +1,8 @@
-//! Request bodies: counted as they pass, or awaited whole before they are sent.
+//! Bodies: requests counted as they pass, or awaited whole before they are sent; answers packed.
 
 use super::gateway::UnderWay;
 use super::{failing, stream};
+use crate::exchange::{Exchange, Failure, Packer};
 use crate::websocket::Side;
 use bytes::Bytes;
 use pingora_core::Result;
@@ -29,4 +30,39 @@ pub(super) async fn gather(session: &mut Session, under_way: &UnderWay) -> Resul
     session.as_mut().read_request_body().await.map_err(|error| error.into_down())?;
     under_way.link.gathered();
     Ok(())
+}
+
+/// Packs the answer whose head has been decided on, where that says so.
+pub(super) fn packer(exchange: &mut Exchange) -> Result<Option<Box<Packer>>> {
+    let packer = exchange.packing.take().map(Packer::new).transpose().map_err(|error| unpacked(&error))?;
+    Ok(packer.map(Box::new))
+}
+
+/// Packs a part of an answer. The upstream may pause after it, so nothing of it is held back.
+pub(super) fn pack(packer: &mut Option<Box<Packer>>, part: &mut Option<Bytes>, end: bool) -> Result<()> {
+    let bytes = || part.clone().unwrap_or_default();
+    let packed = match (end, packer.as_mut()) {
+        (false, Some(packer)) if !bytes().is_empty() => packer.flushed(&bytes()),
+        (true, Some(_)) => match packer.take() {
+            Some(packer) => packer.finish(&bytes()),
+            None => return Ok(()),
+        },
+        _ => return Ok(()),
+    };
+    *part = Some(packed.map_err(|error| unpacked(&error))?);
+    Ok(())
+}
+
+/// Packs a part of a file, of which more comes as soon as this is sent; there may be nothing to be sent of it yet.
+pub(super) fn pack_file(packer: &mut Option<Box<Packer>>, part: Bytes, end: bool) -> Result<Bytes> {
+    let packed = match packer.as_mut() {
+        None => return Ok(part),
+        Some(packer) if !end => packer.part(&part),
+        Some(_) => packer.take().map_or_else(|| Ok(Bytes::new()), |packer| packer.finish(&part)),
+    };
+    packed.map_err(|error| unpacked(&error))
+}
+
+fn unpacked(error: &std::io::Error) -> Box<pingora_core::Error> {
+    failing::error(&Failure::Internal(format!("an answer cannot be packed: {error}")))
 }

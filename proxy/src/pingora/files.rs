@@ -1,7 +1,7 @@
 //! Files that are sought, found, and sent.
 
 use super::gateway::UnderWay;
-use super::{failing, reply};
+use super::{body, failing, reply};
 use crate::exchange::{Admission, Failure, FileAnswer, Piece};
 use crate::files::{Find, Reading};
 use pingora_core::Result;
@@ -69,13 +69,15 @@ async fn find(session: &Session, under_way: &UnderWay) -> std::result::Result<Fi
     finding.await.unwrap_or_else(|error| Err(Failure::Unreadable(error.to_string())))
 }
 
-/// Writes the answer part by part. A file that became shorter ends it early, which the client can tell.
+/// Writes the answer part by part, packed where that was decided. A file that became shorter ends it early, which the
+/// client can tell.
 async fn send(
     session: &mut Session,
     under_way: &mut UnderWay,
     answer: FileAnswer,
     reading: &Reading,
 ) -> Result<()> {
+    let mut packer = body::packer(&mut under_way.exchange)?;
     reply::write_head(session, &answer.head, answer.body.is_empty()).await?;
     let pieces = answer.body.len();
     for (number, piece) in answer.body.into_iter().enumerate() {
@@ -91,7 +93,9 @@ async fn send(
                 if part.is_empty() && !is_over {
                     return Err(cut("it became shorter while it was sent".to_owned()));
                 }
-                reply::write_part(session, &mut under_way.exchange, part, is_last && is_over).await?;
+                let is_end = is_last && is_over;
+                let part = body::pack_file(&mut packer, part, is_end)?;
+                reply::write_part(session, &mut under_way.exchange, part, is_end).await?;
                 if is_over {
                     break;
                 }

@@ -3,7 +3,7 @@
 use super::reaching::{self, Journey};
 use super::{body, failing, files, reply, stream, target};
 use crate::connection::Link;
-use crate::exchange::{Admission, Arrival, Client, Exchange, Failure, Headers, settle};
+use crate::exchange::{Admission, Arrival, Client, Exchange, Failure, Headers, Packer, settle};
 use crate::generation::Generation;
 use crate::observe::{InFlight, InUse, Record};
 use crate::shared::Shared;
@@ -53,6 +53,8 @@ pub(super) struct UnderWay {
     pub in_flight: Option<InFlight>,
     /// The answer is a WebSocket.
     pub tunnel: Option<Box<Tunnel>>,
+    /// Packs the upstream's answer.
+    pub packer: Option<Box<Packer>>,
 }
 
 impl Passage {
@@ -104,7 +106,7 @@ impl ProxyHttp for Gateway {
     }
 
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {
-        // None: Pingora's compression would hold events of a stream back.
+        // None: Pingora's compression holds parts of a stream back; `body::pack` does not.
     }
 
     async fn early_request_filter(&self, session: &mut Session, passage: &mut Passage) -> Result<()> {
@@ -123,6 +125,7 @@ impl ProxyHttp for Gateway {
             line: None,
             in_flight: None,
             tunnel: None,
+            packer: None,
         };
         passage.under_way = Some(Box::new(under_way));
         Ok(())
@@ -282,6 +285,7 @@ impl ProxyHttp for Gateway {
         let under_way = passage.get()?;
         let closes = !Self::keeps_alive(under_way);
         under_way.exchange.deliver(session.req_header(), status, response);
+        under_way.packer = body::packer(&mut under_way.exchange)?;
         under_way.link.patience.answer_begins();
         if status == StatusCode::SWITCHING_PROTOCOLS {
             stream::open_tunnel(&self.shared.observer, session, under_way);
@@ -327,11 +331,14 @@ impl ProxyHttp for Gateway {
         passage: &mut Passage,
     ) -> Result<Option<Bytes>> {
         // Pingora drops them, as it takes every client for one of HTTP/1.1; the stream may not.
-        let link = &passage.get()?.link;
+        let UnderWay { exchange, packer, link, .. } = passage.get()?;
         if link.http2 {
             link.set_trailers(trailers.clone());
         }
-        Ok(None)
+        let mut rest = None;
+        body::pack(packer, &mut rest, true)?;
+        exchange.bytes_out = exchange.bytes_out.saturating_add(rest.as_ref().map_or(0, Bytes::len) as u64);
+        Ok(rest)
     }
 
     fn response_body_filter(
@@ -341,7 +348,8 @@ impl ProxyHttp for Gateway {
         end: bool,
         passage: &mut Passage,
     ) -> Result<Option<Duration>> {
-        let UnderWay { exchange, tunnel, link, .. } = passage.get()?;
+        let UnderWay { exchange, tunnel, link, packer, .. } = passage.get()?;
+        body::pack(packer, part, end)?;
         exchange.bytes_out = exchange.bytes_out.saturating_add(part.as_ref().map_or(0, Bytes::len) as u64);
         if let Some(tunnel) = tunnel {
             stream::passed(tunnel, Side::Upstream, part.as_ref(), end);

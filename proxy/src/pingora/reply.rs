@@ -25,13 +25,16 @@ pub(super) async fn write_head(session: &mut Session, answer: &Answer, is_all: b
     session.write_response_header(Box::new(head), is_all).await.map_err(|error| error.into_down())
 }
 
-/// Writes a part of a body, and counts it.
+/// Writes a part of a body, and counts it. One that is empty would look like the end of what comes in chunks.
 pub(super) async fn write_part(
     session: &mut Session,
     exchange: &mut Exchange,
     part: Bytes,
     is_last: bool,
 ) -> Result<()> {
+    if part.is_empty() && !is_last {
+        return Ok(());
+    }
     exchange.bytes_out += part.len() as u64;
     session.write_response_body(Some(part), is_last).await.map_err(|error| error.into_down())
 }

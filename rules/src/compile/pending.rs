@@ -37,7 +37,5 @@ impl Found {
     fn in_settings(&mut self, settings: &Settings) {
         let ping = settings.websocket.ping.as_ref().filter(|ping| ping.value.0.is_some());
         self.note("`websocket ping`", ping.map(|ping| ping.span));
-        let compress = settings.compress.as_ref().filter(|codings| !codings.value.is_empty());
-        self.note("`compress`", compress.map(|compress| compress.span));
     }
 }

@@ -1,0 +1,147 @@
+//! `compress`: whether an answer is packed on its way, and what its head says then.
+
+use super::answer::Answer;
+use super::coding::{Coding, accepted};
+use super::context::Exchange;
+use super::headers::Headers;
+use super::packer::Packer;
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+    TRANSFER_ENCODING, VARY,
+};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
+
+/// What is smaller gains nothing worth the trouble; it may fit into one packet as it is.
+const SMALLEST: u64 = 1024;
+
+/// Types that shrink, besides those that end in `+json` and `+xml`, and text.
+const SHRINKING: [&str; 14] = [
+    "application/javascript",
+    "application/json",
+    "application/ld+json",
+    "application/vnd.ms-fontobject",
+    "application/wasm",
+    "application/x-javascript",
+    "application/x-ndjson",
+    "application/xml",
+    "application/yaml",
+    "font/otf",
+    "font/ttf",
+    "image/bmp",
+    "image/vnd.microsoft.icon",
+    "image/x-icon",
+];
+
+/// What is told of the very bytes of a body, and does not hold once they are others (RFC 9530).
+const DIGESTS: [HeaderName; 4] = [
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("content-md5"),
+    HeaderName::from_static("digest"),
+    HeaderName::from_static("repr-digest"),
+];
+
+impl Exchange {
+    /// Decides how the answer with this head is packed, and says so in it. The last touch: what the operator has made
+    /// of the head counts.
+    pub(super) fn pack(&mut self, request: &Parts, status: StatusCode, message: &mut impl Headers) {
+        self.packing = None;
+        let Some(settings) = self.settings().filter(|settings| !settings.compress.is_empty()) else { return };
+        // To a client of HTTP/1.0, the end of what has no length looks like any cut.
+        let offered = settings.compress.iter().filter_map(|name| Coding::named(name));
+        let taken = accepted(&request.headers, offered).first().copied();
+        let taken = taken.filter(|_| request.version != Version::HTTP_10);
+        if status == StatusCode::NOT_MODIFIED {
+            // What the client holds may be packed; its tag must not become that of the plain form.
+            vary(message);
+            if taken.is_some() {
+                weaken(message);
+            }
+            return;
+        }
+        if self.upgrade || !may_have_body(status) || !is_packable(message) {
+            return;
+        }
+        vary(message);
+        let Some(coding) = taken else { return };
+        message.set(&CONTENT_ENCODING, coding.value());
+        message.remove(&CONTENT_LENGTH);
+        message.remove(&ACCEPT_RANGES);
+        DIGESTS.iter().for_each(|name| message.remove(name));
+        weaken(message);
+        if request.method != Method::HEAD {
+            message.set(&TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            self.packing = Some(coding);
+        }
+    }
+}
+
+impl Exchange {
+    /// Packs a body that is there already, so that its length can be told.
+    pub(super) fn pack_whole(&mut self, answer: &mut Answer) {
+        let Some(coding) = self.packing.take() else { return };
+        match Packer::new(coding).and_then(|packer| packer.finish(&answer.body)) {
+            Ok(packed) => answer.body = packed,
+            // There is no memory for it; the plain body does as well.
+            Err(_) => drop(answer.headers.remove(CONTENT_ENCODING)),
+        }
+        answer.headers.remove(TRANSFER_ENCODING);
+        answer.headers.insert(CONTENT_LENGTH, HeaderValue::from(answer.body.len()));
+    }
+}
+
+fn may_have_body(status: StatusCode) -> bool {
+    !status.is_informational()
+        && !matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::PARTIAL_CONTENT)
+}
+
+/// Whether packing leaves the answer what it is, and is worth it.
+fn is_packable(message: &impl Headers) -> bool {
+    let headers = message.headers();
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let lists = |name: HeaderName, word: &str| {
+        let lines = headers.get_all(name);
+        let mut words = lines.iter().filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
+        words.any(|found| found.trim().eq_ignore_ascii_case(word))
+    };
+    !headers.contains_key(CONTENT_ENCODING)
+        && !headers.contains_key(CONTENT_RANGE)
+        && !lists(CACHE_CONTROL, "no-transform")
+        && length.is_none_or(|length: u64| length >= SMALLEST)
+        && headers.get(CONTENT_TYPE).is_some_and(shrinks)
+}
+
+/// Events are left alone: they are small, come when they come, and a packer for each stream would be held for hours.
+fn shrinks(content_type: &HeaderValue) -> bool {
+    let Ok(text) = content_type.to_str() else { return false };
+    let essence = text.split(';').next().unwrap_or(text).trim().to_ascii_lowercase();
+    if essence == "text/event-stream" {
+        return false;
+    }
+    essence.starts_with("text/")
+        || essence.ends_with("+json")
+        || essence.ends_with("+xml")
+        || SHRINKING.contains(&essence.as_str())
+}
+
+fn vary(message: &mut impl Headers) {
+    let lists = |line: &HeaderValue| {
+        let names = line.to_str().unwrap_or_default().split(',').map(str::trim);
+        names.into_iter().any(|name| name == "*" || name.eq_ignore_ascii_case("accept-encoding"))
+    };
+    if !message.headers().get_all(VARY).iter().any(lists) {
+        message.add(&VARY, HeaderValue::from_static("Accept-Encoding"));
+    }
+}
+
+/// Packed anew it may be other bytes, though it says the same (RFC 9110, section 8.8.1).
+fn weaken(message: &mut impl Headers) {
+    let strong = message.headers().get(ETAG).filter(|tag| !tag.as_bytes().starts_with(b"W/"));
+    let weak = strong.and_then(|tag| HeaderValue::from_bytes(&[b"W/", tag.as_bytes()].concat()).ok());
+    if let Some(weak) = weak {
+        message.set(&ETAG, weak);
+    }
+}
+
+#[cfg(test)]
+mod tests;
