@@ -63,7 +63,7 @@ impl Asked {
         let text = std::fs::read_to_string(path)
             .map_err(|error| format!("[error] open() \"{shown}\" failed ({})", in_words(&error)))?;
         let number = text.trim();
-        let pid = number.parse().ok().and_then(Pid::from_raw).filter(|pid| pid.as_raw_nonzero().get() > 0);
+        let pid = number.parse().ok().filter(|number| *number > 0).and_then(Pid::from_raw);
         let pid = pid.ok_or_else(|| format!("[error] invalid PID number \"{number}\" in \"{shown}\""))?;
         let sent = kill_process(pid, self.signal());
         sent.map_err(|error| {
