@@ -126,7 +126,7 @@ def attackers(port, seconds):
 
 
 def descriptors(server):
-    return len(os.listdir(f"/proc/{server.process.pid}/fd"))
+    return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in server.pids())
 
 
 def wait_until_all_are_there(server, before):
@@ -142,49 +142,80 @@ def mebibytes(server):
     return server.resident() / 2**20
 
 
-def hostile():
-    from run import ORIGIN, VORDR, Process, free_port
-    with tempfile.TemporaryDirectory(prefix="vordr-bench-") as folder:
-        folder, upstream, port = Path(folder), free_port(), free_port()
-        rules = folder / "vordr.kdl"
-        rules.write_text(f"""
-            vordr {{ access-log "{folder}/access.log" format=json; }}
-            server "*" {{
-                listen "127.0.0.1:{port}"
-                // Idle connections to the origin are gone when memory is looked at again.
-                location "/" {{ proxy "http://127.0.0.1:{upstream}" {{ keepalive 128 idle="5s"; }}; }}
+def vordr(folder, upstream, port):
+    from run import VORDR, Process
+    rules = folder / "vordr.kdl"
+    rules.write_text(f"""
+        vordr {{
+            access-log "{folder}/access.log" format=json
+            limits {{ keepalive "75s" requests=off; }}
+        }}
+        server "*" {{
+            listen "127.0.0.1:{port}"
+            // Idle connections to the origin are gone when memory is looked at again.
+            location "/" {{ proxy "http://127.0.0.1:{upstream}" {{ keepalive 128 idle="5s"; }}; }}
+        }}
+    """)
+    return Process("vordr", port, VORDR, "run", rules)
+
+
+def nginx(folder, upstream, port):
+    from run import Process
+    conf = folder / "nginx.conf"
+    conf.write_text(f"""
+        daemon off; worker_processes auto; pid {folder}/nginx.pid; error_log /dev/null;
+        events {{ worker_connections 10000; }}
+        http {{
+            access_log {folder}/nginx.log; keepalive_requests 1000000000; keepalive_timeout 75s;
+            upstream app {{ server 127.0.0.1:{upstream}; keepalive 128; keepalive_timeout 5s; }}
+            server {{
+                listen 127.0.0.1:{port} backlog=4096;
+                location / {{ proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Connection ""; }}
             }}
-        """)
+        }}
+    """)
+    return Process("nginx", port, "nginx", "-c", conf, "-p", folder)
+
+
+def attacked(start):
+    """What ordinary clients of a server notice, and its memory and descriptors: before, meanwhile, after."""
+    from run import ORIGIN, Process, free_port
+    with tempfile.TemporaryDirectory(prefix="vordr-bench-") as folder:
+        upstream, port = free_port(), free_port()
         servers = [Process("origin", upstream, ORIGIN, f"127.0.0.1:{upstream}")]
         hostiles = []
         try:
-            server = Process("vordr", port, VORDR, "run", rules)
+            server = start(Path(folder), upstream, port)
             servers.append(server)
             ordinary(port, 2)
-            before = ordinary(port, BEFORE)
-            memory_before, open_before = mebibytes(server), descriptors(server)
+            seen = [(ordinary(port, BEFORE), mebibytes(server), descriptors(server))]
             begun = time.monotonic()
             hostiles = list(attackers(port, DURING + 20))
-            wait_until_all_are_there(server, open_before)
+            wait_until_all_are_there(server, seen[0][2])
             under = ordinary(port, begun + DURING + 19 - time.monotonic())
-            memory_under, open_under = mebibytes(server), descriptors(server)
+            seen.append((under, mebibytes(server), descriptors(server)))
             rounds = sum(int(process.communicate(timeout=60)[0]) for process in hostiles)
             time.sleep(AFTER)
-            after = ordinary(port, 5)
-            memory_after, open_after = mebibytes(server), descriptors(server)
+            seen.append((ordinary(port, 5), mebibytes(server), descriptors(server)))
+            return rounds / (DURING + 20), seen
         finally:
             for process in hostiles:
                 process.kill()
             for each in servers:
                 each.stop()
-    print(f"{EACH} drip heads, {EACH} never read, {EACH} open and close: {rounds / (DURING + 20):.0f} connections a second\n")
-    print("| | before | meanwhile | ratio | after |\n|---|---|---|---|---|")
-    for name, at in (("p99, kept connections", 0), ("p99, new connections", 1)):
-        times = [p99(measured[at]) for measured in (before, under, after)]
-        print(f"| {name} | {times[0]:.2f} ms | {times[1]:.2f} ms | {times[1] / times[0]:.2f} | {times[2]:.2f} ms |")
-    print(f"| memory | {memory_before:.1f} MiB | {memory_under:.1f} MiB | | {memory_after:.1f} MiB "
-          f"({memory_after / memory_before - 1:+.0%}) |")
-    print(f"| descriptors | {open_before} | {open_under} | | {open_after} |")
+
+
+def hostile():
+    print(f"{EACH} drip heads, {EACH} never read, {EACH} open and close as fast as they can\n")
+    print("| | | before | meanwhile | ratio | after |\n|---|---|---|---|---|---|")
+    for start in (vordr, nginx):
+        a_second, ((before, memory, files), (under, memory_under, files_under), (after, *later)) = attacked(start)
+        for name, at in (("p99, kept connections", 0), ("p99, new connections", 1)):
+            calm, busy, end = (p99(measured[at]) for measured in (before, under, after))
+            print(f"| {start.__name__} | {name} | {calm:.2f} ms | {busy:.2f} ms | {busy / calm:.2f} | {end:.2f} ms |")
+        print(f"| | connections a second | | {a_second:.0f} | | |")
+        print(f"| | memory | {memory:.1f} MiB | {memory_under:.1f} MiB | | {later[0]:.1f} MiB ({later[0] / memory - 1:+.0%}) |")
+        print(f"| | descriptors | {files} | {files_under} | | {later[1]} |")
 
 
 if __name__ == "__main__":

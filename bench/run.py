@@ -33,7 +33,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 TICKS = os.sysconf("SC_CLK_TCK")
-CONNECTIONS, SECONDS, ROUNDS, STREAMS = 64, 4, 5, 2000
+CONNECTIONS, SECONDS, ROUNDS, STREAMS = 64, 4, 11, 2000
 VORDR = os.environ.get("VORDR", ROOT / "target/release/vordr")
 BARE = os.environ.get("BARE", ROOT / "bench/target/release/bare")
 ORIGIN = os.environ.get("ORIGIN", ROOT / "bench/target/release/origin")
@@ -218,9 +218,11 @@ def compare(start):
         try:
             servers.extend(start(folder, port))
             costs = {(server.name, size): [] for server in servers for size in SIZES}
-            for _ in range(ROUNDS):
+            for number in range(ROUNDS):
+                # Whoever comes after another one finds the machine as that one left it.
+                order = servers if number % 2 == 0 else servers[::-1]
                 for size, path in SIZES.items():
-                    for server in servers:
+                    for server in order:
                         costs[server.name, size].append(load(server, path)[0])
         finally:
             for server in [*servers, origin]:

@@ -1,8 +1,8 @@
 //! Lines to a file or a stream, from a thread of its own, so that a slow disk never slows a request.
 //!
-//! Each worker appends to a buffer of its own, and the writing thread empties them all a hundred times a second: a
+//! Each worker appends to a buffer of its own, and the writing thread empties them all twenty times a second: a
 //! line costs its bytes, and neither an allocation nor a wake-up. Lines of one worker keep their order; between two
-//! of them it may differ within that hundredth.
+//! of them it may differ within that time.
 
 use super::cells::PerWorker;
 use crate::start_error::StartError;
@@ -19,7 +19,7 @@ use vordr_rules::table::LogTarget;
 /// How many bytes of one buffer may wait; what comes then is dropped and counted.
 const WAITING: usize = 4 * 1024 * 1024;
 /// How long lines are gathered.
-const GATHER: Duration = Duration::from_millis(10);
+const GATHER: Duration = Duration::from_millis(50);
 /// How long a flush waits for a disk, or for whoever reads a pipe.
 const PATIENCE: Duration = Duration::from_secs(2);
 
