@@ -33,6 +33,7 @@ mod http2_tls;
 mod https;
 mod https_certificates;
 mod https_clients;
+mod inside;
 mod keepalive;
 mod keepalive_upstream;
 mod limit_store;

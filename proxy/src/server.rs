@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
-use vordr_rules::table::{Action, Address, Process, Table};
+use vordr_rules::table::{Action, Address, Process, Server, Table};
 use vordr_rules::{Loaded, Severity, Surroundings};
 
 /// The longest that a stop waits for the collector of spans.
@@ -297,7 +297,7 @@ fn announce(shared: &Shared, rules: &str, sockets: &[BoundSocket], control: &Con
     announce_sockets(shared, sockets, control);
     for server in &table.servers {
         for location in &server.locations {
-            let action = summary(&location.action, table);
+            let action = summary(&location.action, (table, server));
             log.info(
                 "route",
                 &[("server", server.name()), ("location", &location.name), ("action", &action)],
@@ -318,7 +318,7 @@ pub(crate) fn announce_sockets(shared: &Shared, sockets: &[BoundSocket], control
 }
 
 /// What an action does, in a few words.
-pub(crate) fn summary(action: &Action, table: &Table) -> String {
+pub(crate) fn summary(action: &Action, (table, server): (&Table, &Server)) -> String {
     match action {
         Action::Proxy(proxy) => {
             let upstream =
@@ -328,5 +328,10 @@ pub(crate) fn summary(action: &Action, table: &Table) -> String {
         Action::Redirect(redirect) => format!("redirect {} {}", redirect.status.as_u16(), redirect.target),
         Action::Respond(respond) => format!("respond {}", respond.status.as_u16()),
         Action::Files(files) => format!("files {}", files.root),
+        Action::Enter(id) => {
+            let entered = server.locations.get(id.0).map_or("", |location| location.name.as_str());
+            format!("enter {}", entered.trim_start_matches('@'))
+        }
+        Action::Search(path) => format!("search {path}"),
     }
 }

@@ -30,14 +30,14 @@ macro_rules! pages {
 const PAGES: &[(&str, &str)] = pages![
     "access-log", "acme", "add", "admin", "allow", "auth", "balance", "body-limit", "buffering", "cert",
     "client-ca", "compress", "connections", "cors", "credentials", "default", "deny", "drain",
-    "drain-delay",
+    "drain-delay", "enter",
     "error-detail", "error-log", "expose", "files", "forwarded", "header", "header-count", "header-size", "header-timeout",
     "headers", "health",
     "host", "hsts", "http", "include", "keepalive", "key", "limit", "limit-store", "limits", "listen",
     "location", "location-fix", "match", "max-age", "methods", "metrics", "min-rate", "on-error", "origin", "origins",
     "passive", "proxy", "proxy-protocol", "redirect", "remove", "request", "request-line", "resolve",
     "respond", "response",
-    "retry", "rewrite", "satisfy", "server", "set", "slow-start", "state", "sticky", "strip-prefix", "template",
+    "retry", "rewrite", "satisfy", "search", "server", "set", "slow-start", "state", "sticky", "strip-prefix", "template",
     "timeouts", "tls", "trace", "trusted-proxies", "try-for", "upstream", "use", "versions", "vordr", "websocket",
     "workers",
 ];

@@ -33,7 +33,7 @@ pub(super) fn one(
     json!({
         "server": server.name(),
         "route": location.name,
-        "action": crate::server::summary(&location.action, table),
+        "action": crate::server::summary(&location.action, (table, server)),
         "place": format!("{}:{}", location.place.file, location.place.line),
         "requests": look.requests,
         "errors": look.errors,

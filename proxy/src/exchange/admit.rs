@@ -3,7 +3,9 @@
 use super::answer::{self, Answer};
 use super::context::{Exchange, Public};
 use super::failure::Failure;
+use super::fill::Into;
 use super::host::is_host;
+use super::search::BAD_PATH;
 use super::{cors, page};
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
@@ -11,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use ipnet::IpNet;
 use std::borrow::Cow;
 use std::net::IpAddr;
-use vordr_rules::table::{Action, Outcome, Request, ServerId};
+use vordr_rules::table::{Action, Outcome, Request};
 
 pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(super) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -40,7 +42,16 @@ impl Exchange {
     pub fn admit(&mut self, request: &Parts) -> Admission {
         self.request_id = request_id(&request.headers);
         self.public = self.public_of(request);
-        match self.route(request) {
+        let found = self.seek_server(request).and_then(|answer| match answer {
+            Some(answer) => Ok(Some(answer)),
+            None => self.locate(request),
+        });
+        self.decided(found, request)
+    }
+
+    /// What it comes to that a location was found, or an answer before its action, or a failure.
+    pub(super) fn decided(&mut self, found: Result<Option<Answer>, Failure>, request: &Parts) -> Admission {
+        match found {
             Ok(Some(answer)) => self.answered(answer, request),
             Ok(None) if self.is_guarded() => Admission::Guarded,
             Ok(None) => self.act(request),
@@ -82,8 +93,8 @@ impl Exchange {
         Admission::Answer(Box::new(self.finish_answer(answer, request)))
     }
 
-    /// Finds the location, and whatever answers before its action does.
-    fn route(&mut self, request: &Parts) -> Result<Option<Answer>, Failure> {
+    /// Finds the server, and the answer of its listener where that has one.
+    fn seek_server(&mut self, request: &Parts) -> Result<Option<Answer>, Failure> {
         let host = self.public_host(request)?;
         // A head may still be under way when a reload closes its listener.
         let binding = self.table.binding(self.arrival.listener, &host).ok_or(Failure::NoRoute)?;
@@ -91,8 +102,17 @@ impl Exchange {
         if binding.redirect_https && self.public.scheme == "http" && !is_acme(request) {
             return self.redirect_to_https(request).map(Some);
         }
-        self.check_handshake()?;
-        self.find(binding.server, &host, request)?;
+        self.check_handshake().map(|()| None)
+    }
+
+    /// Finds the location for the path that the request is served by, and whatever answers before its action does.
+    pub(super) fn locate(&mut self, request: &Parts) -> Result<Option<Answer>, Failure> {
+        self.find(request)?;
+        self.check_here(request)
+    }
+
+    /// Whatever answers before the action of the location does.
+    pub(super) fn check_here(&mut self, request: &Parts) -> Result<Option<Answer>, Failure> {
         if let Some((granted, answer)) = cors::preflight(self, request) {
             self.preflight = Some(granted);
             return Ok(Some(answer));
@@ -103,26 +123,33 @@ impl Exchange {
         Ok(None)
     }
 
-    fn find(&mut self, server: ServerId, host: &str, request: &Parts) -> Result<(), Failure> {
+    fn find(&mut self, request: &Parts) -> Result<(), Failure> {
+        let Some(server) = self.server else { return Err(Failure::NoRoute) };
         let preflight = cors::requested_method(request);
         let wanted = Request {
             listener: self.arrival.listener,
             // A preflight is answered by the location that will take the request it asks about.
             method: preflight.as_ref().unwrap_or(&request.method),
-            host,
+            host: "",
             path: request.uri.path(),
-            query: request.uri.query(),
+            query: self.current_query(request),
             headers: &request.headers,
         };
-        match self.table.find_in(server, &wanted, &mut |_, _, _| {}) {
+        let found = match &self.current {
+            Some(_) => {
+                let path = self.current_path(request);
+                self.table.find_path_in(server, &path, &wanted, &mut |_, _, _| {})
+            }
+            None => self.table.find_in(server, &wanted, &mut |_, _, _| {}),
+        };
+        match found {
             Outcome::Found(found) => {
-                self.enter(found);
-                Ok(())
+                self.take_place(found);
+                let is_hidden = self.location().is_some_and(|location| location.is_internal);
+                if is_hidden && !self.is_inside { Err(Failure::InternalLocation) } else { Ok(()) }
             }
             Outcome::NoRoute(_) => Err(Failure::NoRoute),
-            Outcome::BadPath(_) => {
-                Err(Failure::BadRequest("the path climbs above `/`, has a NUL, or is none"))
-            }
+            Outcome::BadPath(_) => Err(BAD_PATH),
         }
     }
 
@@ -133,6 +160,14 @@ impl Exchange {
             Some(Action::Respond(respond)) => answer::respond(respond),
             Some(Action::Redirect(redirect)) => self.redirect(redirect, request),
             Some(Action::Files(_)) => return Admission::Files,
+            Some(Action::Enter(location)) => {
+                let location = *location;
+                return self.enter_named(location, request);
+            }
+            Some(Action::Search(path)) => {
+                let target = self.fill(path, request, Into::Url);
+                return self.search_written(&target, request);
+            }
             None => return self.refuse(Failure::NoRoute, request),
         };
         self.answered(answer, request)

@@ -66,7 +66,7 @@ impl Exchange {
     pub(super) fn redirect(&self, redirect: &Redirect, request: &Parts) -> Answer {
         let mut target = self.fill(&redirect.target, request, Into::Url);
         stay_here(&redirect.target, &mut target);
-        let query = request.uri.query().filter(|_| redirect.keeps_query);
+        let query = self.current_query(request).filter(|_| redirect.keeps_query);
         if let (Some(query), false) = (query, target.contains(&b'?')) {
             let at = target.iter().position(|byte| *byte == b'#').unwrap_or(target.len());
             target.splice(at..at, [b"?", query.as_bytes()].concat());

@@ -4,14 +4,15 @@ use super::coding::Coding;
 use super::failure::{Failure, Party};
 use super::guarded::Learnt;
 use super::handshake::Handshake;
+use super::search::Current;
 use crate::trace::Part;
 use http::HeaderValue;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vordr_rules::table::{
-    Action, Captures, ListenerId, Location, LocationId, Match, Proxy, Server, ServerAddress, ServerId,
-    Settings, Table,
+    Action, Captures, ListenerId, Location, LocationId, Proxy, Server, ServerAddress, ServerId, Settings,
+    Table,
 };
 
 /// How many addresses that could not be reached the log tells of.
@@ -51,8 +52,18 @@ pub struct Exchange {
     pub server: Option<ServerId>,
     /// Its location, once one is found.
     pub location: Option<LocationId>,
-    /// What the location's regex captured.
+    /// The one that took it at first: the route by which logs and metrics know it.
+    pub first_location: Option<LocationId>,
+    /// What the regex that matched last captured.
     pub captures: Captures,
+    /// The path and query that it is served by, where they are not those that came.
+    pub current: Option<Box<Current>>,
+    /// How often another location was looked for.
+    pub(super) turns: u8,
+    /// A search led to its location, and not its client.
+    pub(super) is_inside: bool,
+    /// A `limit` has counted it.
+    pub(super) is_counted: bool,
     /// It asks for a WebSocket that may be forwarded.
     pub upgrade: bool,
     /// The answer is an event stream.
@@ -79,6 +90,8 @@ pub struct Exchange {
     pub unreached: Vec<(String, String)>,
     /// The `on-error` of the settings that is in force, by its index.
     pub recovering: Option<usize>,
+    /// An `on-error` led to its location.
+    pub(super) recovered: bool,
     /// What its credentials told.
     pub learnt: Learnt,
     /// What went wrong, where something did.
@@ -214,7 +227,12 @@ impl Exchange {
             arrival,
             request_id: HeaderValue::from_static("-"),
             location: None,
+            first_location: None,
             captures: Captures::default(),
+            current: None,
+            turns: 0,
+            is_inside: false,
+            is_counted: false,
             upgrade: false,
             event_stream: false,
             packing: None,
@@ -228,18 +246,12 @@ impl Exchange {
             retry_after: None,
             unreached: Vec::new(),
             recovering: None,
+            recovered: false,
             learnt: Learnt::default(),
             failure: None,
             preflight: None,
             trace: Part::default(),
         }
-    }
-
-    /// Notes the location that takes the request.
-    pub(super) fn enter(&mut self, found: Match) {
-        self.server = Some(found.server);
-        self.location = Some(found.location);
-        self.captures = found.captures;
     }
 
     /// Its server.
@@ -250,6 +262,16 @@ impl Exchange {
     /// Its location.
     pub fn location(&self) -> Option<&Location> {
         self.server()?.locations.get(self.location?.0)
+    }
+
+    /// The route by which logs and metrics know it: the location that took it at first.
+    pub fn route(&self) -> Option<&Location> {
+        self.server()?.locations.get(self.first_location?.0)
+    }
+
+    /// Whether what is done now is done in the place of a failure.
+    pub(super) fn is_instead(&self) -> bool {
+        self.recovering.is_some() || self.recovered
     }
 
     /// The settings that hold: the location's, or its server's where no location takes the request.
@@ -313,6 +335,7 @@ impl Exchange {
         match failure {
             Failure::Undecided(reason) | Failure::Unreadable(reason) => return format!("{detail}: {reason}"),
             Failure::NoFile(reason) => return format!("{detail}: {reason}"),
+            Failure::InternalLocation => return format!("{detail}: its location is `internal=on`"),
             _ => {}
         }
         if self.unreached.is_empty() || failure.party() != Party::Upstream {

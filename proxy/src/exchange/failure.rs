@@ -38,6 +38,8 @@ pub enum Failure {
     // Of the client, or by the rules.
     /// No location takes the request: 404.
     NoRoute,
+    /// A location that is `internal=on`, and no search led there: 404.
+    InternalLocation,
     /// Malformed, with what is wrong in words: 400.
     BadRequest(&'static str),
     /// The connection was made for a server that asks for other client certificates: 421.
@@ -99,6 +101,8 @@ pub enum Failure {
     Idle,
     /// vordr stops, and `drain` is over: 503, or the stream is cut.
     Shutdown,
+    /// `search` and `enter` lead from one location to the next, without an end: 500.
+    RewriteLoop,
     /// A fault of vordr's own: 500.
     Internal(String),
 }
@@ -131,6 +135,7 @@ impl Failure {
             Self::QueueFull => "queue_full",
             Self::Status(_) => "status",
             Self::NoRoute => "no_route",
+            Self::InternalLocation => "internal_location",
             Self::BadRequest(_) => "bad_request",
             Self::Misdirected => "misdirected",
             Self::HeaderTimeout => "header_timeout",
@@ -157,6 +162,7 @@ impl Failure {
             Self::Untaken => "untaken",
             Self::Idle => "idle",
             Self::Shutdown => "shutdown",
+            Self::RewriteLoop => "rewrite_loop",
             Self::Internal(_) => "internal",
         }
     }
@@ -177,7 +183,7 @@ impl Failure {
             | Self::Shutdown => StatusCode::SERVICE_UNAVAILABLE,
             Self::ConnectTimeout | Self::WriteTimeout | Self::ReadTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Status(status) => *status,
-            Self::NoRoute | Self::NoFile(_) => StatusCode::NOT_FOUND,
+            Self::NoRoute | Self::InternalLocation | Self::NoFile(_) => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadRequest(_) | Self::ProxyHeader(_) => StatusCode::BAD_REQUEST,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
@@ -195,7 +201,9 @@ impl Failure {
             // nginx's own, and by now everybody's, for a client that did not wait.
             Self::ClientGone => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
             Self::WebSocketOff => StatusCode::UPGRADE_REQUIRED,
-            Self::Idle | Self::Unreadable(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Idle | Self::Unreadable(_) | Self::RewriteLoop | Self::Internal(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 
@@ -215,7 +223,9 @@ impl Failure {
             | Self::NeverUp
             | Self::QueueFull
             | Self::Status(_) => Party::Upstream,
-            Self::Idle | Self::Shutdown | Self::Unreadable(_) | Self::Internal(_) => Party::Own,
+            Self::Idle | Self::Shutdown | Self::Unreadable(_) | Self::RewriteLoop | Self::Internal(_) => {
+                Party::Own
+            }
             _ => Party::Client,
         }
     }
@@ -263,7 +273,8 @@ impl Failure {
                 format!("{upstream}: each server has as many requests as `connections` allows")
             }
             Self::Status(status) => format!("{upstream}: answered {}", status.as_u16()),
-            Self::NoRoute => "no location takes this request".to_owned(),
+            // Who asks is not told that there is something.
+            Self::NoRoute | Self::InternalLocation => "no location takes this request".to_owned(),
             Self::BadRequest(reason) | Self::ProxyHeader(reason) => (*reason).to_owned(),
             Self::Misdirected => {
                 "this connection was made for a server that asks for other client certificates".to_owned()
@@ -295,6 +306,7 @@ impl Failure {
             Self::Untaken => "the client did not read its answers within `limits keepalive`".to_owned(),
             Self::Idle => "the stream was silent for longer than `websocket idle`".to_owned(),
             Self::Shutdown => "vordr stops, and `drain` is over".to_owned(),
+            Self::RewriteLoop => "`search`, `enter` and `rewrite` lead in a circle".to_owned(),
             Self::Internal(reason) => format!("a fault of vordr's own: {reason}"),
         }
     }
@@ -321,6 +333,8 @@ mod tests {
             (Failure::NeverUp, 503, "none_up", Some("try-for")),
             (Failure::QueueFull, 503, "queue_full", None),
             (Failure::NoRoute, 404, "no_route", None),
+            (Failure::InternalLocation, 404, "internal_location", None),
+            (Failure::RewriteLoop, 500, "rewrite_loop", None),
             (Failure::BadRequest("x"), 400, "bad_request", None),
             (Failure::Misdirected, 421, "misdirected", None),
             (Failure::HeaderTimeout, 408, "header_timeout", Some("limits header-timeout")),

@@ -22,7 +22,6 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 pub(crate) use media::content_type;
 use percent_encoding::percent_encode;
 use range::Wanted;
-use std::borrow::Cow;
 use std::ops::Range;
 use std::time::{Duration, SystemTime};
 use vordr_rules::table::{Action, Files, normal_path};
@@ -80,7 +79,7 @@ impl Exchange {
     pub fn seek(&self, request: &Parts) -> Result<Sought, Failure> {
         let Some(Action::Files(files)) = self.action() else { return Err(Failure::NoRoute) };
         // An error's page is for whoever met the error.
-        let is_page = self.recovering.is_some();
+        let is_page = self.is_instead();
         if !is_page && !matches!(request.method, Method::GET | Method::HEAD) {
             return Err(Failure::Method);
         }
@@ -100,11 +99,13 @@ impl Exchange {
     fn path_below(&self, files: &Files, request: &Parts) -> Result<Vec<u8>, Failure> {
         let rewrite = self.settings().and_then(|settings| settings.rewrite.as_ref());
         let rewritten = rewrite.map(|rewrite| self.fill(rewrite, request, Into::Url));
-        let written = match &rewritten {
-            Some(path) => std::str::from_utf8(path).ok().and_then(|path| path.split('?').next()),
-            None => Some(request.uri.path()),
+        let path = match &rewritten {
+            Some(path) => {
+                let written = std::str::from_utf8(path).ok().and_then(|path| path.split('?').next());
+                written.and_then(normal_path).ok_or(Failure::NoFile("its path is none"))?
+            }
+            None => self.current_path(request),
         };
-        let path = written.and_then(normal_path).ok_or(Failure::NoFile("its path is none"))?;
         let path = match &files.strip_prefix {
             Some(prefix) => without_prefix(&path, prefix.as_bytes()),
             None => &path,
@@ -128,9 +129,9 @@ impl Exchange {
         let modified = file.modified.and_then(known_time);
         let etag = format!("\"{:016x}\"", file.tag);
         let file = Described { file, etag: &etag, modified };
-        let answer = match self.recovering {
-            Some(_) => self.instead(&file),
-            None => file.answer(request),
+        let answer = match self.is_instead() {
+            true => self.instead(&file),
+            false => file.answer(request),
         };
         let body = if request.method == Method::HEAD { Vec::new() } else { answer.body };
         FileAnswer { head: self.finish_file(answer.head, request), body }
@@ -149,11 +150,11 @@ impl Exchange {
 
     /// Sends a client that asked for a folder to its path with a `/`, where the links of its index lead right.
     pub fn to_folder(&mut self, request: &Parts) -> Answer {
-        let path = normal_path(request.uri.path()).unwrap_or(Cow::Borrowed(b"/"));
+        let path = self.current_path(request);
         let slashes = path.iter().take_while(|byte| **byte == b'/').count().max(1);
         // `//host` would lead elsewhere.
         let path = path.get(slashes - 1..).unwrap_or(b"/");
-        let query = request.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let query = self.current_query(request).map(|query| format!("?{query}")).unwrap_or_default();
         let target = format!("{}/{query}", percent_encode(path, IN_PATH));
         let mut answer = Answer::empty(StatusCode::MOVED_PERMANENTLY);
         if let Ok(target) = HeaderValue::try_from(target) {

@@ -6,7 +6,7 @@ use http::HeaderValue;
 use http::request::Parts;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use vordr_rules::placeholder::{Part, Placeholder, Template};
-use vordr_rules::table::{cookie, normal_path, without_port};
+use vordr_rules::table::{cookie, without_port};
 
 /// What stays as it is when a decoded capture is put into a path again (RFC 3986, section 3.3).
 pub(super) const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
@@ -70,7 +70,7 @@ impl Exchange {
 
     /// The path, decoded and without dot segments, behind the prefix by which the location took it.
     fn rest(&self, request: &Parts) -> Vec<u8> {
-        let Some(path) = normal_path(request.uri.path()) else { return Vec::new() };
+        let path = self.current_path(request);
         let prefix = self.location().map_or(0, |location| location.prefix_length(&path));
         path.get(prefix..).unwrap_or_default().to_vec()
     }
@@ -98,13 +98,18 @@ impl Exchange {
             Placeholder::Cookie(name) => {
                 foreign(cookie(&request.headers, name).unwrap_or_default().as_bytes())
             }
-            Placeholder::Argument(name) => foreign(argument(request, name).unwrap_or_default().as_bytes()),
+            Placeholder::Argument(name) => {
+                let query = self.current_query(request).unwrap_or_default();
+                foreign(argument(query, name).unwrap_or_default().as_bytes());
+            }
             Placeholder::Rest => {
                 out.extend(percent_encode(&self.rest(request), IN_PATH).flat_map(str::bytes));
             }
             Placeholder::Port => out.extend_from_slice(self.arrival.local_port.to_string().as_bytes()),
             Placeholder::ForwardedFor => foreign(&self.forwarded_for(request)),
-            Placeholder::QueryMark => out.extend_from_slice(request.uri.query().map_or(b"", |_| b"?")),
+            Placeholder::QueryMark => {
+                out.extend_from_slice(self.current_query(request).map_or(b"", |_| b"?"));
+            }
             // Decoded for matching; into a header it goes escaped too, as it may hold any byte.
             Placeholder::Capture(number) => {
                 let group = self.captures.group(*number).unwrap_or_default();
@@ -114,8 +119,10 @@ impl Exchange {
                 out.extend_from_slice(without_port(self.public.host.to_str().unwrap_or_default()).as_bytes());
             }
             Placeholder::Uri => out.extend_from_slice(path_and_query(request).as_bytes()),
-            Placeholder::Path => out.extend_from_slice(request.uri.path().as_bytes()),
-            Placeholder::Query => out.extend_from_slice(request.uri.query().unwrap_or_default().as_bytes()),
+            Placeholder::Path => out.extend_from_slice(self.written_path(request).as_bytes()),
+            Placeholder::Query => {
+                out.extend_from_slice(self.current_query(request).unwrap_or_default().as_bytes());
+            }
             Placeholder::Method => out.extend_from_slice(request.method.as_str().as_bytes()),
             Placeholder::Scheme => out.extend_from_slice(self.public.scheme.as_bytes()),
             Placeholder::ClientIp => out.extend_from_slice(self.public.client.text.as_bytes()),
@@ -127,8 +134,8 @@ impl Exchange {
 }
 
 /// A parameter's value as it stands in the query; the first of that name.
-fn argument<'r>(request: &'r Parts, name: &str) -> Option<&'r str> {
-    let mut pairs = request.uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
+fn argument<'q>(query: &'q str, name: &str) -> Option<&'q str> {
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     pairs.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 

@@ -136,12 +136,13 @@ impl Exchange {
         let proxy = self.proxy()?;
         let rewritten = self.settings()?.rewrite.as_ref().map(|rewrite| {
             let mut path = self.fill(rewrite, request, Into::Url);
-            if let (Some(query), false) = (request.uri.query(), path.contains(&b'?')) {
+            if let (Some(query), false) = (self.current_query(request), path.contains(&b'?')) {
                 path.push(b'?');
                 path.extend_from_slice(query.as_bytes());
             }
             path
         });
+        let rewritten = rewritten.or_else(|| self.written_target());
         let current = rewritten.as_deref().unwrap_or_else(|| path_and_query(request).as_bytes());
         let stripped = proxy.strip_prefix.as_ref().and_then(|prefix| strip(current, prefix.as_bytes()));
         stripped.or(rewritten)

@@ -56,7 +56,7 @@ impl Exchange {
     /// The limit that holds, and the server and route that it is counted for: what a location has from its server is
     /// counted over all of that server.
     pub fn limit(&self) -> Option<(&RateLimit, (&str, &str))> {
-        let limit = self.settings()?.limit.as_ref()?;
+        let limit = self.settings()?.limit.as_ref().filter(|_| !self.is_counted)?;
         let server = self.server()?;
         let is_servers = server.settings.limit.as_ref() == Some(limit);
         let route = self.location().filter(|_| !is_servers).map_or("", |location| location.name.as_str());
@@ -65,6 +65,7 @@ impl Exchange {
 
     /// Goes on with a request that has passed everything.
     pub fn pass(&mut self, request: &Parts) -> Admission {
+        self.is_counted |= self.limit().is_some();
         self.act(request)
     }
 

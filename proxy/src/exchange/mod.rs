@@ -24,6 +24,7 @@ mod recover;
 mod retry;
 #[cfg(test)]
 mod scene;
+mod search;
 
 pub use admit::Admission;
 pub use answer::Answer;
@@ -39,3 +40,4 @@ pub use headers::Headers;
 pub(crate) use packer::Packer;
 pub use page::refusal;
 pub use retry::Attempt;
+pub use search::Current;

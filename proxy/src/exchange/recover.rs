@@ -10,26 +10,33 @@ use vordr_rules::table::Action;
 impl Exchange {
     /// Whether the upstream's own answer with this status is to be replaced.
     pub fn replaces(&self, status: StatusCode) -> bool {
-        self.recovering.is_none() && self.on_error_for(status, true).is_some()
+        !self.is_instead() && self.on_error_for(status, true).is_some()
     }
 
-    /// Whether there is an upstream to fall back to.
-    pub fn falls_back(&mut self, failure: &Failure) -> bool {
-        let fallback = self
-            .on_error_of(failure)
-            .filter(|index| matches!(self.on_error_action(*index), Some(Action::Proxy(_))));
-        if fallback.is_some() {
-            self.recovering = fallback;
+    /// What comes of it where an `on-error` has another upstream or another location go on in the place of a failure.
+    pub fn falls_back(&mut self, failure: &Failure, request: &Parts) -> Option<Admission> {
+        let index = self.on_error_of(failure).filter(|index| self.goes_elsewhere(*index))?;
+        self.recovering = Some(index);
+        // The first failure is what the log tells of.
+        self.note(failure.clone());
+        let admission = self.act(request);
+        if matches!(admission, Admission::Forward | Admission::Guarded) {
+            // It is counted as an attempt that was made again.
+            self.failure = None;
         }
-        fallback.is_some()
+        Some(admission)
     }
 
-    /// What is done in the place of a failure that no upstream mends: an `on-error`'s answer or file, or the failure's
+    fn goes_elsewhere(&self, index: usize) -> bool {
+        matches!(self.on_error_action(index), Some(Action::Proxy(_) | Action::Enter(_) | Action::Search(_)))
+    }
+
+    /// What is done in the place of a failure that nobody else mends: an `on-error`'s answer or file, or the failure's
     /// page.
     pub fn recover(&mut self, failure: &Failure, request: &Parts) -> Admission {
         self.note(failure.clone());
         match self.on_error_of(failure) {
-            Some(index) if !matches!(self.on_error_action(index), Some(Action::Proxy(_))) => {
+            Some(index) if !self.goes_elsewhere(index) => {
                 self.recovering = Some(index);
                 self.act(request)
             }
@@ -39,7 +46,7 @@ impl Exchange {
 
     /// An `on-error`'s own action has none of its own.
     fn on_error_of(&self, failure: &Failure) -> Option<usize> {
-        if self.recovering.is_some() || !failure.is_replaceable() {
+        if self.is_instead() || !failure.is_replaceable() {
             return None;
         }
         self.on_error_for(failure.status(), matches!(failure, Failure::Status(_)))
@@ -124,9 +131,10 @@ mod tests {
         let on_error = "on-error 502 { proxy \"http://b.example\"; }";
         let mut scene = Scene::of(&format!("{on_error}\n proxy \"http://app.example\""), "GET /");
         scene.admit();
-        assert!(!scene.exchange.falls_back(&Failure::ReadTimeout));
-        assert!(scene.exchange.falls_back(&Failure::Refused));
-        assert!(!scene.exchange.falls_back(&Failure::Refused));
+        let mut falls_back = |failure: &Failure| scene.exchange.falls_back(failure, &scene.request);
+        assert_eq!(falls_back(&Failure::ReadTimeout), None);
+        assert_eq!(falls_back(&Failure::Refused), Some(Admission::Forward));
+        assert_eq!(falls_back(&Failure::Refused), None);
         assert!(!scene.exchange.replaces(StatusCode::BAD_GATEWAY));
         scene.reach();
         let answer = answered(scene.exchange.recover(&Failure::Refused, &scene.request));

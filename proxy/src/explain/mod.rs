@@ -22,6 +22,9 @@ pub struct Question {
     pub headers: HeaderMap,
 }
 
+/// How many locations are told of that are entered one from the other.
+const MOST_ENTERED: usize = 10;
+
 /// What becomes of a request, and why.
 #[derive(Debug)]
 pub struct Explanation {
@@ -201,6 +204,15 @@ fn explain(table: &Table, request: &Request<'_>, status: Option<&Value>) -> Expl
 fn tell_found(told: &mut Explanation, table: &Table, server: &Server, id: LocationId) {
     let Some(location) = server.locations.get(id.0) else { return };
     told.tell("location", location.name.as_str(), Some(&location.place));
+    if location.is_internal {
+        told.tell("answer", "404: it is `internal=on`, and only a `search` leads there", None);
+        return;
+    }
+    tell_action(told, table, server, location, MOST_ENTERED);
+}
+
+/// `left` is how many more locations may be entered: they may lead in a circle.
+fn tell_action(told: &mut Explanation, table: &Table, server: &Server, location: &Location, left: usize) {
     match &location.action {
         Action::Proxy(proxy) => {
             let upstream = table.upstreams.get(proxy.upstream.0);
@@ -224,6 +236,12 @@ fn tell_found(told: &mut Explanation, table: &Table, server: &Server, id: Locati
             told.tell("answer", format!("{}, {bytes}", respond.status.as_u16()), None);
         }
         Action::Files(files) => told.tell("files", files.root.to_string(), None),
+        Action::Enter(id) => {
+            let Some(entered) = server.locations.get(id.0).filter(|_| left > 0) else { return };
+            told.tell("enters", entered.name.as_str(), Some(&entered.place));
+            tell_action(told, table, server, entered, left - 1);
+        }
+        Action::Search(path) => told.tell("searches", format!("the location of {path}"), None),
     }
 }
 
@@ -250,6 +268,9 @@ fn others(
 
 /// Why the search never came to a location: `winner` is how it came to the one that was chosen.
 fn why_not_asked(location: &Location, path: &[u8], winner: Option<Step>) -> &'static str {
+    if location.called.is_some() {
+        return "`enter` alone leads there";
+    }
     if !location.patterns.iter().any(|pattern| pattern.takes(path)) {
         return "its path does not fit";
     }

@@ -147,7 +147,7 @@ impl Observer {
         if let Some(failure) = &exchange.failure {
             self.count_failure(exchange, failure);
         }
-        if let (None, Some(error)) = (exchange.location(), LastError::of(record)) {
+        if let (None, Some(error)) = (exchange.route(), LastError::of(record)) {
             self.refusals.add(Turned::Request, exchange.public.client.as_str(), error);
         }
         self.write(record);

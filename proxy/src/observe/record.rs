@@ -52,7 +52,7 @@ pub(super) const OTHER: &str = "_other";
 
 /// The labels of an exchange: its server, and its route as written.
 pub(super) fn labels(exchange: &Exchange) -> (&str, &str) {
-    let route = exchange.location().map_or(OTHER, |location| location.name.as_str());
+    let route = exchange.route().map_or(OTHER, |location| location.name.as_str());
     let server = exchange.server().map_or(OTHER, |server| server.name());
     (server, route)
 }

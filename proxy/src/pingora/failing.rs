@@ -6,6 +6,7 @@ use super::{files, reply};
 use crate::exchange::{Admission, Attempt, Exchange, Failure, Party};
 use crate::shared::Shared;
 use crate::upstream::{classify, was_refused};
+use http::request::Parts;
 use http::{Method, StatusCode};
 use pingora_core::{Error, ErrorType};
 use pingora_proxy::Session;
@@ -122,7 +123,7 @@ pub(super) fn goes_on_unsent(
         journey.turn.refused = true;
         return counted(shared, exchange, failure);
     }
-    falls_back(shared, under_way, failure)
+    falls_back(shared, session.req_header(), under_way, failure)
 }
 
 /// Something may have been sent: only what can do no harm is tried again.
@@ -158,7 +159,7 @@ pub(super) fn failed_while_proxying(
         under_way.exchange.retried += 1;
         error.set_retry(counted(shared, &mut under_way.exchange, &failure));
     } else if sendable {
-        error.set_retry(falls_back(shared, under_way, &failure));
+        error.set_retry(falls_back(shared, session.req_header(), under_way, &failure));
     }
     if error.retry() {
         under_way.in_use = None;
@@ -225,15 +226,37 @@ fn was_not_read(exchange: &Exchange, method: &Method) -> bool {
     })
 }
 
-/// `on-error … { proxy … }`: the next attempt goes elsewhere.
-pub(super) fn falls_back(shared: &Shared, under_way: &mut UnderWay, failure: &Failure) -> bool {
+/// `on-error … { proxy … }`, or a location that an `on-error` leads to: whether a further attempt is made there. What is
+/// answered without one is due.
+pub(super) fn falls_back(
+    shared: &Shared,
+    request: &Parts,
+    under_way: &mut UnderWay,
+    failure: &Failure,
+) -> bool {
     let before = under_way.exchange.reached.clone();
-    if !under_way.exchange.falls_back(failure) {
-        return false;
+    match under_way.exchange.falls_back(failure, request) {
+        None => return false,
+        Some(Admission::Forward) => {}
+        Some(Admission::Guarded) => under_way.due = Some(Admission::Guarded),
+        Some(decided) => {
+            under_way.due = Some(decided);
+            return false;
+        }
     }
     under_way.exchange.reached = before;
     under_way.journey = Journey::default();
     counted(shared, &mut under_way.exchange, failure)
+}
+
+/// What is answered in the place of a failure: as was decided before, or as an `on-error` says.
+fn what_is_due(under_way: &mut UnderWay, failure: &Failure, request: &Parts) -> Admission {
+    let decided = under_way.due.take().or_else(|| under_way.exchange.falls_back(failure, request));
+    match decided {
+        Some(decided @ (Admission::Answer(_) | Admission::Files)) => decided,
+        // No further attempt can be made any more.
+        _ => under_way.exchange.recover(failure, request),
+    }
 }
 
 /// Answers a failure that was not mended; the status that was sent, or 0 where nothing could be.
@@ -253,7 +276,7 @@ pub(super) async fn answer(session: &mut Session, error: &Error, passage: &mut P
         return 0;
     }
     session.set_keepalive(None);
-    let _ = match under_way.exchange.recover(&failure, session.req_header()) {
+    let _ = match what_is_due(under_way, &failure, session.req_header()) {
         // The client may be gone by now, which the log line's failure does not have to tell.
         Admission::Answer(answer) => reply::write(session, &mut under_way.exchange, *answer).await,
         _ => files::serve_instead(session, under_way, &failure).await,

@@ -7,20 +7,21 @@ use crate::files::{Find, Reading};
 use pingora_core::Result;
 use pingora_proxy::Session;
 
-/// Answers with a file, or with what there is in its place. Not answered is what an `on-error` sends to an upstream.
-pub(super) async fn serve(session: &mut Session, under_way: &mut UnderWay) -> Result<bool> {
+/// Answers with a file, or with what there is in its place. What is left is what an `on-error` has another upstream or
+/// another location do.
+pub(super) async fn serve(session: &mut Session, under_way: &mut UnderWay) -> Result<Option<Admission>> {
     let failure = match send_found(session, under_way).await? {
-        Ok(()) => return Ok(true),
+        Ok(()) => return Ok(None),
         Err(failure) => failure,
     };
-    if under_way.exchange.falls_back(&failure) {
-        return Ok(false);
+    if let Some(left) = under_way.exchange.falls_back(&failure, session.req_header()) {
+        return Ok(Some(left));
     }
     match under_way.exchange.recover(&failure, session.req_header()) {
         Admission::Answer(answer) => reply::write(session, &mut under_way.exchange, *answer).await?,
         _ => serve_instead(session, under_way, &failure).await?,
     }
-    Ok(true)
+    Ok(None)
 }
 
 /// `on-error … { files … }`: a file in the place of the answer that failed, or the failure's page.

@@ -12,6 +12,7 @@ use crate::websocket::{Side, Tunnel};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
+use http::request::Parts;
 use http::{HeaderMap, StatusCode, Version};
 use pingora_core::modules::http::HttpModules;
 use pingora_core::protocols::Digest;
@@ -55,6 +56,8 @@ pub(super) struct UnderWay {
     pub tunnel: Option<Box<Tunnel>>,
     /// Packs the upstream's answer.
     pub packer: Option<Box<Packer>>,
+    /// What a failure led to, and is yet to be done.
+    pub due: Option<Admission>,
 }
 
 impl Passage {
@@ -85,6 +88,35 @@ impl Gateway {
         Exchange::begin(table, arrival)
     }
 
+    /// Does what was decided, and what that leads to: one location may hand a request to the next. Whether it is answered.
+    async fn carry_out(
+        &self,
+        session: &mut Session,
+        under_way: &mut UnderWay,
+        mut admission: Admission,
+    ) -> Result<bool> {
+        loop {
+            admission = match admission {
+                Admission::Guarded => decide(&self.shared, under_way, session.req_header()).await,
+                Admission::Files => match files::serve(session, under_way).await? {
+                    Some(left) => left,
+                    None => return Ok(true),
+                },
+                Admission::Answer(answer) => {
+                    return reply::write(session, &mut under_way.exchange, *answer).await.map(|()| true);
+                }
+                Admission::Forward => {
+                    let settings = under_way.exchange.settings();
+                    let buffering = settings.is_some_and(|settings| settings.buffering);
+                    if buffering && !under_way.exchange.upgrade {
+                        body::gather(session, under_way).await?;
+                    }
+                    return Ok(false);
+                }
+            }
+        }
+    }
+
     /// Whether the connection may carry a further request; a stream of HTTP/2 is one request.
     fn keeps_alive(under_way: &UnderWay) -> bool {
         let limits = &under_way.exchange.table.process.limits;
@@ -95,6 +127,13 @@ impl Gateway {
             && !used_up
             && !under_way.link.leaving.is_cancelled()
     }
+}
+
+/// Looks at the rate and the credentials of a request that its location asks for.
+pub(super) async fn decide(shared: &Shared, under_way: &mut UnderWay, request: &Parts) -> Admission {
+    let UnderWay { generation, exchange, .. } = under_way;
+    let known = (&generation.credentials, generation.limit_store.as_deref());
+    shared.gate.decide(known, exchange, request, &shared.observer).await
 }
 
 #[async_trait]
@@ -126,6 +165,7 @@ impl ProxyHttp for Gateway {
             in_flight: None,
             tunnel: None,
             packer: None,
+            due: None,
         };
         passage.under_way = Some(Box::new(under_way));
         Ok(())
@@ -148,42 +188,12 @@ impl ProxyHttp for Gateway {
         }
         let settings = under_way.exchange.settings();
         let client = settings.and_then(|settings| settings.timeouts.client);
-        let buffering = settings.is_some_and(|settings| settings.buffering);
         // The connection itself watches how the client keeps up. Pingora's limits are for the whole of a read or a write,
         // which a slow client may take a minute for and never be silent.
         session.set_read_timeout(None);
         session.set_write_timeout(None);
         under_way.link.patience.begin(client, under_way.exchange.table.process.limits.min_rate);
-        let admission = match admission {
-            Admission::Guarded => {
-                let UnderWay { generation, exchange, .. } = under_way;
-                self.shared
-                    .gate
-                    .decide(
-                        (&generation.credentials, generation.limit_store.as_deref()),
-                        exchange,
-                        session.req_header(),
-                        &self.shared.observer,
-                    )
-                    .await
-            }
-            decided => decided,
-        };
-        let admission = match admission {
-            Admission::Files if files::serve(session, under_way).await? => return Ok(true),
-            // An `on-error` sends it on.
-            Admission::Files => Admission::Forward,
-            decided => decided,
-        };
-        match admission {
-            Admission::Answer(answer) => {
-                reply::write(session, &mut under_way.exchange, *answer).await.map(|()| true)
-            }
-            Admission::Forward if buffering && !under_way.exchange.upgrade => {
-                body::gather(session, under_way).await.map(|()| false)
-            }
-            Admission::Forward | Admission::Guarded | Admission::Files => Ok(false),
-        }
+        self.carry_out(session, under_way, admission).await
     }
 
     async fn upstream_peer(&self, session: &mut Session, passage: &mut Passage) -> Result<Box<HttpPeer>> {

@@ -1,8 +1,8 @@
 //! On the way to an upstream: a server chosen, waited for if need be, and tried again elsewhere.
 
 use super::failing;
-use super::gateway::UnderWay;
-use crate::exchange::{Exchange, Failure};
+use super::gateway::{UnderWay, decide};
+use crate::exchange::{Admission, Exchange, Failure};
 use crate::shared::Shared;
 use crate::upstream::{Line, Member, Target, Turn, Upstreams};
 use http::header::CONTENT_LENGTH;
@@ -34,10 +34,13 @@ pub(super) async fn peer(
     under_way: &mut UnderWay,
 ) -> Result<Box<HttpPeer>> {
     loop {
+        if under_way.due.is_some() {
+            pass(shared, session, under_way).await?;
+        }
         if under_way.journey.target.is_none() {
             match choose(session, under_way).await {
                 Ok(target) => under_way.journey.target = Some(target),
-                Err(failure) if failing::falls_back(shared, under_way, &failure) => {}
+                Err(failure) if failing::falls_back(shared, session.req_header(), under_way, &failure) => {}
                 Err(failure) => return Err(failing::error(&failure)),
             }
         }
@@ -57,6 +60,21 @@ pub(super) async fn peer(
             }
         }
     }
+}
+
+/// Asks what the location asks that a failure led to; its refusal is what is due.
+async fn pass(shared: &Shared, session: &Session, under_way: &mut UnderWay) -> Result<()> {
+    while under_way.due == Some(Admission::Guarded) {
+        under_way.due = match decide(shared, under_way, session.req_header()).await {
+            Admission::Forward => {
+                under_way.due = None;
+                return Ok(());
+            }
+            decided => Some(decided),
+        };
+    }
+    let failure = under_way.exchange.failure.clone().unwrap_or(Failure::NoRoute);
+    Err(failing::error(&failure))
 }
 
 /// A connection was made, or one that was kept is used again.

@@ -26,7 +26,7 @@ pub(super) fn spans(record: &Record<'_>, recording: &Recording) -> Vec<SpanData>
 
 fn server(record: &Record<'_>, recording: &Recording) -> SpanData {
     let exchange = record.exchange;
-    let route = exchange.location().map(|location| location.name.as_str());
+    let route = exchange.route().map(|location| location.name.as_str());
     let method = method(&record.request.method).unwrap_or("HTTP");
     SpanData {
         name: route.map_or(Cow::Borrowed(method), |route| format!("{method} {route}").into()),

@@ -1,5 +1,6 @@
 //! Actions with their names resolved.
 
+use super::names::Names;
 use super::upstreams::{Pools, Resolved};
 use crate::diagnostic::Diagnostic;
 use crate::language::action::Action as Written;
@@ -14,7 +15,11 @@ use std::time::Duration;
 /// The longest a resolved address is believed, where nothing is said.
 const RESOLVE: Duration = Duration::from_secs(30);
 
-pub(super) fn compile(written: &Written, pools: &mut Pools, reading: &mut Reading<'_>) -> Option<Action> {
+pub(super) fn compile(
+    written: &Written,
+    (names, pools): (&Names<'_>, &mut Pools),
+    reading: &mut Reading<'_>,
+) -> Option<Action> {
     Some(match written {
         Written::Proxy(proxy) => Action::Proxy(Box::new(compile_proxy(proxy, pools, reading)?)),
         Written::Redirect(redirect) => Action::Redirect(Redirect {
@@ -28,6 +33,8 @@ pub(super) fn compile(written: &Written, pools: &mut Pools, reading: &mut Readin
             body: respond.body.clone(),
         }),
         Written::Files(files) => Action::Files(files.value.clone()),
+        Written::Enter(name) => Action::Enter(names.find(name, reading)?),
+        Written::Search(path) => Action::Search(path.value.clone()),
     })
 }
 

@@ -4,6 +4,7 @@ mod acme;
 mod action;
 mod dead;
 mod listeners;
+mod names;
 mod pending;
 mod process;
 mod settings;
@@ -16,9 +17,10 @@ use crate::language::location::{Location, Path};
 use crate::language::server::Server;
 use crate::language::settings::Settings;
 use crate::node::Reading;
-use crate::source::{Span, TlsPlaces};
+use crate::source::{Span, Spanned, TlsPlaces};
 use crate::table::{self, Action, LocationId, Pattern, Process, Respond, Table};
 use http::StatusCode;
+use names::Names;
 use templates::Templates;
 use upstreams::Pools;
 
@@ -71,11 +73,14 @@ fn compile_server<'t>(
 ) -> table::Server {
     let layers = templates.layers(&server.settings, reading);
     dead::report(&server.locations, reading);
+    let names = Names::new(&server.locations, reading);
     let locations: Vec<_> = server
         .locations
         .iter()
-        .map(|location| compile_location(location, &layers, templates, pools, reading))
+        .map(|location| compile_location(location, &layers, templates, (&names, &mut *pools), reading))
         .collect();
+    let settings = settings::compile(&layers, (&names, &mut *pools), reading);
+    names.warn_of_unused(reading);
     let patterns = locations.iter().enumerate().flat_map(|(number, location)| {
         location.patterns.iter().map(move |pattern| (pattern, LocationId(number)))
     });
@@ -85,7 +90,7 @@ fn compile_server<'t>(
     table::Server {
         hosts: server.hosts.iter().map(|host| host.value.clone()).collect(),
         tls: server.tls.as_ref().map(|tls| tls.runs.clone()),
-        settings: settings::compile(&layers, pools, reading),
+        settings,
         locations,
         paths,
         place: reading.sources.place(server.span),
@@ -96,19 +101,22 @@ fn compile_location<'t>(
     location: &'t Location,
     outer: &[&'t Settings],
     templates: &Templates<'t>,
-    pools: &mut Pools,
+    (names, pools): (&Names<'_>, &mut Pools),
     reading: &mut Reading<'_>,
 ) -> table::Location {
     let mut layers = outer.to_vec();
     layers.extend(templates.layers(&location.settings, reading));
     let patterns: Vec<_> = location.paths.iter().map(pattern).collect();
-    let action = location.action.as_ref().and_then(|action| action::compile(action, pools, reading));
-    let settings = settings::compile(&layers, pools, reading);
+    let action =
+        location.action.as_ref().and_then(|action| action::compile(action, (names, &mut *pools), reading));
+    let settings = settings::compile(&layers, (names, &mut *pools), reading);
     check_captures(location, action.as_ref(), reading);
     warn_of_scattered_sessions(location, action.as_ref(), pools, reading);
     table::Location {
-        name: name(&patterns),
+        name: name(location.name.as_ref(), &patterns),
+        called: location.name.as_ref().map(|name| name.value.clone()),
         is_final: location.is_final,
+        is_internal: location.is_internal,
         conditions: location.conditions.clone(),
         action: action.unwrap_or_else(nothing),
         settings,
@@ -135,8 +143,11 @@ fn pattern(path: &Path) -> Pattern {
     }
 }
 
-/// As an operator knows the route: `/a /b`, `= /x`, `~ ^/v`.
-fn name(patterns: &[Pattern]) -> String {
+/// As an operator knows the route: `/a /b`, `= /x`, `~ ^/v`, `@app`.
+fn name(called: Option<&Spanned<String>>, patterns: &[Pattern]) -> String {
+    if let Some(called) = called {
+        return format!("@{}", called.value);
+    }
     let names = patterns.iter().map(|pattern| match pattern {
         Pattern::Exact(path) => format!("= {path}"),
         Pattern::Prefix(path) => path.clone(),
@@ -146,8 +157,12 @@ fn name(patterns: &[Pattern]) -> String {
     names.collect::<Vec<_>>().join(" ")
 }
 
-/// `{2}` means something only where every way into the location captures two groups.
+/// `{2}` means something only where every way into the location captures two groups. Into one with a name they come
+/// from wherever it is entered.
 fn check_captures(location: &Location, action: Option<&Action>, reading: &mut Reading<'_>) {
+    if location.name.is_some() {
+        return;
+    }
     let captured = location.paths.iter().map(|path| match path {
         Path::Regex(regex) => regex.value.groups(),
         _ => 0,
@@ -157,6 +172,7 @@ fn check_captures(location: &Location, action: Option<&Action>, reading: &mut Re
         (Some(Action::Redirect(_)), Some(crate::language::action::Action::Redirect(redirect))) => {
             Some(&redirect.target)
         }
+        (_, Some(crate::language::action::Action::Search(path))) => Some(path),
         _ => None,
     };
     for template in target.into_iter().chain(&location.settings.rewrite) {

@@ -1,6 +1,7 @@
 //! The settings that hold at a place, made of the layers that were written.
 
 use super::action;
+use super::names::Names;
 use super::upstreams::Pools;
 use crate::diagnostic::Diagnostic;
 use crate::language::on_error::OnError as WrittenOnError;
@@ -14,7 +15,11 @@ use http::{HeaderName, HeaderValue, Method};
 use std::time::Duration;
 
 /// Makes one of `layers`, weakest first.
-pub(super) fn compile(layers: &[&Layer], pools: &mut Pools, reading: &mut Reading<'_>) -> Settings {
+pub(super) fn compile(
+    layers: &[&Layer],
+    scope: (&Names<'_>, &mut Pools),
+    reading: &mut Reading<'_>,
+) -> Settings {
     let operations = |of: fn(&Layer) -> &Vec<Spanned<crate::table::HeaderOperation>>| {
         layers.iter().flat_map(|layer| of(layer).iter().map(|operation| operation.value.clone())).collect()
     };
@@ -35,7 +40,7 @@ pub(super) fn compile(layers: &[&Layer], pools: &mut Pools, reading: &mut Readin
         satisfy: nearest(layers, |layer| layer.satisfy.as_ref()).copied().unwrap_or(Satisfy::All),
         limit: limit(layers, reading),
         compress: nearest(layers, |layer| layer.compress.as_ref()).cloned().unwrap_or_default(),
-        on_error: on_error(layers, pools, reading),
+        on_error: on_error(layers, scope, reading),
         places: places(layers, reading),
     }
 }
@@ -151,12 +156,16 @@ fn joined<'a>(words: impl Iterator<Item = &'a str>) -> Option<HeaderValue> {
 }
 
 /// The nearest first, so that it decides.
-fn on_error(layers: &[&Layer], pools: &mut Pools, reading: &mut Reading<'_>) -> Vec<OnError> {
+fn on_error(
+    layers: &[&Layer],
+    (names, pools): (&Names<'_>, &mut Pools),
+    reading: &mut Reading<'_>,
+) -> Vec<OnError> {
     let written: Vec<&WrittenOnError> = layers.iter().rev().flat_map(|layer| &layer.on_error).collect();
     let mut compiled = Vec::new();
     for on_error in written {
         if let Some(action) =
-            on_error.action.as_ref().and_then(|action| action::compile(action, pools, reading))
+            on_error.action.as_ref().and_then(|action| action::compile(action, (names, &mut *pools), reading))
         {
             let statuses = on_error.statuses.clone();
             compiled.push(OnError { statuses, from_upstream: on_error.from_upstream, action });

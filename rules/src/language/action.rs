@@ -1,16 +1,21 @@
-//! A location's action: exactly one of `proxy`, `redirect`, `respond` and `files`.
+//! A location's action: exactly one of `proxy`, `redirect`, `respond`, `files`, `enter` and `search`.
 
+use super::enter;
 use super::files::{self, Files};
 use super::proxy::{self, Proxy};
 use super::redirect::{self, Redirect};
 use super::respond::{self, Respond};
+use super::search;
 use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
+use crate::placeholder::Template;
+use crate::source::Spanned;
 use crate::word::Word;
 use kdl::KdlNode;
 
 /// The words that are actions.
-pub(super) const WORDS: &[&Word] = &[&proxy::WORD, &redirect::WORD, &respond::WORD, &files::WORD];
+pub(super) const WORDS: &[&Word] =
+    &[&proxy::WORD, &redirect::WORD, &respond::WORD, &files::WORD, &enter::WORD, &search::WORD];
 
 /// As written.
 #[derive(Debug)]
@@ -19,6 +24,10 @@ pub(crate) enum Action {
     Redirect(Redirect),
     Respond(Respond),
     Files(Files),
+    /// A location by its name.
+    Enter(Spanned<String>),
+    /// A path, and perhaps a query.
+    Search(Spanned<Template>),
 }
 
 /// The one action in a block; more or fewer are an error.
@@ -32,7 +41,7 @@ pub(super) fn read_one(parent: &Node<'_>, reading: &mut Reading<'_>) -> Option<A
         }
         let error =
             Diagnostic::error("no-action", parent.span, format!("`{}` does nothing", parent.word.name));
-        reading.report(error.label("add `proxy`, `redirect`, `respond` or `files`"));
+        reading.report(error.label("add `proxy`, `redirect`, `respond`, `files`, `enter` or `search`"));
         return None;
     };
     let action = read(first, reading);
@@ -51,6 +60,8 @@ fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Action> {
         "proxy" => proxy::read(kdl, reading).map(|proxy| Action::Proxy(Box::new(proxy))),
         "redirect" => redirect::read(kdl, reading).map(Action::Redirect),
         "respond" => respond::read(kdl, reading).map(Action::Respond),
+        "enter" => enter::read(kdl, reading).map(Action::Enter),
+        "search" => search::read(kdl, reading).map(Action::Search),
         _ => files::read(kdl, reading).map(Action::Files),
     }
 }

@@ -12,7 +12,7 @@ use kdl::KdlNode;
 
 pub(super) static WORD: Word =
     Word::simple("location", "PREFIX…", "Which requests, what is done with them, and under which settings.")
-        .properties(&["exact", "regex", "final", "raw"])
+        .properties(&["exact", "regex", "final", "raw", "name", "internal"])
         .block(&[&[&matcher::WORD], action::WORDS, settings::WORDS])
         .many();
 
@@ -20,9 +20,13 @@ pub(super) static WORD: Word =
 #[derive(Debug)]
 pub(crate) struct Location {
     pub span: Span,
+    /// By which `enter` finds it, and no path does.
+    pub name: Option<Spanned<String>>,
     pub paths: Vec<Path>,
     /// `final=on`: no regex is asked when this prefix is the longest.
     pub is_final: bool,
+    /// `internal=on`: nobody from outside gets here.
+    pub is_internal: bool,
     /// Alternatives; empty is always.
     pub conditions: Vec<Condition>,
     pub action: Option<Action>,
@@ -40,16 +44,36 @@ pub(crate) enum Path {
     Regex(Spanned<PathRegex>),
 }
 
+impl Path {
+    fn span(&self) -> Span {
+        match self {
+            Self::Exact(path) | Self::Prefix(path) | Self::RawPrefix(path) => path.span,
+            Self::Regex(regex) => regex.span,
+        }
+    }
+}
+
 pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Location {
     let mut node = Node::open(kdl, &WORD, reading);
-    let paths = read_paths(&mut node, reading);
+    let name = node.property::<String>("name", reading);
+    let paths = read_paths(&mut node, name.as_ref(), reading);
     let is_final = node.property::<bool>("final", reading);
     check_has_prefix("final", is_final.as_ref(), &paths, reading);
+    let is_internal = node.property::<bool>("internal", reading);
+    let conditions: Vec<_> =
+        node.children("match").into_iter().map(|kdl| matcher::read(kdl, reading)).collect();
+    if let Some(name) = &name {
+        let switches = [is_final.as_ref(), is_internal.as_ref()];
+        check_name(name, switches.into_iter().flatten().map(|switch| switch.span), &paths, reading);
+        check_unconditional(&node, &conditions, reading);
+    }
     let location = Location {
         span: node.span,
         is_final: is_final.is_some_and(|is_final| is_final.value),
+        is_internal: is_internal.is_some_and(|is_internal| is_internal.value),
+        name,
         paths,
-        conditions: node.children("match").into_iter().map(|kdl| matcher::read(kdl, reading)).collect(),
+        conditions,
         action: action::read_one(&node, reading),
         settings: settings::read(&node, reading),
     };
@@ -57,14 +81,14 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Location {
     location
 }
 
-fn read_paths(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Vec<Path> {
+fn read_paths(node: &mut Node<'_>, name: Option<&Spanned<String>>, reading: &mut Reading<'_>) -> Vec<Path> {
     let raw = node.property::<bool>("raw", reading);
     let exact = node.property::<String>("exact", reading);
     let regex = node.property::<String>("regex", reading);
     let prefixes = node.rest::<String>(reading);
-    if exact.is_none() && regex.is_none() && prefixes.is_empty() {
+    if exact.is_none() && regex.is_none() && prefixes.is_empty() && name.is_none() {
         let error = Diagnostic::error("missing-argument", node.span, "`location` lacks a path");
-        reading.report(error.label("expected `\"/prefix\"`, `exact=\"/path\"` or `regex=#\"…\"#`"));
+        reading.report(error.label("expected `\"/prefix\"`, `exact=\"/path\"`, `regex=#\"…\"#` or `name=…`"));
     }
     let prefix = if raw.as_ref().is_some_and(|raw| raw.value) { Path::RawPrefix } else { Path::Prefix };
     let mut paths: Vec<_> =
@@ -73,6 +97,37 @@ fn read_paths(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Vec<Path> {
     paths.extend(regex.and_then(|regex| compiled(regex, reading)).map(Path::Regex));
     check_has_prefix("raw", raw.as_ref(), &paths, reading);
     paths
+}
+
+/// What finds a location by its path means nothing where nothing does.
+fn check_name(
+    name: &Spanned<String>,
+    switches: impl Iterator<Item = Span>,
+    paths: &[Path],
+    reading: &mut Reading<'_>,
+) {
+    if name.value.is_empty() || name.value.contains(char::is_whitespace) {
+        reading.report(super::text::wrong("location", name.span, "a name is one word"));
+    }
+    let message = "a location with a name is found by `enter` alone";
+    if let Some(path) = paths.first() {
+        reading.report(
+            Diagnostic::error("named-location", path.span(), message)
+                .label("leave the path out, or the name")
+                .help("two locations may do the same: `location \"/a\" { enter NAME; }`"),
+        );
+    }
+    for switch in switches {
+        reading.report(Diagnostic::error("named-location", switch, message).label("leave it out"));
+    }
+}
+
+/// `enter` asks for this very location, whatever the request is like.
+fn check_unconditional(node: &Node<'_>, conditions: &[Condition], reading: &mut Reading<'_>) {
+    if !conditions.is_empty() {
+        let message = "a location with a name is found by `enter` alone, so its `match` decides nothing";
+        reading.report(Diagnostic::error("named-location", node.span, message).label("leave `match` out"));
+    }
 }
 
 /// `final` and `raw` are about prefixes; beside other paths alone they would be ignored.

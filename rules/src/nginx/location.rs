@@ -23,20 +23,30 @@ pub(super) enum Kind {
     Exact(String),
     /// `~ …` and `~* …`
     Regex(PathRegex),
+    /// `@app`, without its `@`.
+    Named(String),
 }
 
 impl Kind {
-    fn path(&self, span: Span) -> Path {
-        match self {
+    fn path(&self, span: Span) -> Option<Path> {
+        Some(match self {
             Self::Prefix { path, .. } => Path::RawPrefix(Spanned::new(path.clone(), span)),
             Self::Exact(path) => Path::Exact(Spanned::new(path.clone(), span)),
             Self::Regex(regex) => Path::Regex(Spanned::new(regex.clone(), span)),
+            Self::Named(_) => return None,
+        })
+    }
+
+    fn name(&self, span: Span) -> Option<Spanned<String>> {
+        match self {
+            Self::Named(name) => Some(Spanned::new(name.clone(), span)),
+            _ => None,
         }
     }
 
     /// Whether the location's path is plain, so that a part of it may be replaced.
     pub(super) fn is_plain(&self) -> bool {
-        !matches!(self, Self::Regex(_))
+        matches!(self, Self::Prefix { .. } | Self::Exact(_))
     }
 
     /// How many groups it captures.
@@ -52,8 +62,10 @@ impl Kind {
 pub(super) fn made(span: Span, kind: &Kind, action: Option<Action>, settings: Settings) -> Location {
     Location {
         span,
-        paths: vec![kind.path(span)],
+        name: kind.name(span),
+        paths: kind.path(span).into_iter().collect(),
         is_final: matches!(kind, Kind::Prefix { is_final: true, .. }),
+        is_internal: false,
         conditions: Vec::new(),
         action,
         settings,
@@ -76,7 +88,9 @@ impl Nginx<'_, '_> {
         self.read_sets(directive.inside(), &mut variables);
         self.read_ifs(directive, &kind, &scope, &variables, locations);
         let location = self.read_content(directive, &kind, &scope, &variables, locations);
-        locations.push(location);
+        let is_internal = directive.inside().iter().any(|directive| directive.name.value == "internal");
+        // Nobody from outside gets to one with a name anyway.
+        locations.push(Location { is_internal: is_internal && location.name.is_none(), ..location });
         for inner in directive.inside().iter().filter(|directive| directive.name.value == "location") {
             self.read_location(inner, Some(&kind), &scope, &variables, locations);
         }
@@ -156,8 +170,12 @@ impl Nginx<'_, '_> {
         let span = directive.span_of(number);
         let kind = match (modifier, path) {
             ("", path) if path.starts_with('@') => {
-                self.refuse(span, "vordr knows no named locations", "write what it does where it is named");
-                return None;
+                if outer.is_some() {
+                    let message = format!("named location \"{path}\" can be on the server level only");
+                    self.fault(span, message);
+                    return None;
+                }
+                Kind::Named(path.trim_start_matches('@').to_owned())
             }
             ("", joined) => match split_modifier(joined) {
                 Some((modifier, path)) => self.kind_of(modifier, path, span)?,
@@ -243,7 +261,8 @@ impl Nginx<'_, '_> {
     fn check_captures(&mut self, kind: &Kind, settings: &Settings, span: Span) {
         let operations = settings.request.iter().chain(&settings.response);
         let asked = operations.map(|operation| answer::highest_capture(&operation.value)).max().unwrap_or(0);
-        if asked > kind.groups() {
+        // Into one with a name they come from wherever it is entered.
+        if asked > kind.groups() && !matches!(kind, Kind::Named(_)) {
             let message =
                 format!("\"${asked}\" is never captured: this location has {} groups", kind.groups());
             self.refuse(span, message, "captures come from the location's own regex");

@@ -3,13 +3,13 @@
 use super::text::{Page, duration, limit, number, quoted, switch, template, words};
 use super::version_text;
 use crate::table::{
-    Action, Balance, Check, HostHeader, HttpVersion, Proxy, Respond, Retry, ServerAddress, Sticky, Table,
-    Upstream,
+    Action, Balance, Check, HostHeader, HttpVersion, Proxy, Respond, Retry, Server, ServerAddress, Sticky,
+    Table, Upstream,
 };
 use http::HeaderValue;
 use std::borrow::Cow;
 
-pub(super) fn write(action: &Action, table: &Table, page: &mut Page) {
+pub(super) fn write(action: &Action, (table, server): (&Table, &Server), page: &mut Page) {
     match action {
         Action::Proxy(proxy) => write_proxy(proxy, table, page),
         Action::Redirect(redirect) => {
@@ -33,6 +33,11 @@ pub(super) fn write(action: &Action, table: &Table, page: &mut Page) {
             );
             page.line(&line, None);
         }
+        Action::Enter(id) => {
+            let called = server.locations.get(id.0).and_then(|location| location.called.as_deref());
+            page.line(&format!("enter {}", quoted(called.unwrap_or_default())), None);
+        }
+        Action::Search(path) => page.line(&format!("search {}", template(path)), None),
     }
 }
 

@@ -8,7 +8,7 @@ mod settings;
 mod text;
 
 use crate::Loaded;
-use crate::table::{Listener, Pattern, Place, Server, ServerId, ServerTls, Table, TlsVersion};
+use crate::table::{Listener, Location, Pattern, Place, Server, ServerId, ServerTls, Table, TlsVersion};
 use std::collections::{BTreeMap, HashMap};
 use text::{Page, duration, quoted, switch};
 
@@ -65,18 +65,26 @@ fn write_server(table: &Table, server: &Server, listens: &[Listen<'_>], page: &m
     if let Some(tls) = &server.tls {
         write_tls(tls, page);
     }
-    settings::write(&server.settings, None, table, page);
+    settings::write(&server.settings, None, (table, server), page);
     for location in &server.locations {
-        page.open(
-            &format!("location {}", paths(&location.patterns, location.is_final)),
-            Some(&location.place),
-        );
+        page.open(&format!("location {}", way(location)), Some(&location.place));
         location.conditions.iter().for_each(|condition| page.line(&settings::condition(condition), None));
-        settings::write(&location.settings, Some(&server.settings), table, page);
-        action::write(&location.action, table, page);
+        settings::write(&location.settings, Some(&server.settings), (table, server), page);
+        action::write(&location.action, (table, server), page);
         page.close();
     }
     page.close();
+}
+
+/// How a request gets into a location.
+fn way(location: &Location) -> String {
+    match &location.called {
+        Some(called) => format!("name={}", quoted(called)),
+        None => {
+            let internal = if location.is_internal { " internal=on" } else { "" };
+            format!("{}{internal}", paths(&location.patterns, location.is_final))
+        }
+    }
 }
 
 fn paths(patterns: &[Pattern], is_final: bool) -> String {

@@ -3,11 +3,16 @@
 use super::text::{Page, limit, number, quoted, switch, template, words};
 use super::{action, place_of};
 use crate::table::{
-    Auth, AuthKind, Condition, Cors, HeaderOperation, OnError, Origins, Satisfy, Settings, Table,
+    Auth, AuthKind, Condition, Cors, HeaderOperation, OnError, Origins, Satisfy, Server, Settings, Table,
 };
 
 /// Writes settings; what `outer` adds by itself is left out, and what it has and these have not is ended.
-pub(super) fn write(settings: &Settings, outer: Option<&Settings>, table: &Table, page: &mut Page) {
+pub(super) fn write(
+    settings: &Settings,
+    outer: Option<&Settings>,
+    scope: (&Table, &Server),
+    page: &mut Page,
+) {
     let place = |word: &str| place_of(&settings.places, word);
     let timeouts = &settings.timeouts;
     let line = format!(
@@ -44,7 +49,7 @@ pub(super) fn write(settings: &Settings, outer: Option<&Settings>, table: &Table
     write_rest(settings, outer, page);
     let own =
         settings.on_error.len() - outer.map_or(0, |outer| outer.on_error.len()).min(settings.on_error.len());
-    settings.on_error.iter().take(own).for_each(|on_error| write_on_error(on_error, table, page));
+    settings.on_error.iter().take(own).for_each(|on_error| write_on_error(on_error, scope, page));
 }
 
 fn operations(name: &str, operations: &[HeaderOperation], page: &mut Page) {
@@ -166,11 +171,11 @@ fn write_rest(settings: &Settings, outer: Option<&Settings>, page: &mut Page) {
     }
 }
 
-fn write_on_error(on_error: &OnError, table: &Table, page: &mut Page) {
+fn write_on_error(on_error: &OnError, scope: (&Table, &Server), page: &mut Page) {
     let statuses = words(&on_error.statuses, |status| status.as_str().to_owned());
     let from = if on_error.from_upstream { " from=upstream" } else { "" };
     page.open(&format!("on-error {statuses}{from}"), None);
-    action::write(&on_error.action, table, page);
+    action::write(&on_error.action, scope, page);
     page.close();
 }
 

@@ -1,6 +1,6 @@
 //! What is done with a request: exactly one of these for each location.
 
-use super::{HttpVersion, UpstreamId, UpstreamTls};
+use super::{HttpVersion, LocationId, UpstreamId, UpstreamTls};
 use crate::placeholder::Template;
 use http::{HeaderValue, StatusCode};
 use std::time::Duration;
@@ -16,6 +16,10 @@ pub enum Action {
     Respond(Respond),
     /// Answer from a folder.
     Files(Files),
+    /// Go on in another location of the server.
+    Enter(LocationId),
+    /// Look for a location anew, for this path and perhaps query.
+    Search(Template),
 }
 
 /// `proxy`: which upstream, and how the request is changed on its way there.

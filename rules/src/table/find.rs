@@ -50,6 +50,11 @@ pub struct Captures {
 }
 
 impl Captures {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
     /// Group `number`, counted from 1; `None` where there is none or it took no part in the match.
     pub fn group(&self, number: usize) -> Option<&[u8]> {
         self.groups.get(number.checked_sub(1)?)?.as_deref()
@@ -89,9 +94,22 @@ impl Table {
         request: &Request<'_>,
         seen: &mut dyn FnMut(LocationId, Step, bool),
     ) -> Outcome {
+        match normal_path(request.path) {
+            Some(path) => self.find_path_in(server, &path, request, seen),
+            None => Outcome::BadPath(server),
+        }
+    }
+
+    /// [`Table::find_in`] for a path in its normal form, in the place of the request's own.
+    pub fn find_path_in(
+        &self,
+        server: ServerId,
+        path: &[u8],
+        request: &Request<'_>,
+        seen: &mut dyn FnMut(LocationId, Step, bool),
+    ) -> Outcome {
         let Some(rules) = self.servers.get(server.0) else { return Outcome::NoRoute(server) };
-        let Some(path) = normal_path(request.path) else { return Outcome::BadPath(server) };
-        match rules.search(&path, request, seen) {
+        match rules.search(path, request, seen) {
             Some((location, captures)) => Outcome::Found(Match { server, location, captures }),
             None => Outcome::NoRoute(server),
         }

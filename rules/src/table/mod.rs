@@ -28,7 +28,7 @@ pub(crate) use host::LONGEST_NAME;
 pub use host::without_port;
 pub use limit_store::{LimitStore, OnFailure, StoreAddress};
 pub use listener::{Address, Binding, Listener};
-pub use path::normal_path;
+pub use path::{normal_of_decoded, normal_path};
 pub(crate) use paths::Paths;
 pub use pattern::{PathRegex, Pattern};
 pub use process::{AccessLog, ErrorLog, Level, Limits, LogFormat, LogTarget, Process};
@@ -131,12 +131,16 @@ impl Server {
 /// One `location`: which requests it takes, what is done with them, and under which settings.
 #[derive(Debug, PartialEq)]
 pub struct Location {
-    /// As written, for logs and metrics: `/a`, `/a /b`, `= /x`, `~ ^/v(\d+)/`.
+    /// As written, for logs and metrics: `/a`, `/a /b`, `= /x`, `~ ^/v(\d+)/`, `@app`.
     pub name: String,
+    /// By which `enter` finds it; then it takes no path.
+    pub called: Option<String>,
     /// The paths it takes.
     pub patterns: Vec<Pattern>,
     /// `final=on`: no regex is asked when one of its prefixes is the longest.
     pub is_final: bool,
+    /// `internal=on`: it answers 404 unless `search` leads to it.
+    pub is_internal: bool,
     /// Alternatives; empty is always.
     pub conditions: Vec<Condition>,
     /// What is done.

@@ -15,10 +15,21 @@ pub fn normal_path(path: &str) -> Option<Cow<'_, [u8]>> {
     if !path.starts_with('/') || path.contains('\0') {
         return None;
     }
-    let decoded = decode(path.as_bytes())?;
-    match has_dot_segment(&decoded) {
-        true => without_dots(&decoded).map(Cow::Owned),
-        false => Some(decoded),
+    match decode(path.as_bytes())? {
+        Cow::Borrowed(path) => normal_of_decoded(path),
+        Cow::Owned(path) if has_dot_segment(&path) => without_dots(&path).map(Cow::Owned),
+        Cow::Owned(path) => Some(Cow::Owned(path)),
+    }
+}
+
+/// The same for a path that is decoded already.
+pub fn normal_of_decoded(path: &[u8]) -> Option<Cow<'_, [u8]>> {
+    if !path.starts_with(b"/") || path.contains(&0) {
+        return None;
+    }
+    match has_dot_segment(path) {
+        true => without_dots(path).map(Cow::Owned),
+        false => Some(Cow::Borrowed(path)),
     }
 }
 

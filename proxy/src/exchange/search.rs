@@ -1,0 +1,135 @@
+//! Where a request stands among the locations of its server: the path that it is served by, and another location found
+//! for it without anybody outside noticing.
+
+use super::admit::Admission;
+use super::context::Exchange;
+use super::failure::Failure;
+use super::fill::IN_PATH;
+use http::request::Parts;
+use percent_encoding::percent_encode;
+use std::borrow::Cow;
+use vordr_rules::table::{LocationId, Match, normal_of_decoded, normal_path};
+
+/// How often another location may be looked for, as in nginx: more is a loop.
+const MOST_TURNS: u8 = 10;
+
+/// A path and query in the place of those that came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Current {
+    /// In its normal form: decoded, without dot segments.
+    path: Vec<u8>,
+    /// As it is sent on; nothing is no query.
+    query: String,
+}
+
+impl Current {
+    /// Escaped, as it stands in a URL.
+    fn written_path(&self) -> String {
+        percent_encode(&self.path, IN_PATH).to_string()
+    }
+}
+
+impl Exchange {
+    /// The path that the request is served by now, in its normal form (decoded, without dot segments): the one that it
+    /// came with, or the one that a search put in its place.
+    pub fn current_path<'e>(&'e self, request: &'e Parts) -> Cow<'e, [u8]> {
+        match &self.current {
+            Some(current) => Cow::Borrowed(&current.path),
+            None => normal_path(request.uri.path()).unwrap_or(Cow::Borrowed(b"/")),
+        }
+    }
+
+    /// The query that goes with [`Exchange::current_path`], without its `?`.
+    pub fn current_query<'e>(&'e self, request: &'e Parts) -> Option<&'e str> {
+        match &self.current {
+            Some(current) => Some(current.query.as_str()).filter(|query| !query.is_empty()),
+            None => request.uri.query(),
+        }
+    }
+
+    /// [`Exchange::current_path`] as it stands in a URL: as it came, where it is the one that came.
+    pub(super) fn written_path<'e>(&'e self, request: &'e Parts) -> Cow<'e, str> {
+        match &self.current {
+            Some(current) => Cow::Owned(current.written_path()),
+            None => Cow::Borrowed(request.uri.path()),
+        }
+    }
+
+    /// Path and query as an upstream is to see them; `None` where they are those that came.
+    pub(super) fn written_target(&self) -> Option<Vec<u8>> {
+        let current = self.current.as_ref()?;
+        let mut target = current.written_path();
+        if !current.query.is_empty() {
+            target.push('?');
+            target.push_str(&current.query);
+        }
+        Some(target.into_bytes())
+    }
+
+    /// Finds a location anew, for a decoded path and a query: what nginx calls an internal redirect. Begun anew are the
+    /// location with its captures and settings, and all that these ask of a request (`allow`, `auth`, `body-limit` …),
+    /// but a request is counted by one `limit`. What was learnt of the client, the request's id, its log line and the
+    /// route that metrics know it by stay. After ten times it fails ([`Failure::RewriteLoop`]).
+    pub fn search(&mut self, path: &[u8], query: Option<&str>, request: &Parts) -> Admission {
+        let found = self.take_turn().and_then(|()| self.stand_at(path, query)).and_then(|()| {
+            self.is_inside = true;
+            self.locate(request)
+        });
+        self.decided(found, request)
+    }
+
+    /// Goes on in another location of the server, such as one with a name. Path, query and captures stay; all else is as
+    /// with [`Exchange::search`].
+    pub fn enter_named(&mut self, location: LocationId, request: &Parts) -> Admission {
+        let entered = self.take_turn().and_then(|()| {
+            self.is_inside = true;
+            self.location = Some(location);
+            self.first_location.get_or_insert(location);
+            self.check_here(request)
+        });
+        self.decided(entered, request)
+    }
+
+    /// [`Exchange::search`] for a path, and perhaps a query, as they stand in a URL.
+    pub(super) fn search_written(&mut self, target: &[u8], request: &Parts) -> Admission {
+        let target = String::from_utf8_lossy(target);
+        let (path, query) = match target.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (&*target, self.current_query(request)),
+        };
+        let query = query.map(str::to_owned);
+        match normal_path(path) {
+            Some(path) => self.search(&path, query.as_deref(), request),
+            None => self.refuse(BAD_PATH, request),
+        }
+    }
+
+    /// Puts a path and a query in the place of those that came.
+    pub(super) fn stand_at(&mut self, path: &[u8], query: Option<&str>) -> Result<(), Failure> {
+        let path = normal_of_decoded(path).ok_or(BAD_PATH)?.into_owned();
+        self.current = Some(Box::new(Current { path, query: query.unwrap_or_default().to_owned() }));
+        Ok(())
+    }
+
+    /// Leaves the present location for another.
+    pub(super) fn take_turn(&mut self) -> Result<(), Failure> {
+        // An `on-error` belongs to the settings that are left; what comes after it has none of its own.
+        self.recovered |= self.recovering.take().is_some();
+        self.upgrade = false;
+        self.turns += 1;
+        if self.turns > MOST_TURNS { Err(Failure::RewriteLoop) } else { Ok(()) }
+    }
+
+    /// Notes the location that takes the request.
+    pub(super) fn take_place(&mut self, found: Match) {
+        self.server = Some(found.server);
+        self.location = Some(found.location);
+        self.first_location.get_or_insert(found.location);
+        if !found.captures.is_empty() {
+            self.captures = found.captures;
+        }
+    }
+}
+
+/// What a path that leads nowhere is answered.
+pub(super) const BAD_PATH: Failure = Failure::BadRequest("the path climbs above `/`, has a NUL, or is none");
