@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing on a bare Debian: `setup.sh build` for building, `setup.sh test` for the
-# tests, `setup.sh tls` for testssl.sh, `setup.sh container` for those of the container, `setup.sh bench` for the bench.
+# tests, `setup.sh tls` for testssl.sh, `setup.sh container` for those of the container, `setup.sh bench` for the bench,
+# `setup.sh nginx-compat` for what people's commands call in the image that takes nginx's place.
 # Does nothing, and asks no server, where everything is there.
 set -euo pipefail
 
@@ -13,9 +14,14 @@ need() {
     command -v "$command" >/dev/null || packages+=("$@")
 }
 
-need cc gcc libc6-dev
-need make make
-need cmake cmake
+if [ "${1:-build}" = nginx-compat ]; then
+    need curl curl
+    need envsubst gettext-base
+else
+    need cc gcc libc6-dev
+    need make make
+    need cmake cmake
+fi
 if [ "${1:-build}" = test ]; then
     need chromium chromium
     need promtool prometheus
@@ -27,7 +33,8 @@ if [ "${1:-build}" = test ]; then
     need haproxy haproxy
     need systemd-analyze systemd
     need redis-server redis-server
-    need nginx nginx
+    need dash dash
+    need envsubst gettext-base
     python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv python3-pip)
 fi
 if [ "${1:-build}" = container ]; then
@@ -61,7 +68,7 @@ if [ ${#packages[@]} -gt 0 ]; then
     DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
 fi
 
-command -v cargo >/dev/null || {
+[ "${1:-build}" = nginx-compat ] || command -v cargo >/dev/null || {
     echo "cargo is missing: install Rust with rustup (https://rustup.rs), then try again" >&2
     exit 1
 }

@@ -14,6 +14,7 @@ mod command_line;
 mod commands;
 mod compress;
 mod cors;
+mod entry_point;
 mod examples;
 mod failures;
 mod files;

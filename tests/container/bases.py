@@ -11,6 +11,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNTIME = "vordr-test/debian"
+# With what the image in nginx's place would install.
+NGINX_RUNTIME = "vordr-test/debian-nginx"
 BUILDER = "vordr-test/rust"
 # As in Debian's own slim images.
 NOT_NEEDED = ["./var/cache/apt", "./var/lib/apt/lists", "./usr/share/doc", "./usr/share/man", "./usr/share/locale"]
@@ -22,9 +24,12 @@ BUILDER_ENVIRONMENT = (
 
 
 def make(engine, folder: Path):
-    """Both base images, unless the engine has them from an earlier run."""
+    """The base images, unless the engine has them from an earlier run."""
     if not engine.has_image(RUNTIME):
         import_image(engine, debian(folder / "debian", ["ca-certificates"]), RUNTIME)
+    if not engine.has_image(NGINX_RUNTIME):
+        root = debian(folder / "debian-nginx", ["ca-certificates", "curl", "gettext-base"])
+        import_image(engine, root, NGINX_RUNTIME)
     if not engine.has_image(BUILDER):
         root = debian(folder / "builder", BUILDER_PACKAGES)
         add_rust(root)

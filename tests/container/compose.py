@@ -1,11 +1,9 @@
-"""docker-compose.yml, changed only in what an engine without bridges demands."""
+"""A docker-compose.yml, changed only in what an engine without bridges demands."""
 
 import time
 from pathlib import Path
 
 import yaml
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def on_the_host_network(text: str) -> str:
@@ -23,15 +21,16 @@ def on_the_host_network(text: str) -> str:
 class Compose:
     """The services of a profile, started and stopped as an operator does."""
 
-    def __init__(self, engine, folder: Path, variables: dict[str, str]):
+    def __init__(self, engine, folder: Path, variables: dict[str, str], project: Path):
         self.engine = engine
         self.variables = variables
         self.file = folder / "docker-compose.yml"
-        self.file.write_text(on_the_host_network((ROOT / "docker-compose.yml").read_text()))
+        self.project = project
+        self.file.write_text(on_the_host_network((project / "docker-compose.yml").read_text()))
 
     def __call__(self, *words, **variables) -> str:
         return self.engine.run(
-            ["docker-compose", "--project-name", "vordr", "--file", self.file, "--project-directory", ROOT, *words],
+            ["docker-compose", "--project-name", "vordr", "--file", self.file, "--project-directory", self.project, *words],
             env={**self.engine.environment, **self.variables, **variables},
         )
 

@@ -13,6 +13,7 @@ from engine import Engine, why_not
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE = "vordr-test/vordr"
+NGINX_IMAGE = "vordr-test/vordr-nginx"
 
 
 @pytest.fixture(scope="session")
@@ -49,16 +50,36 @@ def engine(folder):
 def image(engine, folder) -> str:
     """vordr's image, built by the Dockerfile as anybody would build it."""
     bases.make(engine, folder)
+    return build(engine, "vordr", bases.RUNTIME, IMAGE)
+
+
+@pytest.fixture(scope="session")
+def nginx_image(engine, image) -> str:
+    """The image in nginx's place, whose vordr is built already."""
+    return build(engine, "nginx-compat", bases.NGINX_RUNTIME, NGINX_IMAGE)
+
+
+def build(engine, target: str, base: str, name: str) -> str:
+    # The engine's own builder makes every stage before the one that is asked for, and none after it.
     engine.docker(
-        "build", "--build-arg", f"RUST_IMAGE={bases.BUILDER}", "--build-arg", f"BASE_IMAGE={bases.RUNTIME}",
-        "--tag", IMAGE, ROOT,
+        "build", "--build-arg", f"RUST_IMAGE={bases.BUILDER}", "--build-arg", f"BASE_IMAGE={base}",
+        "--target", target, "--tag", name, ROOT,
     )
-    return IMAGE
+    return name
 
 
 @pytest.fixture(scope="module")
 def compose(engine, image, folder):
     """The compose file with stand-ins for the images that only a registry has."""
-    compose = Compose(engine, folder, {"VORDR_IMAGE": image, **standins.build(engine, folder)})
+    compose = Compose(engine, folder, {"VORDR_IMAGE": image, **standins.build(engine, folder)}, ROOT)
+    yield compose
+    compose.down()
+
+
+@pytest.fixture(scope="module")
+def nginx_compose(engine, nginx_image, folder):
+    """The compose file with nginx's template."""
+    variables = {"VORDR_NGINX_IMAGE": nginx_image, **standins.build(engine, folder)}
+    compose = Compose(engine, folder, variables, ROOT / "deploy/nginx")
     yield compose
     compose.down()

@@ -6,6 +6,8 @@ folder=$1
 cgroup=$2
 
 ip link set lo up
+# As in the networks that Docker makes.
+echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start
 # containerd and runc keep sockets and locks at fixed places here; the machine's are not to be seen.
 mount -t tmpfs none /run
 
