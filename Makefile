@@ -95,3 +95,4 @@ bench: setup
 	bench/run.py certificates
 	bench/run.py observing
 	bench/run.py routes
+	bench/run.py start

@@ -8,6 +8,7 @@
     bench/run.py hostile      what ordinary clients notice of 1,500 hostile ones, and the memory before and after
     bench/run.py observing    CPU time per request with a log in JSON and metrics scraped each second, beside neither
     bench/run.py routes       start, memory and a scrape with ten routes and with ten thousand
+    bench/run.py start        from the start to the first answer, by nginx's name, with 1,000 lines of nginx's
 
 VORDR, BARE and ORIGIN name other binaries than those that `make bench` builds.
 
@@ -342,6 +343,9 @@ if __name__ == "__main__":
     elif sys.argv[1:] == ["hostile"]:
         import hostile
         hostile.hostile()
+    elif sys.argv[1:] == ["start"]:
+        import start
+        start.start(VORDR, free_port)
     elif sys.argv[1:] in (["observing"], ["routes"]):
         globals()[sys.argv[1]]()
     else:

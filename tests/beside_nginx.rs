@@ -1,5 +1,5 @@
 //! Debian's nginx and vordr under its name, with the same file, the same upstream and the same requests: what the client
-//! is answered and what the upstream sees is to be the same.
+//! is answered and what the upstream sees is to be the same. The same goes for the KDL that `vordr import` makes of the file.
 //!
 //! `CASE=word` runs the cases whose name has that word in it, and prints what they told.
 
@@ -16,12 +16,26 @@ use told::{Told, difference};
 struct Outcome {
     case: Case,
     difference: Option<String>,
+    /// Where the KDL of the file does something else than the file.
+    in_kdl: Option<String>,
 }
 
 impl Outcome {
     async fn of(case: Case) -> Self {
-        let nginx = Told::by(Program::Nginx, &case).await.expect("a file that nginx takes");
-        let vordr = Told::by(Program::Vordr, &case).await;
+        let of_vordr = async {
+            let vordr = Told::by(Program::Vordr, &case).await;
+            // Where the file is refused, its KDL lacks what was refused.
+            let in_kdl = match &vordr {
+                Ok(vordr) => match Told::by(Program::VordrWithKdl, &case).await {
+                    Ok(kdl) => difference(vordr, &kdl),
+                    Err(said) => Some(said),
+                },
+                Err(_) => None,
+            };
+            (vordr, in_kdl)
+        };
+        let (nginx, (vordr, in_kdl)) = tokio::join!(Told::by(Program::Nginx, &case), of_vordr);
+        let nginx = nginx.expect("a file that nginx takes");
         if std::env::var_os("CASE").is_some() {
             println!("{}\nnginx {nginx:#?}\nvordr {vordr:#?}", case.name);
         }
@@ -31,12 +45,15 @@ impl Outcome {
                 Some(said.lines().filter(|line| line.contains("[emerg]")).collect::<Vec<_>>().join("\n"))
             }
         };
-        Self { case, difference }
+        Self { case, difference, in_kdl }
     }
 
     /// What is wrong with it.
     fn fault(&self) -> Option<String> {
         let Case { name, meant, not_yet, .. } = &self.case;
+        if let Some(difference) = &self.in_kdl {
+            return Some(format!("{name}, as a file (nginx) and as KDL (vordr)\n{difference}"));
+        }
         match (&self.difference, meant.is_some() || *not_yet) {
             (Some(difference), false) => Some(format!("{name}\n{difference}")),
             (None, true) => Some(format!("{name}: is said to differ, and is the same")),

@@ -8,6 +8,7 @@ use crate::service::Service;
 use crate::shared::Shared;
 use crate::sockets::Sockets;
 use crate::start_error::StartError;
+use crate::surroundings::NginxCommand;
 use crate::tls::{Acme, Watch};
 use crate::watch::Seen;
 use crate::worker::Orders;
@@ -21,6 +22,8 @@ pub(crate) struct Reloader {
     pub shared: Arc<Shared>,
     /// The file that the first rules came from; `None` where they came from a text.
     pub file: Option<String>,
+    /// What nginx's command line said of it.
+    pub command: NginxCommand,
     pub nameserver: Option<SocketAddr>,
     pub sockets: Sockets,
     pub service: Service,
@@ -50,7 +53,7 @@ impl Reloader {
     pub(crate) fn reload_watched(&self) -> (Seen, Result<u64, StartError>) {
         self.service.reloading();
         let (seen, loaded) = match &self.file {
-            Some(file) => Vordr::load_file(file),
+            Some(file) => Vordr::load_file(file, &self.command),
             None => (Seen::default(), Err(StartError::NoFile)),
         };
         (seen, self.tell(loaded.and_then(|vordr| self.take(vordr))))

@@ -8,11 +8,16 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// SIGUSR1 opens the logs anew. A stop then lets what is under way finish within `drain`.
 /// A second signal ends at once.
 pub fn run(vordr: Vordr) -> Result<(), StartError> {
-    run_and_then(vordr, || {})
+    serve(vordr, || {}, |_| false)
 }
 
-/// [`run`], with something to be done as soon as it serves.
-pub fn run_and_then(vordr: Vordr, serves: impl FnOnce()) -> Result<(), StartError> {
+/// [`run`] with nginx's signals: SIGTERM and SIGINT end at once, SIGQUIT lets what is under way finish. `serves` is done
+/// as soon as it serves.
+pub fn run_as_nginx(vordr: Vordr, serves: impl FnOnce()) -> Result<(), StartError> {
+    serve(vordr, serves, |signal| signal != "SIGQUIT")
+}
+
+fn serve(vordr: Vordr, serves: impl FnOnce(), ends_at_once: fn(&str) -> bool) -> Result<(), StartError> {
     let vordr = vordr.into_service();
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Worker)?;
@@ -25,10 +30,15 @@ pub fn run_and_then(vordr: Vordr, serves: impl FnOnce()) -> Result<(), StartErro
             // Whatever comes of it is in the log.
             Asked::Reload => drop(handle.reload()),
             Asked::Reopen => handle.reopen_logs(),
+            Asked::Upgrade => handle.log_no_upgrade(),
             Asked::Stop(name) => break name,
         }
     };
     handle.log_stop(name);
+    if ends_at_once(name) {
+        handle.end();
+        return Ok(());
+    }
     handle.stop();
     wait(handle, runtime, signals);
     Ok(())
@@ -54,6 +64,8 @@ enum Asked {
     Reload,
     /// The logs opened anew.
     Reopen,
+    /// nginx's new binary in the place of this one.
+    Upgrade,
     /// An end, by this signal.
     Stop(&'static str),
 }
@@ -62,6 +74,7 @@ enum Asked {
 struct Signals {
     hangup: Signal,
     rotated: Signal,
+    upgrade: Signal,
     terminate: Signal,
     interrupt: Signal,
     quit: Signal,
@@ -72,6 +85,7 @@ impl Signals {
         Ok(Self {
             hangup: signal(SignalKind::hangup())?,
             rotated: signal(SignalKind::user_defined1())?,
+            upgrade: signal(SignalKind::user_defined2())?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             quit: signal(SignalKind::quit())?,
@@ -82,6 +96,7 @@ impl Signals {
         tokio::select! {
             _ = self.hangup.recv() => Asked::Reload,
             _ = self.rotated.recv() => Asked::Reopen,
+            _ = self.upgrade.recv() => Asked::Upgrade,
             _ = self.terminate.recv() => Asked::Stop("SIGTERM"),
             _ = self.interrupt.recv() => Asked::Stop("SIGINT"),
             _ = self.quit.recv() => Asked::Stop("SIGQUIT"),

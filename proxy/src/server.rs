@@ -10,7 +10,7 @@ use crate::service::Service;
 use crate::shared::Shared;
 use crate::sockets::Sockets;
 use crate::start_error::StartError;
-use crate::surroundings::System;
+use crate::surroundings::{NginxCommand, System};
 use crate::tls::{Acme, Certificates, FromFiles, Inspected, Watch, inspect};
 use crate::watch::{Noted, Seen, watch};
 use crate::worker::{self, Workers};
@@ -49,23 +49,30 @@ pub struct Vordr {
     watching: bool,
     sockets: Sockets,
     service: Service,
+    /// What nginx's command line said of the file.
+    command: NginxCommand,
 }
 
 impl Vordr {
     /// Loads the rules in a file.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, StartError> {
-        Self::load_file(&path.as_ref().display().to_string()).1
+        Self::under_nginx(path, NginxCommand::default())
+    }
+
+    /// Loads the rules in a file as `nginx` would: what its command line said holds for them, now and on each reload.
+    pub fn under_nginx(path: impl AsRef<Path>, command: NginxCommand) -> Result<Self, StartError> {
+        Self::load_file(&path.as_ref().display().to_string(), &command).1
     }
 
     /// Loads the rules in a file, and tells what was read, whatever comes of it.
-    pub(crate) fn load_file(path: &str) -> (Seen, Result<Self, StartError>) {
-        let noted = Noted::default();
+    pub(crate) fn load_file(path: &str, command: &NginxCommand) -> (Seen, Result<Self, StartError>) {
+        let noted = Noted::under(command);
         let text = noted.read(path).and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other));
         let loaded = text
             .map_err(|source| StartError::Unreadable { path: path.to_owned(), source })
             .and_then(|text| Self::load(path, &text, &noted));
         let seen = noted.seen();
-        (seen.clone(), loaded.map(|vordr| Self { read: Some(seen), ..vordr }))
+        (seen.clone(), loaded.map(|vordr| Self { read: Some(seen), command: command.clone(), ..vordr }))
     }
 
     /// Loads rules from a text; `name` stands for the file in diagnostics, and includes are relative to it.
@@ -93,6 +100,7 @@ impl Vordr {
             watching: false,
             sockets: Sockets::default(),
             service: Service::default(),
+            command: NginxCommand::default(),
         })
     }
 
@@ -129,6 +137,11 @@ impl Vordr {
     /// What `vordr check` would warn of.
     pub fn warnings(&self) -> &vordr_rules::Diagnostics {
         &self.loaded.warnings
+    }
+
+    /// What nginx's directives say of the process itself: for whoever starts it.
+    pub fn nginx_globals(&self) -> &vordr_rules::nginx::Globals {
+        &self.loaded.globals
     }
 
     /// The rules as `vordr show` prints them.
@@ -174,6 +187,7 @@ impl Vordr {
         let reloader = Arc::new(Reloader {
             shared,
             file: self.read.is_some().then(|| self.name.clone()),
+            command: self.command,
             nameserver: self.nameserver,
             sockets: self.sockets,
             service: self.service,
@@ -252,12 +266,25 @@ impl Handle {
         self.reloader.shared.observer.log().info("stopping", &[("signal", signal)]);
     }
 
+    /// Says in the log that a new binary takes over in another way than nginx's.
+    pub(crate) fn log_no_upgrade(&self) {
+        let remedy = "start the new one with `vordr run --reuse-port`, then stop this one";
+        self.reloader.shared.observer.log().warn("SIGUSR2 starts no new binary", &[("instead", remedy)]);
+    }
+
     /// Stops accepting, closes idle connections, and lets requests finish within `drain`; all of it after
     /// `drain-delay`.
     pub fn stop(&self) {
         self.stopped.get_or_init(Instant::now);
         self.reloader.service.stopping();
         self.stopping.cancel();
+    }
+
+    /// Ends at once: what is under way is cut as the process ends. What the log was told is written.
+    pub(crate) fn end(&self) {
+        let shared = &self.reloader.shared;
+        clean_up_all(&shared.generation().table);
+        shared.observer.flush();
     }
 
     /// Waits until everything has ended. Without [`Handle::stop`] that is never.
@@ -268,8 +295,7 @@ impl Handle {
         let shared = &self.reloader.shared;
         let table = shared.generation().table.clone();
         shared.observer.exports.finish(self.left_for_traces(&table.process));
-        let control = [&table.process.admin, &table.process.metrics].into_iter().flatten();
-        table.listeners.iter().map(|listener| &listener.address).chain(control).for_each(clean_up);
+        clean_up_all(&table);
         shared.observer.flush();
     }
 }
@@ -287,6 +313,12 @@ impl Drop for Handle {
     fn drop(&mut self) {
         self.stopping.cancel();
     }
+}
+
+/// Takes away what is left of every address.
+fn clean_up_all(table: &Table) {
+    let control = [&table.process.admin, &table.process.metrics].into_iter().flatten();
+    table.listeners.iter().map(|listener| &listener.address).chain(control).for_each(clean_up);
 }
 
 /// The first lines of the log: which version, which rules, where it listens, what it serves.

@@ -17,6 +17,37 @@ pub fn check_surroundings(loaded: &Loaded) -> Diagnostics {
 #[derive(Debug, Clone, Copy)]
 pub struct System;
 
+/// This machine, and what nginx's command line says of the rules.
+#[derive(Debug, Clone, Default)]
+pub struct NginxCommand {
+    /// `-g`: directives before those of the file.
+    pub directives: Option<String>,
+    /// `-e`: the error log, where the file names none.
+    pub error_log: Option<String>,
+}
+
+impl Surroundings for NginxCommand {
+    fn read(&self, path: &str) -> io::Result<Vec<u8>> {
+        System.read(path)
+    }
+
+    fn list(&self, pattern: &str) -> io::Result<Vec<String>> {
+        System.list(pattern)
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        System.variable(name)
+    }
+
+    fn nginx_directives(&self) -> Option<&str> {
+        self.directives.as_deref()
+    }
+
+    fn nginx_error_log(&self) -> Option<&str> {
+        self.error_log.as_deref()
+    }
+}
+
 impl Surroundings for System {
     fn read(&self, path: &str) -> io::Result<Vec<u8>> {
         std::fs::read(path)

@@ -5,7 +5,7 @@
 
 use crate::reload::Reloader;
 use crate::start_error::StartError;
-use crate::surroundings::System;
+use crate::surroundings::{NginxCommand, System};
 use std::cell::RefCell;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -22,9 +22,15 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(crate) struct Noted {
     seen: RefCell<Seen>,
+    command: NginxCommand,
 }
 
 impl Noted {
+    /// The system under nginx's command line.
+    pub(crate) fn under(command: &NginxCommand) -> Self {
+        Self { seen: RefCell::default(), command: command.clone() }
+    }
+
     pub(crate) fn seen(self) -> Seen {
         self.seen.into_inner()
     }
@@ -44,6 +50,14 @@ impl Surroundings for Noted {
 
     fn variable(&self, name: &str) -> Option<String> {
         System.variable(name)
+    }
+
+    fn nginx_directives(&self) -> Option<&str> {
+        self.command.nginx_directives()
+    }
+
+    fn nginx_error_log(&self) -> Option<&str> {
+        self.command.nginx_error_log()
     }
 }
 

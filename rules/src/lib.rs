@@ -10,6 +10,7 @@ mod document;
 mod environment;
 mod format;
 mod hint;
+mod import;
 mod language;
 pub mod nginx;
 mod node;
@@ -27,6 +28,7 @@ mod word;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use format::format;
+pub use import::{Fate, Imported, Note, import};
 pub use language::TOP;
 pub use nginx::{KnownDirective, Support, is_nginx, known_directives};
 pub use source::{Folder, Source, SourceId, Sources, Span, Spanned, TlsPlaces};
@@ -52,27 +54,32 @@ pub struct Loaded {
     pub folders: Vec<Folder>,
     /// Values that are not to be shown.
     pub secrets: Vec<String>,
+    /// What nginx's directives say of the process itself.
+    pub globals: nginx::Globals,
 }
 
 /// Loads rules. `name` stands for the text in diagnostics, and what it includes is relative to it; where it ends in
 /// `.conf`, the text is nginx's syntax, else KDL.
 pub fn load(name: &str, text: &str, surroundings: &dyn Surroundings) -> Result<Loaded, Diagnostics> {
     let mut reading = Reading::new(Sources::default(), surroundings);
-    let file = match is_nginx(name) {
-        true => nginx::read(name, text, nginx::is_lenient(surroundings), &mut reading),
-        false => language::file::read(name, text, &mut reading),
+    let (file, globals) = match is_nginx(name) {
+        true => {
+            let read = nginx::read(name, text, nginx::is_lenient(surroundings), &mut reading);
+            (read.file, read.globals)
+        }
+        false => {
+            let globals = nginx::of_command_line(&mut reading);
+            (language::file::read(name, text, &mut reading), globals)
+        }
     };
-    finish(&file, reading)
+    finish(&file, globals, reading)
 }
 
-/// Loads a file of nginx's, whatever its name. What cannot be honoured is left out, and among the warnings.
-pub fn import(name: &str, text: &str, surroundings: &dyn Surroundings) -> Result<Loaded, Diagnostics> {
-    let mut reading = Reading::new(Sources::default(), surroundings);
-    let file = nginx::read(name, text, true, &mut reading);
-    finish(&file, reading)
-}
-
-fn finish(file: &language::File, mut reading: Reading<'_>) -> Result<Loaded, Diagnostics> {
+fn finish(
+    file: &language::File,
+    globals: nginx::Globals,
+    mut reading: Reading<'_>,
+) -> Result<Loaded, Diagnostics> {
     let outcome = compile::compile(file, &mut reading);
     reading.found.iter_mut().for_each(|diagnostic| diagnostic.mask(&reading.secrets));
     let sources = Arc::new(reading.sources);
@@ -88,5 +95,6 @@ fn finish(file: &language::File, mut reading: Reading<'_>) -> Result<Loaded, Dia
         tls_places: outcome.tls_places,
         folders: reading.folders,
         secrets: reading.secrets,
+        globals,
     })
 }

@@ -11,6 +11,14 @@ pub trait Surroundings {
     fn list(&self, pattern: &str) -> io::Result<Vec<String>>;
     /// An environment variable.
     fn variable(&self, name: &str) -> Option<String>;
+    /// `nginx -g`: directives that stand before those of a file of nginx's.
+    fn nginx_directives(&self) -> Option<&str> {
+        None
+    }
+    /// `nginx -e`: the error log of a file of nginx's that names none.
+    fn nginx_error_log(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// Files and variables that are made up: for tests, and for programs that make their own rules.

@@ -11,6 +11,8 @@ use tempfile::TempDir;
 pub(super) enum Program {
     Nginx,
     Vordr,
+    /// Under its own name, with what `vordr import` makes of the file.
+    VordrWithKdl,
 }
 
 /// A running one; gone when it is dropped.
@@ -32,11 +34,12 @@ impl Server {
         std::fs::write(folder.path().join("htpasswd"), "user:{SHA}nU4eI71bcnBGqeO0t9tXvY1u5oQ=\n")
             .expect("a file");
         std::fs::write(&path, rules.replace("%%FOLDER%%", &at)).expect("a file");
+        if program == Program::VordrWithKdl {
+            put_into_kdl(folder.path())?;
+        }
         let said = std::fs::File::create(folder.path().join("said")).expect("a file");
-        let globals = format!("daemon off; pid {at}/nginx.pid; worker_processes 1;{}", user());
-        let mut command = command(program, folder.path());
-        command.args(["-p", &at, "-c", "nginx.conf", "-e", "error.log", "-g", &globals]);
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said).spawn();
+        let child =
+            command(program, folder.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(said).spawn();
         let mut server = Self { child: child.expect("a program"), _folder: folder };
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let refused = eventually("an open port", || match server.child.try_wait() {
@@ -58,17 +61,34 @@ impl Drop for Server {
     }
 }
 
+/// Makes KDL of the file.
+fn put_into_kdl(folder: &Path) -> Result<(), String> {
+    let path = folder.join("nginx.conf").display().to_string();
+    let text = std::fs::read_to_string(&path).expect("the file");
+    let imported = vordr::rules::import(&path, &text, &vordr::System)
+        .map_err(|found| vordr::rules::render::human(&found, vordr::rules::render::Drawing::Plain))?;
+    std::fs::write(folder.join("vordr.kdl"), imported.kdl).expect("a file");
+    Ok(())
+}
+
 fn command(program: Program, folder: &Path) -> Command {
-    let path = match program {
-        Program::Nginx => "/usr/sbin/nginx".into(),
+    let at = folder.display().to_string();
+    let vordr = env!("CARGO_BIN_EXE_vordr");
+    let mut command = match program {
+        Program::Nginx => Command::new("/usr/sbin/nginx"),
         Program::Vordr => {
             let link = folder.join("nginx");
-            std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_vordr"), &link).expect("a link");
-            link
+            std::os::unix::fs::symlink(vordr, &link).expect("a link");
+            Command::new(link)
         }
+        Program::VordrWithKdl => Command::new(vordr),
     };
-    let mut command = Command::new(path);
-    command.env_clear();
+    let globals = format!("daemon off; pid {at}/nginx.pid; worker_processes 1;{}", user());
+    match program {
+        Program::VordrWithKdl => command.args(["run", "vordr.kdl"]),
+        _ => command.args(["-p", &at, "-c", "nginx.conf", "-e", "error.log", "-g", &globals]),
+    };
+    command.env_clear().current_dir(folder);
     command
 }
 

@@ -2,7 +2,7 @@
 
 use super::case::Case;
 use super::server::{Program, Server};
-use crate::harness::{Client, Origin, Request, free_port};
+use crate::harness::{Client, Origin, Request, quiet_port};
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ impl Told {
             }
         })
         .await;
-        let port = free_port();
+        let port = quiet_port();
         let (at, here) = (format!("127.0.0.1:{}", origin.port()), port.to_string());
         let filled = |text: &str| text.replace("%%ORIGIN%%", &at).replace("%%PORT%%", &here);
         let server = Server::running(program, &filled(&case.rules), port).await?;
@@ -74,8 +74,8 @@ impl Message {
         let head = client.response_head().await;
         let (status, headers) = (head.status(), sorted(head.fields()));
         let body = if is_head { Vec::new() } else { client.rest_of(head).await.body };
-        let mut message =
-            Self { start: status.to_string(), headers, body: String::from_utf8_lossy(&body).into_owned() };
+        let body = without_request_id(&String::from_utf8_lossy(&body));
+        let mut message = Self { start: status.to_string(), headers, body };
         // A page of the server's own making: that there is one is the same, its words are each one's own.
         if status >= 300 && message.body.contains("<center>") {
             message.body = "a page of its own".to_owned();
@@ -109,6 +109,15 @@ fn sorted<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<String> {
     let mut lines: Vec<_> = kept.map(|(name, value)| format!("{name}: {value}")).collect();
     lines.sort();
     lines
+}
+
+/// A page of vordr's own names the request, each time another one.
+fn without_request_id(body: &str) -> String {
+    let is_id = |line: &str| {
+        let id = line.strip_prefix("request ").map(str::trim_end);
+        id.is_some_and(|id| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    };
+    body.split_inclusive('\n').filter(|line| !is_id(line)).collect()
 }
 
 /// Where the two part.

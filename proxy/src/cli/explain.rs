@@ -2,7 +2,7 @@
 
 use super::admin::Admin;
 use super::say::{complain, say};
-use super::{DEFAULT_RULES, rules};
+use super::{default_rules, rules};
 use http::{HeaderName, HeaderValue, Method, Uri};
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -26,7 +26,7 @@ pub(super) struct Explain {
     #[arg(short = 'H', long = "header", value_parser = header)]
     headers: Vec<(HeaderName, HeaderValue)>,
     /// The rules.
-    #[arg(short = 'c', long, value_name = "FILE", env = "VORDR_CONFIG", default_value = DEFAULT_RULES)]
+    #[arg(short = 'c', long, value_name = "FILE", env = "VORDR_CONFIG", default_value = default_rules())]
     rules: String,
     /// Ask a running vordr at its admin address, `HOST:PORT` or `unix:PATH`, how each server stands.
     #[arg(long, value_name = "ADDRESS", value_parser = address)]

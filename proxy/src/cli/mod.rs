@@ -30,12 +30,19 @@ struct Arguments {
 
 /// Where the rules are, where nothing is said.
 const DEFAULT_RULES: &str = "/etc/vordr/vordr.kdl";
+/// Where nginx's are, which are taken where there are none of vordr's own.
+const NGINX_RULES: &str = "/etc/nginx/nginx.conf";
+
+fn default_rules() -> &'static str {
+    let there = |path: &str| std::path::Path::new(path).exists();
+    if !there(DEFAULT_RULES) && there(NGINX_RULES) { NGINX_RULES } else { DEFAULT_RULES }
+}
 
 /// The file of rules that a command is about.
 #[derive(Debug, clap::Args)]
 struct RulesFile {
     /// The rules.
-    #[arg(value_name = "FILE", env = "VORDR_CONFIG", default_value = DEFAULT_RULES)]
+    #[arg(value_name = "FILE", env = "VORDR_CONFIG", default_value = default_rules())]
     path: String,
 }
 

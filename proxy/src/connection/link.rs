@@ -16,10 +16,14 @@ use vordr_rules::table::Address;
 
 /// Stands for no limit.
 const OFF: u64 = 0;
+/// How many connections and streams there have been.
+static LINKS: AtomicU64 = AtomicU64::new(0);
 
 /// The thread between a connection and its exchanges.
 #[derive(Debug)]
 pub(crate) struct Link {
+    /// Its number, counted from 1 since vordr started.
+    pub number: u64,
     /// The listener's address, as the rules have it.
     pub listener: Address,
     /// The client's socket address; `None` on a Unix socket.
@@ -80,7 +84,7 @@ impl Link {
     pub(crate) fn on_behalf_of(&self, client: SocketAddr, to: SocketAddr) -> Arc<Self> {
         let ends = (self.leaving.clone(), self.closing.clone());
         let link = Self::begin(self.listener.clone(), Some(client), self.local_port, ends, self.stop.clone());
-        Arc::new(Self { local: Some(to), opened: self.opened, ..link })
+        Arc::new(Self { number: self.number, local: Some(to), opened: self.opened, ..link })
     }
 
     /// The link of one stream of this connection, which has HTTP/2 on it.
@@ -106,6 +110,7 @@ impl Link {
         stop: Stop,
     ) -> Self {
         Self {
+            number: LINKS.fetch_add(1, Relaxed) + 1,
             listener,
             client: peer.map(|peer| peer.ip().into()),
             peer,

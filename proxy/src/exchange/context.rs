@@ -23,6 +23,8 @@ const MOST_TOLD: usize = 8;
 pub struct Arrival {
     /// The listener.
     pub listener: ListenerId,
+    /// The connection's number, counted from 1 since vordr started; a stream of HTTP/2 has one of its own.
+    pub connection: u64,
     /// Who is at the other end of the connection.
     pub peer: Client,
     /// Both ends of the connection, the client's first, as far as is known; `None` on a Unix socket.

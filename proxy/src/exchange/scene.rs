@@ -33,6 +33,7 @@ impl Scene {
         let table = loaded.unwrap_or_else(|error| panic!("{error:#?}")).table;
         let arrival = Arrival {
             listener: ListenerId(0),
+            connection: 1,
             peer: from.parse::<IpAddr>().unwrap().into(),
             ends: None,
             local_port: 8080,

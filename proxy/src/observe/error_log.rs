@@ -1,24 +1,40 @@
-//! What vordr itself has to say: JSON, or words on a terminal.
+//! What vordr itself has to say: JSON, words on a terminal, or nginx's lines; to as many places as the rules name.
 
+use super::error_line::{self, Failed};
+use super::record::Rejection;
 use super::words::Drawing;
 use super::writer::Writer;
 use crate::start_error::StartError;
 use prometheus::IntCounter;
-use vordr_rules::table::{ErrorLog as Rules, Level};
+use vordr_rules::table::{ErrorFormat, ErrorLog as Rules, Level};
 
-/// The error log.
+/// The error logs.
 #[derive(Debug)]
 pub(crate) struct ErrorLog {
+    logs: Vec<Log>,
+}
+
+/// One of them.
+#[derive(Debug)]
+struct Log {
     writer: Writer,
     level: Level,
-    /// How to draw for a person; `None` is JSON.
-    drawing: Option<Drawing>,
+    form: Form,
+}
+
+/// How a line is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Json,
+    /// For a person on a terminal.
+    Words(Drawing),
+    Nginx,
 }
 
 impl ErrorLog {
-    pub(super) fn open(rules: &Rules, workers: usize, dropped: IntCounter) -> Result<Self, StartError> {
-        let drawing = Drawing::on(&rules.target);
-        Ok(Self { writer: Writer::open(&rules.target, workers, dropped)?, level: rules.level, drawing })
+    pub(super) fn open(rules: &[Rules], workers: usize, dropped: &IntCounter) -> Result<Self, StartError> {
+        let logs = rules.iter().map(|rules| Log::open(rules, workers, dropped.clone()));
+        Ok(Self { logs: logs.collect::<Result<_, _>>()? })
     }
 
     /// Something failed.
@@ -33,7 +49,7 @@ impl ErrorLog {
 
     /// What is going on.
     pub(crate) fn info(&self, message: &str, fields: &[(&str, &str)]) {
-        self.write(Level::Info, message, fields);
+        self.write(Level::Notice, message, fields);
     }
 
     /// What is going on inside.
@@ -41,28 +57,65 @@ impl ErrorLog {
         self.write(Level::Debug, message, fields);
     }
 
-    fn write(&self, level: Level, message: &str, fields: &[(&str, &str)]) {
-        if level > self.level {
+    /// A request failed, or an attempt of it: told in nginx's form alone, as the access log's others have it.
+    pub(super) fn failed(&self, failed: &Failed<'_>) {
+        let Some(level) = failed.level() else { return };
+        let mut nginx = self.heard(level).filter(|log| log.form == Form::Nginx).peekable();
+        if nginx.peek().is_some() {
+            let line = failed.line(level);
+            nginx.for_each(|log| log.line(&line));
+        }
+    }
+
+    /// A request was refused before it reached a server.
+    pub(super) fn rejected(&self, rejection: &Rejection) {
+        if self.logs.iter().all(|log| log.form != Form::Nginx) {
             return;
         }
-        let line = match self.drawing {
-            Some(drawing) => drawing.event(level, message, fields),
-            None => json(level, message, fields),
-        };
-        self.writer.line(|bytes| bytes.extend_from_slice(line.as_bytes()));
+        let Some((level, line)) = error_line::rejected(rejection) else { return };
+        self.heard(level).filter(|log| log.form == Form::Nginx).for_each(|log| log.line(&line));
+    }
+
+    fn write(&self, level: Level, message: &str, fields: &[(&str, &str)]) {
+        for log in self.heard(level) {
+            log.line(&match log.form {
+                Form::Words(drawing) => drawing.event(level, message, fields),
+                Form::Json => json(level, message, fields),
+                Form::Nginx => error_line::event(level, message, fields),
+            });
+        }
+    }
+
+    /// Those that take lines of this level.
+    fn heard(&self, level: Level) -> impl Iterator<Item = &Log> {
+        self.logs.iter().filter(move |log| level <= log.level)
     }
 
     pub(super) fn flush(&self) {
-        self.writer.flush();
+        self.logs.iter().for_each(|log| log.writer.flush());
     }
 }
 
+impl Log {
+    fn open(rules: &Rules, workers: usize, dropped: IntCounter) -> Result<Self, StartError> {
+        let form = match (rules.format, Drawing::on(&rules.target)) {
+            (Some(ErrorFormat::Nginx), _) => Form::Nginx,
+            (None, Some(drawing)) => Form::Words(drawing),
+            (Some(ErrorFormat::Json) | None, _) => Form::Json,
+        };
+        Ok(Self { writer: Writer::open(&rules.target, workers, dropped)?, level: rules.level, form })
+    }
+
+    fn line(&self, line: &str) {
+        self.writer.line(|bytes| bytes.extend_from_slice(line.as_bytes()));
+    }
+}
+
+/// `info` stands for `notice` too: for programs the two were always one.
 fn name(level: Level) -> &'static str {
     match level {
-        Level::Error => "error",
-        Level::Warn => "warn",
-        Level::Info => "info",
-        Level::Debug => "debug",
+        Level::Notice => Level::Info.name(),
+        level => level.name(),
     }
 }
 

@@ -20,7 +20,7 @@ impl Logs {
     /// For so many workers; `dropped` counts the lines that are lost.
     pub(super) fn open(process: &Process, workers: usize, dropped: &IntCounter) -> Result<Self, StartError> {
         let access = process.access_log.as_ref().map(|log| AccessLog::open(log, workers, dropped.clone()));
-        let error = ErrorLog::open(&process.error_log, workers, dropped.clone())?;
+        let error = ErrorLog::open(&process.error_logs, workers, dropped)?;
         Ok(Self { access: access.transpose()?, error })
     }
 

@@ -4,6 +4,7 @@ mod access_log;
 mod cells;
 mod clock;
 mod connections;
+mod error_line;
 mod error_log;
 mod family;
 mod json;
@@ -41,6 +42,8 @@ use crate::exchange::{Exchange, Failure, Party};
 use crate::start_error::StartError;
 use crate::trace::Exports;
 use arc_swap::ArcSwap;
+use error_line::Failed;
+use http::request::Parts;
 use look::LastError;
 use metrics::Metrics;
 use refusals::{Refusals, Turned};
@@ -150,6 +153,9 @@ impl Observer {
         if let (None, Some(error)) = (exchange.route(), LastError::of(record)) {
             self.refusals.add(Turned::Request, exchange.public.client.as_str(), error);
         }
+        if let Some(failed) = Failed::of(record) {
+            self.log().failed(&failed);
+        }
         self.write(record);
     }
 
@@ -166,9 +172,10 @@ impl Observer {
         }
     }
 
-    /// An attempt failed and is made again.
-    pub(crate) fn retried(&self, exchange: &Exchange, failure: &Failure) {
+    /// An attempt failed and is made again, or something else is done in its place.
+    pub(crate) fn retried(&self, exchange: &Exchange, request: &Parts, failure: &Failure) {
         self.metrics.upstreams.retried(exchange, failure);
+        self.log().failed(&Failed { exchange, request, failure });
     }
 
     /// A request was refused before it reached a route.
@@ -178,7 +185,9 @@ impl Observer {
             .with_label_values(&[record::OTHER, record::OTHER, rejection.failure.reason()])
             .inc();
         self.refusals.add(Turned::Request, &rejection.client(), LastError::of_rejection(rejection));
-        if let Some(access) = &self.logs.load().access {
+        let logs = self.logs.load();
+        logs.error.rejected(rejection);
+        if let Some(access) = &logs.access {
             access.write_rejection(rejection);
         }
     }

@@ -64,9 +64,9 @@ impl Drawing {
     /// A line of the error log.
     pub(super) fn event(self, level: Level, message: &str, fields: &[(&str, &str)]) -> String {
         let (colour, name) = match level {
-            Level::Error => (Colour::Red, "error"),
+            Level::Crit | Level::Error => (Colour::Red, "error"),
             Level::Warn => (Colour::Yellow, "warn "),
-            Level::Info => (Colour::Green, "info "),
+            Level::Notice | Level::Info => (Colour::Green, "info "),
             Level::Debug => (Colour::Grey, "debug"),
         };
         let field = |(key, value): &(&str, &str)| {

@@ -51,7 +51,7 @@ impl Writer {
             LogTarget::Stdout => Box::new(io::stdout()),
             LogTarget::Stderr => Box::new(io::stderr()),
             LogTarget::File(path) => {
-                Box::new(append(path).map_err(|source| StartError::Log { path: path.clone(), source })?)
+                file(path).map_err(|source| StartError::Log { path: path.clone(), source })?
             }
         };
         let lines = Arc::new(Lines::of(workers));
@@ -174,6 +174,16 @@ impl Out {
 /// A thread that panicked while it appended has left a line's beginning at worst.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A file; in containers it is often a link to one of the streams, which may be one that this user cannot open again.
+fn file(path: &str) -> io::Result<Box<dyn Write + Send>> {
+    let link = std::fs::read_link(path).unwrap_or_default();
+    Ok(match link.to_str() {
+        Some("/dev/stdout") => Box::new(io::stdout()),
+        Some("/dev/stderr") => Box::new(io::stderr()),
+        _ => Box::new(append(path)?),
+    })
 }
 
 /// A named pipe is opened for reading too, as opening it would wait for somebody who reads otherwise.

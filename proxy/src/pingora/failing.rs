@@ -102,7 +102,7 @@ pub(super) fn goes_on_unsent(
     if unreached && target.has_other_family() && exchange.retries < MOST_ATTEMPTS {
         target.forget_address();
         journey.target = Some(target);
-        return counted(shared, exchange, failure);
+        return counted(shared, session.req_header(), exchange, failure);
     }
     target.forget_address();
     generation.upstreams.failed(exchange, &target, failure, &shared.observer);
@@ -111,17 +111,17 @@ pub(super) fn goes_on_unsent(
     let another_address =
         unreached && generation.upstreams.has_another_address(exchange, &member, &journey.tried);
     if another_address && exchange.retries < MOST_ATTEMPTS {
-        return counted(shared, exchange, failure);
+        return counted(shared, session.req_header(), exchange, failure);
     }
     if retries(session, under_way, Attempt::NotSent, failure) {
         under_way.exchange.retried += 1;
-        return counted(shared, &mut under_way.exchange, failure);
+        return counted(shared, session.req_header(), &mut under_way.exchange, failure);
     }
     let UnderWay { generation, exchange, journey, .. } = under_way;
     if unreached && generation.upstreams.may_wait(exchange) {
         journey.tried.clear();
         journey.turn.refused = true;
-        return counted(shared, exchange, failure);
+        return counted(shared, session.req_header(), exchange, failure);
     }
     falls_back(shared, session.req_header(), under_way, failure)
 }
@@ -157,7 +157,7 @@ pub(super) fn failed_while_proxying(
     if again {
         leave(under_way, closed_under_us);
         under_way.exchange.retried += 1;
-        error.set_retry(counted(shared, &mut under_way.exchange, &failure));
+        error.set_retry(counted(shared, session.req_header(), &mut under_way.exchange, &failure));
     } else if sendable {
         error.set_retry(falls_back(shared, session.req_header(), under_way, &failure));
     }
@@ -211,9 +211,9 @@ fn leave(under_way: &mut UnderWay, has_not_seen_it: bool) {
 }
 
 /// A further attempt.
-fn counted(shared: &Shared, exchange: &mut Exchange, failure: &Failure) -> bool {
+fn counted(shared: &Shared, request: &Parts, exchange: &mut Exchange, failure: &Failure) -> bool {
     exchange.attempt_failed(failure);
-    shared.observer.retried(exchange, failure);
+    shared.observer.retried(exchange, request, failure);
     exchange.retries += 1;
     true
 }
@@ -246,7 +246,7 @@ pub(super) fn falls_back(
     }
     under_way.exchange.reached = before;
     under_way.journey = Journey::default();
-    counted(shared, &mut under_way.exchange, failure)
+    counted(shared, request, &mut under_way.exchange, failure)
 }
 
 /// What is answered in the place of a failure: as was decided before, or as an `on-error` says.

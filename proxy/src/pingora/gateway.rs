@@ -78,6 +78,7 @@ impl Gateway {
         let at = table.listeners.iter().position(|listener| listener.address == link.listener);
         let arrival = Arrival {
             listener: ListenerId(at.unwrap_or(usize::MAX)),
+            connection: link.number,
             peer: link.client.clone().unwrap_or_else(Client::local),
             ends: link.peer.zip(link.local),
             local_port: link.local_port,

@@ -12,6 +12,7 @@ mod target;
 
 pub(crate) use gateway::Gateway;
 
+use crate::roots;
 use pingora_core::server::configuration::ServerConf;
 use pingora_proxy::HttpProxy;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub(crate) fn http_proxy(gateway: Gateway) -> Arc<HttpProxy<Gateway>> {
         upstream_keepalive_pool_size: IDLE_CONNECTIONS,
         // How often is for the rules to say.
         max_retries: usize::MAX,
+        ca_file: roots::file(),
         ..ServerConf::default()
     };
     Arc::new(pingora_proxy::http_proxy(&Arc::new(conf), gateway))

@@ -1,5 +1,6 @@
 //! TLS towards upstreams, made ready: the authorities that certificates are checked against, and vordr's own.
 
+use crate::roots;
 use crate::start_error::StartError;
 use pingora_core::protocols::tls::CaType;
 use pingora_core::utils::tls::{CertKey, WrappedX509, parse_x509};
@@ -130,8 +131,7 @@ fn read_client(cert: &str, key: &str) -> Result<CertKey, String> {
 /// Pingora reads the system's authorities for every worker, and panics where it cannot: so they are read here
 /// first, as Pingora reads them.
 fn check_system_roots() -> Result<usize, StartError> {
-    let mut store = pingora_core::tls::RootCertStore::empty();
-    pingora_core::tls::load_platform_certs_incl_env_into_store(&mut store).map_err(|error| {
+    let store = roots::load().map_err(|error| {
         let text = "this system's certificate authorities cannot be read; install ca-certificates, or set SSL_CERT_FILE";
         StartError::Upstream(format!("{text}: {error}"))
     })?;

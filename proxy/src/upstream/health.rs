@@ -5,6 +5,7 @@ use super::choose::tell;
 use super::member::Member;
 use super::pool::Pool;
 use crate::observe::Observer;
+use crate::roots;
 use pingora_core::connectors::ConnectorOptions;
 use pingora_core::connectors::http::Connector;
 use std::sync::Arc;
@@ -16,11 +17,16 @@ use vordr_rules::table::Health;
 impl Upstreams {
     /// Checks every server of every pool that says so, for ever.
     pub(super) async fn watch_health(self: Arc<Self>, observer: Arc<Observer>) {
-        let connector = Arc::new(Connector::new(Some(ConnectorOptions::new(1))));
+        let connector = || {
+            let options = ConnectorOptions { ca_file: roots::file(), ..ConnectorOptions::new(1) };
+            Arc::new(Connector::new(Some(options)))
+        };
+        // It reads the system's authorities, which takes a while.
+        let connector = self.pools.iter().any(|pool| pool.rules.health.is_some()).then(connector);
         let mut pools = JoinSet::new();
         for pool in &self.pools {
-            match &pool.rules.health {
-                Some(health) => {
+            match pool.rules.health.as_ref().zip(connector.as_ref()) {
+                Some((health, connector)) => {
                     let (upstreams, pool, health) = (self.clone(), pool.clone(), health.clone());
                     pools.spawn(upstreams.watch_pool(pool, health, connector.clone(), observer.clone()));
                 }

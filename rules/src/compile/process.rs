@@ -15,7 +15,10 @@ pub(super) fn compile(written: &Written) -> Process {
         metrics: written.metrics.as_ref().map(|address| address.value.clone()),
         metrics_compat_nginx: written.metrics_compat_nginx,
         access_log: written.access_log.clone().unwrap_or(default.access_log),
-        error_log: written.error_log.clone().unwrap_or(default.error_log),
+        error_logs: match written.error_logs.as_slice() {
+            [] => default.error_logs,
+            some => some.to_vec(),
+        },
         trace: written.trace.as_ref().map(|trace| trace.value.clone()),
         state: written.state.as_ref().map_or(default.state, |folder| folder.value.clone()),
         limits: limits(&written.limits),

@@ -2,7 +2,7 @@
 
 use super::text::one_of;
 use crate::node::{Node, Reading};
-use crate::table::{AccessLog, ErrorLog, Level, LogFormat, LogTarget};
+use crate::table::{AccessLog, ErrorFormat, ErrorLog, Level, LogFormat, LogTarget};
 use crate::word::Word;
 use kdl::KdlNode;
 
@@ -17,7 +17,8 @@ pub(super) static ERROR: Word = Word::simple(
     "stdout | stderr | FILE",
     "What vordr itself has to say. Default: stderr, from `info` on.",
 )
-.properties(&["level"]);
+.properties(&["level", "format"])
+.many();
 
 /// `Some(None)` is off.
 pub(super) fn read_access(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Option<AccessLog>> {
@@ -47,14 +48,16 @@ pub(super) fn read_error(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Err
     let mut node = Node::open(kdl, &ERROR, reading);
     let target = node.need::<String>(reading).map(|target| target_of(target.value));
     let level = node.property::<String>("level", reading);
-    let level = match one_of(level, &["error", "warn", "info", "debug"], "level", reading) {
-        Some(0) => Level::Error,
-        Some(1) => Level::Warn,
-        Some(3) => Level::Debug,
-        _ => Level::Info,
+    let level = one_of(level, &Level::ALL.map(Level::name), "level", reading);
+    let level = level.and_then(|at| Level::ALL.get(at).copied()).unwrap_or(Level::Info);
+    let format = node.property::<String>("format", reading);
+    let format = match one_of(format, &["json", "nginx"], "format", reading) {
+        Some(0) => Some(ErrorFormat::Json),
+        Some(_) => Some(ErrorFormat::Nginx),
+        None => None,
     };
     node.finish(reading);
-    Some(ErrorLog { target: target?, level })
+    Some(ErrorLog { target: target?, level, format })
 }
 
 fn target_of(word: String) -> LogTarget {

@@ -71,7 +71,7 @@ pub(crate) struct Process {
     pub metrics: Option<Spanned<Address>>,
     pub metrics_compat_nginx: bool,
     pub access_log: Option<Option<AccessLog>>,
-    pub error_log: Option<ErrorLog>,
+    pub error_logs: Vec<ErrorLog>,
     pub trace: Option<Spanned<Trace>>,
     pub state: Option<Spanned<String>>,
     pub limits: Limits,
@@ -94,7 +94,7 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Spanned<Process>
 fn read_word(process: &mut Process, word: &'static Word, kdl: &KdlNode, reading: &mut Reading<'_>) {
     match word.name {
         "access-log" => process.access_log = log::read_access(kdl, reading),
-        "error-log" => process.error_log = log::read_error(kdl, reading),
+        "error-log" => process.error_logs.extend(log::read_error(kdl, reading)),
         "trace" => process.trace = trace::read(kdl, reading),
         "limits" => process.limits = limits::read(kdl, reading),
         _ => {
@@ -161,7 +161,7 @@ fn read_admin_token(
 }
 
 /// Whether only this machine gets there.
-fn is_private(address: &Address) -> bool {
+pub(crate) fn is_private(address: &Address) -> bool {
     match address {
         Address::Ip(ip, _) => ip.is_loopback(),
         Address::Port(_) => false,

@@ -1,8 +1,8 @@
 //! Which directive may stand where, and with how many arguments: said in nginx's own words.
 
-use super::Nginx;
 use super::directive::{self, Arguments, Block, Context, Definition, Support};
 use super::tree::Directive;
+use super::{Nginx, Seen};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::source::Span;
 use std::collections::HashMap;
@@ -36,6 +36,8 @@ fn is_kept(
         nginx.report(error.help(format!("it stands at {}:{} too", place.file, place.line)));
         return false;
     }
+    let arguments: Vec<&str> = directive.arguments.iter().map(|argument| argument.value.as_str()).collect();
+    nginx.seen.push(Seen { name, arguments: arguments.join(" "), span, support: definition.support });
     if let Support::Refused(remedy) = definition.support {
         // What is switched off asks for nothing.
         if directive.first() != "off" {

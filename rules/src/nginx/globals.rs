@@ -2,6 +2,7 @@
 
 use super::check;
 use super::directive::Context;
+use super::tree::Directive;
 use super::{Nginx, tree};
 use crate::diagnostic::{Diagnostics, Severity};
 use crate::node::Reading;
@@ -9,6 +10,9 @@ use crate::source::Sources;
 use crate::surroundings::Surroundings;
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// What the text of `nginx -g` is called in diagnostics, as nginx calls it.
+pub const COMMAND_LINE: &str = "command line";
 
 /// What stands outside of `http`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,29 +23,46 @@ pub struct Globals {
     pub pid: Option<String>,
 }
 
-/// Reads them. `name` stands for the text in diagnostics, and what it includes is relative to it.
+impl Globals {
+    pub(super) fn of(directives: &[Directive]) -> Self {
+        let said = |name: &str| {
+            directives.iter().find(|directive| directive.name.value == name).map(Directive::first)
+        };
+        let daemon = !said("daemon").is_some_and(|word| word.eq_ignore_ascii_case("off"));
+        Self { daemon, pid: said("pid").map(str::to_owned) }
+    }
+}
+
+/// Reads them, from a file of nginx's and from what `nginx -g` said before it.
 ///
 /// # Errors
 ///
 /// What nginx would refuse too: its syntax, and directives that stand where they may not.
 pub fn globals(name: &str, text: &str, surroundings: &dyn Surroundings) -> Result<Globals, Diagnostics> {
     let mut reading = Reading::new(Sources::default(), surroundings);
-    let mut directives = tree::read(name, text, &mut reading);
-    let main = super::main_context(&directives);
-    let mut nginx =
-        Nginx { reading: &mut reading, lenient: true, maps: HashMap::new(), upstreams: HashMap::new() };
-    check::check(&mut directives, main, &mut nginx);
+    let globals = super::read(name, text, true, &mut reading).globals;
     let errors: Vec<_> =
         reading.found.into_iter().filter(|found| found.severity == Severity::Error).collect();
-    if !errors.is_empty() {
-        return Err(Diagnostics::new(errors, Arc::new(reading.sources)));
+    match errors.is_empty() {
+        true => Ok(globals),
+        false => Err(Diagnostics::new(errors, Arc::new(reading.sources))),
     }
-    let said = |name: &str| {
-        let outside = directives.iter().filter(|_| main == Context::MAIN);
-        outside
-            .filter(|directive| directive.name.value == name)
-            .map(|directive| directive.first())
-            .next_back()
-    };
-    Ok(Globals { daemon: said("daemon") != Some("off"), pid: said("pid").map(str::to_owned) })
+}
+
+/// What `nginx -g` said, where the rules are no file of nginx's.
+pub(crate) fn of_command_line(reading: &mut Reading<'_>) -> Globals {
+    let mut directives = command_line(reading);
+    let (maps, upstreams, seen) = (HashMap::new(), HashMap::new(), Vec::new());
+    let mut nginx = Nginx { reading, lenient: true, maps, upstreams, seen };
+    check::check(&mut directives, Context::MAIN, &mut nginx);
+    Globals::of(&directives)
+}
+
+/// The directives of `nginx -g`.
+pub(super) fn command_line(reading: &mut Reading<'_>) -> Vec<Directive> {
+    let surroundings = reading.surroundings;
+    match surroundings.nginx_directives() {
+        Some(text) => tree::read(COMMAND_LINE, text, reading),
+        None => Vec::new(),
+    }
 }

@@ -54,13 +54,15 @@ pub(super) struct Lexer<'t> {
     source: SourceId,
     text: &'t str,
     at: usize,
+    /// Each comment that was passed over, without its `#`.
+    pub(super) comments: Vec<Span>,
 }
 
 impl<'t> Lexer<'t> {
     pub(super) fn new(source: SourceId, text: &'t str) -> Self {
         // nginx takes a byte order mark for a part of the first word, which nobody means.
         let at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-        Self { source, text, at }
+        Self { source, text, at, comments: Vec::new() }
     }
 
     fn span(&self, start: usize, end: usize) -> Span {
@@ -102,7 +104,10 @@ impl<'t> Lexer<'t> {
                     b';' | b'{' => return Ok(self.finish(run, byte, here)),
                     b'}' if run.words.is_empty() => return Ok(self.finish(run, byte, here)),
                     b'}' => return Err(self.unexpected(here).help("the directive before it lacks its `;`")),
-                    b'#' => self.at = self.line_end(),
+                    b'#' => {
+                        self.at = self.line_end();
+                        self.comments.push(self.span(here + 1, self.at));
+                    }
                     b'"' => state = State::Word { start: here + 1, quote: Quote::Double },
                     b'\'' => state = State::Word { start: here + 1, quote: Quote::Single },
                     _ => {

@@ -13,6 +13,7 @@ mod lexer;
 mod listen;
 mod location;
 mod map;
+mod outline;
 mod process;
 mod proxy;
 mod scope;
@@ -24,7 +25,9 @@ mod upstream;
 mod value;
 mod variable;
 
-pub use globals::{Globals, globals};
+pub(crate) use globals::of_command_line;
+pub use globals::{COMMAND_LINE, Globals, globals};
+pub(crate) use outline::{Comment, Outline};
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::language::File;
@@ -83,13 +86,39 @@ fn known(definition: &directive::Definition) -> KnownDirective {
     }
 }
 
-/// Reads a text and whatever it includes.
-pub(crate) fn read(name: &str, text: &str, lenient: bool, reading: &mut Reading<'_>) -> File {
+/// Reads a text and whatever it includes, after what `nginx -g` said; and what both say of the process.
+pub(crate) fn read(name: &str, text: &str, lenient: bool, reading: &mut Reading<'_>) -> Read {
+    let mut outside = globals::command_line(reading);
     let mut directives = tree::read(name, text, reading);
     let main = main_context(&directives);
-    let mut nginx = Nginx { reading, lenient, maps: HashMap::new(), upstreams: HashMap::new() };
+    if main == Context::MAIN {
+        // One block, so that what stands in both is told as nginx tells it.
+        outside.append(&mut directives);
+    }
+    let mut nginx =
+        Nginx { reading, lenient, maps: HashMap::new(), upstreams: HashMap::new(), seen: Vec::new() };
+    check::check(&mut outside, Context::MAIN, &mut nginx);
     check::check(&mut directives, main, &mut nginx);
-    nginx.read(&directives, main)
+    let file = nginx.read(&outside, &directives);
+    Read { file, globals: Globals::of(&outside), seen: nginx.seen }
+}
+
+/// What a file of nginx's says.
+pub(crate) struct Read {
+    pub file: File,
+    pub globals: Globals,
+    /// Every directive that stands where it may.
+    pub seen: Vec<Seen>,
+}
+
+/// A directive in a file.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub name: &'static str,
+    /// Its arguments, as one text.
+    pub arguments: String,
+    pub span: Span,
+    pub support: Support,
 }
 
 /// A file of servers alone, as `conf.d/*.conf` are, is read as if it stood in `http`.
@@ -116,20 +145,17 @@ struct Nginx<'r, 'w> {
     maps: HashMap<String, map::Map>,
     /// Each `upstream`, by its name in nginx.
     upstreams: HashMap<String, upstream::Written>,
+    /// Every directive that stands where it may.
+    seen: Vec<Seen>,
 }
 
 impl Nginx<'_, '_> {
-    fn read(&mut self, directives: &[Directive], main: Context) -> File {
+    /// `servers` are those of a file that has them outside of any `http`.
+    fn read(&mut self, outside: &[Directive], servers: &[Directive]) -> File {
         let mut file = File::default();
-        let (outer, http): (&[Directive], Vec<&[Directive]>) = match main == Context::HTTP {
-            true => (&[], vec![directives]),
-            false => {
-                let http = directives.iter().filter(|directive| directive.name.value == "http");
-                (directives, http.map(Directive::inside).collect())
-            }
-        };
-        for directives in http {
-            self.read_http(outer, directives, &mut file);
+        let http = outside.iter().filter(|directive| directive.name.value == "http").map(Directive::inside);
+        for directives in http.chain(Some(servers).filter(|servers| !servers.is_empty())) {
+            self.read_http(outside, directives, &mut file);
         }
         file
     }

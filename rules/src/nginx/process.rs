@@ -3,11 +3,12 @@
 use super::Nginx;
 use super::scope::Scope;
 use super::tree::Directive;
+use crate::diagnostic::Diagnostic;
 use crate::language::limits::Limits;
-use crate::language::process::Process;
+use crate::language::process::{Process, is_private};
 use crate::source::{Span, Spanned};
-use crate::table::{AccessLog, ErrorLog, Level, LogFormat, LogTarget};
-use crate::value::{Bytes, Limit};
+use crate::table::{AccessLog, Address, ErrorFormat, ErrorLog, Level, LogFormat, LogTarget};
+use crate::value::{Bytes, Limit, Raw, Value};
 use std::time::Duration;
 
 /// What nginx has for each server, or each location, and vordr once for the process.
@@ -26,6 +27,10 @@ fn is_of_process(directive: &Directive) -> bool {
     OF_PROCESS.contains(&directive.name.value.as_str())
 }
 
+fn nginx_log(target: LogTarget, level: Level) -> ErrorLog {
+    ErrorLog { target, level, format: Some(ErrorFormat::Nginx) }
+}
+
 fn texts(directive: &Directive) -> Vec<&str> {
     directive.arguments.iter().map(|argument| argument.value.as_str()).collect()
 }
@@ -42,14 +47,15 @@ impl Nginx<'_, '_> {
         let scope = &Scope::of(&block);
         let outer = |name: &str| main.iter().find(|directive| directive.name.value == name);
         let workers = outer("worker_processes").and_then(|workers| self.read_workers(workers));
-        let error_log = outer("error_log").or_else(|| scope.find("error_log"));
         let trusted = scope.all("set_real_ip_from");
         let process = Process {
             workers,
             trusted_proxies: self.read_trusted(&trusted),
             access_log: self.read_access_log(scope, http),
-            error_log: error_log.and_then(|log| self.read_error_log(log)),
+            error_logs: self.read_error_logs(main, scope),
             limits: self.read_limits(scope),
+            admin: self.read_admin(),
+            metrics: self.address_in("VORDR_METRICS"),
             ..Process::default()
         };
         self.check_real_ip_header(scope);
@@ -89,6 +95,33 @@ impl Nginx<'_, '_> {
             }
         }
         all
+    }
+
+    /// What nginx's language has no word for; in a container it comes from the image.
+    fn address_in(&mut self, name: &str) -> Option<Spanned<Address>> {
+        let written = self.reading.surroundings.variable(name).filter(|written| !written.is_empty())?;
+        let span = Span { source: self.reading.source, start: 0, length: 0 };
+        match Address::read(&Raw::Text(&written)) {
+            Ok(address) => Some(Spanned::new(address, span)),
+            Err(_) => {
+                let error = Diagnostic::error("wrong-value", span, format!("{name}={written} is no address"));
+                self.report(error.help("write a port, or `127.0.0.1:9180`"));
+                None
+            }
+        }
+    }
+
+    /// Who may ask there reads the rules, and nginx's language has no word for a token.
+    fn read_admin(&mut self) -> Option<Spanned<Address>> {
+        let admin = self.address_in("VORDR_ADMIN")?;
+        if !is_private(&admin.value) {
+            let message = "VORDR_ADMIN is open to others than this machine";
+            let error = Diagnostic::error("admin-without-token", admin.span, message);
+            self.report(
+                error.help("`VORDR_ADMIN=127.0.0.1:9180` keeps it here; rules in KDL can have a token"),
+            );
+        }
+        Some(admin)
     }
 
     fn read_workers(&mut self, directive: &Directive) -> Option<Option<u32>> {
@@ -150,18 +183,40 @@ impl Nginx<'_, '_> {
         }
     }
 
+    /// Those of the process and those of its servers, each once; where none is named, what `-e` said.
+    fn read_error_logs(&mut self, main: &[Directive], scope: &Scope<'_>) -> Vec<ErrorLog> {
+        let outer = main.iter().filter(|directive| directive.name.value == "error_log");
+        let mut logs: Vec<ErrorLog> = Vec::new();
+        for directive in outer.chain(scope.all("error_log")) {
+            let Some(log) = self.read_error_log(directive) else { continue };
+            match logs.iter_mut().find(|known| known.target == log.target) {
+                Some(known) => known.level = known.level.max(log.level),
+                None => logs.push(log),
+            }
+        }
+        if logs.is_empty() {
+            logs.push(match self.reading.surroundings.nginx_error_log() {
+                Some("stderr") => nginx_log(LogTarget::Stderr, Level::Error),
+                Some(file) => nginx_log(LogTarget::File(file.to_owned()), Level::Error),
+                None => nginx_log(LogTarget::Stderr, Level::Notice),
+            });
+        }
+        logs
+    }
+
     fn read_error_log(&mut self, directive: &Directive) -> Option<ErrorLog> {
         let level = match directive.argument(1) {
-            "debug" => Level::Debug,
-            "info" | "notice" => Level::Info,
-            "warn" => Level::Warn,
-            "" | "error" | "crit" | "alert" | "emerg" => Level::Error,
-            other => {
-                self.fault(directive.span_of(1), format!("invalid log level \"{other}\""));
-                return None;
-            }
+            "" => Level::Error,
+            "alert" | "emerg" => Level::Crit,
+            word => match Level::ALL.into_iter().find(|level| level.name() == word) {
+                Some(level) => level,
+                None => {
+                    self.fault(directive.span_of(1), format!("invalid log level \"{word}\""));
+                    return None;
+                }
+            },
         };
-        Some(ErrorLog { target: self.log_target(directive)?, level })
+        Some(nginx_log(self.log_target(directive)?, level))
     }
 
     fn log_target(&mut self, directive: &Directive) -> Option<LogTarget> {

@@ -175,7 +175,7 @@ impl Files {
             return vec![path];
         }
         reading.surroundings.list(&path).unwrap_or_else(|error| {
-            let message = format!("glob() \"{path}\" failed ({error})");
+            let message = format!("glob() \"{path}\" failed ({})", in_words(&error));
             reading.report(Diagnostic::error("unreadable-file", include.span_of(0), message));
             Vec::new()
         })
@@ -195,7 +195,7 @@ impl Files {
             reading.report(Diagnostic::error("too-many-files", include.span_of(0), message));
             return None;
         }
-        let text = reading.surroundings.read(path).map_err(|error| error.to_string());
+        let text = reading.surroundings.read(path).map_err(|error| in_words(&error));
         let text = text.and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned()));
         let directives = match text {
             Ok(text) => {
@@ -214,4 +214,11 @@ impl Files {
         self.known.insert(path.to_owned(), directives.clone());
         Some(directives)
     }
+}
+
+/// As nginx tells an error: `2: No such file or directory`.
+fn in_words(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let words = text.split(" (os error").next().unwrap_or_default();
+    error.raw_os_error().map_or_else(|| words.to_owned(), |number| format!("{number}: {words}"))
 }

@@ -10,10 +10,16 @@ mod text;
 use crate::Loaded;
 use crate::table::{Listener, Location, Pattern, Place, Server, ServerId, ServerTls, Table, TlsVersion};
 use std::collections::{BTreeMap, HashMap};
-use text::{Page, duration, quoted, switch};
+pub(crate) use text::{Line, Page};
+use text::{duration, quoted, switch};
 
 /// Everything that holds: environment filled in, templates merged, defaults written out, secrets masked.
 pub fn show(loaded: &Loaded) -> String {
+    page(loaded).masked(&loaded.secrets)
+}
+
+/// The same, line by line.
+pub(crate) fn page(loaded: &Loaded) -> Page {
     let mut page = Page::default();
     let table = &loaded.table;
     process::write(&table.process, &mut page);
@@ -25,7 +31,7 @@ pub fn show(loaded: &Loaded) -> String {
         let own = listens.get(&ServerId(number)).map(Vec::as_slice).unwrap_or_default();
         write_server(table, server, own, &mut page);
     }
-    page.masked(&loaded.secrets)
+    page
 }
 
 /// A server's part in a listener.

@@ -1,7 +1,7 @@
 //! `vordr { … }`, written out.
 
 use super::text::{Page, duration, limit, number, quoted, switch, words};
-use crate::table::{Level, Limits, LogFormat, LogTarget, OnFailure, Process, Trace};
+use crate::table::{ErrorFormat, Limits, LogFormat, LogTarget, OnFailure, Process, Trace};
 
 pub(super) fn write(process: &Process, page: &mut Page) {
     page.open("vordr", None);
@@ -48,13 +48,15 @@ fn write_logs(process: &Process, page: &mut Page) {
             page.line(&format!("access-log {target}{format} query={}", switch(log.query)), None);
         }
     }
-    let level = match process.error_log.level {
-        Level::Error => "error",
-        Level::Warn => "warn",
-        Level::Info => "info",
-        Level::Debug => "debug",
-    };
-    page.line(&format!("error-log {} level={level}", target(&process.error_log.target)), None);
+    for log in &process.error_logs {
+        let format = match log.format {
+            Some(ErrorFormat::Json) => " format=json",
+            Some(ErrorFormat::Nginx) => " format=nginx",
+            None => "",
+        };
+        let (target, level) = (target(&log.target), log.level.name());
+        page.line(&format!("error-log {target} level={level}{format}"), None);
+    }
 }
 
 fn target(target: &LogTarget) -> String {

@@ -4,19 +4,26 @@ use crate::placeholder::Template;
 use crate::table::Place;
 use std::time::Duration;
 
-/// Lines, indented by the blocks they stand in.
+/// Lines, in the blocks they stand in.
 #[derive(Debug, Default)]
-pub(super) struct Page {
-    text: String,
+pub(crate) struct Page {
+    lines: Vec<Line>,
     depth: usize,
+}
+
+/// A line of a page.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    pub text: String,
+    /// How many blocks it stands in.
+    pub depth: usize,
+    /// Where what it says was written, as far as that is known.
+    pub place: Option<Place>,
 }
 
 impl Page {
     pub(super) fn line(&mut self, line: &str, place: Option<&Place>) {
-        let place =
-            place.map(|place| format!("    // {}:{}", escaped(&place.file), place.line)).unwrap_or_default();
-        let indent = "    ".repeat(self.depth);
-        self.text.extend([&indent, line, &place, "\n"]);
+        self.lines.push(Line { text: line.to_owned(), depth: self.depth, place: place.cloned() });
     }
 
     pub(super) fn open(&mut self, head: &str, place: Option<&Place>) {
@@ -29,12 +36,27 @@ impl Page {
         self.line("}", None);
     }
 
+    /// Its lines, as they are.
+    pub(crate) fn into_lines(self) -> Vec<Line> {
+        self.lines
+    }
+
     /// The whole text, with `***` in the place of each secret.
     pub(super) fn masked(self, secrets: &[String]) -> String {
+        let text: String = self.lines.iter().map(Line::drawn).collect();
         let mut secrets: Vec<_> = secrets.iter().map(|secret| escaped(secret)).collect();
         // A secret that holds another one is masked as a whole.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        secrets.iter().fold(self.text, |text, secret| text.replace(secret, "***"))
+        secrets.iter().fold(text, |text, secret| text.replace(secret, "***"))
+    }
+}
+
+impl Line {
+    /// Indented, with its place as a comment.
+    fn drawn(&self) -> String {
+        let place = self.place.as_ref();
+        let place = place.map(|place| format!("    // {}:{}", escaped(&place.file), place.line));
+        format!("{}{}{}\n", "    ".repeat(self.depth), self.text, place.unwrap_or_default())
     }
 }
 

@@ -31,7 +31,7 @@ pub use listener::{Address, Binding, Listener};
 pub use path::{normal_of_decoded, normal_path};
 pub(crate) use paths::Paths;
 pub use pattern::{PathRegex, Pattern};
-pub use process::{AccessLog, ErrorLog, Level, Limits, LogFormat, LogTarget, Process};
+pub use process::{AccessLog, ErrorFormat, ErrorLog, Level, Limits, LogFormat, LogTarget, Process};
 pub use settings::{
     Access, AccessRule, Auth, AuthKind, Cors, HeaderOperation, OnError, Origins, RateLimit, Satisfy,
     Settings, Timeouts, WebSocket,

@@ -25,8 +25,8 @@ pub struct Process {
     pub metrics_compat_nginx: bool,
     /// The access log; `None` is off.
     pub access_log: Option<AccessLog>,
-    /// The error log.
-    pub error_log: ErrorLog,
+    /// The error logs; a line goes to each whose level lets it.
+    pub error_logs: Vec<ErrorLog>,
     /// Where spans go, where they go anywhere.
     pub trace: Option<Trace>,
     /// Folder for certificates and accounts.
@@ -79,19 +79,51 @@ pub struct ErrorLog {
     pub target: LogTarget,
     /// The lowest level written.
     pub level: Level,
+    /// Their form, where one is asked for; else words on a terminal, and JSON anywhere else.
+    pub format: Option<ErrorFormat>,
+}
+
+/// The form of an error log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorFormat {
+    /// One JSON object a line.
+    Json,
+    /// As nginx writes it, with a line for each request that failed.
+    Nginx,
 }
 
 /// A log level, gravest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
+    /// Nothing goes on as it is.
+    Crit,
     /// Something failed.
     Error,
     /// Something will fail, or was worked around.
     Warn,
-    /// What is going on.
+    /// What vordr does: it starts, listens, takes rules in, stops.
+    Notice,
+    /// What clients make of it.
     Info,
     /// What is going on inside.
     Debug,
+}
+
+impl Level {
+    /// Every one, gravest first.
+    pub const ALL: [Self; 6] = [Self::Crit, Self::Error, Self::Warn, Self::Notice, Self::Info, Self::Debug];
+
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Crit => "crit",
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Notice => "notice",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
 }
 
 /// `limits { … }`.
@@ -145,7 +177,7 @@ impl Default for Process {
             metrics: None,
             metrics_compat_nginx: false,
             access_log: Some(AccessLog { target: LogTarget::Stdout, format: None, query: true }),
-            error_log: ErrorLog { target: LogTarget::Stderr, level: Level::Info },
+            error_logs: vec![ErrorLog { target: LogTarget::Stderr, level: Level::Info, format: None }],
             trace: None,
             state: "/var/lib/vordr".to_owned(),
             limits: Limits::default(),

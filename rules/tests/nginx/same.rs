@@ -74,7 +74,7 @@ fn what_concerns_the_process_is_read_wherever_it_stands() {
     assert_eq!(process.workers, Some(3));
     assert_eq!(process.trusted_proxies.len(), 1);
     assert_eq!(process.access_log.as_ref().unwrap().format, Some(vordr_rules::table::LogFormat::Json));
-    assert_eq!(process.error_log.level, vordr_rules::table::Level::Warn);
+    assert_eq!(process.error_logs[0].level, vordr_rules::table::Level::Warn);
     assert_eq!(process.limits.keepalive, Some(std::time::Duration::from_secs(65)));
     assert_eq!(process.limits.header_timeout, Some(std::time::Duration::from_secs(60)));
     assert_eq!(process.limits.header_size, 64 << 10);

@@ -43,7 +43,7 @@ fn what_is_refused_stops_the_start_and_is_left_out_on_import() {
         let found = load("nginx.conf", &with, &world()).expect_err(&words);
         let said: Vec<_> = found.iter().map(|found| (found.code, found.label.is_some())).collect();
         assert_eq!(said, [("not-honoured", true)], "{words}");
-        let imported = import("nginx.conf", &with, &world()).expect(&words);
+        let imported = import("nginx.conf", &with, &world()).expect(&words).loaded;
         assert_eq!(imported.warnings.len(), 1, "{words}");
         let without = loaded("nginx.conf", &without);
         assert_eq!(imported.table.without_places(), without.table.without_places(), "{words}");
@@ -69,7 +69,7 @@ fn whatever_is_honoured_stands_in_a_file_that_is_read() {
 #[test]
 fn a_file_is_imported_whatever_its_name_and_its_kdl_comes_to_the_same() {
     let text = "server { listen 80; gzip on; proxy_store on; location / { proxy_pass http://app:8000; } }";
-    let imported = import("sites-enabled/default", text, &world()).expect("it is read");
+    let imported = import("sites-enabled/default", text, &world()).expect("it is read").loaded;
     assert_eq!(imported.warnings.iter().map(|warning| warning.code).collect::<Vec<_>>(), ["not-honoured"]);
     let again = loaded("imported.kdl", &vordr_rules::show::show(&imported));
     assert_eq!(imported.table.without_places(), again.table.without_places());

@@ -1,6 +1,6 @@
 //! Into the background, as nginx goes unless told `daemon off`: the same program again, in a session of its own.
 
-use super::super::say::complain;
+use super::given::Given;
 use rustix::process::setsid;
 use rustix::stdio::{dup2_stderr, dup2_stdout};
 use std::fs::File;
@@ -20,23 +20,29 @@ pub(super) fn is_background() -> bool {
 }
 
 /// Starts this program again in the background, and waits until it serves or has ended.
-pub(super) fn go() -> ExitCode {
-    match start() {
+pub(super) fn go(given: &Given) -> ExitCode {
+    match start(given) {
         Ok(code) => code,
         Err(error) => {
-            complain(&format!("nginx: [emerg] the background process does not start: {error}"));
+            given.say("emerg", &format!("the background process does not start: {error}"));
             ExitCode::FAILURE
         }
     }
 }
 
-fn start() -> io::Result<ExitCode> {
+fn start(given: &Given) -> io::Result<ExitCode> {
     let mut words = std::env::args_os();
     let mut command = Command::new(std::env::current_exe()?);
     if let Some(name) = words.next() {
         command.arg0(name);
     }
-    command.args(words).env(WAITED_FOR, "1").stdin(Stdio::null()).stdout(Stdio::piped());
+    // Its options name what they named here.
+    command
+        .args(words)
+        .current_dir(&given.started_in)
+        .env(WAITED_FOR, "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
     let mut child = command.spawn()?;
     let mut said = Vec::new();
     if let Some(mut pipe) = child.stdout.take() {

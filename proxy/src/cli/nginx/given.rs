@@ -1,11 +1,10 @@
-//! Which rules nginx was given, and what they say of the process itself.
+//! Which rules nginx was given, and where it stands.
 
-use super::super::rules;
 use super::super::say::complain;
 use super::arguments::Arguments;
+use super::words;
 use std::path::{Path, PathBuf};
-use vordr::System;
-use vordr::rules::Diagnostics;
+use vordr::NginxCommand;
 use vordr::rules::nginx::{Globals, globals, is_nginx};
 
 /// The folder that relative paths start from, where `-p` names none.
@@ -20,50 +19,61 @@ const PID: &str = "/run/nginx.pid";
 pub(super) struct Given {
     /// The file of rules.
     pub(super) path: String,
+    /// What its command line says of them.
+    pub(super) command: NginxCommand,
+    /// Where the command was given.
+    pub(super) started_in: PathBuf,
     prefix: PathBuf,
-    directives: Option<String>,
 }
 
 impl Given {
     /// `-c`, else `$VORDR_CONFIG`, else vordr's own rules where there are some, else nginx's.
     pub(super) fn of(arguments: &Arguments) -> Self {
-        let prefix = PathBuf::from(arguments.prefix.as_deref().unwrap_or(PREFIX));
+        let started_in = std::env::current_dir().unwrap_or_default();
+        let prefix = started_in.join(arguments.prefix.as_deref().unwrap_or(PREFIX));
         let own = || {
             Path::new(super::super::DEFAULT_RULES).exists().then(|| super::super::DEFAULT_RULES.to_owned())
         };
         let path = arguments.rules.clone().or_else(|| std::env::var("VORDR_CONFIG").ok()).or_else(own);
         let path = prefix.join(path.as_deref().unwrap_or(RULES));
-        Self { path: path.display().to_string(), prefix, directives: arguments.directives.clone() }
+        let error_log = arguments.error_log.as_ref().map(|path| match path.as_str() {
+            "stderr" => path.clone(),
+            path => prefix.join(path).display().to_string(),
+        });
+        let command = NginxCommand { directives: arguments.directives.clone(), error_log };
+        Self { path: path.display().to_string(), command, started_in, prefix }
+    }
+
+    /// Goes to the prefix: what the rules name is relative to it. Where there is none, opening the rules tells.
+    pub(super) fn go_to_prefix(&self) {
+        let _ = std::env::set_current_dir(&self.prefix);
     }
 
     /// What the rules and `-g` say of the process; what is wrong has been told where there is nothing.
     pub(super) fn globals(&self) -> Option<Globals> {
-        let told = |diagnostics: Diagnostics| {
-            tell(&diagnostics);
-            complain(&format!("nginx: configuration file {} test failed", self.path));
+        let text = match is_nginx(&self.path) {
+            true => match std::fs::read_to_string(&self.path) {
+                Ok(text) => text,
+                Err(error) => {
+                    words::tell_unreadable(self, &self.path, &error);
+                    return None;
+                }
+            },
+            false => String::new(),
         };
-        let directives = self.directives.as_deref().unwrap_or_default();
-        let mut all = globals("-g", directives, &System).map_err(told).ok()?;
-        // What cannot be read is told by whoever serves it.
-        let text = std::fs::read_to_string(&self.path).unwrap_or_default();
-        if is_nginx(&self.path) {
-            let here = globals(&self.path, &text, &System).map_err(told).ok()?;
-            all = Globals { daemon: all.daemon && here.daemon, pid: all.pid.or(here.pid) };
-        }
-        Some(all)
+        globals(&self.path, &text, &self.command).map_err(|found| words::tell(self, &found)).ok()
     }
 
     /// Where the number of the process is.
     pub(super) fn pid_path(&self, globals: &Globals) -> PathBuf {
         self.prefix.join(globals.pid.as_deref().unwrap_or(PID))
     }
-}
 
-/// Tells what is wrong: in nginx's words on a line each, for programs, then drawn, for people.
-pub(super) fn tell(diagnostics: &Diagnostics) {
-    for found in diagnostics.iter() {
-        let place = diagnostics.sources().place(found.span);
-        complain(&format!("nginx: [emerg] {} in {}:{}", found.message, place.file, place.line));
+    /// Says something on stderr, and in the error log of the command line.
+    pub(super) fn say(&self, level: &str, said: &str) {
+        complain(&format!("nginx: [{level}] {said}"));
+        if let Some(path) = self.command.error_log.as_deref().filter(|path| *path != "stderr") {
+            words::append(path, level, said);
+        }
     }
-    rules::print(diagnostics);
 }

@@ -7,6 +7,7 @@ mod pid;
 mod start;
 mod test;
 mod version;
+mod words;
 
 use super::say::complain;
 use arguments::Arguments;
@@ -40,12 +41,13 @@ fn act(arguments: &Arguments) -> Result<ExitCode, String> {
     let asked = arguments.signal.as_deref().map(|word| Asked::of(word).ok_or(word)).transpose();
     let asked = asked.map_err(|word| format!("invalid option: \"-s {word}\""))?;
     let given = Given::of(arguments);
+    given.go_to_prefix();
     if arguments.test || arguments.dump {
         return Ok(test::run(&given, arguments));
     }
-    let Some(globals) = given.globals() else { return Ok(ExitCode::FAILURE) };
-    match asked {
-        Some(asked) => asked.send(&given.pid_path(&globals)).map(|()| ExitCode::SUCCESS),
-        None => Ok(start::run(&given, &globals)),
+    let Some(asked) = asked else { return Ok(start::run(&given)) };
+    match given.globals() {
+        Some(globals) => asked.send(&given.pid_path(&globals)).map(|()| ExitCode::SUCCESS),
+        None => Ok(ExitCode::FAILURE),
     }
 }

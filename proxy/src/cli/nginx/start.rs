@@ -1,58 +1,53 @@
 //! Serving, in the foreground or the background.
 
-use super::super::rules;
-use super::super::say::complain;
 use super::daemon;
-use super::given::{Given, tell};
+use super::given::Given;
 use super::pid::{PidFile, in_words};
+use super::words::{tell, tell_start};
+use std::path::Path;
 use std::process::ExitCode;
-use vordr::rules::nginx::Globals;
 use vordr::{StartError, Vordr};
 
 /// Serves what was given.
-pub(super) fn run(given: &Given, globals: &Globals) -> ExitCode {
-    if globals.daemon && !daemon::is_background() {
-        return daemon::go();
-    }
-    if daemon::is_background() {
-        daemon::leave_terminal();
-    }
-    let vordr = match Vordr::from_file(&given.path) {
+pub(super) fn run(given: &Given) -> ExitCode {
+    let vordr = match Vordr::under_nginx(&given.path, given.command.clone()) {
         Ok(vordr) => vordr,
-        Err(error) => return refuse(&error),
+        Err(error) => return refuse(given, &error),
     };
-    rules::print(vordr.warnings());
+    if !daemon::is_background() {
+        tell(given, vordr.warnings());
+    }
+    match (vordr.nginx_globals().daemon, daemon::is_background()) {
+        (true, false) => return daemon::go(given),
+        (_, true) => daemon::leave_terminal(),
+        (false, false) => {}
+    }
+    let path = given.pid_path(vordr.nginx_globals());
     let mut pid = None;
-    let served = vordr::run_and_then(vordr, || pid = Some(serves(given, globals)));
+    let served = vordr::run_as_nginx(vordr, || pid = Some(serves(given, &path)));
     drop(pid);
     match served {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => refuse(&error),
+        Err(error) => refuse(given, &error),
     }
 }
 
 /// What is done once it serves.
-fn serves(given: &Given, globals: &Globals) -> PidFile {
-    let path = given.pid_path(globals);
-    let (file, written) = PidFile::write(&path);
+fn serves(given: &Given, path: &Path) -> PidFile {
+    let (file, written) = PidFile::write(path);
     if let Err(error) = written {
         // On a read-only file system it serves all the same.
-        complain(&format!("nginx: [alert] open() \"{}\" failed ({})", path.display(), in_words(&error)));
+        given.say("alert", &format!("open() \"{}\" failed ({})", path.display(), in_words(&error)));
     }
     if daemon::is_background()
         && let Err(error) = daemon::tell_parent()
     {
-        complain(&format!("nginx: [alert] /dev/null: {}", in_words(&error)));
+        given.say("alert", &format!("open() \"/dev/null\" failed ({})", in_words(&error)));
     }
     file
 }
 
-fn refuse(error: &StartError) -> ExitCode {
-    if let StartError::Rules(diagnostics) = error {
-        tell(diagnostics);
-        complain("nginx: it does not start with these rules");
-        return ExitCode::FAILURE;
-    }
-    complain(&format!("nginx: [emerg] {error}"));
+fn refuse(given: &Given, error: &StartError) -> ExitCode {
+    tell_start(given, error);
     ExitCode::FAILURE
 }

@@ -1,50 +1,67 @@
 //! `nginx -t` and `-T`: rules loaded, and not served.
 
-use super::super::rules;
 use super::super::say::{complain, say};
 use super::arguments::Arguments;
-use super::given::{Given, tell};
-use super::pid::in_words;
+use super::given::Given;
+use super::words::{tell, tell_unreadable};
+use std::fs::OpenOptions;
 use std::process::ExitCode;
+use vordr::check_surroundings;
+use vordr::rules::nginx::COMMAND_LINE;
+use vordr::rules::table::{LogTarget, Process};
 use vordr::rules::{Diagnostics, Loaded, Severity, Sources, load};
-use vordr::{System, check_surroundings};
 
 /// Loads what was given, and says how that went as nginx does.
 pub(super) fn run(given: &Given, arguments: &Arguments) -> ExitCode {
     let path = &given.path;
-    if given.globals().is_none() {
-        return ExitCode::FAILURE;
+    let loaded = loads(given);
+    if let Some(loaded) = &loaded {
+        tell(given, &loaded.warnings);
+        if !arguments.quiet {
+            complain(&format!("nginx: the configuration file {path} syntax is ok"));
+        }
     }
-    let Some(loaded) = loads(path) else {
+    let Some(loaded) = loaded.filter(|loaded| logs_open(given, &loaded.table.process)) else {
         complain(&format!("nginx: configuration file {path} test failed"));
         return ExitCode::FAILURE;
     };
-    rules::print(&loaded.warnings);
     if !arguments.quiet {
-        complain(&format!("nginx: the configuration file {path} syntax is ok"));
         complain(&format!("nginx: configuration file {path} test is successful"));
     }
     if arguments.dump { dump(loaded.warnings.sources()) } else { ExitCode::SUCCESS }
 }
 
-fn loads(path: &str) -> Option<Loaded> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        complain(&format!("nginx: [emerg] open() \"{path}\" failed ({})", in_words(&error)));
-    });
-    let loaded = load(path, &text.ok()?, &System).map_err(|found| tell(&found)).ok()?;
+fn loads(given: &Given) -> Option<Loaded> {
+    let path = &given.path;
+    let text = std::fs::read_to_string(path).map_err(|error| tell_unreadable(given, path, &error)).ok()?;
+    let loaded = load(path, &text, &given.command).map_err(|found| tell(given, &found)).ok()?;
     let surroundings = check_surroundings(&loaded);
     let unfit: Vec<_> =
         surroundings.iter().filter(|found| found.severity == Severity::Error).cloned().collect();
     let wrong: Diagnostics = surroundings.others(unfit);
     for found in [&wrong, &loaded.pending] {
-        tell(found);
+        tell(given, found);
     }
     (wrong.is_empty() && loaded.pending.is_empty()).then_some(loaded)
 }
 
+/// Whether every log can be written. As with nginx, a test makes the files that are not there yet.
+fn logs_open(given: &Given, process: &Process) -> bool {
+    let access = process.access_log.iter().map(|log| &log.target);
+    let targets = process.error_logs.iter().map(|log| &log.target).chain(access);
+    let mut paths = targets.filter_map(|target| match target {
+        LogTarget::File(path) => Some(path),
+        LogTarget::Stdout | LogTarget::Stderr => None,
+    });
+    paths.all(|path| {
+        let opened = OpenOptions::new().create(true).append(true).open(path);
+        opened.map_err(|error| tell_unreadable(given, path, &error)).is_ok()
+    })
+}
+
 /// Every file that was read, as nginx prints them.
 fn dump(sources: &Sources) -> ExitCode {
-    let files =
-        sources.iter().map(|source| format!("# configuration file {}:\n{}\n", source.name, source.text));
+    let files = sources.iter().filter(|source| &*source.name != COMMAND_LINE);
+    let files = files.map(|source| format!("# configuration file {}:\n{}\n", source.name, source.text));
     say(&files.collect::<String>())
 }

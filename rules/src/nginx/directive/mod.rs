@@ -4,6 +4,9 @@ mod core;
 mod proxy;
 mod web;
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 /// Where a directive may stand; places are joined by `|`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Context(u16);
@@ -147,9 +150,16 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Definition> {
     core::ALL.iter().chain(proxy::ALL).chain(web::ALL)
 }
 
+/// The definitions by their names.
+static BY_NAME: LazyLock<HashMap<&'static str, Vec<&'static Definition>>> = LazyLock::new(|| {
+    let mut by_name: HashMap<_, Vec<_>> = HashMap::new();
+    all().for_each(|definition| by_name.entry(definition.name).or_default().push(definition));
+    by_name
+});
+
 /// The definitions of a name: `server` is one thing in `http` and another in `upstream`.
 pub(super) fn named(name: &str) -> impl Iterator<Item = &'static Definition> {
-    all().filter(move |definition| definition.name == name)
+    BY_NAME.get(name).into_iter().flatten().copied()
 }
 
 #[cfg(test)]
