@@ -74,15 +74,23 @@ setup-container: setup
 	$(@D)/bin/pip install --quiet --requirement $<
 	touch $@
 
-# Ten minutes for each parser; needs a nightly toolchain and cargo-fuzz.
+# Every parser of what strangers and operators write, FUZZ_SECONDS each: `make fuzz-proxy-heads` is one of them. Needs
+# cargo-fuzz; RUSTC_BOOTSTRAP lets the compiler that is pinned use its sanitizer, so that no nightly one is needed.
 FUZZ_SECONDS ?= 600
-fuzz:
-	mkdir -p rules/fuzz/corpus/load rules/fuzz/corpus/parse
-	cp rules/tests/faulty/*.kdl rules/examples/*.kdl rules/fuzz/corpus/load/
-	cp rules/tests/faulty/*.kdl rules/examples/*.kdl rules/fuzz/corpus/parse/
-	cd rules && for target in parse load find; do \
-		$(CARGO) +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 || exit 1; \
-	done
+FUZZ_RULES := parse load nginx find
+FUZZ_PROXY := heads chunks proxy_headers websocket_frames http2_frames http2_heads admission files tokens
+FUZZ = mkdir -p fuzz/corpus/$* && RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $* fuzz/corpus/$*
+FUZZ_LIMITS = -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10
+
+fuzz: $(FUZZ_RULES:%=fuzz-rules-%) $(FUZZ_PROXY:%=fuzz-proxy-%)
+
+fuzz-rules-nginx: FUZZ_SEEDS := tests/nginx/read tests/nginx/broken
+fuzz-rules-%: FUZZ_SEEDS := tests/faulty examples
+fuzz-rules-%:
+	cd rules && $(FUZZ) $(FUZZ_SEEDS) -- $(FUZZ_LIMITS)
+
+fuzz-proxy-%:
+	cd proxy && $(FUZZ) fuzz/seeds/$* -- $(FUZZ_LIMITS)
 
 # CPU per request and memory per stream beside a bare Pingora, nginx and haproxy, in one run.
 bench: setup

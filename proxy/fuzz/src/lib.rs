@@ -1,0 +1,60 @@
+//! What of vordr reads the bytes of strangers, without the rest of it: its own files, so that a fuzzer is built in
+//! minutes. Each function takes any bytes, and panics where a promise is broken.
+#![allow(dead_code, unused_imports)]
+
+#[path = "../../src/exchange/mod.rs"]
+pub mod exchange;
+#[path = "../../src/proxy_header/mod.rs"]
+mod proxy_header;
+
+#[path = "../../src/connection"]
+mod connection {
+    pub(crate) mod chunks;
+    mod doubt;
+    pub(crate) mod head;
+}
+
+#[path = "../../src/gate"]
+mod gate {
+    #[path = "../../fuzz/src/tokens.rs"]
+    pub(crate) mod promises;
+    mod token;
+}
+
+#[path = "../../src/http2"]
+mod http2 {
+    mod faults;
+    mod frames;
+    #[path = "../../fuzz/src/http2.rs"]
+    pub(crate) mod promises;
+    mod request;
+}
+
+#[path = "../../src/trace"]
+mod trace {
+    mod parent;
+    #[path = "../../fuzz/src/parents.rs"]
+    pub(crate) mod promises;
+    mod recording;
+    pub(crate) use recording::Part;
+}
+
+#[path = "../../src/websocket"]
+mod websocket {
+    pub(crate) mod frames;
+}
+
+mod admission;
+mod files;
+mod heads;
+mod messages;
+mod proxy_headers;
+mod websockets;
+
+pub use admission::admission;
+pub use files::files;
+pub use gate::promises::tokens;
+pub use heads::{chunks, heads};
+pub use http2::promises::{frames as http2_frames, heads as http2_heads};
+pub use proxy_headers::proxy_headers;
+pub use websockets::websocket_frames;
