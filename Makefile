@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run test test-rust test-apps test-container test-tls soak soak-pool smuggling-elsewhere test-dashboards dashboards lint setup setup-test setup-container bench fuzz
+.PHONY: run test test-rust test-apps test-container test-tls soak soak-pool smuggling-elsewhere test-dashboards dashboards lint audit advisories setup setup-test setup-container bench fuzz
 
 run: setup
 	$(CARGO) build --release --bin vordr
@@ -58,6 +58,17 @@ smuggling-elsewhere: setup-test
 lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
+
+# Whether all that vordr is made of may be a part of it: licences, sources and bans, as deny.toml has them.
+audit: .venv/audit/ready
+	PATH="$(CURDIR)/.venv/audit/bin:$$PATH" $(CARGO) deny --all-features check licenses bans sources
+
+# Whether anything is known against it: faults that were reported, releases that were withdrawn. The database of them is
+# fetched each time.
+advisories: .venv/audit/ready
+	@PATH="$(CURDIR)/.venv/audit/bin:$$PATH"; $(CARGO) deny fetch db >/dev/null 2>&1 || \
+		{ echo "advisories: the database cannot be fetched, so nothing was looked at" >&2; exit 2; }; \
+		$(CARGO) deny --all-features check advisories
 
 setup:
 	@scripts/setup.sh build
