@@ -1,6 +1,6 @@
 //! `auth` with files: who shows no credentials that the file knows is answered 401 and never reaches the upstream.
 
-use crate::harness::{Origin, Response, Vordr, eventually};
+use crate::harness::{Client, Origin, Response, Vordr, eventually};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tempfile::NamedTempFile;
@@ -177,15 +177,9 @@ async fn a_flood_of_wrong_passwords_keeps_nobody_else_waiting() {
             location "/open" {{ respond 200 in; }} }}"#,
         file.path()
     );
-    let vordr = Vordr::running(&rules).await;
+    let vordr = Vordr::running_with(r#"trusted-proxies "127.0.0.0/8""#, &rules).await;
     assert_eq!(ask(&vordr, &basic("ann", "password")).await.status, 200);
-    let mut flood = Vec::new();
-    for number in 0..150 {
-        let mut client = vordr.connect().await;
-        let wrong = basic("ann", &format!("wrong-{number}"));
-        client.send(&format!("GET / HTTP/1.1\r\nHost: a.test\r\n{wrong}\r\n")).await;
-        flood.push(client);
-    }
+    let flood = flood_of_wrong_passwords(&vordr, |number| format!("192.0.2.{number}")).await;
     // At once, and not because it had waited for its turn for ten seconds.
     let at_once = |line: &serde_json::Value| line["duration"].as_f64().is_some_and(|seconds| seconds < 9.0);
     let unseen = vordr.log_line(|line| line["status"] == 503 && at_once(line)).await;
@@ -198,4 +192,41 @@ async fn a_flood_of_wrong_passwords_keeps_nobody_else_waiting() {
     assert!(told < flood.len(), "{told} of the flood were answered before anybody else was");
     let series = r#"vordr_http_rejected_total{reason="auth",route="/",server="a.test"}"#;
     assert!(vordr.metric(series).await > 0.0);
+}
+
+#[tokio::test]
+async fn who_floods_from_one_address_takes_no_place_of_anybody_else() {
+    let (quick, slow) = (bcrypt::hash("password", 4).unwrap(), bcrypt::hash("password", 7).unwrap());
+    let file = file(&format!("ann:{slow}\nbob:{quick}\n"));
+    let rules = format!(
+        r#"server a.test {{ listen 0; location "/" {{ auth basic file={:?}; respond 200 in; }} }}"#,
+        file.path()
+    );
+    let vordr = Vordr::running_with(r#"trusted-proxies "127.0.0.0/8""#, &rules).await;
+    let flood = flood_of_wrong_passwords(&vordr, |_| "192.0.2.1".to_owned()).await;
+    let unseen = vordr.log_line(|line| line["status"] == 503).await;
+    let detail = "credentials cannot be checked now: too many passwords from this address wait";
+    assert_eq!((&unseen["error_detail"], &unseen["client_ip"]), (&detail.into(), &"192.0.2.1".into()));
+    let bob = basic("bob", "password") + "X-Forwarded-For: 192.0.2.2\r\n";
+    assert_eq!(ask(&vordr, &bob).await.status, 200, "after eight of the others, and not after all");
+    let full = |line: &&serde_json::Value| {
+        line["error_detail"] == "credentials cannot be checked now: too many passwords wait"
+    };
+    assert_eq!(vordr.log_lines().iter().filter(full).count(), 0);
+    drop(flood);
+}
+
+/// So many that they cannot all wait, each from an address.
+async fn flood_of_wrong_passwords(vordr: &Vordr, address: impl Fn(u64) -> String) -> Vec<Client> {
+    let mut flood = Vec::new();
+    for number in 0..150 {
+        let mut client = vordr.connect().await;
+        let wrong = basic("ann", &format!("wrong-{number}"));
+        let from = address(number);
+        client
+            .send(&format!("GET / HTTP/1.1\r\nHost: a.test\r\nX-Forwarded-For: {from}\r\n{wrong}\r\n"))
+            .await;
+        flood.push(client);
+    }
+    flood
 }

@@ -4,6 +4,7 @@
 
 mod admin;
 mod ask;
+mod clients;
 mod connection;
 mod control;
 pub mod exchange;

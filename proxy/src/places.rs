@@ -1,36 +1,17 @@
 //! Places for clients' connections: so many in all, and so many for each client.
 
+use crate::clients::{Clients, Share};
 use crate::exchange::Failure;
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use vordr_rules::table::Process;
-
-/// Clients are counted in parts, each under a lock of its own.
-const PARTS: usize = 64;
 
 /// Who has how many of the places.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
     taken: AtomicU64,
-    /// Those who have any; so there are never more entries than connections.
-    clients: Clients,
-}
-
-#[derive(Debug)]
-struct Clients {
-    parts: [Mutex<HashMap<Network, u64>>; PARTS],
-    hasher: RandomState,
-}
-
-/// A client as far as it can be told from others: an IPv4 address, or the 64 bits of an IPv6 address that its owner cannot
-/// choose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Network {
-    V4(u32),
-    V6(u64),
+    clients: Arc<Clients>,
 }
 
 /// A place, given back when dropped.
@@ -38,7 +19,7 @@ enum Network {
 pub(crate) struct Place {
     places: Arc<Places>,
     /// Whose it is, where that is counted.
-    client: Option<Network>,
+    client: Option<Share>,
 }
 
 impl Places {
@@ -61,7 +42,7 @@ impl Places {
 impl Place {
     /// Counts it as one of `client`'s, who may not have been known before; refuses it where that is one too many.
     pub(crate) fn name(&mut self, process: &Process, client: Option<IpAddr>) -> Result<(), Failure> {
-        let (Some(most), Some(client), None) = (process.limits.connections_per_client, client, self.client)
+        let (Some(most), Some(client), None) = (process.limits.connections_per_client, client, &self.client)
         else {
             return Ok(());
         };
@@ -69,11 +50,7 @@ impl Place {
         if process.trusted_proxies.iter().any(|proxy| proxy.contains(&client)) {
             return Ok(());
         }
-        let network = Network::from(client);
-        if !self.places.clients.enter(network, most) {
-            return Err(Failure::ClientConnections);
-        }
-        self.client = Some(network);
+        self.client = Some(self.places.clients.enter(client, most).ok_or(Failure::ClientConnections)?);
         Ok(())
     }
 }
@@ -81,51 +58,6 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.places.taken.fetch_sub(1, Relaxed);
-        if let Some(network) = self.client {
-            self.places.clients.leave(network);
-        }
-    }
-}
-
-impl Clients {
-    /// Counts a connection in, unless there are `most` already.
-    fn enter(&self, network: Network, most: u64) -> bool {
-        let mut part = self.part(network);
-        let count = part.entry(network).or_insert(0);
-        let enters = *count < most;
-        *count += u64::from(enters);
-        enters
-    }
-
-    fn leave(&self, network: Network) {
-        let mut part = self.part(network);
-        if let Some(count) = part.get_mut(&network) {
-            *count -= 1;
-            if *count == 0 {
-                part.remove(&network);
-            }
-        }
-    }
-
-    fn part(&self, network: Network) -> MutexGuard<'_, HashMap<Network, u64>> {
-        let [first, ..] = &self.parts;
-        let at = self.hasher.hash_one(network) as usize % PARTS;
-        self.parts.get(at).unwrap_or(first).lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Default for Clients {
-    fn default() -> Self {
-        Self { parts: std::array::from_fn(|_| Mutex::default()), hasher: RandomState::new() }
-    }
-}
-
-impl From<IpAddr> for Network {
-    fn from(address: IpAddr) -> Self {
-        match address {
-            IpAddr::V4(address) => Self::V4(address.to_bits()),
-            IpAddr::V6(address) => Self::V6((address.to_bits() >> 64) as u64),
-        }
     }
 }
 
@@ -155,8 +87,8 @@ mod tests {
         drop(first);
         let _third = places.take(&process, from("192.0.2.1")).unwrap();
         drop(other);
-        let known: usize = places.clients.parts.iter().map(|part| part.lock().unwrap().len()).sum();
-        assert_eq!((known, places.taken.load(Relaxed)), (1, 2), "nothing is kept of who has left");
+        let known = (places.clients.known(), places.taken.load(Relaxed));
+        assert_eq!(known, (1, 2), "nothing is kept of who has left");
     }
 
     #[test]

@@ -46,7 +46,8 @@ impl Gate {
         match &auth.kind {
             AuthKind::Basic { file, realm } => {
                 let Some(file) = credentials.passwords.get(file) else { return Err(lost(file)) };
-                let user = self.basic.user(file.now(observer).await, request).await.map_err(Refusal::Own)?;
+                let (passwords, client) = (file.now(observer).await, exchange.public.client.address);
+                let user = self.basic.user(passwords, request, client).await.map_err(Refusal::Own)?;
                 let user =
                     user.ok_or_else(|| refused(of_scheme(request, "basic").is_some(), basic(realm)))?;
                 learnt.copy(auth, |name| (name == "user").then(|| user.clone()));
