@@ -1,6 +1,7 @@
 //! `files`: a folder's files, and what is answered where there is none.
 
 use crate::harness::{Client, Framing, Origin, Response, Vordr, ends, eventually, written};
+use serde_json::Value;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -97,9 +98,27 @@ async fn a_folder_is_its_index_and_is_shown_at_a_path_that_ends_with_a_slash() {
         assert_eq!(vordr.get(&format!("http://a.test{path}")).await.status, 404, "{path}");
     }
     let line = vordr.log_error("no_file").await;
-    assert_eq!((&line["status"], &line["path"]), (&404.into(), &"/empty".into()));
-    let series = "vordr_http_rejected_total{reason=\"no_file\",route=\"/\",server=\"a.test\"}";
-    vordr.metric_becomes(series, 6.0).await;
+    assert_eq!(
+        (&line["status"], &line["path"], &line["level"]),
+        (&404.into(), &"/empty".into(), &"info".into())
+    );
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_there_is_no_error_of_its_route() {
+    let site = Site::usual();
+    let vordr = site.served("", "").await;
+    assert_eq!(vordr.get("http://a.test/favicon.ico").await.status, 404);
+    let answers = r#"vordr_http_requests_total{code="404",method="GET",route="/",server="a.test"}"#;
+    vordr.metric_becomes(answers, 1.0).await;
+    let routes: Value = serde_json::from_str(&vordr.admin("/routes").await.text()).unwrap();
+    assert_eq!((&routes[0]["errors"], &routes[0]["last_error"]), (&0.into(), &Value::Null), "{routes}");
+    assert_eq!(vordr.send("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 0\r\n\r\n").await.status, 405);
+    vordr.metrics_show(r#"vordr_http_rejected_total{reason="method""#).await;
+    assert!(
+        !vordr.admin("/metrics").await.text().contains("no_file"),
+        "as it is none where an app answers 404"
+    );
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use crate::harness::{
     Authority, Client, Connection, Foreign, Http2, Origin, Vordr, free_port, http2_request, within,
 };
 use http::Method;
+use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -118,7 +119,15 @@ async fn what_is_no_header_is_not_served() {
         )
         .await;
     drop(vordr.connect().await);
-    assert_eq!(vordr.log_error("proxy_protocol").await["status"], 400);
+    let line = vordr.log_error("proxy_protocol").await;
+    assert_eq!(
+        (&line["status"], &line["bytes_out"]),
+        (&400.into(), &0.into()),
+        "nothing was answered: {line}"
+    );
+    let status: Value = serde_json::from_str(&vordr.admin("/status").await.text()).unwrap();
+    let refusal = &status["refusals"][0];
+    assert_eq!((&refusal["reason"], &refusal["last"]["status"]), (&"proxy_protocol".into(), &Value::Null));
 }
 
 #[tokio::test]
@@ -146,7 +155,9 @@ async fn connections_are_limited_for_whom_the_header_names() {
     let mut other = vordr.connect().await;
     other.send(["PROXY TCP4 192.0.2.2 198.51.100.2 1 2\r\n", GET].concat()).await;
     assert_eq!(other.response().await.status, 200);
-    assert_eq!(vordr.log_error("connection_limit").await["client_ip"], "192.0.2.1");
+    let line = vordr.log_error("connection_limit").await;
+    assert_eq!((&line["client_ip"], &line["status"]), (&"192.0.2.1".into(), &429.into()));
+    assert_eq!(line["bytes_out"], 0, "nothing was answered: {line}");
 }
 
 #[tokio::test]

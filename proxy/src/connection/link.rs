@@ -352,9 +352,9 @@ impl Link {
         digest?.proxy_digest.as_ref()?.user_data.as_ref()?.downcast_ref::<Arc<Self>>().cloned()
     }
 
-    /// The present request, refused before it reached a route.
+    /// The present request, refused before it reached a route, and not answered unless that is said.
     pub(crate) fn rejection(&self, failure: Failure) -> crate::observe::Rejection {
         let since = if self.requests() == 0 { self.opened } else { self.head_since() };
-        crate::observe::Rejection { failure, peer: self.peer, since: since.into_std() }
+        crate::observe::Rejection { failure, peer: self.peer, since: since.into_std(), answered: None }
     }
 }

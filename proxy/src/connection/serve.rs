@@ -139,7 +139,8 @@ async fn exchange(
     let again = until_cut(exchange, worker, link).await;
     if !link.was_admitted() {
         // Judged fit by us and refused by Pingora all the same, which has answered 400.
-        worker.shared.observer.rejected(&link.rejection(Failure::BadRequest("the head has no one reading")));
+        let rejection = link.rejection(Failure::BadRequest("the head has no one reading"));
+        worker.shared.observer.rejected(&rejection.answered(0));
     }
     let (stream, _) = again?.consume();
     stream.into_any().downcast::<ClientStream>().ok().map(|stream| *stream)
@@ -159,7 +160,7 @@ async fn until_cut<T>(exchange: impl Future<Output = T>, worker: &Worker, link: 
 /// Answers what is refused, and closes.
 async fn refuse(shared: &Shared, mut stream: ClientStream, link: &Arc<Link>, failure: Failure) {
     let answer = refusal(&failure);
-    shared.observer.rejected(&link.rejection(failure));
+    shared.observer.rejected(&link.rejection(failure).answered(answer.body.len()));
     stream.still_sending();
     // A client that does not read its refusal is not waited for: closing lingers in the background.
     let _ = stream.write_all(&in_http1(&answer)).await;

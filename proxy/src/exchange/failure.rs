@@ -230,6 +230,11 @@ impl Failure {
         }
     }
 
+    /// Whether it happens all day long and nobody has to mend anything: a client goes away, a file is not there.
+    pub fn is_everyday(&self) -> bool {
+        matches!(self, Self::ClientGone | Self::NoFile(_))
+    }
+
     /// Whether `on-error` may do something in its place: whoever has the answer did not give it.
     pub fn is_replaceable(&self) -> bool {
         let of_files =

@@ -139,10 +139,7 @@ impl Streams {
                     self.account_for(error);
                     break;
                 }
-                // Its own link's time: the connection may be old.
-                Event::Fault(failure) => {
-                    self.worker.shared.observer.rejected(&self.link.stream().rejection(failure))
-                }
+                Event::Fault(failure) => self.reject_stream(failure),
                 Event::Flood(Flood::Resets) => self.cut(Failure::Flood("streams opened and reset")),
                 Event::Flood(Flood::Control) => self.cut(Failure::Flood("frames that move nothing")),
                 Event::Stopping | Event::Due(Due::Idle) => self.leave(),
@@ -272,6 +269,15 @@ impl Streams {
             }
             _ => Failure::BadRequest("what was sent is not HTTP/2"),
         });
+    }
+
+    /// The library has answered 431, without a body, or has reset the stream.
+    fn reject_stream(&self, failure: Failure) {
+        let is_answered = failure == Failure::HeaderSize;
+        // Its own link's time: the connection may be old.
+        let rejection = self.link.stream().rejection(failure);
+        let rejection = if is_answered { rejection.answered(0) } else { rejection };
+        self.worker.shared.observer.rejected(&rejection);
     }
 
     fn reject(&self, failure: Failure) {

@@ -5,7 +5,6 @@ use super::json::Object;
 use super::record::{Record, Rejection, labels};
 use super::words::{Drawing, Spoken};
 use super::writer::Writer;
-use crate::exchange::refusal;
 use crate::exchange::{Exchange, Failure, Reached};
 use crate::start_error::StartError;
 use crate::websocket::{Side, Tunnel};
@@ -57,7 +56,7 @@ impl AccessLog {
         let failure = &rejection.failure;
         let client_ip = rejection.client();
         let status = failure.status().as_u16();
-        let bytes_out = refusal(failure).body.len() as u64;
+        let bytes_out = rejection.answered.unwrap_or(0);
         let line = match self.form {
             Form::Json => None,
             Form::Combined => {
@@ -100,7 +99,8 @@ fn json(bytes: &mut Vec<u8>, record: &Record<'_>, query: bool) {
     let header = |name: HeaderName| request.headers.get(name).and_then(|value| value.to_str().ok());
     let mut line = Object::begin(bytes);
     line.text("ts", Stamp::now().as_str());
-    line.text("level", if exchange.failure.is_some() { "warn" } else { "info" });
+    let is_warning = exchange.failure.as_ref().is_some_and(|failure| !failure.is_everyday());
+    line.text("level", if is_warning { "warn" } else { "info" });
     line.maybe("request_id", exchange.request_id.to_str().ok());
     if let Some(recording) = exchange.trace.recording() {
         line.text("trace_id", &recording.trace.to_string());

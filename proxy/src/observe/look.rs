@@ -2,7 +2,6 @@
 
 use super::cells::Histogram;
 use super::record::{Record, Rejection};
-use crate::exchange::Failure;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -85,7 +84,7 @@ impl Durations {
 #[derive(Debug, Clone)]
 pub(crate) struct LastError {
     pub(super) at: SystemTime,
-    /// `None` where there was nobody to answer yet.
+    /// `None` where nothing was answered.
     status: Option<u16>,
     pub(super) reason: &'static str,
     detail: String,
@@ -93,10 +92,10 @@ pub(crate) struct LastError {
 }
 
 impl LastError {
-    /// A client that went away is no error of the route.
+    /// A client that went away is no error of the route, and neither is a file that is not there.
     pub(super) fn of(record: &Record<'_>) -> Option<Self> {
         let (reason, detail) = match &record.exchange.failure {
-            Some(Failure::ClientGone) => return None,
+            Some(failure) if failure.is_everyday() => return None,
             Some(failure) => (failure.reason(), record.exchange.told_in_full(failure)),
             None if record.status < 500 => return None,
             None => ("status", answered(record)),
@@ -115,7 +114,7 @@ impl LastError {
         let failure = &rejection.failure;
         Self {
             at: SystemTime::now(),
-            status: Some(failure.status().as_u16()),
+            status: rejection.answered.map(|_| failure.status().as_u16()),
             reason: failure.reason(),
             detail: failure.detail(None),
             request: None,

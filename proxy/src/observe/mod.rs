@@ -164,7 +164,7 @@ impl Observer {
             Party::Upstream if !matches!(failure, Failure::Status(_)) => {
                 self.metrics.upstreams.failed(exchange, failure)
             }
-            Party::Client if !matches!(failure, Failure::ClientGone) => {
+            Party::Client if !failure.is_everyday() => {
                 let (server, route) = record::labels(exchange);
                 self.metrics.rejected.with_label_values(&[server, route, failure.reason()]).inc();
             }

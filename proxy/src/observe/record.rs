@@ -66,9 +66,16 @@ pub(crate) struct Rejection {
     pub peer: Option<SocketAddr>,
     /// When its first byte came, or its connection.
     pub since: Instant,
+    /// Bytes of its answer's body; `None` where it was closed, or its stream reset, without an answer.
+    pub answered: Option<u64>,
 }
 
 impl Rejection {
+    /// It was answered with a body of so many bytes.
+    pub(crate) fn answered(self, bytes: usize) -> Self {
+        Self { answered: Some(bytes as u64), ..self }
+    }
+
     /// Whose it was; `-` on a Unix socket.
     pub(super) fn client(&self) -> String {
         self.peer.map_or_else(|| "-".to_owned(), |peer| peer.ip().to_string())

@@ -147,7 +147,7 @@ function showRefusals(now) {
       make("td", { className: "number times" }), make("td", { className: "last" }, make("span", { className: "told" }), make("span", { className: "quiet when" }))),
     (row, { what, reason, count, client_ip: client, last }) => {
       const cell = (name) => row.querySelector(`.${name}`);
-      put(cell("why"), what === "handshake" ? "no TLS handshake" : `answered ${last.status}`);
+      put(cell("why"), what === "handshake" ? "no TLS handshake" : last.status ? `answered ${last.status}` : "not answered");
       put(cell("reason"), reason);
       put(cell("times"), number(count));
       put(cell("told"), last.detail);
