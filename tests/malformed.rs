@@ -70,6 +70,22 @@ async fn another_protocol() {
 }
 
 #[tokio::test]
+async fn a_target_that_is_neither_a_path_nor_a_url() {
+    let vordr = Vordr::running(r#"server a.test { listen 0; location "/" { respond 200 "never"; } }"#).await;
+    for target in
+        ["-old/secret.txt", "old/secret.txt", "..", "?x=1", "ftp://a.test/x", "http:/x", "a.test:80"]
+    {
+        let answer = vordr.send(&format!("GET {target} HTTP/1.1\r\nHost: a.test\r\n\r\n")).await;
+        assert_eq!(answer.status, 400, "{target}");
+    }
+    let line = vordr.log_error("bad_request").await;
+    assert_eq!((&line["status"], &line["level"]), (&400.into(), &"warn".into()));
+    assert_eq!(line["error_detail"], "the target is neither a path nor a URL");
+    let series = r#"vordr_http_rejected_total{reason="bad_request",route="_other",server="_other"}"#;
+    vordr.metric_becomes(series, 7.0).await;
+}
+
+#[tokio::test]
 async fn what_follows_a_refused_request_is_not_read_as_another_one() {
     let origin = Origin::answering("never").await;
     let vordr = Vordr::proxying(&origin).await;
