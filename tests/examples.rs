@@ -2,6 +2,7 @@
 
 use crate::harness::{Authority, Binary, Client, Origin, Request, ends, free_port};
 use std::path::PathBuf;
+use tempfile::TempDir;
 
 /// The file that docker-compose and the guides use, not a copy.
 fn example(name: &str) -> PathBuf {
@@ -165,6 +166,51 @@ async fn chainlit_down_falls_back_to_the_api_at_the_root_and_to_a_page_elsewhere
     let page = connect(&binary).await.get("x.test", "/chat/error").await;
     assert!(page.text().contains("starting"), "{}", page.text());
     assert_eq!(connect(&binary).await.get("x.test", "/monitor/health").await.status, 200);
+}
+
+/// A folder as a build leaves it.
+fn built() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("assets")).unwrap();
+    for (name, content) in
+        [("index.html", "<div id=app>"), ("assets/app.1a2b.js", "run()"), ("assets/app.1a2b.js.br", "packed")]
+    {
+        std::fs::write(folder.path().join(name), content).unwrap();
+    }
+    folder
+}
+
+#[tokio::test]
+async fn a_one_page_app_is_served_at_every_path_of_its_own_and_its_api_beside_it() {
+    let (api, folder) = (Origin::answering("api").await, built());
+    let variables = [("API_URL", &*api.url()), ("APP_FOLDER", folder.path().to_str().unwrap())];
+    let binary = serve("one-page-app.kdl", &variables).await;
+    for path in ["/", "/orders/17", "/orders/17/edit?tab=2", "/apiary"] {
+        let page = connect(&binary).await.get("x.test", path).await;
+        assert_eq!((page.status, page.text().as_str()), (200, "<div id=app>"), "{path}");
+        assert_eq!(page.header("Cache-Control"), Some("no-cache"), "{path}");
+        assert_eq!(page.header("X-Content-Type-Options"), Some("nosniff"), "{path}");
+    }
+    assert_eq!(connect(&binary).await.get("x.test", "/api/orders").await.text(), "api");
+    assert_eq!(api.only_request().target(), "/api/orders");
+}
+
+#[tokio::test]
+async fn a_one_page_apps_assets_are_kept_by_browsers_and_one_that_is_gone_is_no_page() {
+    let folder = built();
+    let binary = serve("one-page-app.kdl", &[("APP_FOLDER", folder.path().to_str().unwrap())]).await;
+    let script = connect(&binary).await.get("x.test", "/assets/app.1a2b.js").await;
+    assert_eq!((script.status, script.text().as_str()), (200, "run()"));
+    assert_eq!(script.header("Cache-Control"), Some("public, max-age=31536000, immutable"));
+    let mut browser = connect(&binary).await;
+    browser
+        .send("GET /assets/app.1a2b.js HTTP/1.1\r\nHost: x.test\r\nAccept-Encoding: gzip, br\r\n\r\n")
+        .await;
+    let packed = browser.response().await;
+    assert_eq!((packed.text().as_str(), packed.header("Content-Encoding")), ("packed", Some("br")));
+    // A script that is a page would be an error that nobody understands.
+    let gone = connect(&binary).await.get("x.test", "/assets/app.0000.js").await;
+    assert_eq!((gone.status, gone.header("Cache-Control")), (404, None), "and it may come back");
 }
 
 #[tokio::test]
