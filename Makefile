@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run test test-rust test-apps test-container test-tls soak soak-pool smuggling-elsewhere test-dashboards dashboards lint audit advisories setup setup-test setup-container bench fuzz
+.PHONY: run test test-rust test-apps test-container test-tls soak soak-pool soak-mixed smuggling-elsewhere test-dashboards dashboards lint audit advisories setup setup-test setup-container bench fuzz
 
 run: setup
 	$(CARGO) build --release --bin vordr
@@ -50,6 +50,12 @@ soak-pool: .venv/apps/ready
 	$(CARGO) build --release --bin vordr --target-dir target
 	SOAK_RATE=200 SOAK_SECONDS=60 SOAK_VORDR=target/release/vordr \
 	.venv/apps/bin/python -m pytest -s tests/apps/test_pool.py
+
+# Everything at once for ten minutes, reloads and clients that mean no good among it; what vordr holds is told each minute.
+soak-mixed: setup-test
+	SOAK_ROUNDS=10 SOAK_ROUND_SECONDS=60 SOAK_VISITORS=4 SOAK_REQUESTS=200 SOAK_WEBSOCKETS=200 \
+	SOAK_MESSAGE_EVERY_MS=1000 SOAK_EVENT_STREAMS=50 SOAK_UPLOADS=10 \
+	$(CARGO) test --release --package vordr --test e2e -- soak_mixed --nocapture
 
 # What nginx and haproxy make of the requests and answers that somebody once read in two ways; minutes.
 smuggling-elsewhere: setup-test

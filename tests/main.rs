@@ -65,6 +65,7 @@ mod routing;
 mod service;
 mod slow_start;
 mod smuggling;
+mod soak_mixed;
 mod start;
 mod status;
 mod sticky;

@@ -8,15 +8,24 @@ const MEMORY: u64 = 6 * 1024 * 1024;
 
 /// What a process holds.
 #[derive(Debug, Clone, Copy)]
-struct Holding {
-    memory: u64,
-    descriptors: usize,
-    threads: usize,
+pub(crate) struct Holding {
+    pub(crate) memory: u64,
+    pub(crate) descriptors: usize,
+    pub(crate) threads: usize,
 }
 
 impl Holding {
-    fn of(binary: &Binary) -> Self {
+    pub(crate) fn of(binary: &Binary) -> Self {
         Self { memory: binary.memory(), descriptors: binary.descriptors(), threads: binary.threads() }
+    }
+
+    /// The larger of each.
+    pub(crate) fn most(self, other: Self) -> Self {
+        Self {
+            memory: self.memory.max(other.memory),
+            descriptors: self.descriptors.max(other.descriptors),
+            threads: self.threads.max(other.threads),
+        }
     }
 }
 

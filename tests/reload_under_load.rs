@@ -7,8 +7,8 @@ mod clients;
 mod rules;
 
 use crate::harness::{Authority, Binary, Client, Heard, TlsClient, within, written};
-use app::App;
-use clients::{Clients, Count};
+pub(crate) use app::App;
+pub(crate) use clients::{Clients, Count};
 use rules::{Rules, Step};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 /// How much load there is, and how many reloads in what time.
 #[derive(Debug, Clone, Copy)]
-struct Size {
+pub(crate) struct Size {
     /// In a second.
     requests: u64,
     websockets: u64,
@@ -31,7 +31,7 @@ struct Size {
 
 impl Size {
     /// As the environment says; what it does not say is small.
-    fn wanted() -> Self {
+    pub(crate) fn wanted() -> Self {
         Self {
             requests: number("SOAK_REQUESTS", 100),
             websockets: number("SOAK_WEBSOCKETS", 60),
@@ -52,10 +52,10 @@ pub(crate) fn number(variable: &str, otherwise: u64) -> u64 {
 
 /// Where vordr is asked.
 #[derive(Clone)]
-struct Doors {
-    plain: SocketAddr,
-    tls: SocketAddr,
-    client: TlsClient,
+pub(crate) struct Doors {
+    pub(crate) plain: SocketAddr,
+    pub(crate) tls: SocketAddr,
+    pub(crate) client: TlsClient,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,12 +7,12 @@ use std::time::Duration;
 const EVENT_EVERY: Duration = Duration::from_millis(200);
 
 /// The running app.
-pub(super) struct App {
+pub(crate) struct App {
     origin: Origin,
 }
 
 impl App {
-    pub(super) async fn running() -> Self {
+    pub(crate) async fn running() -> Self {
         let origin = Origin::scripted(|mut connection| async move {
             while let Some(request) = connection.request_head().await {
                 if request.header("Upgrade").is_some() {
@@ -31,7 +31,7 @@ impl App {
         Self { origin }
     }
 
-    pub(super) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.origin.port()
     }
 }
@@ -58,7 +58,7 @@ async fn send_events(connection: &mut Connection) {
 }
 
 /// FNV-1a, and the length.
-pub(super) fn digest(bytes: &[u8]) -> String {
+pub(crate) fn digest(bytes: &[u8]) -> String {
     let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     });

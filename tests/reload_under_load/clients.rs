@@ -18,7 +18,7 @@ const PART_EVERY: Duration = Duration::from_millis(150);
 
 /// What was seen to be right.
 #[derive(Debug, Default)]
-pub(super) struct Count {
+pub(crate) struct Count {
     requests: AtomicU64,
     messages: AtomicU64,
     events: AtomicU64,
@@ -30,13 +30,13 @@ pub(super) struct Count {
 }
 
 impl Count {
-    pub(super) fn in_words(&self) -> String {
+    pub(crate) fn in_words(&self) -> String {
         let [requests, messages, events, uploads] =
             [&self.requests, &self.messages, &self.events, &self.uploads].map(|count| count.load(Relaxed));
         format!("{requests} requests, {messages} messages, {events} events, {uploads} uploads")
     }
 
-    pub(super) fn is_everything_there(&self) -> bool {
+    pub(crate) fn is_everything_there(&self) -> bool {
         [&self.requests, &self.messages, &self.events, &self.uploads]
             .iter()
             .all(|count| count.load(Relaxed) > 0)
@@ -48,7 +48,7 @@ impl Count {
 }
 
 /// All of them.
-pub(super) struct Clients {
+pub(crate) struct Clients {
     count: Arc<Count>,
     message_every: Duration,
     requests: JoinSet<()>,
@@ -58,7 +58,7 @@ pub(super) struct Clients {
 
 impl Clients {
     /// Starts them; WebSockets and event streams are open then.
-    pub(super) async fn start(doors: &Doors, size: Size, count: &Arc<Count>) -> Self {
+    pub(crate) async fn start(doors: &Doors, size: Size, count: &Arc<Count>) -> Self {
         let mut clients = Self {
             count: count.clone(),
             message_every: size.message_every,
@@ -88,7 +88,7 @@ impl Clients {
     }
 
     /// Opens a further WebSocket.
-    pub(super) async fn open_websocket(&mut self, address: SocketAddr) {
+    pub(crate) async fn open_websocket(&mut self, address: SocketAddr) {
         self.open_websocket_on(Client::connect(address).await).await;
     }
 
@@ -99,7 +99,7 @@ impl Clients {
     }
 
     /// Fails where one of them has.
-    pub(super) fn must_be_well(&mut self) {
+    pub(crate) fn must_be_well(&mut self) {
         assert!(self.requests.try_join_next().is_none(), "a request has failed");
         assert!(self.event_streams.try_join_next().is_none(), "an event stream has failed");
         let ended = self.websockets.try_join_next();
@@ -107,7 +107,7 @@ impl Clients {
     }
 
     /// Lets requests and uploads come to their end; streams may end from now on.
-    pub(super) async fn end_requests(&mut self) {
+    pub(crate) async fn end_requests(&mut self) {
         self.count.over.store(true, Relaxed);
         while let Some(ended) = within(self.requests.join_next()).await {
             ended.expect("no failure");
@@ -117,7 +117,7 @@ impl Clients {
     }
 
     /// How each WebSocket ended.
-    pub(super) async fn ends_of_websockets(&mut self) -> Vec<Heard> {
+    pub(crate) async fn ends_of_websockets(&mut self) -> Vec<Heard> {
         let mut ends = Vec::new();
         while let Some(ended) = within(self.websockets.join_next()).await {
             ends.push(ended.expect("no failure"));
