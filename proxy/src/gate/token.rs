@@ -1,5 +1,7 @@
 //! JSON web tokens (RFC 7519), held against the keys of their issuer.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
@@ -90,16 +92,34 @@ impl Key {
     }
 }
 
-/// What a key can be for, by its kind. A shared secret is in nobody's public document.
+/// What a key can be for, by its kind. A shared secret is in nobody's public document, and a key that is not as long as its
+/// curve has it (RFC 7518, section 6.2.1.2; RFC 8037, section 2) is none.
 fn possible(jwk: &Jwk) -> Vec<Algorithm> {
     use Algorithm::{ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
     match &jwk.algorithm {
         AlgorithmParameters::RSA(_) => vec![RS256, RS384, RS512, PS256, PS384, PS512],
-        AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => vec![ES256],
-        AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P384 => vec![ES384],
-        AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => vec![EdDSA],
+        AlgorithmParameters::EllipticCurve(key)
+            if key.curve == EllipticCurve::P256 && are(&[&key.x, &key.y], 32) =>
+        {
+            vec![ES256]
+        }
+        AlgorithmParameters::EllipticCurve(key)
+            if key.curve == EllipticCurve::P384 && are(&[&key.x, &key.y], 48) =>
+        {
+            vec![ES384]
+        }
+        AlgorithmParameters::OctetKeyPair(key)
+            if key.curve == EllipticCurve::Ed25519 && are(&[&key.x], 32) =>
+        {
+            vec![EdDSA]
+        }
         _ => Vec::new(),
     }
+}
+
+/// Whether each part of a key has so many bytes.
+fn are(parts: &[&String], length: usize) -> bool {
+    parts.iter().all(|part| URL_SAFE_NO_PAD.decode(part).is_ok_and(|bytes| bytes.len() == length))
 }
 
 fn validation(algorithm: Algorithm, issuer: Option<&str>, audience: Option<&str>) -> Validation {

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use jsonwebtoken::{EncodingKey, Header, encode, get_current_timestamp};
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
@@ -127,6 +126,24 @@ fn keys_that_verify_no_signature_are_passed_over() {
     assert!(count(json!([issuer.jwk(json!({ "alg": "RS256" }))])).is_err());
     assert_eq!(count(json!([issuer.jwk(json!({ "alg": "ES256", "use": "sig" }))])), Ok(1));
     assert!(KeySet::read("[]").is_err() && KeySet::read("{").is_err());
+}
+
+#[test]
+fn a_key_that_is_too_short_or_too_long_is_none() {
+    let issuer = Issuer::new();
+    let part = |length: usize| BASE64.encode(vec![1; length]);
+    let ed = |length| json!({ "kty": "OKP", "crv": "Ed25519", "x": part(length) });
+    for (jwk, is_one) in [
+        (ed(32), true),
+        (ed(21), false),
+        (ed(33), false),
+        (ed(0), false),
+        (issuer.jwk(json!({ "x": part(31) })), false),
+        (issuer.jwk(json!({ "y": part(33) })), false),
+        (issuer.jwk(json!({ "crv": "P-384" })), false),
+    ] {
+        assert_eq!(KeySet::read(&json!({ "keys": [jwk] }).to_string()).is_ok(), is_one, "{jwk}");
+    }
 }
 
 #[test]
