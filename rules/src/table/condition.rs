@@ -35,8 +35,12 @@ fn has_query(query: Option<&str>, name: &str, value: Option<&str>) -> bool {
     query.unwrap_or_default().split('&').any(|pair| is_pair(pair, name, value))
 }
 
+/// Of several by one name it is the first that everybody goes by.
 fn has_cookie(headers: &HeaderMap, name: &str, value: Option<&str>) -> bool {
-    cookies(headers).any(|pair| is_pair(pair, name, value))
+    match cookie(headers, name) {
+        Some(found) => value.is_none_or(|value| found == value),
+        None => cookies(headers).any(|pair| is_pair(pair, name, value)),
+    }
 }
 
 /// Each `name=value` of a request's cookies (RFC 6265, section 4.2.1).
@@ -56,8 +60,43 @@ fn is_pair(pair: &str, name: &str, value: Option<&str>) -> bool {
     }
 }
 
-/// A cookie's value.
+/// A cookie's value; of several by one name, the first one's.
 pub fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     cookies(headers)
         .find_map(|pair| pair.split_once('=').filter(|(found, _)| *found == name).map(|(_, value)| value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn of_several_cookies_by_one_name_the_first_counts_wherever_it_is_asked_for() {
+        for (line, value) in [
+            ("a=b; plan=pro", Some("pro")),
+            ("plan=pro; plan=", Some("pro")),
+            ("plan=; plan=pro", Some("")),
+            ("plan=free;plan=pro", Some("free")),
+            ("planned=pro", None),
+        ] {
+            let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_static(line))]);
+            assert_eq!(cookie(&headers, "plan"), value, "{line}");
+            assert_eq!(has_cookie(&headers, "plan", None), value.is_some(), "{line}");
+            for wanted in ["pro", "free", ""] {
+                assert_eq!(
+                    has_cookie(&headers, "plan", Some(wanted)),
+                    value == Some(wanted),
+                    "{line}: {wanted}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_cookie_without_a_value_is_there() {
+        let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_static("a=b; plan"))]);
+        assert!(has_cookie(&headers, "plan", None) && has_cookie(&headers, "plan", Some("")));
+        assert!(!has_cookie(&headers, "plan", Some("pro")));
+    }
 }
