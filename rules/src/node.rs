@@ -18,6 +18,8 @@ pub(crate) struct Reading<'w> {
     pub secrets: Vec<String>,
     /// Folders that are named.
     pub folders: Vec<Folder>,
+    /// Variables that are asked for, where they are; each has to be made by something.
+    pub variables: Vec<Spanned<String>>,
     /// The text that is being read.
     pub source: SourceId,
 }
@@ -25,7 +27,15 @@ pub(crate) struct Reading<'w> {
 impl<'w> Reading<'w> {
     pub(crate) fn new(sources: Sources, surroundings: &'w dyn Surroundings) -> Self {
         let source = SourceId::default();
-        Self { sources, surroundings, found: Vec::new(), secrets: Vec::new(), folders: Vec::new(), source }
+        Self {
+            sources,
+            surroundings,
+            found: Vec::new(),
+            secrets: Vec::new(),
+            folders: Vec::new(),
+            variables: Vec::new(),
+            source,
+        }
     }
 
     pub(crate) fn report(&mut self, diagnostic: Diagnostic) {

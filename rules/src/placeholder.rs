@@ -57,6 +57,8 @@ pub enum Placeholder {
     Argument(String),
     /// `{1}`: a capture of the location's regex, from 1.
     Capture(usize),
+    /// `{var.NAME}`: what a `map` makes of the request.
+    Variable(String),
 }
 
 /// The names without an argument, in the order they are offered.
@@ -133,6 +135,26 @@ impl Template {
         }
     }
 
+    /// The variables asked for.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Placeholder(Placeholder::Variable(name)) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The same with captures in the place of the variables that are a regex's groups.
+    pub(crate) fn with_groups(mut self, group: impl Fn(&str) -> Option<usize>) -> Self {
+        for part in &mut self.parts {
+            if let Part::Placeholder(Placeholder::Variable(name)) = part
+                && let Some(number) = group(name)
+            {
+                *part = Part::Placeholder(Placeholder::Capture(number));
+            }
+        }
+        self
+    }
+
     /// The highest capture asked for; 0 where there is none.
     pub fn highest_capture(&self) -> usize {
         let captures = self.parts.iter().map(|part| match part {
@@ -166,6 +188,7 @@ impl Placeholder {
             Some(("header", header)) => header.parse().map(Self::Header).map_err(|_| unknown()),
             Some(("cookie", cookie)) if !cookie.is_empty() => Ok(Self::Cookie(cookie.to_owned())),
             Some(("arg", argument)) if !argument.is_empty() => Ok(Self::Argument(argument.to_owned())),
+            Some(("var", variable)) if is_variable(variable) => Ok(Self::Variable(variable.to_owned())),
             _ => match name.parse() {
                 Ok(number @ 1..=99) => Ok(Self::Capture(number)),
                 _ => Err(unknown()),
@@ -182,13 +205,19 @@ impl fmt::Display for Placeholder {
             Self::Cookie(name) => write!(f, "cookie.{name}"),
             Self::Argument(name) => write!(f, "arg.{name}"),
             Self::Capture(number) => write!(f, "{number}"),
+            Self::Variable(name) => write!(f, "var.{name}"),
             plain => f.write_str(PLAIN.iter().find(|(_, known)| known == plain).map_or("", |(name, _)| name)),
         }
     }
 }
 
 fn offered() -> impl Iterator<Item = &'static str> {
-    PLAIN.iter().map(|(name, _)| *name).chain(["header.NAME", "cookie.NAME", "arg.NAME"])
+    PLAIN.iter().map(|(name, _)| *name).chain(["header.NAME", "cookie.NAME", "arg.NAME", "var.NAME"])
+}
+
+/// Whether a variable may have this name.
+pub(crate) fn is_variable(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 #[cfg(test)]
@@ -198,9 +227,9 @@ mod tests {
 
     #[test]
     fn text_and_placeholders_become_parts_and_are_written_back_as_they_were() {
-        let written = "https://{host}{uri}?id={request_id}&h={header.x-tenant}&{1}";
+        let written = "https://{host}{uri}?id={request_id}&h={header.x-tenant}&{1}{var.a_B1}";
         let template = Template::compile(written).unwrap();
-        assert_eq!(template.parts.len(), 9);
+        assert_eq!(template.parts.len(), 10);
         assert_eq!(template.to_string(), written);
         assert_eq!(template.highest_capture(), 1);
     }
@@ -221,6 +250,7 @@ mod tests {
         );
         assert!(Template::compile("{0}").is_err());
         assert!(Template::compile("{header.a b}").is_err());
+        assert!(Template::compile("{var.a-b}").is_err());
         assert_eq!(Template::compile("{host"), Err(TemplateError::Unclosed));
         assert_eq!(Template::compile("a}"), Err(TemplateError::Unopened));
     }

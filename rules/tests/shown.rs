@@ -104,6 +104,25 @@ fn pools_are_shown_with_all_their_words() {
 }
 
 #[test]
+fn variables_are_shown_with_their_cases_in_order() {
+    survives(
+        r##"
+        map b from="{host}:{var.a}" hostnames=on { case "*.x" "{path}"; case ".y" ""; case "z.*" "{{\"}}"; }
+        map a from="{client_ip}" {
+            case "" empty
+            case regex=#"^(?<n>\d+)\.(.)"# "{var.n}-{2}"
+            case network="10.1.2.3/8" ten
+            case network="2001:db8::/32" six
+            case share="0.5%" few
+            case share="99.5%" many
+            default "{uri}"
+        }
+        server a { listen 80; location "/" { redirect "/{var.a}{var.b}"; }; }
+    "##,
+    );
+}
+
+#[test]
 fn where_spans_go_is_shown_without_the_secrets_of_the_way() {
     let with = |trace: &str| {
         format!("vordr {{ {trace}; }}\nserver a {{ listen 80; location \"/\" {{ respond 204; }}; }}")

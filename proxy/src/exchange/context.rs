@@ -66,6 +66,8 @@ pub struct Exchange {
     pub(super) is_inside: bool,
     /// A `limit` has counted it.
     pub(super) is_counted: bool,
+    /// The variables that are its own, by name: they come before those that a `map` makes.
+    pub(super) variables: Vec<(String, Vec<u8>)>,
     /// It asks for a WebSocket that may be forwarded.
     pub upgrade: bool,
     /// The answer is an event stream.
@@ -235,6 +237,7 @@ impl Exchange {
             turns: 0,
             is_inside: false,
             is_counted: false,
+            variables: Vec::new(),
             upgrade: false,
             event_stream: false,
             packing: None,

@@ -6,7 +6,7 @@ use http::HeaderValue;
 use http::request::Parts;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use vordr_rules::placeholder::{Part, Placeholder, Template};
-use vordr_rules::table::{cookie, without_port};
+use vordr_rules::table::{Captures, cookie, without_port};
 
 /// What stays as it is when a decoded capture is put into a path again (RFC 3986, section 3.3).
 pub(super) const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
@@ -32,10 +32,18 @@ pub(super) const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
 /// Where a text is to stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Into {
-    /// In a header: what came is put in as it came.
+    /// In a header or a body: what came is put in as it came.
     Header,
     /// In a path or a URL: whatever is not fit for one is escaped.
     Url,
+}
+
+/// What a text is filled in from, besides the exchange.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known<'k> {
+    pub(super) request: &'k Parts,
+    /// What the regex captured that the text belongs to.
+    pub(super) captures: &'k Captures,
 }
 
 impl Exchange {
@@ -58,11 +66,16 @@ impl Exchange {
 
     /// A template with everything filled in.
     pub(super) fn fill(&self, template: &Template, request: &Parts, into: Into) -> Vec<u8> {
+        self.fill_known(template, Known { request, captures: &self.captures }, into)
+    }
+
+    /// A template with everything filled in, where its captures are not the location's.
+    pub(super) fn fill_known(&self, template: &Template, known: Known<'_>, into: Into) -> Vec<u8> {
         let mut out = Vec::with_capacity(64);
         for part in &template.parts {
             match part {
                 Part::Text(text) => out.extend_from_slice(text.as_bytes()),
-                Part::Placeholder(placeholder) => self.fill_one(placeholder, request, into, &mut out),
+                Part::Placeholder(placeholder) => self.fill_one(placeholder, known, into, &mut out),
             }
         }
         out
@@ -86,7 +99,8 @@ impl Exchange {
         chain
     }
 
-    fn fill_one(&self, placeholder: &Placeholder, request: &Parts, into: Into, out: &mut Vec<u8>) {
+    fn fill_one(&self, placeholder: &Placeholder, known: Known<'_>, into: Into, out: &mut Vec<u8>) {
+        let request = known.request;
         let mut foreign = |bytes: &[u8]| match into {
             Into::Header => out.extend_from_slice(bytes),
             Into::Url => out.extend(percent_encode(bytes, IN_PATH).flat_map(str::bytes)),
@@ -112,7 +126,7 @@ impl Exchange {
             }
             // Decoded for matching; into a header it goes escaped too, as it may hold any byte.
             Placeholder::Capture(number) => {
-                let group = self.captures.group(*number).unwrap_or_default();
+                let group = known.captures.group(*number).unwrap_or_default();
                 out.extend(percent_encode(group, IN_PATH).flat_map(str::bytes));
             }
             Placeholder::Host => {
@@ -128,6 +142,7 @@ impl Exchange {
             Placeholder::ClientIp => out.extend_from_slice(self.public.client.text.as_bytes()),
             // A name may hold letters that no URL may.
             Placeholder::ClientSubject => foreign(self.client_subject().map_or(b"", HeaderValue::as_bytes)),
+            Placeholder::Variable(name) => self.fill_variable(name, known, into, out),
             Placeholder::RequestId => out.extend_from_slice(self.request_id.as_bytes()),
         }
     }

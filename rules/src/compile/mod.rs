@@ -4,6 +4,7 @@ mod acme;
 mod action;
 mod dead;
 mod listeners;
+mod maps;
 mod names;
 mod pending;
 mod process;
@@ -47,11 +48,13 @@ pub(crate) fn compile(file: &File, reading: &mut Reading<'_>) -> Outcome {
         let warning = Diagnostic::warning("no-server", nothing, "these rules serve nothing");
         reading.report(warning.label("add `server \"example.org\" { listen 80; location \"/\" { … } }`"));
     }
+    let maps = maps::compile(&file.maps, reading);
     let pending = pending::find(file, &templates);
     let process =
         file.process.as_ref().map_or_else(Process::default, |process| process::compile(&process.value));
     let tls_places = file.servers.iter().enumerate().filter_map(tls_places).collect();
-    Outcome { table: Table { process, listeners, servers, upstreams: pools.finish() }, pending, tls_places }
+    let table = Table { process, listeners, servers, upstreams: pools.finish(), maps };
+    Outcome { table, pending, tls_places }
 }
 
 fn tls_places((number, server): (usize, &Server)) -> Option<TlsPlaces> {

@@ -1,10 +1,11 @@
 //! A whole file, and the files that it includes.
 
+use super::map::Map;
 use super::process::Process;
 use super::server::Server;
 use super::settings::Template;
 use super::upstream::Upstream;
-use super::{process, server, settings, upstream};
+use super::{map, process, server, settings, upstream};
 use crate::diagnostic::Diagnostic;
 use crate::document;
 use crate::node::{Node, Reading, known_nodes};
@@ -17,6 +18,7 @@ pub(super) static WORD: Word = Word::simple("", "", "A file of rules.").block(&[
     &process::WORD,
     &settings::TEMPLATE,
     &upstream::WORD,
+    &map::WORD,
     &server::WORD,
     &INCLUDE,
 ]]);
@@ -33,6 +35,7 @@ pub(crate) struct File {
     pub process: Option<Spanned<Process>>,
     pub templates: Vec<Template>,
     pub upstreams: Vec<Upstream>,
+    pub maps: Vec<Map>,
     pub servers: Vec<Server>,
 }
 
@@ -94,6 +97,7 @@ fn read_node(kdl: &KdlNode, name: &str, includes: &mut Includes, file: &mut File
         }
         "template" => file.templates.extend(settings::read_template(kdl, reading)),
         "upstream" => file.upstreams.extend(upstream::read(kdl, reading)),
+        "map" => file.maps.extend(map::read(kdl, reading)),
         "server" => file.servers.push(server::read(kdl, reading)),
         _ => include(kdl, name, includes, file, reading),
     }

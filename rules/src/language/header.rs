@@ -149,6 +149,23 @@ pub(super) fn template(
     word: &str,
     reading: &mut Reading<'_>,
 ) -> Option<Spanned<Template>> {
+    let template = compiled(text, word, reading)?;
+    ask_for_variables(&template, reading);
+    Some(template)
+}
+
+/// What a text asks for has to be made somewhere.
+pub(super) fn ask_for_variables(template: &Spanned<Template>, reading: &mut Reading<'_>) {
+    let asked = template.value.variables().map(|name| Spanned::new(name.to_owned(), template.span));
+    reading.variables.extend(asked);
+}
+
+/// Text with placeholders, whoever makes its variables.
+pub(super) fn compiled(
+    text: Spanned<String>,
+    word: &str,
+    reading: &mut Reading<'_>,
+) -> Option<Spanned<Template>> {
     let error = match Template::compile(&text.value) {
         Ok(template) => return Some(Spanned::new(template, text.span)),
         Err(error) => error,

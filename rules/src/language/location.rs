@@ -156,7 +156,7 @@ fn checked(path: Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned<S
     None
 }
 
-fn compiled(regex: Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned<PathRegex>> {
+pub(super) fn compiled(regex: Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned<PathRegex>> {
     match PathRegex::new(&regex.value) {
         Ok(compiled) => Some(Spanned::new(compiled, regex.span)),
         Err(error) => {

@@ -16,6 +16,7 @@ pub(crate) mod limits;
 pub(crate) mod listen;
 pub(crate) mod location;
 pub(crate) mod log;
+pub(crate) mod map;
 pub(crate) mod matcher;
 pub(crate) mod on_error;
 pub(crate) mod pool;

@@ -3,6 +3,7 @@
 //! What is printed loads again and gives the same table, unless a secret had to be masked.
 
 mod action;
+mod map;
 mod process;
 mod settings;
 mod text;
@@ -25,6 +26,9 @@ pub(crate) fn page(loaded: &Loaded) -> Page {
     process::write(&table.process, &mut page);
     for upstream in table.upstreams.iter().filter(|upstream| upstream.named) {
         action::write_upstream(upstream, &mut page);
+    }
+    for (name, map) in &table.maps {
+        map::write(name, map, &mut page);
     }
     let listens = listens(table);
     for (number, server) in table.servers.iter().enumerate() {

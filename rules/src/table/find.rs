@@ -144,7 +144,7 @@ impl Server {
     }
 }
 
-fn captures(regex: &PathRegex, path: &[u8]) -> Captures {
+pub(super) fn captures(regex: &PathRegex, path: &[u8]) -> Captures {
     let groups = regex.captures(path).map(|found| {
         found.iter().skip(1).map(|group| group.map(|group| group.as_bytes().to_vec())).collect()
     });

@@ -10,6 +10,7 @@ mod find;
 mod host;
 mod limit_store;
 mod listener;
+mod map;
 mod path;
 mod paths;
 mod pattern;
@@ -28,6 +29,7 @@ pub(crate) use host::LONGEST_NAME;
 pub use host::without_port;
 pub use limit_store::{LimitStore, OnFailure, StoreAddress};
 pub use listener::{Address, Binding, Listener};
+pub use map::{Case, CaseKey, Map};
 pub use path::{normal_of_decoded, normal_path};
 pub(crate) use paths::Paths;
 pub use pattern::{PathRegex, Pattern};
@@ -43,6 +45,7 @@ pub use upstream::{
     Upstream, UpstreamServer, UpstreamTls,
 };
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A whole configuration, ready to run.
@@ -56,6 +59,8 @@ pub struct Table {
     pub servers: Vec<Server>,
     /// Every pool: the named ones, then those written in place.
     pub upstreams: Vec<Upstream>,
+    /// Every `map`, by the variable that it makes. None of them asks for itself, not even by way of others.
+    pub maps: BTreeMap<String, Map>,
 }
 
 impl Table {
@@ -65,6 +70,9 @@ impl Table {
         let nowhere = Place { file: "".into(), line: 0, column: 0 };
         for upstream in &mut self.upstreams {
             upstream.place = nowhere.clone();
+        }
+        for map in self.maps.values_mut() {
+            map.place = nowhere.clone();
         }
         for server in &mut self.servers {
             server.place = nowhere.clone();

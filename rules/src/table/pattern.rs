@@ -51,6 +51,11 @@ impl PathRegex {
         self.0.captures_len() - 1
     }
 
+    /// The number of a group by its name.
+    pub(crate) fn group(&self, name: &str) -> Option<usize> {
+        self.0.capture_names().position(|known| known == Some(name))
+    }
+
     pub(super) fn is_match(&self, path: &[u8]) -> bool {
         self.0.is_match(path)
     }

@@ -1,0 +1,104 @@
+//! Variables: what `map` makes of a request, and what a request has of its own.
+
+use super::context::Exchange;
+use super::fill::{Into, Known};
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
+use std::borrow::Cow;
+
+/// What never stands in a URL as it is. A variable may hold a whole URL, so that its own signs stay (RFC 3986,
+/// section 2).
+const IN_ANY_URL: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+impl Exchange {
+    /// Gives a variable of its own a value.
+    pub fn set_variable(&mut self, name: &str, value: Vec<u8>) {
+        match self.variables.iter_mut().find(|(known, _)| known == name) {
+            Some((_, earlier)) => *earlier = value,
+            None => self.variables.push((name.to_owned(), value)),
+        }
+    }
+
+    /// Fills a variable in: its own, else what a `map` makes; one that nothing has made yet is nothing.
+    pub(super) fn fill_variable(&self, name: &str, known: Known<'_>, into: Into, out: &mut Vec<u8>) {
+        if let Some((_, value)) = self.variables.iter().find(|(own, _)| own == name) {
+            match into {
+                Into::Header => out.extend_from_slice(value),
+                Into::Url => out.extend(Cow::from(percent_encode(value, IN_ANY_URL)).bytes()),
+            }
+        } else if let Some(map) = self.table.maps.get(name) {
+            let text = self.fill_known(&map.from, known, Into::Header);
+            let (value, captures) = map.find(&text);
+            out.extend(self.fill_known(value, Known { captures: &captures, ..known }, into));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scene::{STRANGER, Scene, values};
+
+    /// What `X-V` is for a request under a map that makes `v`.
+    fn made(map: &str, value: &str, request: &str) -> String {
+        let rules = format!(
+            "{map}\nserver a.test {{ listen 8080; location \"/\" {{ request {{ set X-V \"{value}\"; }}; proxy \"http://app\"; }}; }}"
+        );
+        let headers = Scene::under(&rules, STRANGER, request).forwarded();
+        values(&headers, "x-v").concat()
+    }
+
+    #[test]
+    fn a_map_makes_a_variable_of_a_text() {
+        let map = r##"map v from="{arg.a}{header.x-b}" {
+            case "one" "1"
+            case regex=#"^(?<first>.)(.*)$"# "{2}{var.first}{host}"
+            default "none"
+        }"##;
+        assert_eq!(made(map, "<{var.v}>", "GET /?a=ONE"), "<1>");
+        assert_eq!(made(map, "<{var.v}>", "GET /?a=x\nX-B: yz"), "<yzxa.test>");
+        assert_eq!(made(map, "<{var.v}>", "GET /"), "<none>");
+    }
+
+    #[test]
+    fn a_map_may_ask_for_another_whose_captures_are_its_own() {
+        let maps = r##"map inner from="{path}" { case regex="^/(.)" "i{1}"; }
+            map v from="{var.inner}" { case regex="^i(.)" "o{1}{var.inner}"; }"##;
+        assert_eq!(made(maps, "{var.v}", "GET /x"), "oxix");
+    }
+
+    #[test]
+    fn networks_are_about_addresses_and_shares_about_any_text() {
+        let map = r#"map v from="{client_ip}" { case network="192.0.2.0/24" near; default far; }"#;
+        assert_eq!(made(map, "{var.v}", "GET /"), "near");
+        let map = r#"map v from="{arg.id}" { case share="100%" all; default none; }"#;
+        assert_eq!(made(map, "{var.v}", "GET /?id=1"), "all");
+    }
+
+    #[test]
+    fn a_variable_of_the_requests_own_comes_before_a_map() {
+        let rules = "map v from=\"{host}\" { default mapped; }\nserver a.test { listen 8080; location \"/\" { \
+                     redirect \"/{var.v}\"; }; }";
+        let mut scene = Scene::under(rules, STRANGER, "GET /");
+        assert_eq!(values(&scene.answer().headers, "location"), ["/mapped"]);
+        scene.exchange.set_variable("v", b"x".to_vec());
+        scene.exchange.set_variable("v", "a b?c=%20&d=\u{e9}".into());
+        assert_eq!(values(&scene.answer().headers, "location"), ["/a%20b?c=%20&d=%C3%A9"]);
+    }
+
+    #[test]
+    fn what_a_client_sent_is_escaped_in_a_url_and_what_the_rules_say_is_not() {
+        let rules = "map v from=\"{path}\" { default \"https://b.test/?q={header.x-q}\"; }\nserver a.test { listen 8080; \
+                     location \"/\" { redirect \"{var.v}\"; }; }";
+        let mut scene = Scene::under(rules, STRANGER, "GET /\nX-Q: a&b c");
+        assert_eq!(values(&scene.answer().headers, "location"), ["https://b.test/?q=a&b%20c"]);
+    }
+}

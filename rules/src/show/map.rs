@@ -1,0 +1,20 @@
+//! Variables, written out.
+
+use super::text::{Page, quoted, template};
+use crate::table::{CaseKey, Map};
+
+pub(super) fn write(name: &str, map: &Map, page: &mut Page) {
+    let hostnames = if map.hostnames { " hostnames=on" } else { "" };
+    page.open(&format!("map {} from={}{hostnames}", quoted(name), template(&map.from)), Some(&map.place));
+    for case in &map.cases {
+        let key = match &case.key {
+            CaseKey::Text(text) => quoted(text),
+            CaseKey::Regex(regex) => format!("regex={}", quoted(regex.as_str())),
+            CaseKey::Network(network) => format!("network={}", quoted(&network.to_string())),
+            CaseKey::Share(share) => format!("share=\"{}.{:02}%\"", share / 100, share % 100),
+        };
+        page.line(&format!("case {key} {}", template(&case.value)), None);
+    }
+    page.line(&format!("default {}", template(&map.default)), None);
+    page.close();
+}
