@@ -7,7 +7,7 @@ use crate::surroundings::Surroundings;
 use crate::value::{Raw, Value};
 use crate::word::{Often, Word};
 use kdl::{KdlEntry, KdlNode, KdlValue};
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 /// What one load has seen so far.
 pub(crate) struct Reading<'w> {
@@ -20,6 +20,8 @@ pub(crate) struct Reading<'w> {
     pub folders: Vec<Folder>,
     /// Variables that are asked for, where they are; each has to be made by something.
     pub variables: Vec<Spanned<String>>,
+    /// Variables that steps and the groups of regexes make.
+    pub made_variables: HashSet<String>,
     /// The text that is being read.
     pub source: SourceId,
 }
@@ -34,6 +36,7 @@ impl<'w> Reading<'w> {
             secrets: Vec::new(),
             folders: Vec::new(),
             variables: Vec::new(),
+            made_variables: HashSet::new(),
             source,
         }
     }

@@ -23,7 +23,7 @@ pub enum Part {
 /// What can be filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Placeholder {
-    /// `{host}`: the request's host without its port.
+    /// `{host}`: the request's host without its port, in small letters.
     Host,
     /// `{uri}`: path and query as they came.
     Uri,
@@ -49,6 +49,54 @@ pub enum Placeholder {
     RequestId,
     /// `{client_subject}`: whose verified certificate the client showed; empty where it showed none.
     ClientSubject,
+    /// `{normal_path}`: the path as it is served: decoded, without dot segments; escaped again in a URL.
+    NormalPath,
+    /// `{server_name}`: the first host of the server.
+    ServerName,
+    /// `{protocol}`: `HTTP/1.0`, `HTTP/1.1` or `HTTP/2.0`.
+    Protocol,
+    /// `{https}`: `on` over TLS, else nothing.
+    Https,
+    /// `{server_ip}`: the address that was connected to.
+    ServerIp,
+    /// `{client_port}`: the port that the client's connection comes from.
+    ClientPort,
+    /// `{user}`: who the credentials say it is.
+    User,
+    /// `{request_line}`: method, target and protocol as they came.
+    RequestLine,
+    /// `{status}`: the status of the answer, once it is known.
+    Status,
+    /// `{bytes_out}`: the bytes of the answer's body so far.
+    BytesOut,
+    /// `{duration}`: seconds since the request began, as `0.012`.
+    Duration,
+    /// `{time}`: now, as `2026-11-21T10:00:00+00:00`.
+    Time,
+    /// `{time_local}`: now, as `21/Nov/2026:10:00:00 +0000`.
+    TimeLocal,
+    /// `{time_unix}`: now, in seconds since 1970, as `1795255200.123`.
+    TimeUnix,
+    /// `{upstream_address}`: the upstream's server that answered, or was to.
+    UpstreamAddress,
+    /// `{upstream_status}`: what the upstream answered.
+    UpstreamStatus,
+    /// `{upstream_duration}`: seconds since the upstream's server was chosen.
+    UpstreamDuration,
+    /// `{upstream_connect}`: seconds that the connection to it took.
+    UpstreamConnect,
+    /// `{upstream_first_byte}`: seconds until its answer's head came.
+    UpstreamFirstByte,
+    /// `{tls_version}`: `TLSv1.3`; nothing in the clear.
+    TlsVersion,
+    /// `{client_verify}`: `SUCCESS` where the client showed a certificate, `NONE` where it showed none; nothing in the clear.
+    ClientVerify,
+    /// `{hostname}`: this machine's name.
+    Hostname,
+    /// `{pid}`: the number of vordr's process.
+    Pid,
+    /// `{upstream.header.NAME}`: a header of the upstream's answer, as it came.
+    UpstreamHeader(HeaderName),
     /// `{header.NAME}`
     Header(HeaderName),
     /// `{cookie.NAME}`
@@ -62,7 +110,7 @@ pub enum Placeholder {
 }
 
 /// The names without an argument, in the order they are offered.
-const PLAIN: [(&str, Placeholder); 13] = [
+const PLAIN: [(&str, Placeholder); 36] = [
     ("host", Placeholder::Host),
     ("uri", Placeholder::Uri),
     ("path", Placeholder::Path),
@@ -76,6 +124,29 @@ const PLAIN: [(&str, Placeholder); 13] = [
     ("client_ip", Placeholder::ClientIp),
     ("request_id", Placeholder::RequestId),
     ("client_subject", Placeholder::ClientSubject),
+    ("normal_path", Placeholder::NormalPath),
+    ("server_name", Placeholder::ServerName),
+    ("protocol", Placeholder::Protocol),
+    ("https", Placeholder::Https),
+    ("server_ip", Placeholder::ServerIp),
+    ("client_port", Placeholder::ClientPort),
+    ("user", Placeholder::User),
+    ("request_line", Placeholder::RequestLine),
+    ("status", Placeholder::Status),
+    ("bytes_out", Placeholder::BytesOut),
+    ("duration", Placeholder::Duration),
+    ("time", Placeholder::Time),
+    ("time_local", Placeholder::TimeLocal),
+    ("time_unix", Placeholder::TimeUnix),
+    ("upstream_address", Placeholder::UpstreamAddress),
+    ("upstream_status", Placeholder::UpstreamStatus),
+    ("upstream_duration", Placeholder::UpstreamDuration),
+    ("upstream_connect", Placeholder::UpstreamConnect),
+    ("upstream_first_byte", Placeholder::UpstreamFirstByte),
+    ("tls_version", Placeholder::TlsVersion),
+    ("client_verify", Placeholder::ClientVerify),
+    ("hostname", Placeholder::Hostname),
+    ("pid", Placeholder::Pid),
 ];
 
 /// Why a text with placeholders cannot be compiled.
@@ -135,6 +206,14 @@ impl Template {
         }
     }
 
+    /// The headers of the upstream's answer that are asked for.
+    pub fn upstream_headers(&self) -> impl Iterator<Item = &HeaderName> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Placeholder(Placeholder::UpstreamHeader(name)) => Some(name),
+            _ => None,
+        })
+    }
+
     /// The variables asked for.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
@@ -186,6 +265,10 @@ impl Placeholder {
         let unknown = || TemplateError::Unknown { name: name.to_owned(), nearest: nearest(name, offered()) };
         match name.split_once('.') {
             Some(("header", header)) => header.parse().map(Self::Header).map_err(|_| unknown()),
+            Some(("upstream", header)) => {
+                let header = header.strip_prefix("header.").and_then(|header| header.parse().ok());
+                header.map(Self::UpstreamHeader).ok_or_else(unknown)
+            }
             Some(("cookie", cookie)) if !cookie.is_empty() => Ok(Self::Cookie(cookie.to_owned())),
             Some(("arg", argument)) if !argument.is_empty() => Ok(Self::Argument(argument.to_owned())),
             Some(("var", variable)) if is_variable(variable) => Ok(Self::Variable(variable.to_owned())),
@@ -202,6 +285,7 @@ impl fmt::Display for Placeholder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Header(name) => write!(f, "header.{name}"),
+            Self::UpstreamHeader(name) => write!(f, "upstream.header.{name}"),
             Self::Cookie(name) => write!(f, "cookie.{name}"),
             Self::Argument(name) => write!(f, "arg.{name}"),
             Self::Capture(number) => write!(f, "{number}"),
@@ -212,7 +296,13 @@ impl fmt::Display for Placeholder {
 }
 
 fn offered() -> impl Iterator<Item = &'static str> {
-    PLAIN.iter().map(|(name, _)| *name).chain(["header.NAME", "cookie.NAME", "arg.NAME", "var.NAME"])
+    PLAIN.iter().map(|(name, _)| *name).chain([
+        "header.NAME",
+        "cookie.NAME",
+        "arg.NAME",
+        "var.NAME",
+        "upstream.header.NAME",
+    ])
 }
 
 /// Whether a variable may have this name.

@@ -99,10 +99,22 @@ impl Exchange {
         // A head may still be under way when a reload closes its listener.
         let binding = self.table.binding(self.arrival.listener, &host).ok_or(Failure::NoRoute)?;
         self.server = Some(binding.server);
+        self.capture_of_host(&host);
         if binding.redirect_https && self.public.scheme == "http" && !is_acme(request) {
             return self.redirect_to_https(request).map(Some);
         }
         self.check_handshake().map(|()| None)
+    }
+
+    /// What the regex of a host captured, where that is how the server was found.
+    fn capture_of_host(&mut self, host: &str) {
+        let table = self.table.clone();
+        let server = self.server.and_then(|server| table.servers.get(server.0));
+        let Some((regex, captures)) = server.and_then(|server| server.host_captures(host)) else { return };
+        for (number, name) in regex.names().iter() {
+            self.set_variable(name, captures.group(*number).unwrap_or_default().to_vec());
+        }
+        self.captures = captures;
     }
 
     /// Finds the location for the path that the request is served by, and whatever answers before its action does.
@@ -155,9 +167,13 @@ impl Exchange {
 
     /// What the action in force comes to, where it is not `proxy`.
     pub(super) fn act(&mut self, request: &Parts) -> Admission {
+        if let Some(Action::Respond(respond)) = self.action() {
+            // Its body may tell of it.
+            self.status = Some(respond.status);
+        }
         let answer = match self.action() {
             Some(Action::Proxy(_)) => return Admission::Forward,
-            Some(Action::Respond(respond)) => answer::respond(respond),
+            Some(Action::Respond(respond)) => self.respond(respond, request),
             Some(Action::Redirect(redirect)) => self.redirect(redirect, request),
             Some(Action::Files(_)) => return Admission::Files,
             Some(Action::Enter(location)) => {

@@ -8,7 +8,7 @@ use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, UPGRADE, WWW_A
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use vordr_rules::placeholder::{Part, Placeholder, Template};
-use vordr_rules::table::{Redirect, Respond, Server, without_port};
+use vordr_rules::table::{Body, Redirect, Respond, Server, without_port};
 
 /// An answer that does not come from an upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,16 +52,19 @@ impl Answer {
     }
 }
 
-pub(super) fn respond(respond: &Respond) -> Answer {
-    let mut answer = Answer::empty(respond.status);
-    if let Some(content_type) = &respond.content_type {
-        answer.headers.insert(CONTENT_TYPE, content_type.clone());
-    }
-    answer.body = Bytes::copy_from_slice(&respond.body);
-    answer
-}
-
 impl Exchange {
+    pub(super) fn respond(&self, respond: &Respond, request: &Parts) -> Answer {
+        let mut answer = Answer::empty(respond.status);
+        if let Some(content_type) = &respond.content_type {
+            answer.headers.insert(CONTENT_TYPE, content_type.clone());
+        }
+        answer.body = match &respond.body {
+            Body::Fixed(body) => Bytes::copy_from_slice(body),
+            Body::Filled(body) => self.fill(body, request, Into::Raw).into(),
+        };
+        answer
+    }
+
     /// The query is kept unless the target has one of its own.
     pub(super) fn redirect(&self, redirect: &Redirect, request: &Parts) -> Answer {
         let mut target = self.fill(&redirect.target, request, Into::Url);
@@ -96,7 +99,11 @@ fn stay_here(written: &Template, target: &mut Vec<u8>) {
         Some(Part::Placeholder(placeholder)) => {
             matches!(
                 placeholder,
-                Placeholder::Uri | Placeholder::Path | Placeholder::Rest | Placeholder::Capture(_)
+                Placeholder::Uri
+                    | Placeholder::Path
+                    | Placeholder::NormalPath
+                    | Placeholder::Rest
+                    | Placeholder::Capture(_)
             )
         }
         None => false,

@@ -6,7 +6,7 @@ use super::guarded::Learnt;
 use super::handshake::Handshake;
 use super::search::Current;
 use crate::trace::Part;
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -68,6 +68,10 @@ pub struct Exchange {
     pub(super) is_counted: bool,
     /// The variables that are its own, by name: they come before those that a `map` makes.
     pub(super) variables: Vec<(String, Vec<u8>)>,
+    /// The status of the answer, once it is known.
+    pub(super) status: Option<StatusCode>,
+    /// What is remembered of the upstream's answer.
+    pub(super) upstream_headers: HeaderMap,
     /// It asks for a WebSocket that may be forwarded.
     pub upgrade: bool,
     /// The answer is an event stream.
@@ -238,6 +242,8 @@ impl Exchange {
             is_inside: false,
             is_counted: false,
             variables: Vec::new(),
+            status: None,
+            upstream_headers: HeaderMap::new(),
             upgrade: false,
             event_stream: false,
             packing: None,

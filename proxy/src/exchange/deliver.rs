@@ -16,6 +16,8 @@ impl Exchange {
     /// handshake is made of.
     pub fn deliver(&mut self, request: &Parts, status: StatusCode, message: &mut impl Headers) {
         self.first_byte = Some(Instant::now());
+        self.status = Some(status);
+        self.remember(message.headers());
         if status != StatusCode::SWITCHING_PROTOCOLS {
             strip_hop_by_hop(message);
         }
@@ -31,6 +33,7 @@ impl Exchange {
     /// The last touch on an answer of vordr's own making.
     pub(super) fn finish_answer(&mut self, answer: Answer, request: &Parts) -> Answer {
         self.first_byte = Some(Instant::now());
+        self.status = Some(answer.status);
         let mut answer = answer.framed(&request.method);
         let preflight = self.preflight.is_some();
         self.sign(request, answer.status, &mut answer.headers, preflight);
@@ -42,6 +45,7 @@ impl Exchange {
     /// The same for an answer whose body is yet to be read, and which is framed.
     pub(super) fn finish_file(&mut self, mut head: Answer, request: &Parts) -> Answer {
         self.first_byte = Some(Instant::now());
+        self.status = Some(head.status);
         self.sign(request, head.status, &mut head.headers, false);
         self.pack(request, head.status, &mut head.headers);
         head

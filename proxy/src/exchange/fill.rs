@@ -32,10 +32,12 @@ pub(super) const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
 /// Where a text is to stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Into {
-    /// In a header or a body: what came is put in as it came.
+    /// In a header: what came is put in as it came.
     Header,
     /// In a path or a URL: whatever is not fit for one is escaped.
     Url,
+    /// In a text that is compared, or kept: everything is put in as it is.
+    Raw,
 }
 
 /// What a text is filled in from, besides the exchange.
@@ -102,7 +104,7 @@ impl Exchange {
     fn fill_one(&self, placeholder: &Placeholder, known: Known<'_>, into: Into, out: &mut Vec<u8>) {
         let request = known.request;
         let mut foreign = |bytes: &[u8]| match into {
-            Into::Header => out.extend_from_slice(bytes),
+            Into::Header | Into::Raw => out.extend_from_slice(bytes),
             Into::Url => out.extend(percent_encode(bytes, IN_PATH).flat_map(str::bytes)),
         };
         match placeholder {
@@ -116,6 +118,8 @@ impl Exchange {
                 let query = self.current_query(request).unwrap_or_default();
                 foreign(argument(query, name).unwrap_or_default().as_bytes());
             }
+            Placeholder::Rest if into == Into::Raw => out.extend_from_slice(&self.rest(request)),
+            Placeholder::NormalPath => foreign(&self.current_path(request)),
             Placeholder::Rest => {
                 out.extend(percent_encode(&self.rest(request), IN_PATH).flat_map(str::bytes));
             }
@@ -127,10 +131,16 @@ impl Exchange {
             // Decoded for matching; into a header it goes escaped too, as it may hold any byte.
             Placeholder::Capture(number) => {
                 let group = known.captures.group(*number).unwrap_or_default();
-                out.extend(percent_encode(group, IN_PATH).flat_map(str::bytes));
+                match into {
+                    Into::Raw => out.extend_from_slice(group),
+                    Into::Header | Into::Url => {
+                        out.extend(percent_encode(group, IN_PATH).flat_map(str::bytes));
+                    }
+                }
             }
             Placeholder::Host => {
-                out.extend_from_slice(without_port(self.public.host.to_str().unwrap_or_default()).as_bytes());
+                let host = without_port(self.public.host.to_str().unwrap_or_default());
+                out.extend(host.bytes().map(|byte| byte.to_ascii_lowercase()));
             }
             Placeholder::Uri => out.extend_from_slice(path_and_query(request).as_bytes()),
             Placeholder::Path => out.extend_from_slice(self.written_path(request).as_bytes()),
@@ -144,6 +154,7 @@ impl Exchange {
             Placeholder::ClientSubject => foreign(self.client_subject().map_or(b"", HeaderValue::as_bytes)),
             Placeholder::Variable(name) => self.fill_variable(name, known, into, out),
             Placeholder::RequestId => out.extend_from_slice(self.request_id.as_bytes()),
+            other => foreign(&self.told(other, request)),
         }
     }
 }

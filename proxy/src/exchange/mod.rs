@@ -25,6 +25,7 @@ mod retry;
 #[cfg(test)]
 mod scene;
 mod search;
+mod told;
 mod variable;
 
 pub use admit::Admission;

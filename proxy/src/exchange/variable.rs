@@ -32,11 +32,11 @@ impl Exchange {
     pub(super) fn fill_variable(&self, name: &str, known: Known<'_>, into: Into, out: &mut Vec<u8>) {
         if let Some((_, value)) = self.variables.iter().find(|(own, _)| own == name) {
             match into {
-                Into::Header => out.extend_from_slice(value),
+                Into::Header | Into::Raw => out.extend_from_slice(value),
                 Into::Url => out.extend(Cow::from(percent_encode(value, IN_ANY_URL)).bytes()),
             }
         } else if let Some(map) = self.table.maps.get(name) {
-            let text = self.fill_known(&map.from, known, Into::Header);
+            let text = self.fill_known(&map.from, known, Into::Raw);
             let (value, captures) = map.find(&text);
             out.extend(self.fill_known(value, Known { captures: &captures, ..known }, into));
         }
@@ -45,6 +45,7 @@ impl Exchange {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::super::scene::{STRANGER, Scene, values};
 
     /// What `X-V` is for a request under a map that makes `v`.
@@ -73,6 +74,21 @@ mod tests {
         let maps = r##"map inner from="{path}" { case regex="^/(.)" "i{1}"; }
             map v from="{var.inner}" { case regex="^i(.)" "o{1}{var.inner}"; }"##;
         assert_eq!(made(maps, "{var.v}", "GET /x"), "oxix");
+    }
+
+    #[test]
+    fn the_regex_of_a_host_captures_until_that_of_a_location_does() {
+        let rules = r##"server "a.example" #"~^(?<tenant>[a-z]+)\.(test|example)$"# { listen 8080
+            location "/" { respond 200 template="{var.tenant} {2}"; }
+            location regex="^/(x)" { respond 200 template="{var.tenant} {1}"; }
+        }"##;
+        let body = |host: &str, path: &str| {
+            let request = format!("GET {path}\nHost: {host}");
+            String::from_utf8(Scene::under(rules, STRANGER, &request).answer().body.to_vec()).unwrap()
+        };
+        assert_eq!(body("SHOP.test:80", "/"), "shop test");
+        assert_eq!(body("shop.test", "/x"), "shop x");
+        assert_eq!(body("a.example", "/"), " ");
     }
 
     #[test]

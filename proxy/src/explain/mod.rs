@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use std::fmt;
 use std::net::IpAddr;
 use vordr_rules::table::{
-    Action, Address, Listener, ListenerId, Location, LocationId, Outcome, Pattern, Place, Request, Server,
-    Step, Table, normal_path,
+    Action, Address, Body, Listener, ListenerId, Location, LocationId, Outcome, Pattern, Place, Request,
+    Server, Step, Table, normal_path,
 };
 
 /// A request that is asked about.
@@ -229,9 +229,10 @@ fn tell_action(told: &mut Explanation, table: &Table, server: &Server, location:
             told.tell("answer", format!("{} to {}", redirect.status.as_u16(), redirect.target), None);
         }
         Action::Respond(respond) => {
-            let bytes = match respond.body.len() {
-                1 => "1 byte".to_owned(),
-                many => format!("{many} bytes"),
+            let bytes = match &respond.body {
+                Body::Fixed(body) if body.len() == 1 => "1 byte".to_owned(),
+                Body::Fixed(body) => format!("{} bytes", body.len()),
+                Body::Filled(body) => format!("\"{body}\""),
             };
             told.tell("answer", format!("{}, {bytes}", respond.status.as_u16()), None);
         }

@@ -152,9 +152,13 @@ fn names_its_issuer(certificate: &X509Certificate<'_>) -> bool {
     certificate.extensions().iter().any(|found| found.oid.to_id_string() == "1.3.6.1.5.5.7.1.1")
 }
 
-/// `*` stands for every host, which no certificate does.
+/// No certificate is made out to a `*` alone or at the end of a host, nor to a regex.
 fn coverage(certificate: &Certificate, server: &Server, places: &TlsPlaces) -> Vec<Diagnostic> {
-    let hosts = server.hosts.iter().zip(&places.hosts).filter(|(host, _)| host.as_str() != "*");
+    let hosts = server
+        .hosts
+        .iter()
+        .zip(&places.hosts)
+        .filter(|(host, _)| !host.ends_with('*') && !host.starts_with('~'));
     hosts
         .filter(|(host, _)| !certificate.covers(host))
         .map(|(host, span)| {

@@ -5,10 +5,11 @@ use super::upstreams::{Pools, Resolved};
 use crate::diagnostic::Diagnostic;
 use crate::language::action::Action as Written;
 use crate::language::proxy::{Proxy as WrittenProxy, Target};
+use crate::language::respond::Body as WrittenBody;
 use crate::node::Reading;
 use crate::source::Spanned;
 use crate::table::{
-    Action, HostHeader, HttpVersion, Proxy, Redirect, Respond, ServerAddress, TlsVersion, UpstreamTls,
+    Action, Body, HostHeader, HttpVersion, Proxy, Redirect, Respond, ServerAddress, TlsVersion, UpstreamTls,
 };
 use std::time::Duration;
 
@@ -30,7 +31,10 @@ pub(super) fn compile(
         Written::Respond(respond) => Action::Respond(Respond {
             status: respond.status,
             content_type: respond.content_type.clone(),
-            body: respond.body.clone(),
+            body: match &respond.body {
+                WrittenBody::Fixed(bytes) => Body::Fixed(bytes.clone()),
+                WrittenBody::Filled(template) => Body::Filled(template.value.clone()),
+            },
         }),
         Written::Files(files) => Action::Files(files.value.clone()),
         Written::Enter(name) => Action::Enter(names.find(name, reading)?),

@@ -2,7 +2,7 @@
 
 use crate::diagnostic::Diagnostic;
 use crate::language::listen::Listen;
-use crate::language::server::Server;
+use crate::language::server::{Server, host_regex};
 use crate::node::Reading;
 use crate::source::{Span, Spanned};
 use crate::table::{Address, Binding, Listener, ServerId};
@@ -59,6 +59,8 @@ impl Gathering {
             proxy_protocol: is_on(&listen.proxy_protocol),
             exact: HashMap::new(),
             wildcard: HashMap::new(),
+            trailing: HashMap::new(),
+            regexes: Vec::new(),
             every_host: None,
             default: binding,
         };
@@ -106,6 +108,13 @@ impl Gathering {
             let message = format!("`{}` is served twice on {}", host.value, self.listener.address);
             let error = Diagnostic::error("duplicate-host", host.span, message).label("leave one out");
             return reading.report(error.help(format!("it stands at {}:{} too", place.file, place.line)));
+        }
+        if let Some(regex) = host_regex(&host.value) {
+            return self.listener.regexes.push((regex, binding));
+        }
+        if let Some(start) = host.value.strip_suffix('*').filter(|start| !start.is_empty()) {
+            self.listener.trailing.insert(start.into(), binding);
+            return;
         }
         match host.value.strip_prefix('*') {
             Some("") => self.listener.every_host = Some(binding),

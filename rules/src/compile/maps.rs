@@ -12,7 +12,8 @@ use std::collections::{BTreeMap, HashMap};
 const DEEPEST: usize = 16;
 
 pub(super) fn compile(written: &[Written], reading: &mut Reading<'_>) -> BTreeMap<String, Map> {
-    let mut known: HashMap<&str, &Written> = HashMap::new();
+    // In an order of its own, so that the same text is told of in the same words.
+    let mut known: BTreeMap<&str, &Written> = BTreeMap::new();
     for map in written {
         check_cases(&map.cases, reading);
         if let Some(earlier) = known.insert(&map.name.value, map) {
@@ -38,9 +39,9 @@ fn made(map: &Written, reading: &Reading<'_>) -> Map {
 }
 
 /// Each variable that is asked for has to be made by something.
-fn check_variables(known: &HashMap<&str, &Written>, reading: &mut Reading<'_>) {
+fn check_variables(known: &BTreeMap<&str, &Written>, reading: &mut Reading<'_>) {
     for Spanned { value: name, span } in std::mem::take(&mut reading.variables) {
-        if known.contains_key(name.as_str()) {
+        if known.contains_key(name.as_str()) || reading.made_variables.contains(&name) {
             continue;
         }
         let error = Diagnostic::error("unknown-variable", span, format!("nothing makes `{{var.{name}}}`"));
@@ -59,7 +60,7 @@ fn templates(map: &Written) -> impl Iterator<Item = &Template> {
 }
 
 /// A map may ask for others, and never for itself by way of them.
-fn check_way(map: &Written, known: &HashMap<&str, &Written>, reading: &mut Reading<'_>) {
+fn check_way(map: &Written, known: &BTreeMap<&str, &Written>, reading: &mut Reading<'_>) {
     let mut way = Vec::new();
     let fault = match follow(map, known, &mut way, &mut HashMap::new()) {
         None => return,
@@ -85,7 +86,7 @@ enum Fault {
 /// come to already: it is looked at again only where that is deeper.
 fn follow<'m>(
     map: &'m Written,
-    known: &HashMap<&str, &'m Written>,
+    known: &BTreeMap<&str, &'m Written>,
     way: &mut Vec<&'m Written>,
     seen: &mut HashMap<&'m str, usize>,
 ) -> Option<Fault> {

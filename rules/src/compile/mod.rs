@@ -8,6 +8,7 @@ mod maps;
 mod names;
 mod pending;
 mod process;
+mod remembered;
 mod settings;
 mod templates;
 mod upstreams;
@@ -15,11 +16,12 @@ mod upstreams;
 use crate::diagnostic::Diagnostic;
 use crate::language::File;
 use crate::language::location::{Location, Path};
-use crate::language::server::Server;
+use crate::language::respond::{Body::Filled, Respond as Written};
+use crate::language::server::{Server, host_regex};
 use crate::language::settings::Settings;
 use crate::node::Reading;
 use crate::source::{Span, Spanned, TlsPlaces};
-use crate::table::{self, Action, LocationId, Pattern, Process, Respond, Table};
+use crate::table::{self, Action, Body, LocationId, PathRegex, Pattern, Process, Respond, Table};
 use http::StatusCode;
 use names::Names;
 use templates::Templates;
@@ -53,7 +55,8 @@ pub(crate) fn compile(file: &File, reading: &mut Reading<'_>) -> Outcome {
     let process =
         file.process.as_ref().map_or_else(Process::default, |process| process::compile(&process.value));
     let tls_places = file.servers.iter().enumerate().filter_map(tls_places).collect();
-    let table = Table { process, listeners, servers, upstreams: pools.finish(), maps };
+    let upstream_headers = remembered::upstream_headers(&servers, &maps);
+    let table = Table { process, listeners, servers, upstreams: pools.finish(), maps, upstream_headers };
     Outcome { table, pending, tls_places }
 }
 
@@ -82,6 +85,11 @@ fn compile_server<'t>(
         .iter()
         .map(|location| compile_location(location, &layers, templates, (&names, &mut *pools), reading))
         .collect();
+    let host_regexes: Vec<_> = server.hosts.iter().filter_map(|host| host_regex(&host.value)).collect();
+    let of_host = host_regexes.iter().map(PathRegex::groups).max().unwrap_or(0);
+    for (written, made) in server.locations.iter().zip(&locations) {
+        check_captures(written, &made.action, of_host, reading);
+    }
     let settings = settings::compile(&layers, (&names, &mut *pools), reading);
     names.warn_of_unused(reading);
     let patterns = locations.iter().enumerate().flat_map(|(number, location)| {
@@ -92,6 +100,7 @@ fn compile_server<'t>(
     });
     table::Server {
         hosts: server.hosts.iter().map(|host| host.value.clone()).collect(),
+        host_regexes,
         tls: server.tls.as_ref().map(|tls| tls.runs.clone()),
         settings,
         locations,
@@ -113,7 +122,6 @@ fn compile_location<'t>(
     let action =
         location.action.as_ref().and_then(|action| action::compile(action, (names, &mut *pools), reading));
     let settings = settings::compile(&layers, (names, &mut *pools), reading);
-    check_captures(location, action.as_ref(), reading);
     warn_of_scattered_sessions(location, action.as_ref(), pools, reading);
     table::Location {
         name: name(location.name.as_ref(), &patterns),
@@ -133,7 +141,7 @@ fn nothing() -> Action {
     Action::Respond(Respond {
         status: StatusCode::INTERNAL_SERVER_ERROR,
         content_type: None,
-        body: Vec::new(),
+        body: Body::Fixed(Vec::new()),
     })
 }
 
@@ -161,8 +169,8 @@ fn name(called: Option<&Spanned<String>>, patterns: &[Pattern]) -> String {
 }
 
 /// `{2}` means something only where every way into the location captures two groups. Into one with a name they come
-/// from wherever it is entered.
-fn check_captures(location: &Location, action: Option<&Action>, reading: &mut Reading<'_>) {
+/// from wherever it is entered. The regex of a host captures `of_host` of them before.
+fn check_captures(location: &Location, action: &Action, of_host: usize, reading: &mut Reading<'_>) {
     if location.name.is_some() {
         return;
     }
@@ -170,12 +178,13 @@ fn check_captures(location: &Location, action: Option<&Action>, reading: &mut Re
         Path::Regex(regex) => regex.value.groups(),
         _ => 0,
     });
-    let captured = captured.min().unwrap_or(0);
+    let captured = captured.min().unwrap_or(0).max(of_host);
     let target = match (action, &location.action) {
-        (Some(Action::Redirect(_)), Some(crate::language::action::Action::Redirect(redirect))) => {
+        (Action::Redirect(_), Some(crate::language::action::Action::Redirect(redirect))) => {
             Some(&redirect.target)
         }
         (_, Some(crate::language::action::Action::Search(path))) => Some(path),
+        (_, Some(crate::language::action::Action::Respond(Written { body: Filled(body), .. }))) => Some(body),
         _ => None,
     };
     for template in target.into_iter().chain(&location.settings.rewrite) {

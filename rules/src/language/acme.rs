@@ -81,7 +81,7 @@ pub(super) fn read_server(node: &mut Node<'_>, hosts: &[Spanned<String>], readin
 /// Neither challenge that is answered here proves a wildcard or an address.
 fn cannot_be_issued(host: &Spanned<String>) -> Option<Diagnostic> {
     let name = &host.value;
-    if name.starts_with('*') {
+    if name.contains('*') || name.starts_with('~') {
         let message =
             format!("ACME issues no certificate for `{name}` here: a wildcard needs a challenge by DNS");
         let error = Diagnostic::error("acme-wildcard", host.span, message);

@@ -1,26 +1,45 @@
 //! `respond`: an answer that stands in the rules.
 
-use super::text;
+use super::{header, text};
 use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
+use crate::placeholder::Template;
 use crate::source::Spanned;
 use crate::word::Word;
 use http::{HeaderValue, StatusCode};
 use kdl::KdlNode;
 
 pub(super) static WORD: Word = Word::simple("respond", "STATUS [TEXT]", "Answer from the rules.")
-    .properties(&["json", "html", "file", "type"]);
+    .properties(&["json", "html", "file", "template", "type"]);
 
 /// As written; a file has been read.
 #[derive(Debug)]
 pub(crate) struct Respond {
     pub status: StatusCode,
     pub content_type: Option<HeaderValue>,
-    pub body: Vec<u8>,
+    pub body: Body,
+}
+
+/// As written.
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// The same for every request.
+    Fixed(Vec<u8>),
+    /// Filled in for each.
+    Filled(Spanned<Template>),
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::Fixed(Vec::new())
+    }
 }
 
 /// A body, and the type that goes with it.
-type Body = (Vec<u8>, &'static str);
+type Typed = (Body, &'static str);
+
+/// What plain text is sent as.
+const PLAIN: &str = "text/plain; charset=utf-8";
 
 pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Respond> {
     let mut node = Node::open(kdl, &WORD, reading);
@@ -47,12 +66,15 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Respond> 
     Some(Respond { status, content_type, body: body.map(|body| body.value.0).unwrap_or_default() })
 }
 
-fn read_bodies(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Vec<Spanned<Body>> {
+fn read_bodies(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Vec<Spanned<Typed>> {
     let mut bodies = Vec::new();
     let mut take = |found: Option<Spanned<String>>, content_type| {
-        bodies.extend(found.map(|found| Spanned::new((found.value.into_bytes(), content_type), found.span)));
+        bodies
+            .extend(found.map(|found| {
+                Spanned::new((Body::Fixed(found.value.into_bytes()), content_type), found.span)
+            }));
     };
-    take(node.take(reading), "text/plain; charset=utf-8");
+    take(node.take(reading), PLAIN);
     let json = node.property::<String>("json", reading);
     if let Some(json) = &json {
         check_json(json, reading);
@@ -62,6 +84,12 @@ fn read_bodies(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Vec<Spanned<Bo
     if let Some(file) = node.property::<String>("file", reading) {
         bodies.extend(read_file(&file, reading));
     }
+    let template = node.property::<String>("template", reading);
+    let template = template.and_then(|template| header::template(template, "respond", reading));
+    bodies.extend(template.map(|template| {
+        let span = template.span;
+        Spanned::new((Body::Filled(template), PLAIN), span)
+    }));
     bodies
 }
 
@@ -72,9 +100,9 @@ fn check_json(json: &Spanned<String>, reading: &mut Reading<'_>) {
     }
 }
 
-fn read_file(path: &Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned<Body>> {
+fn read_file(path: &Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned<Typed>> {
     match reading.surroundings.read(&path.value) {
-        Ok(bytes) => Some(Spanned::new((bytes, type_of(&path.value)), path.span)),
+        Ok(bytes) => Some(Spanned::new((Body::Fixed(bytes), type_of(&path.value)), path.span)),
         Err(error) => {
             let message = format!("`{}` cannot be read", path.value);
             reading.report(Diagnostic::error("unreadable-file", path.span, message).label(error.to_string()));

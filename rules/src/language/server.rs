@@ -1,13 +1,13 @@
 //! `server HOST… { … }`: hosts that share listeners, a certificate and locations.
 
 use super::listen::{self, Listen};
-use super::location::{self, Location};
+use super::location::{self, Location, compiled};
 use super::settings::{self, Settings};
 use super::tls::{self, Tls};
 use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::source::{Span, Spanned};
-use crate::table::LONGEST_NAME;
+use crate::table::{LONGEST_NAME, PathRegex};
 use crate::word::Word;
 use kdl::KdlNode;
 
@@ -56,12 +56,22 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Server {
     server
 }
 
-/// A name, `*.` and a name, an IP address, or `*` for every host.
+/// The regex of a host that is written as one.
+pub(crate) fn host_regex(host: &str) -> Option<PathRegex> {
+    host.strip_prefix('~').and_then(|regex| PathRegex::new(regex).ok())
+}
+
+/// A name, `*.` and a name, a name and `.*`, an IP address, `~` and a regex, or `*` for every host.
 pub(crate) fn read_host(host: Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned<String>> {
+    if let Some(regex) = host.value.strip_prefix('~') {
+        let regex = compiled(Spanned::new(regex.to_owned(), host.span), reading)?;
+        reading.made_variables.extend(regex.value.names().iter().map(|(_, name)| name.clone()));
+        return Some(host);
+    }
     let name = host.value.to_ascii_lowercase();
     let name = name.strip_suffix('.').unwrap_or(&name);
     let wrong = |message: String, label: &str| Diagnostic::error("bad-host", host.span, message).label(label);
-    let labels = name.strip_prefix("*.").unwrap_or(name);
+    let labels = name.strip_prefix("*.").or_else(|| name.strip_suffix(".*")).unwrap_or(name);
     let is_ip = labels.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok();
     let error = if name == "*" || is_ip {
         None
@@ -72,7 +82,7 @@ pub(crate) fn read_host(host: Spanned<String>, reading: &mut Reading<'_>) -> Opt
     } else if name.is_empty() || labels.contains('*') {
         Some(wrong(
             format!("`{}` is no host", host.value),
-            "a `*` stands alone for the first label: `*.example.org`",
+            "a `*` stands alone for the first label or the last: `*.example.org`",
         ))
     } else if name.len() > LONGEST_NAME {
         Some(wrong("this is no host: it is too long".to_owned(), "names have 253 letters at most"))

@@ -8,7 +8,7 @@ use super::variable::Variables;
 use crate::language::action::Action;
 use crate::language::location::Location;
 use crate::language::redirect::Redirect;
-use crate::language::respond::Respond;
+use crate::language::respond::{Body, Respond};
 use crate::placeholder::{Part, Placeholder, Template};
 use crate::source::Spanned;
 use crate::table::HeaderOperation;
@@ -65,7 +65,7 @@ pub(super) fn page(status: StatusCode) -> Action {
          <hr><center>vordr</center>\r\n</body>\r\n</html>\r\n"
     );
     let content_type = Some(HeaderValue::from_static("text/html"));
-    Action::Respond(Respond { status, content_type, body: body.into_bytes() })
+    Action::Respond(Respond { status, content_type, body: Body::Fixed(body.into_bytes()) })
 }
 
 impl Nginx<'_, '_> {
@@ -118,26 +118,21 @@ impl Nginx<'_, '_> {
         };
         match (status.as_u16(), text) {
             (301..=303 | 307 | 308, Some(target)) => self.read_redirect(status, target, variables),
-            (204 | 304, _) => Some(respond(status, None, "")),
+            (204 | 304, _) => Some(respond(status, None, Body::default())),
             (400..=599, None) => Some(page(status)),
             (_, text) => {
-                let body = text.map_or_else(|| Some(String::new()), |text| self.body(text, variables))?;
-                Some(respond(status, Some(self.content_type(scope)), &body))
+                let body = text.map_or_else(|| Some(Body::default()), |text| self.body(text, variables))?;
+                Some(respond(status, Some(self.content_type(scope)), body))
             }
         }
     }
 
-    fn body(&mut self, text: &Spanned<String>, variables: &Variables) -> Option<String> {
+    fn body(&mut self, text: &Spanned<String>, variables: &Variables) -> Option<Body> {
         let template = self.template(text, variables)?;
-        let body = template.as_text().map(str::to_owned);
-        if body.is_none() {
-            self.refuse(
-                text.span,
-                "a body has no variables here",
-                "let an app answer, or write the text out",
-            );
-        }
-        body
+        Some(match template.as_text() {
+            Some(text) => Body::Fixed(text.as_bytes().to_vec()),
+            None => Body::Filled(Spanned::new(template, text.span)),
+        })
     }
 
     fn content_type(&mut self, scope: &Scope<'_>) -> HeaderValue {
@@ -160,7 +155,7 @@ impl Nginx<'_, '_> {
         let written = self.template(target, variables)?;
         let is_path = match written.parts.first() {
             Some(Part::Text(text)) => text.starts_with('/'),
-            Some(Part::Placeholder(Placeholder::Uri | Placeholder::Path)) => true,
+            Some(Part::Placeholder(Placeholder::Uri | Placeholder::Path | Placeholder::NormalPath)) => true,
             _ => false,
         };
         let template = match is_path {
@@ -176,6 +171,6 @@ impl Nginx<'_, '_> {
     }
 }
 
-fn respond(status: StatusCode, content_type: Option<HeaderValue>, body: &str) -> Action {
-    Action::Respond(Respond { status, content_type, body: body.as_bytes().to_vec() })
+fn respond(status: StatusCode, content_type: Option<HeaderValue>, body: Body) -> Action {
+    Action::Respond(Respond { status, content_type, body })
 }

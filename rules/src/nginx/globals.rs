@@ -8,7 +8,6 @@ use crate::diagnostic::{Diagnostics, Severity};
 use crate::node::Reading;
 use crate::source::Sources;
 use crate::surroundings::Surroundings;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What the text of `nginx -g` is called in diagnostics, as nginx calls it.
@@ -52,8 +51,7 @@ pub fn globals(name: &str, text: &str, surroundings: &dyn Surroundings) -> Resul
 /// What `nginx -g` said, where the rules are no file of nginx's.
 pub(crate) fn of_command_line(reading: &mut Reading<'_>) -> Globals {
     let mut directives = command_line(reading);
-    let (maps, upstreams, seen) = (HashMap::new(), HashMap::new(), Vec::new());
-    let mut nginx = Nginx { reading, lenient: true, maps, upstreams, seen };
+    let mut nginx = Nginx::new(reading, true);
     check::check(&mut directives, Context::MAIN, &mut nginx);
     Globals::of(&directives)
 }

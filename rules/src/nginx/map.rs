@@ -1,38 +1,263 @@
-//! `map`: a variable made of another.
+//! `map`, `geo` and `split_clients`: variables that are made of others, when they are asked for.
 
 use super::Nginx;
 use super::tree::Directive;
-use crate::source::Span;
+use super::variable::{Variables, literal};
+use crate::diagnostic::Diagnostic;
+use crate::language::map::{Map, hundredths, is_hostname, with_groups};
+use crate::placeholder::{Part, Placeholder, Template};
+use crate::source::{Span, Spanned};
+use crate::table::{Case, CaseKey, PathRegex};
+use ipnet::{IpNet, Ipv4Subnets};
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv4Addr};
 
-/// One `map`.
-#[derive(Debug)]
-pub(super) struct Map {
-    pub span: Span,
-    /// The variable that it looks at, without its `$`.
-    pub from: String,
+/// A block that makes a variable.
+#[derive(Debug, Clone)]
+pub(super) struct Making {
+    directive: Directive,
 }
 
-impl Map {
+/// What is gathered while a block is read.
+#[derive(Default)]
+struct Gathered {
+    hostnames: bool,
+    cases: Vec<Spanned<Case>>,
+    default: Option<Spanned<Template>>,
+    /// The texts that have a case.
+    known: HashSet<String>,
+}
+
+impl Making {
     /// Whether it makes a `Connection` header of the request's `Upgrade`, as every guide to WebSockets has it.
     pub(super) fn is_for_upgrades(&self) -> bool {
-        self.from == "http_upgrade"
+        let from = self.directive.first().trim_start_matches('$').trim_matches(['{', '}']);
+        self.directive.name.value == "map" && from == "http_upgrade"
     }
 }
 
 impl Nginx<'_, '_> {
-    /// A map counts where its variable is used, so it is only taken down here.
+    /// Takes a block down; it is read where its variable is asked for, so that one that nobody needs costs nothing.
     pub(super) fn read_map(&mut self, directive: &Directive) {
-        let Some(name) = directive.argument(1).strip_prefix('$').filter(|name| !name.is_empty()) else {
-            let message = format!("invalid variable name \"{}\"", directive.argument(1));
-            return self.fault(directive.span_of(1), message);
+        let number = directive.arguments.len().saturating_sub(1);
+        let Some(name) = directive.argument(number).strip_prefix('$').filter(|name| !name.is_empty()) else {
+            let message = format!("invalid variable name \"{}\"", directive.argument(number));
+            return self.fault(directive.span_of(number), message);
         };
+        let kind = directive.name.value.as_str();
         for entry in directive.inside() {
-            let is_volatile = entry.name.value == "volatile" && entry.arguments.is_empty();
-            if entry.arguments.len() != 1 && !is_volatile {
-                self.fault(entry.name.span, "invalid number of the map parameters");
+            let is_switch = match kind {
+                "map" => ["volatile", "hostnames"].contains(&entry.name.value.as_str()),
+                "geo" => ["ranges", "proxy_recursive"].contains(&entry.name.value.as_str()),
+                _ => false,
+            };
+            if entry.arguments.len() != 1 && !(is_switch && entry.arguments.is_empty()) {
+                self.fault(entry.name.span, format!("invalid number of the {kind} parameters"));
             }
         }
-        let from = directive.first().trim_start_matches('$').trim_matches(['{', '}']).to_owned();
-        self.maps.insert(name.to_owned(), Map { span: directive.name.span, from });
+        self.maps.insert(name.to_owned(), Making { directive: directive.clone() });
+    }
+
+    /// A variable that a block makes, to be filled in; the block is read in the end.
+    pub(super) fn made_by_map(&mut self, name: &str) -> Option<Template> {
+        if !self.maps.contains_key(name) {
+            return None;
+        }
+        if !self.wanted_maps.iter().any(|wanted| wanted == name) {
+            self.wanted_maps.push(name.to_owned());
+        }
+        Some(Template { parts: vec![Part::Placeholder(Placeholder::Variable(name.to_owned()))] })
+    }
+
+    /// The maps that are asked for, by others of them too.
+    pub(super) fn finish_maps(&mut self) -> Vec<Map> {
+        let mut maps = Vec::new();
+        while let Some(name) = self.wanted_maps.get(maps.len()).cloned() {
+            let Some(Making { directive }) = self.maps.get(&name).cloned() else { break };
+            maps.push(self.read_making(name, &directive));
+        }
+        maps
+    }
+
+    fn read_making(&mut self, name: String, directive: &Directive) -> Map {
+        let variables = self.set_by_requests.clone();
+        let gathered = match directive.name.value.as_str() {
+            "geo" => self.read_geo(directive),
+            "split_clients" => self.read_shares(directive),
+            _ => self.read_cases(directive, &variables),
+        };
+        let from = directive.arguments.first().filter(|_| directive.arguments.len() > 1);
+        let from = match from {
+            Some(from) => self.template(from, &variables).unwrap_or_else(|| literal("")),
+            None => Template { parts: vec![Part::Placeholder(Placeholder::ClientIp)] },
+        };
+        Map {
+            name: Spanned::new(name, directive.name.span),
+            from: Spanned::new(from, directive.span_of(0)),
+            hostnames: gathered.hostnames,
+            cases: gathered.cases,
+            default: gathered.default,
+        }
+    }
+
+    fn read_cases(&mut self, directive: &Directive, variables: &Variables) -> Gathered {
+        let is_hostnames = |entry: &Directive| entry.name.value == "hostnames" && entry.arguments.is_empty();
+        let hostnames = directive.inside().iter().any(is_hostnames);
+        let mut gathered = Gathered { hostnames, ..Gathered::default() };
+        for entry in directive.inside() {
+            let Some(value) = entry.arguments.first() else { continue };
+            self.read_case(&entry.name, value, variables, &mut gathered);
+        }
+        gathered
+    }
+
+    fn read_case(
+        &mut self,
+        written: &Spanned<String>,
+        value: &Spanned<String>,
+        variables: &Variables,
+        gathered: &mut Gathered,
+    ) {
+        let span = written.span;
+        if written.value == "default" {
+            if gathered.default.is_some() {
+                return self.fault(span, "duplicate default map parameter");
+            }
+            let value = self.template(value, variables);
+            gathered.default = value.map(|value| Spanned::new(value, span));
+            return;
+        }
+        let mut variables = variables.clone();
+        let key = match written.value.strip_prefix('~') {
+            Some(regex) => match self.case_regex(regex, span) {
+                Some(regex) => {
+                    regex.names().iter().for_each(|(_, name)| variables.set_by_request(name));
+                    CaseKey::Regex(regex)
+                }
+                None => return,
+            },
+            None => {
+                let text = written.value.strip_prefix('\\').unwrap_or(&written.value);
+                if gathered.hostnames && !is_hostname(text) {
+                    return self.fault(span, format!("invalid hostname or regular expression \"{text}\""));
+                }
+                if !gathered.known.insert(text.to_ascii_lowercase()) {
+                    return self.fault(span, format!("conflicting parameter \"{text}\""));
+                }
+                CaseKey::Text(text.to_owned())
+            }
+        };
+        let Some(value) = self.template(value, &variables) else { return };
+        let value = with_groups(&key, Spanned::new(value, span)).value;
+        gathered.cases.push(Spanned::new(Case { key, value }, span));
+    }
+
+    /// `~…`, and `~*…` in upper or lower case.
+    fn case_regex(&mut self, written: &str, span: Span) -> Option<PathRegex> {
+        let regex = match written.strip_prefix('*') {
+            Some(regex) => format!("(?i){regex}"),
+            None => written.to_owned(),
+        };
+        PathRegex::new(&regex)
+            .inspect_err(|error| {
+                let reason = error.to_string();
+                let last = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                let message = format!("vordr cannot compile the regex \"{written}\"");
+                let error = Diagnostic::error("bad-regex", span, message).label(last);
+                self.report(error.help("no look-around and no back-references are to be had"));
+            })
+            .ok()
+    }
+
+    /// `geo`: values by addresses.
+    fn read_geo(&mut self, directive: &Directive) -> Gathered {
+        let mut gathered = Gathered::default();
+        let ranges = directive.inside().iter().any(|entry| entry.name.value == "ranges");
+        for entry in directive.inside() {
+            let (word, span) = (entry.name.value.as_str(), entry.name.span);
+            let Some(value) = entry.arguments.first() else { continue };
+            match word {
+                "default" => gathered.default = Some(Spanned::new(literal(&value.value), span)),
+                "proxy" => {
+                    let message = "\"geo\" asks for the address that all the others see";
+                    self.refuse(span, message, "write `set_real_ip_from` for who is in front");
+                }
+                "delete" => match networks(&value.value, ranges) {
+                    Some(networks) => gathered.forget(&networks),
+                    None => self.fault(value.span, format!("invalid network \"{}\"", value.value)),
+                },
+                _ => match networks(word, ranges) {
+                    Some(networks) => {
+                        gathered.forget(&networks);
+                        gathered.cases.extend(networks.into_iter().map(|network| {
+                            let key = CaseKey::Network(network);
+                            Spanned::new(Case { key, value: literal(&value.value) }, span)
+                        }));
+                    }
+                    None => self.fault(span, format!("invalid network \"{word}\"")),
+                },
+            }
+        }
+        gathered
+    }
+
+    /// `split_clients`: values by shares of all texts.
+    fn read_shares(&mut self, directive: &Directive) -> Gathered {
+        let mut gathered = Gathered::default();
+        for entry in directive.inside() {
+            let (word, span) = (entry.name.value.as_str(), entry.name.span);
+            let Some(value) = entry.arguments.first().map(|value| literal(&value.value)) else { continue };
+            match word.strip_suffix('%').and_then(hundredths) {
+                Some(share) => {
+                    let key = CaseKey::Share(share);
+                    gathered.cases.push(Spanned::new(Case { key, value }, span));
+                }
+                None if word == "*" => gathered.default = Some(Spanned::new(value, span)),
+                None => self.fault(span, format!("invalid percent value \"{word}\"")),
+            }
+        }
+        gathered
+    }
+}
+
+impl Gathered {
+    /// Of what is said of a network twice the later holds.
+    fn forget(&mut self, networks: &[IpNet]) {
+        let is_meant =
+            |case: &Case| matches!(&case.key, CaseKey::Network(network) if networks.contains(network));
+        self.cases.retain(|case| !is_meant(&case.value));
+    }
+}
+
+/// An address, a network, or where `ranges` are written `from-to`, as the networks that it is made of.
+fn networks(written: &str, ranges: bool) -> Option<Vec<IpNet>> {
+    if ranges {
+        let (from, to) = written.split_once('-')?;
+        let (from, to): (Ipv4Addr, Ipv4Addr) = (from.parse().ok()?, to.parse().ok()?);
+        return (from <= to).then(|| Ipv4Subnets::new(from, to, 0).map(IpNet::from).collect());
+    }
+    let network = written.parse::<IpAddr>().map(IpNet::from).or_else(|_| written.parse::<IpNet>());
+    network.ok().map(|network| vec![network.trunc()])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_range_is_made_of_networks() {
+        let text = |written, ranges| {
+            networks(written, ranges)
+                .map(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(text("10.0.0.1-10.0.0.4", true).unwrap(), "10.0.0.1/32 10.0.0.2/31 10.0.0.4/32");
+        assert_eq!(text("0.0.0.0-255.255.255.255", true).unwrap(), "0.0.0.0/0");
+        assert_eq!(text("10.0.0.1", false).unwrap(), "10.0.0.1/32");
+        assert_eq!(text("10.1.2.3/8", false).unwrap(), "10.0.0.0/8");
+        assert_eq!(text("2001:db8::/32", false).unwrap(), "2001:db8::/32");
+        for (wrong, ranges) in [("10.0.0.4-10.0.0.1", true), ("10.0.0.1", true), ("a", false), ("", false)] {
+            assert_eq!(text(wrong, ranges), None, "{wrong}");
+        }
     }
 }

@@ -95,8 +95,7 @@ pub(crate) fn read(name: &str, text: &str, lenient: bool, reading: &mut Reading<
         // One block, so that what stands in both is told as nginx tells it.
         outside.append(&mut directives);
     }
-    let mut nginx =
-        Nginx { reading, lenient, maps: HashMap::new(), upstreams: HashMap::new(), seen: Vec::new() };
+    let mut nginx = Nginx::new(reading, lenient);
     check::check(&mut outside, Context::MAIN, &mut nginx);
     check::check(&mut directives, main, &mut nginx);
     let file = nginx.read(&outside, &directives);
@@ -141,15 +140,31 @@ struct Nginx<'r, 'w> {
     reading: &'r mut Reading<'w>,
     /// `VORDR_NGINX_COMPAT=warn`.
     lenient: bool,
-    /// Each `map`, by the variable that it makes, without its `$`.
-    maps: HashMap<String, map::Map>,
+    /// Each `map`, `geo` and `split_clients`, by the variable that it makes, without its `$`.
+    maps: HashMap<String, map::Making>,
+    /// Those of them whose variable is asked for.
+    wanted_maps: Vec<String>,
+    /// What is `set` in any server, as it is known outside of them.
+    set_by_requests: variable::Variables,
     /// Each `upstream`, by its name in nginx.
     upstreams: HashMap<String, upstream::Written>,
     /// Every directive that stands where it may.
     seen: Vec<Seen>,
 }
 
-impl Nginx<'_, '_> {
+impl<'r, 'w> Nginx<'r, 'w> {
+    fn new(reading: &'r mut Reading<'w>, lenient: bool) -> Self {
+        Self {
+            reading,
+            lenient,
+            maps: HashMap::new(),
+            wanted_maps: Vec::new(),
+            set_by_requests: variable::Variables::default(),
+            upstreams: HashMap::new(),
+            seen: Vec::new(),
+        }
+    }
+
     /// `servers` are those of a file that has them outside of any `http`.
     fn read(&mut self, outside: &[Directive], servers: &[Directive]) -> File {
         let mut file = File::default();
@@ -162,9 +177,10 @@ impl Nginx<'_, '_> {
 
     fn read_http(&mut self, main: &[Directive], http: &[Directive], file: &mut File) {
         let named = |name: &'static str| http.iter().filter(move |directive| directive.name.value == name);
-        for map in named("map") {
+        for map in named("map").chain(named("geo")).chain(named("split_clients")) {
             self.read_map(map);
         }
+        self.set_by_requests = variable::set_in(http);
         for upstream in named("upstream") {
             self.read_upstream(upstream);
         }
@@ -177,6 +193,7 @@ impl Nginx<'_, '_> {
         }
         self.name_servers(&mut file.servers);
         file.upstreams = self.finish_upstreams();
+        file.maps = self.finish_maps();
     }
 
     fn report(&mut self, diagnostic: Diagnostic) {

@@ -7,7 +7,7 @@ use super::variable::Variables;
 use super::{Nginx, answer};
 use crate::diagnostic::Diagnostic;
 use crate::language::location::{Location, Path};
-use crate::language::server::{Server, read_host};
+use crate::language::server::{Server, host_regex, read_host};
 use crate::source::{Span, Spanned};
 use crate::table::Address;
 use std::collections::HashMap;
@@ -20,6 +20,9 @@ impl Nginx<'_, '_> {
         let mut variables = Variables::default();
         let name = hosts.first().map_or("", |host| host.value.as_str());
         variables.set_text("server_name", name);
+        for regex in hosts.iter().filter_map(|host| host_regex(&host.value)) {
+            regex.names().iter().for_each(|(_, name)| variables.set_by_request(name));
+        }
         if let [only] = listens.list.as_slice()
             && let Some(port) = only.address.value.port().filter(|port| *port > 0)
         {
@@ -61,17 +64,9 @@ impl Nginx<'_, '_> {
         let wanted = match written {
             // Whoever sends no Host is served by the default.
             "" => return Vec::new(),
-            _ if written.starts_with('~') => {
-                self.refuse(
-                    name.span,
-                    "vordr does not look for hosts by regex",
-                    "list the hosts, or write `*.example.org`",
-                );
-                return Vec::new();
-            }
-            _ if written.ends_with(".*") => {
-                self.refuse(name.span, "a `*` stands for the first label alone", "list the hosts");
-                return Vec::new();
+            // A host is compared in lower case.
+            _ if written.starts_with('~') && written.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+                vec![host(written.replacen('~', "~(?i)", 1))]
             }
             _ => match written.strip_prefix('.') {
                 Some(bare) => vec![host(bare.to_owned()), host(format!("*.{bare}"))],

@@ -1,6 +1,7 @@
 //! nginx's variables: text with `$name` in it becomes text with placeholders.
 
 use super::Nginx;
+use super::tree::Directive;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::placeholder::{Part, Placeholder, Template};
 use crate::source::Spanned;
@@ -24,10 +25,29 @@ impl Variables {
         self.known.get(name)?.as_text()
     }
 
+    /// Leaves a variable's value to each request.
+    pub(super) fn set_by_request(&mut self, name: &str) {
+        let placeholder = Part::Placeholder(Placeholder::Variable(name.to_owned()));
+        self.set(name, Template { parts: vec![placeholder] });
+    }
+
     /// Gives a variable a value without placeholders.
     pub(super) fn set_text(&mut self, name: &str, value: &str) {
         self.set(name, literal(value));
     }
+}
+
+/// What is `set` somewhere in these blocks.
+pub(super) fn set_in(directives: &[Directive]) -> Variables {
+    let mut variables = Variables::default();
+    let mut waiting: Vec<&Directive> = directives.iter().collect();
+    while let Some(directive) = waiting.pop() {
+        waiting.extend(directive.inside());
+        if let ("set", Some(name)) = (directive.name.value.as_str(), directive.first().strip_prefix('$')) {
+            variables.set_by_request(name);
+        }
+    }
+    variables
 }
 
 /// Text as it stands.
@@ -38,11 +58,11 @@ pub(super) fn literal(text: &str) -> Template {
 
 /// The variables that are a placeholder's other name.
 #[rustfmt::skip]
-const PLAIN: [(&str, Placeholder); 16] = [
+const PLAIN: [(&str, Placeholder); 38] = [
     ("host", Placeholder::Host),
     ("request_uri", Placeholder::Uri),
-    ("uri", Placeholder::Path),
-    ("document_uri", Placeholder::Path),
+    ("uri", Placeholder::NormalPath),
+    ("document_uri", Placeholder::NormalPath),
     ("args", Placeholder::Query),
     ("query_string", Placeholder::Query),
     ("is_args", Placeholder::QueryMark),
@@ -55,6 +75,28 @@ const PLAIN: [(&str, Placeholder); 16] = [
     ("ssl_client_s_dn", Placeholder::ClientSubject),
     ("server_port", Placeholder::Port),
     ("http_host", Placeholder::Header(http::header::HOST)),
+    ("server_name", Placeholder::ServerName),
+    ("server_protocol", Placeholder::Protocol),
+    ("https", Placeholder::Https),
+    ("server_addr", Placeholder::ServerIp),
+    ("remote_port", Placeholder::ClientPort),
+    ("remote_user", Placeholder::User),
+    ("request", Placeholder::RequestLine),
+    ("status", Placeholder::Status),
+    ("body_bytes_sent", Placeholder::BytesOut),
+    ("request_time", Placeholder::Duration),
+    ("time_iso8601", Placeholder::Time),
+    ("time_local", Placeholder::TimeLocal),
+    ("msec", Placeholder::TimeUnix),
+    ("upstream_addr", Placeholder::UpstreamAddress),
+    ("upstream_status", Placeholder::UpstreamStatus),
+    ("upstream_response_time", Placeholder::UpstreamDuration),
+    ("upstream_connect_time", Placeholder::UpstreamConnect),
+    ("upstream_header_time", Placeholder::UpstreamFirstByte),
+    ("ssl_protocol", Placeholder::TlsVersion),
+    ("ssl_client_verify", Placeholder::ClientVerify),
+    ("hostname", Placeholder::Hostname),
+    ("pid", Placeholder::Pid),
 ];
 
 /// The variables that are a request header.
@@ -143,12 +185,8 @@ impl Nginx<'_, '_> {
         if let Some(placeholder) = placeholder(name) {
             return Some(Template { parts: vec![Part::Placeholder(placeholder)] });
         }
-        if let Some(map) = self.maps.get(name) {
-            let place = self.reading.sources.place(map.span);
-            let message = format!("\"${name}\" comes from a `map`, which is honoured for `Connection` alone");
-            let remedy = format!("write its value out; the map is at {}:{}", place.file, place.line);
-            self.refuse(text.span, message, &remedy);
-            return None;
+        if let Some(made) = self.made_by_map(name) {
+            return Some(made);
         }
         if NOT_HAD.iter().any(|known| {
             name == *known || known.strip_suffix('*').is_some_and(|start| name.starts_with(start))
@@ -168,7 +206,7 @@ impl Nginx<'_, '_> {
 }
 
 /// Variables of nginx's that have no counterpart.
-const NOT_HAD: [&str; 40] = [
+const NOT_HAD: [&str; 28] = [
     "upstream_*",
     "ssl_*",
     "sent_http_*",
@@ -182,29 +220,17 @@ const NOT_HAD: [&str; 40] = [
     "limit_*",
     "secure_link*",
     "jwt_*",
-    "body_bytes_sent",
     "bytes_sent",
     "document_root",
-    "hostname",
     "invalid_referer",
-    "msec",
     "nginx_version",
-    "pid",
     "pipe",
     "realpath_root",
-    "remote_port",
-    "remote_user",
-    "request",
     "request_body",
     "request_body_file",
     "request_completion",
     "request_filename",
     "request_length",
-    "request_time",
-    "server_addr",
-    "server_name",
-    "server_protocol",
-    "status",
     "uid_*",
     "fastcgi_*",
     "http2",
@@ -220,6 +246,9 @@ fn placeholder(name: &str) -> Option<Placeholder> {
     }
     if let Some((_, header)) = HEADERS.iter().find(|(known, _)| *known == name) {
         return Some(Placeholder::Header(HeaderName::from_static(header)));
+    }
+    if let Some(header) = name.strip_prefix("upstream_http_").filter(|header| !header.is_empty()) {
+        return header.replace('_', "-").parse().ok().map(Placeholder::UpstreamHeader);
     }
     let [header, cookie, argument] =
         FAMILIES.map(|family| name.strip_prefix(family).filter(|rest| !rest.is_empty()));

@@ -3,8 +3,8 @@
 use super::text::{Page, duration, limit, number, quoted, switch, template, words};
 use super::version_text;
 use crate::table::{
-    Action, Balance, Check, HostHeader, HttpVersion, Proxy, Respond, Retry, Server, ServerAddress, Sticky,
-    Table, Upstream,
+    Action, Balance, Body, Check, HostHeader, HttpVersion, Proxy, Respond, Retry, Server, ServerAddress,
+    Sticky, Table, Upstream,
 };
 use http::HeaderValue;
 use std::borrow::Cow;
@@ -47,11 +47,15 @@ fn respond_line(respond: &Respond) -> String {
     let content_type =
         respond.content_type.as_ref().map(|value| format!(" type={}", quoted(&text_of(value))));
     let content_type = content_type.unwrap_or_default();
-    match std::str::from_utf8(&respond.body) {
+    let body = match &respond.body {
+        Body::Fixed(body) => body,
+        Body::Filled(body) => return format!("respond {status} template={}{content_type}", template(body)),
+    };
+    match std::str::from_utf8(body) {
         Ok("") => format!("respond {status}{content_type}"),
         Ok(text) => format!("respond {status} {}{content_type}", quoted(text)),
         Err(_) => {
-            format!("respond {status}{content_type}    // {} bytes that are no text", respond.body.len())
+            format!("respond {status}{content_type}    // {} bytes that are no text", body.len())
         }
     }
 }

@@ -11,6 +11,7 @@ pub(super) fn write(name: &str, map: &Map, page: &mut Page) {
             CaseKey::Text(text) => quoted(text),
             CaseKey::Regex(regex) => format!("regex={}", quoted(regex.as_str())),
             CaseKey::Network(network) => format!("network={}", quoted(&network.to_string())),
+            CaseKey::Share(share) if share % 100 == 0 => format!("share=\"{}%\"", share / 100),
             CaseKey::Share(share) => format!("share=\"{}.{:02}%\"", share / 100, share % 100),
         };
         page.line(&format!("case {key} {}", template(&case.value)), None);

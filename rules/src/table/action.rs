@@ -74,8 +74,17 @@ pub struct Respond {
     pub status: StatusCode,
     /// `Content-Type`; `None` where there is no body.
     pub content_type: Option<HeaderValue>,
-    /// The body, read at load (`file="…"` included).
-    pub body: Vec<u8>,
+    /// The body.
+    pub body: Body,
+}
+
+/// The body of a [`Respond`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// Read at load (`file="…"` included).
+    Fixed(Vec<u8>),
+    /// Filled in for each request.
+    Filled(Template),
 }
 
 /// `files`.

@@ -1,6 +1,8 @@
-//! Which server of a listener a host belongs to: exact, then the longest wildcard, then the default.
+//! Which server of a listener a host belongs to: exact, then the longest wildcard, then the first regex, then the default.
 
-use super::{Binding, Listener};
+use super::find::{Captures, captures};
+use super::map::{longest_ending, longest_start};
+use super::{Binding, Listener, PathRegex, Server};
 use std::borrow::Cow;
 
 /// The longest name that DNS has, in bytes as it is written (RFC 1035, section 2.3.4).
@@ -13,16 +15,23 @@ impl Listener {
         if let Some(binding) = self.exact.get(&*name) {
             return *binding;
         }
-        // Every suffix is looked up, so a name of thousands of labels must not get there.
-        let mut rest = if name.len() > LONGEST_NAME { "" } else { &*name };
-        while let Some(dot) = rest.find('.') {
-            let suffix = rest.get(dot..).unwrap_or_default();
-            if let Some(binding) = self.wildcard.get(suffix) {
-                return *binding;
-            }
-            rest = rest.get(dot + 1..).unwrap_or_default();
+        let wildcard = longest_ending(&self.wildcard, &name).or_else(|| longest_start(&self.trailing, &name));
+        let regex = || self.regexes.iter().find(|(regex, _)| regex.is_match(name.as_bytes()));
+        wildcard.or_else(|| regex().map(|(_, binding)| *binding)).unwrap_or(self.default)
+    }
+}
+
+impl Server {
+    /// What the regex captured by which a host belongs to it, and that regex; `None` where it has it by its name.
+    pub fn host_captures(&self, host: &str) -> Option<(&PathRegex, Captures)> {
+        if self.host_regexes.is_empty() {
+            return None;
         }
-        self.default
+        let name = normal(host);
+        let is_written = self.hosts.iter().any(|host| *host == name);
+        let mut regexes = self.host_regexes.iter().filter(|_| !is_written);
+        let regex = regexes.find(|regex| regex.is_match(name.as_bytes()))?;
+        Some((regex, captures(regex, name.as_bytes())))
     }
 }
 
@@ -48,8 +57,10 @@ pub fn without_port(host: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::table::{Address, ServerId};
+    use std::collections::HashMap;
 
     fn listener(exact: &[(&str, usize)], wildcard: &[(&str, usize)]) -> Listener {
         let bind = |server| Binding { server: ServerId(server), redirect_https: false };
@@ -59,6 +70,8 @@ mod tests {
             proxy_protocol: false,
             exact: exact.iter().map(|(host, server)| ((*host).into(), bind(*server))).collect(),
             wildcard: wildcard.iter().map(|(host, server)| ((*host).into(), bind(*server))).collect(),
+            trailing: HashMap::new(),
+            regexes: Vec::new(),
             every_host: None,
             default: bind(0),
         }
@@ -73,6 +86,26 @@ mod tests {
         assert_eq!(server("y.x.b.example"), 3);
         assert_eq!(server("b.example"), 2);
         assert_eq!(server("example"), 0);
+        assert_eq!(server(""), 0);
+    }
+
+    #[test]
+    fn a_wildcard_at_the_end_comes_after_one_at_the_front_and_before_a_regex() {
+        let mut listener = listener(&[("www.example", 1)], &[(".b.example", 2)]);
+        let bind = |server| Binding { server: ServerId(server), redirect_https: false };
+        listener.trailing = [("www.".into(), bind(3)), ("www.b.".into(), bind(4))].into();
+        listener.regexes = ["^w", "."]
+            .map(|written| PathRegex::new(written).unwrap())
+            .into_iter()
+            .zip([bind(5), bind(6)])
+            .collect();
+        let server = |host| listener.binding(host).server.0;
+        assert_eq!(server("www.example"), 1);
+        assert_eq!(server("www.b.example"), 2);
+        assert_eq!(server("www.b.other"), 4);
+        assert_eq!(server("WWW.c.other:80"), 3);
+        assert_eq!(server("web"), 5);
+        assert_eq!(server("x"), 6);
         assert_eq!(server(""), 0);
     }
 

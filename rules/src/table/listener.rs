@@ -1,6 +1,6 @@
 //! An address to listen on, and which servers answer there.
 
-use super::ServerId;
+use super::{PathRegex, ServerId};
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
@@ -50,6 +50,10 @@ pub struct Listener {
     pub(crate) exact: HashMap<Box<str>, Binding>,
     /// Wildcards without their `*` (`.example.org`), lowercase.
     pub(crate) wildcard: HashMap<Box<str>, Binding>,
+    /// Wildcards at the end without their `*` (`www.`), lowercase.
+    pub(crate) trailing: HashMap<Box<str>, Binding>,
+    /// Regexes of hosts, in file order.
+    pub(crate) regexes: Vec<(PathRegex, Binding)>,
     /// `server "*"`, which is the default unless another one is.
     pub(crate) every_host: Option<Binding>,
     /// The server for every other host.
@@ -68,7 +72,9 @@ pub struct Binding {
 impl Listener {
     /// Every server here, once for each of its hosts.
     pub fn bindings(&self) -> impl Iterator<Item = Binding> {
-        let hosts = self.exact.values().chain(self.wildcard.values()).chain(&self.every_host);
-        hosts.copied().chain([self.default])
+        let wildcards = self.wildcard.values().chain(self.trailing.values());
+        let hosts = self.exact.values().chain(wildcards).chain(&self.every_host);
+        let regexes = self.regexes.iter().map(|(_, binding)| *binding);
+        hosts.copied().chain(regexes).chain([self.default])
     }
 }

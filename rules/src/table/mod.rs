@@ -22,7 +22,7 @@ mod trace;
 mod upstream;
 
 pub use acme::{Acme, AcmeAccount, AcmeChallenge, ExternalAccount};
-pub use action::{Action, Files, HostHeader, Proxy, Redirect, Respond};
+pub use action::{Action, Body, Files, HostHeader, Proxy, Redirect, Respond};
 pub use condition::{Condition, cookie};
 pub use find::{Captures, Match, Outcome, Request, Step};
 pub(crate) use host::LONGEST_NAME;
@@ -45,6 +45,7 @@ pub use upstream::{
     Upstream, UpstreamServer, UpstreamTls,
 };
 
+use http::HeaderName;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -61,6 +62,8 @@ pub struct Table {
     pub upstreams: Vec<Upstream>,
     /// Every `map`, by the variable that it makes. None of them asks for itself, not even by way of others.
     pub maps: BTreeMap<String, Map>,
+    /// The headers of upstreams' answers that are asked for, and so have to be remembered.
+    pub upstream_headers: Vec<HeaderName>,
 }
 
 impl Table {
@@ -118,6 +121,7 @@ pub struct Place {
 pub struct Server {
     /// The hosts as written, lowercase; the first one is the server's name in logs and metrics.
     pub hosts: Vec<String>,
+    pub(crate) host_regexes: Vec<PathRegex>,
     /// The `tls` block, where there is one.
     pub tls: Option<ServerTls>,
     /// Its locations, in file order.

@@ -51,6 +51,12 @@ impl PathRegex {
         self.0.captures_len() - 1
     }
 
+    /// The groups that have a name, by their numbers.
+    pub fn names(&self) -> Vec<(usize, String)> {
+        let names = self.0.capture_names().enumerate();
+        names.filter_map(|(number, name)| Some((number, name?.to_owned()))).collect()
+    }
+
     /// The number of a group by its name.
     pub(crate) fn group(&self, name: &str) -> Option<usize> {
         self.0.capture_names().position(|known| known == Some(name))

@@ -113,8 +113,8 @@ pub(super) const ALL: &[Definition] = &[
     needless("gunzip", SITE, 1, 1, "what an upstream packs goes to the client packed"),
     needless("gunzip_buffers", SITE, 2, 2, "what an upstream packs goes to the client packed"),
     // Values from other values.
-    refused("geo", HTTP, 1, 2, "write `allow` and `deny`").block(Context::FREE).many(),
-    refused("split_clients", HTTP, 2, 2, "give the servers of an upstream their weights").block(Context::FREE).many(),
+    honoured("geo", HTTP, 1, 2).block(Context::FREE).many(),
+    honoured("split_clients", HTTP, 2, 2).block(Context::FREE).many(),
     refused("geoip_country", HTTP, 1, 2, "no address book is read; leave it out"),
     refused("geoip_city", HTTP, 1, 2, "no address book is read; leave it out"),
     // Bodies.

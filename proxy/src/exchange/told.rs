@@ -1,0 +1,153 @@
+//! Placeholders about the connection, the answer and the time, as text.
+
+use super::context::{Exchange, Reached};
+use super::fill::path_and_query;
+use http::request::Parts;
+use http::{HeaderValue, Version};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+use vordr_rules::placeholder::Placeholder;
+use vordr_rules::table::Server;
+
+/// This machine's name, which does not change while vordr runs.
+static HOSTNAME: LazyLock<String> = LazyLock::new(|| {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim_end().to_ascii_lowercase()
+});
+
+impl Exchange {
+    /// What such a placeholder is; nothing where it is not known, or not yet.
+    pub(super) fn told(&self, placeholder: &Placeholder, request: &Parts) -> Vec<u8> {
+        match placeholder {
+            Placeholder::ServerName => self.server().map(Server::name).unwrap_or_default().into(),
+            Placeholder::Protocol => self.protocol(request).into(),
+            Placeholder::Https if self.public.scheme == "https" => "on".into(),
+            Placeholder::ServerIp => {
+                self.arrival.ends.map_or_else(Vec::new, |(_, own)| text(own.ip().to_canonical()))
+            }
+            Placeholder::ClientPort => self.arrival.ends.map_or_else(Vec::new, |(peer, _)| text(peer.port())),
+            Placeholder::User => self.learnt.user.clone().unwrap_or_default().into(),
+            Placeholder::RequestLine => {
+                let target = path_and_query(request);
+                text(format_args!("{} {target} {}", request.method, self.protocol(request)))
+            }
+            Placeholder::Status => self.status.map_or_else(Vec::new, |status| text(status.as_u16())),
+            Placeholder::BytesOut => text(self.bytes_out),
+            Placeholder::Duration => seconds(self.arrival.started.elapsed()),
+            Placeholder::TlsVersion => {
+                self.arrival.tls.as_ref().map(|tls| tls.version).unwrap_or_default().into()
+            }
+            Placeholder::ClientVerify if self.arrival.tls.is_some() => {
+                if self.client_subject().is_some() { "SUCCESS" } else { "NONE" }.into()
+            }
+            Placeholder::Hostname => HOSTNAME.as_bytes().to_vec(),
+            Placeholder::Pid => text(std::process::id()),
+            Placeholder::UpstreamHeader(name) => {
+                self.upstream_headers.get(name).map_or_else(Vec::new, |value| value.as_bytes().to_vec())
+            }
+            _ => time(placeholder).or_else(|| self.told_of_upstream(placeholder)).unwrap_or_default(),
+        }
+    }
+
+    /// As the request says it, and HTTP/2 where it came by that.
+    fn protocol(&self, request: &Parts) -> &'static str {
+        match request.version {
+            _ if self.arrival.http2 => "HTTP/2.0",
+            Version::HTTP_10 => "HTTP/1.0",
+            _ => "HTTP/1.1",
+        }
+    }
+
+    /// Nothing before there is an answer, as the upstream's server may still be another one.
+    fn told_of_upstream(&self, placeholder: &Placeholder) -> Option<Vec<u8>> {
+        let reached = self.reached.as_ref().filter(|_| self.status.is_some())?;
+        match placeholder {
+            Placeholder::UpstreamAddress => Some(reached.endpoint.peer.clone().into()),
+            Placeholder::UpstreamStatus => {
+                let status = reached.status.or_else(|| self.status.map(|status| status.as_u16()));
+                status.map(text)
+            }
+            Placeholder::UpstreamDuration => Some(seconds(reached.chosen.elapsed())),
+            Placeholder::UpstreamConnect => reached.connect.map(seconds),
+            Placeholder::UpstreamFirstByte => first_byte(reached).map(seconds),
+            _ => None,
+        }
+    }
+
+    /// Remembers what of an upstream's answer the rules ask for later on.
+    pub(super) fn remember(&mut self, headers: &http::HeaderMap) {
+        self.upstream_headers.clear();
+        for name in &self.table.upstream_headers {
+            if let Some(value) = headers.get(name) {
+                self.upstream_headers.insert(name.clone(), HeaderValue::clone(value));
+            }
+        }
+    }
+}
+
+fn first_byte(reached: &Reached) -> Option<Duration> {
+    Some(reached.answered.unwrap_or_else(Instant::now).duration_since(reached.chosen))
+}
+
+fn time(placeholder: &Placeholder) -> Option<Vec<u8>> {
+    let now = jiff::Timestamp::now();
+    match placeholder {
+        Placeholder::Time => Some(text(now.strftime("%Y-%m-%dT%H:%M:%S+00:00"))),
+        Placeholder::TimeLocal => Some(text(now.strftime("%d/%b/%Y:%H:%M:%S +0000"))),
+        Placeholder::TimeUnix => Some(text(format_args!("{:.3}", now.as_millisecond() as f64 / 1000.0))),
+        _ => None,
+    }
+}
+
+/// Seconds to the millisecond.
+fn seconds(duration: Duration) -> Vec<u8> {
+    text(format_args!("{}.{:03}", duration.as_secs(), duration.subsec_millis()))
+}
+
+fn text(value: impl std::fmt::Display) -> Vec<u8> {
+    value.to_string().into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::scene::{Scene, values};
+
+    #[test]
+    fn what_is_not_known_yet_is_nothing() {
+        let words = r#"request { set X-V "<{status}{upstream_address}{upstream.header.x-a}{https}>"; }
+            response { set X-V "{status} {upstream_address} {upstream.header.x-a} {server_name} {protocol}"; remove X-A; }
+            proxy "http://app.example:81""#;
+        let mut scene = Scene::of(words, "GET /");
+        assert_eq!(values(&scene.forwarded(), "x-v"), ["<>"]);
+        let headers = Scene::of(words, "GET /").delivered(&[("x-a", "b")]);
+        assert_eq!(values(&headers, "x-v"), ["200 app.example:81 b a.test HTTP/1.1"]);
+    }
+
+    #[test]
+    fn a_header_that_is_taken_away_is_remembered_where_it_is_asked_for() {
+        let words =
+            r#"response { remove X-A; set X-V "{upstream.header.x-a}"; }; proxy "http://app.example""#;
+        let headers = Scene::of(words, "GET /").delivered(&[("x-a", "b"), ("x-c", "d")]);
+        assert_eq!((values(&headers, "x-v"), values(&headers, "x-a")), (vec!["b"], vec![]));
+        let mut scene = Scene::of(words, "GET /");
+        scene.delivered(&[("x-c", "d")]);
+        assert!(scene.exchange.upstream_headers.is_empty());
+    }
+
+    #[test]
+    fn a_body_is_filled_in_as_it_is() {
+        let words = r#"respond 200 template="{normal_path}|{path}|{request_line}|{header.x-a}|{{}}""#;
+        let answer = Scene::of(words, "GET /a%20b/../c%22?d=e\nX-A: <f>").answer();
+        let body = String::from_utf8(answer.body.to_vec()).unwrap();
+        assert_eq!(body, "/c\"|/a%20b/../c%22|GET /a%20b/../c%22?d=e HTTP/1.1|<f>|{}");
+        assert_eq!(values(&answer.headers, "content-length"), [body.len().to_string()]);
+    }
+
+    #[test]
+    fn a_decoded_path_is_escaped_again_in_a_url() {
+        let mut scene =
+            Scene::of(r#"redirect "https://b.test{normal_path}" query=off"#, "GET /a%20b/./c%3Fd");
+        assert_eq!(values(&scene.answer().headers, "location"), ["https://b.test/a%20b/c%3Fd"]);
+    }
+}
