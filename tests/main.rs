@@ -19,6 +19,7 @@ mod examples;
 mod failures;
 mod files;
 mod files_tricks;
+mod files_words;
 mod forwarded;
 mod hand_over;
 mod harness;

@@ -360,6 +360,7 @@ pub(crate) fn summary(action: &Action, (table, server): (&Table, &Server)) -> St
         Action::Redirect(redirect) => format!("redirect {} {}", redirect.status.as_u16(), redirect.target),
         Action::Respond(respond) => format!("respond {}", respond.status.as_u16()),
         Action::Files(files) => format!("files {}", files.root),
+        Action::StubStatus => "stub-status".to_owned(),
         Action::Enter(id) => {
             let entered = server.locations.get(id.0).map_or("", |location| location.name.as_str());
             format!("enter {}", entered.trim_start_matches('@'))

@@ -3,7 +3,7 @@
 use crate::word::Word;
 
 /// Words of nginx, and what stands for them here.
-const FROM_NGINX: [(&str, &str); 24] = [
+const FROM_NGINX: [(&str, &str); 28] = [
     ("proxy_pass", "proxy"),
     ("server_name", "server \"example.org\" { … }"),
     ("add_header", "response { set NAME VALUE; }"),
@@ -23,7 +23,11 @@ const FROM_NGINX: [(&str, &str); 24] = [
     ("proxy_ssl_verify", "proxy \"https://…\" { tls verify=on; }"),
     ("return", "redirect or respond"),
     ("root", "files"),
-    ("try_files", "files \"/srv\" fallback=\"/index.html\""),
+    ("try_files", "files \"/srv\" { try \"{path}\" \"/index.html\"; }"),
+    ("alias", "files \"/srv\" strip-prefix=\"/prefix\""),
+    ("autoindex", "files \"/srv\" listing=on"),
+    ("default_type", "types default=\"…\" { … }"),
+    ("stub_status", "stub-status"),
     ("error_page", "on-error 502 { … }"),
     ("ssl_certificate", "tls { cert \"…\"; key \"…\"; }"),
     ("keepalive_timeout", "vordr { limits { keepalive \"75s\"; } }"),

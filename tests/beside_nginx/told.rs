@@ -81,6 +81,10 @@ impl Message {
             message.body = "a page of its own".to_owned();
             message.headers.retain(|line| !line.starts_with("content-length:"));
         }
+        // A list of a folder is sent with its length, or in chunks.
+        if message.body.contains("<title>Index of ") {
+            message.headers.retain(|line| !line.starts_with("content-length:"));
+        }
         message
     }
 

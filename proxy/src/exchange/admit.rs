@@ -33,6 +33,8 @@ pub enum Admission {
     Guarded,
     /// Answer it with a file: [`Exchange::seek`] says which.
     Files,
+    /// Answer it with nginx's page of counts: [`Exchange::counts_page`].
+    StubStatus,
     /// Answer it here.
     Answer(Box<Answer>),
 }
@@ -74,6 +76,7 @@ impl Exchange {
     pub fn failure_page(&mut self, failure: &Failure, request: &Parts) -> Answer {
         let page = page::page(self, failure, &request.headers);
         let page = match failure {
+            Failure::RateLimit | Failure::Method if self.has_nginxs_bodies() => page,
             Failure::WebSocketOff => answer::upgrade_required(page),
             Failure::RateLimit => self.rate_limited(page),
             Failure::Method => answer::method_not_allowed(page),
@@ -84,8 +87,17 @@ impl Exchange {
     }
 
     pub(super) fn refuse(&mut self, failure: Failure, request: &Parts) -> Admission {
+        if failure != Failure::RewriteLoop
+            && let Some(replaced) = self.replaced(&failure, request)
+        {
+            self.note(failure);
+            return replaced;
+        }
         let page = self.failure_page(&failure, request);
-        self.note(failure);
+        // What the rules say is none.
+        if !matches!(failure, Failure::Responded(_)) {
+            self.note(failure);
+        }
         Admission::Answer(Box::new(page))
     }
 
@@ -169,11 +181,16 @@ impl Exchange {
     pub(super) fn act(&mut self, request: &Parts) -> Admission {
         if let Some(Action::Respond(respond)) = self.action() {
             // Its body may tell of it.
-            self.status = Some(respond.status);
+            self.status = Some(self.status_instead(false).unwrap_or(respond.status));
         }
         let answer = match self.action() {
             Some(Action::Proxy(_)) => return Admission::Forward,
+            Some(Action::Respond(respond)) if respond.fails => {
+                let failure = Failure::Responded(respond.status);
+                return self.refuse(failure, request);
+            }
             Some(Action::Respond(respond)) => self.respond(respond, request),
+            Some(Action::StubStatus) => return Admission::StubStatus,
             Some(Action::Redirect(redirect)) => self.redirect(redirect, request),
             Some(Action::Files(_)) => return Admission::Files,
             Some(Action::Enter(location)) => {

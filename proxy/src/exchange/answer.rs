@@ -1,14 +1,17 @@
 //! Answers of vordr's own making: `respond`, `redirect`, and the pages of failures.
 
+use super::admit::Admission;
 use super::context::Exchange;
 use super::failure::Failure;
+use super::files::content_type;
 use super::fill::{Into, path_and_query};
+use super::nginx_page;
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, UPGRADE, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use vordr_rules::placeholder::{Part, Placeholder, Template};
-use vordr_rules::table::{Body, Redirect, Respond, Server, without_port};
+use vordr_rules::table::{Bodies, Body, Redirect, Respond, Server, without_port};
 
 /// An answer that does not come from an upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,14 +57,46 @@ impl Answer {
 
 impl Exchange {
     pub(super) fn respond(&self, respond: &Respond, request: &Parts) -> Answer {
-        let mut answer = Answer::empty(respond.status);
-        if let Some(content_type) = &respond.content_type {
+        let mut answer = Answer::empty(self.status_instead(false).unwrap_or(respond.status));
+        if respond.by_path {
+            let path = self.current_path(request);
+            let types = self.settings().and_then(|settings| settings.types.as_ref());
+            let content_type = types.map_or_else(|| content_type(&path), |types| types.of(&path).clone());
+            answer.headers.insert(CONTENT_TYPE, content_type);
+        } else if let Some(content_type) = &respond.content_type {
             answer.headers.insert(CONTENT_TYPE, content_type.clone());
         }
         answer.body = match &respond.body {
             Body::Fixed(body) => Bytes::copy_from_slice(body),
             Body::Filled(body) => self.fill(body, request, Into::Raw).into(),
         };
+        answer
+    }
+
+    /// nginx's page of counts.
+    pub fn counts_page(&mut self, counts: String, request: &Parts) -> Admission {
+        if !matches!(request.method, Method::GET | Method::HEAD) {
+            return self.refuse(Failure::Method, request);
+        }
+        let text = HeaderValue::from_static("text/plain");
+        let answer = Answer::with_body(StatusCode::OK, text, counts);
+        Admission::Answer(Box::new(self.finish_answer(answer, request)))
+    }
+
+    /// `bodies nginx`.
+    pub(super) fn has_nginxs_bodies(&self) -> bool {
+        self.settings().is_some_and(|settings| settings.bodies == Bodies::Nginx)
+    }
+
+    /// An answer that leads elsewhere.
+    pub(super) fn moved(&self, status: StatusCode, target: &[u8]) -> Answer {
+        let mut answer = match self.has_nginxs_bodies() {
+            true => nginx_page::page(status),
+            false => Answer::empty(status),
+        };
+        if let Ok(target) = HeaderValue::from_bytes(target) {
+            answer.headers.insert(LOCATION, target);
+        }
         answer
     }
 
@@ -74,7 +109,7 @@ impl Exchange {
             let at = target.iter().position(|byte| *byte == b'#').unwrap_or(target.len());
             target.splice(at..at, [b"?", query.as_bytes()].concat());
         }
-        moved(redirect.status, &target)
+        self.moved(redirect.status, &target)
     }
 
     /// `redirect=https` of a listener: 301 for GET and HEAD, else 308, which keeps method and body.
@@ -87,7 +122,7 @@ impl Exchange {
             host => Some(host),
         };
         let host = host.ok_or(Failure::BadRequest("there is no Host to redirect to"))?;
-        Ok(moved(status, format!("https://{host}{}", path_and_query(request)).as_bytes()))
+        Ok(self.moved(status, format!("https://{host}{}", path_and_query(request)).as_bytes()))
     }
 }
 
@@ -112,14 +147,6 @@ fn stay_here(written: &Template, target: &mut Vec<u8>) {
         let slashes = target.iter().take_while(|byte| **byte == b'/').count();
         target.drain(..slashes - 1);
     }
-}
-
-fn moved(status: StatusCode, target: &[u8]) -> Answer {
-    let mut answer = Answer::empty(status);
-    if let Ok(target) = HeaderValue::from_bytes(target) {
-        answer.headers.insert(LOCATION, target);
-    }
-    answer
 }
 
 /// 426 names the protocol that is asked for (RFC 9110, section 15.5.22); here it says that there is none.

@@ -11,8 +11,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vordr_rules::table::{
-    Action, Captures, ListenerId, Location, LocationId, Proxy, Server, ServerAddress, ServerId, Settings,
-    Table,
+    Action, AnswerStatus, Captures, ListenerId, Location, LocationId, Proxy, Server, ServerAddress, ServerId,
+    Settings, Table,
 };
 
 /// How many addresses that could not be reached the log tells of.
@@ -37,6 +37,17 @@ pub struct Arrival {
     pub http2: bool,
     /// When the first byte of its head came.
     pub started: Instant,
+}
+
+/// A failure that an `on-error` took the place of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Instead {
+    /// The failure's status.
+    pub status: StatusCode,
+    /// What the answer's is.
+    pub answer: AnswerStatus,
+    /// Whether a further failure is replaced too.
+    pub again: bool,
 }
 
 /// One request and its answer.
@@ -100,6 +111,14 @@ pub struct Exchange {
     pub recovering: Option<usize>,
     /// An `on-error` led to its location.
     pub(super) recovered: bool,
+    /// What the last `on-error` took the place of, and what it says of the answer's status.
+    pub(super) instead_of: Option<Instead>,
+    /// A page is read in the place of what was to be done: whoever is asked for it sees a GET.
+    pub asks_anew: bool,
+    /// Which credentials were asked for, and are still.
+    pub(super) challenge: Option<HeaderValue>,
+    /// Where no file is, and something else is done: `files … { else { … }; }`.
+    pub(super) does_otherwise: bool,
     /// What its credentials told.
     pub learnt: Learnt,
     /// What went wrong, where something did.
@@ -258,6 +277,10 @@ impl Exchange {
             unreached: Vec::new(),
             recovering: None,
             recovered: false,
+            instead_of: None,
+            asks_anew: false,
+            challenge: None,
+            does_otherwise: false,
             learnt: Learnt::default(),
             failure: None,
             preflight: None,
@@ -292,9 +315,13 @@ impl Exchange {
 
     /// The action in force: an `on-error`'s, or the location's own.
     pub fn action(&self) -> Option<&Action> {
-        match self.recovering {
+        let action = match self.recovering {
             Some(index) => self.settings()?.on_error.get(index).map(|on_error| &on_error.action),
             None => self.location().map(|location| &location.action),
+        };
+        match action {
+            Some(Action::Files(files)) if self.does_otherwise => files.otherwise.as_deref(),
+            action => action,
         }
     }
 

@@ -5,7 +5,9 @@ use super::answer::Answer;
 use super::context::{Exchange, Reached};
 use super::headers::{Headers, strip_hop_by_hop};
 use super::{cors, operation};
-use http::header::{CONTENT_TYPE, LOCATION, REFRESH, SERVER, SET_COOKIE, STRICT_TRANSPORT_SECURITY};
+use http::header::{
+    CONTENT_TYPE, LOCATION, REFRESH, SERVER, SET_COOKIE, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
+};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode};
 use std::time::Instant;
@@ -60,10 +62,16 @@ impl Exchange {
         if let Some(hsts) = self.hsts() {
             message.set(&STRICT_TRANSPORT_SECURITY, hsts.value.clone());
         }
+        if let Some(challenge) = &self.challenge
+            && !message.headers().contains_key(WWW_AUTHENTICATE)
+        {
+            message.set(&WWW_AUTHENTICATE, challenge.clone());
+        }
         let Some(settings) = self.settings() else { return };
         if let Some(cors) = &settings.cors {
             cors::apply(cors, &request.headers, message, preflight);
         }
+        self.say_of_body(settings, request, status, message);
         let success = status.is_success() || status.is_redirection();
         operation::apply(self, &settings.response, request, success, message);
     }

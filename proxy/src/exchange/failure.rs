@@ -77,8 +77,12 @@ pub enum Failure {
     FileAccess,
     /// `files`: the file cannot be read, or became shorter while it was sent: 500.
     Unreadable(String),
+    /// `files`: the folder has no index, and is not shown: 403.
+    NoIndex,
     /// A method that `files` does not know: 405.
     Method,
+    /// What `respond … failure=on` says.
+    Responded(StatusCode),
     /// `timeouts client`: 408.
     ClientTimeout,
     /// `limits min-rate`, of a body: 408.
@@ -151,7 +155,9 @@ impl Failure {
             Self::NoFile(_) => "no_file",
             Self::FileAccess => "file_access",
             Self::Unreadable(_) => "file_unreadable",
+            Self::NoIndex => "no_index",
             Self::Method => "method",
+            Self::Responded(_) => "respond",
             Self::ClientTimeout => "client_timeout",
             Self::SlowUpload => "slow_upload",
             Self::SlowDownload => "slow_download",
@@ -182,7 +188,7 @@ impl Failure {
             | Self::Undecided(_)
             | Self::Shutdown => StatusCode::SERVICE_UNAVAILABLE,
             Self::ConnectTimeout | Self::WriteTimeout | Self::ReadTimeout => StatusCode::GATEWAY_TIMEOUT,
-            Self::Status(status) => *status,
+            Self::Status(status) | Self::Responded(status) => *status,
             Self::NoRoute | Self::InternalLocation | Self::NoFile(_) => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadRequest(_) | Self::ProxyHeader(_) => StatusCode::BAD_REQUEST,
@@ -196,7 +202,7 @@ impl Failure {
             Self::HeaderSize | Self::HeaderCount => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::RequestLine => StatusCode::URI_TOO_LONG,
             Self::BodyLimit => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Address | Self::FileAccess => StatusCode::FORBIDDEN,
+            Self::Address | Self::FileAccess | Self::NoIndex => StatusCode::FORBIDDEN,
             Self::Auth { .. } => StatusCode::UNAUTHORIZED,
             // nginx's own, and by now everybody's, for a client that did not wait.
             Self::ClientGone => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
@@ -237,9 +243,11 @@ impl Failure {
 
     /// Whether `on-error` may do something in its place: whoever has the answer did not give it.
     pub fn is_replaceable(&self) -> bool {
-        let of_files =
-            matches!(self, Self::NoFile(_) | Self::FileAccess | Self::Unreadable(_) | Self::Method);
-        of_files || self.party() == Party::Upstream
+        let of_files = matches!(
+            self,
+            Self::NoFile(_) | Self::FileAccess | Self::NoIndex | Self::Unreadable(_) | Self::Method
+        );
+        of_files || matches!(self, Self::Responded(_)) || self.party() == Party::Upstream
     }
 
     /// The setting that ran out, as an operator writes it.
@@ -297,6 +305,8 @@ impl Failure {
             Self::NoFile(_) => "there is no such file".to_owned(),
             Self::FileAccess => "this file may not be read".to_owned(),
             Self::Unreadable(_) => "the file cannot be read".to_owned(),
+            Self::NoIndex => "this folder is not shown".to_owned(),
+            Self::Responded(_) => "so the rules say".to_owned(),
             Self::Method => "here are files, which GET and HEAD alone ask for".to_owned(),
             Self::ClientTimeout => "the client did not go on within `timeouts client`".to_owned(),
             Self::SlowUpload => "the request body came more slowly than `limits min-rate`".to_owned(),

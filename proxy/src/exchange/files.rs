@@ -1,42 +1,64 @@
 //! `files`: what a request seeks in a folder, and the answer with what was found.
 
 mod condition;
+mod listing;
 mod media;
 mod range;
+mod spot;
 #[cfg(test)]
 mod tests;
 
+use super::admit::Admission;
 use super::answer::Answer;
 use super::coding::{Coding, accepted};
 use super::context::Exchange;
 use super::failure::Failure;
 use super::fill::{IN_PATH, Into};
+use super::nginx_page;
+use crate::files::Entry;
 use bytes::Bytes;
 use condition::Validators;
 use http::header::{
     ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, IF_RANGE,
-    LAST_MODIFIED, LOCATION, RANGE, VARY,
+    LAST_MODIFIED, RANGE, VARY,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 pub(crate) use media::content_type;
 use percent_encoding::percent_encode;
 use range::Wanted;
+pub use spot::Spot;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use vordr_rules::table::{Action, Files, normal_path};
+use vordr_rules::table::{Action, Files, Listing, Types, Ways};
 
 /// What a request seeks in a folder.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Sought {
-    /// The path below it, decoded: names with one `/` between them; nothing is the folder itself.
-    pub path: Vec<u8>,
-    /// Whether it ended in `/`, as a folder's does.
-    pub is_folder: bool,
+    /// How files are served there.
+    pub files: Arc<Files>,
+    /// Where it may be; the first place at which something is counts.
+    pub spots: Vec<Spot>,
+    /// What it asks for.
+    pub asks: Asks,
+    /// What files are by their endings, where the rules say so.
+    pub types: Option<Arc<Types>>,
     /// Codings in which a file may have been packed beforehand, the most wanted first.
     pub codings: Vec<Coding>,
     /// Whether the file's beginning will be wanted, whatever is found out about it.
     pub at_once: bool,
+}
+
+/// What is to be done with what is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    /// It is read.
+    Read,
+    /// Something is posted to it, which no file takes.
+    Post,
+    /// Something else.
+    Other,
 }
 
 /// A file as it was found.
@@ -80,86 +102,96 @@ impl Exchange {
         let Some(Action::Files(files)) = self.action() else { return Err(Failure::NoRoute) };
         // An error's page is for whoever met the error.
         let is_page = self.is_instead();
-        if !is_page && !matches!(request.method, Method::GET | Method::HEAD) {
+        let asks = match request.method {
+            Method::GET | Method::HEAD => Asks::Read,
+            _ if is_page => Asks::Read,
+            Method::POST => Asks::Post,
+            _ => Asks::Other,
+        };
+        // nginx looks for what is tried first, and tells who posts of what is not there.
+        let is_looked_for = match files.ways {
+            Ways::Own => asks == Asks::Read,
+            Ways::Nginx => asks != Asks::Other || !files.tries.is_empty(),
+        };
+        if !is_looked_for {
             return Err(Failure::Method);
         }
-        let path = self.path_below(files, request)?;
-        let is_folder = path.is_empty() || path.ends_with(b"/");
-        let path = path.strip_suffix(b"/").unwrap_or(&path).to_vec();
         let offered = Coding::ALL.into_iter().filter(|_| files.precompressed);
         Ok(Sought {
-            path,
-            is_folder,
+            files: files.clone(),
+            spots: self.spots(files, request)?,
+            asks,
+            types: self.settings().and_then(|settings| settings.types.clone()),
             codings: accepted(&request.headers, offered),
             at_once: request.method != Method::HEAD && (is_page || !makes_conditions(&request.headers)),
         })
     }
 
-    /// The path below the folder; what leads nowhere, or where nobody is to look, is refused.
-    fn path_below(&self, files: &Files, request: &Parts) -> Result<Vec<u8>, Failure> {
-        let rewrite = self.settings().and_then(|settings| settings.rewrite.as_ref());
-        let rewritten = rewrite.map(|rewrite| self.fill(rewrite, request, Into::Url));
-        let path = match &rewritten {
-            Some(path) => {
-                let written = std::str::from_utf8(path).ok().and_then(|path| path.split('?').next());
-                written.and_then(normal_path).ok_or(Failure::NoFile("its path is none"))?
-            }
-            None => self.current_path(request),
-        };
-        let path = match &files.strip_prefix {
-            Some(prefix) => without_prefix(&path, prefix.as_bytes()),
-            None => &path,
-        };
-        let below = path.strip_prefix(b"/").unwrap_or(path);
-        let folder = below.strip_suffix(b"/").unwrap_or(below);
-        let mut names = folder.split(|byte| *byte == b'/');
-        if !below.is_empty() && names.clone().any(<[u8]>::is_empty) {
-            // A path with `//` in it may have come past a location that is meant to keep it.
-            return Err(Failure::NoFile("its path has `//` in it"));
-        }
-        let well_known = folder == b".well-known" || folder.starts_with(b".well-known/");
-        if names.by_ref().skip(usize::from(well_known)).any(|name| name.starts_with(b".")) {
-            return Err(Failure::NoFile("names that begin with `.` are hidden"));
-        }
-        Ok(below.to_vec())
+    /// What is done where no file is.
+    pub fn do_otherwise(&mut self, request: &Parts) -> Admission {
+        self.does_otherwise = true;
+        self.act(request)
     }
 
     /// The answer with a file that was found.
     pub fn answer_with(&mut self, file: &Representation, request: &Parts) -> FileAnswer {
-        let modified = file.modified.and_then(known_time);
-        let etag = format!("\"{:016x}\"", file.tag);
-        let file = Described { file, etag: &etag, modified };
-        let answer = match self.is_instead() {
-            true => self.instead(&file),
-            false => file.answer(request),
+        let Some(Action::Files(files)) = self.action() else {
+            return FileAnswer { head: Answer::empty(StatusCode::NOT_FOUND), body: Vec::new() };
+        };
+        let etag = if files.etag { Some(etag(file, files.ways)) } else { None };
+        let modified = file.modified.and_then(|modified| known_time(modified, files.ways));
+        let file = Described { file, etag: etag.as_deref(), modified, files };
+        let status = self.status_instead(true);
+        let answer = match status.filter(|status| *status != StatusCode::OK) {
+            Some(status) => file.instead(status),
+            None => self.in_nginxs_form(file.answer(request)),
         };
         let body = if request.method == Method::HEAD { Vec::new() } else { answer.body };
         FileAnswer { head: self.finish_file(answer.head, request), body }
     }
 
-    /// A file in the place of an answer that failed: it keeps the failure's status.
-    fn instead(&self, file: &Described<'_>) -> FileAnswer {
-        let status = self.failure.as_ref().map_or(StatusCode::OK, Failure::status);
-        let mut answer = file.whole();
-        answer.head.status = status;
-        for name in [ETAG, LAST_MODIFIED, ACCEPT_RANGES] {
+    /// Conditions that do not hold, and ranges that are not there, have a page in nginx's form.
+    fn in_nginxs_form(&self, mut answer: FileAnswer) -> FileAnswer {
+        let status = answer.head.status;
+        if !status.is_client_error() || !self.has_nginxs_bodies() {
+            return answer;
+        }
+        let page = nginx_page::page(status);
+        let length = HeaderValue::from(page.body.len());
+        for name in [ETAG, LAST_MODIFIED] {
             answer.head.headers.remove(name);
         }
-        answer
+        answer.head.headers.extend(page.headers);
+        answer.head.headers.insert(CONTENT_LENGTH, length);
+        FileAnswer { head: answer.head, body: vec![Piece::Bytes(page.body)] }
+    }
+
+    /// The page that shows a folder.
+    pub(crate) fn list(&mut self, path: &[u8], entries: &[Entry], request: &Parts) -> Answer {
+        let listing = match self.action() {
+            Some(Action::Files(files)) => files.listing.unwrap_or(Listing::Exact),
+            _ => Listing::Exact,
+        };
+        let page = listing::page(path, entries, listing);
+        let status = self.status_instead(true).unwrap_or(StatusCode::OK);
+        let own = self.settings().is_none_or(|settings| settings.types.is_none());
+        let html = if own { "text/html; charset=utf-8" } else { "text/html" };
+        self.finish_answer(Answer::with_body(status, HeaderValue::from_static(html), page), request)
     }
 
     /// Sends a client that asked for a folder to its path with a `/`, where the links of its index lead right.
-    pub fn to_folder(&mut self, request: &Parts) -> Answer {
-        let path = self.current_path(request);
+    pub fn to_folder(&mut self, path: &[u8], request: &Parts) -> Answer {
         let slashes = path.iter().take_while(|byte| **byte == b'/').count().max(1);
         // `//host` would lead elsewhere.
         let path = path.get(slashes - 1..).unwrap_or(b"/");
         let query = self.current_query(request).map(|query| format!("?{query}")).unwrap_or_default();
-        let target = format!("{}/{query}", percent_encode(path, IN_PATH));
-        let mut answer = Answer::empty(StatusCode::MOVED_PERMANENTLY);
-        if let Ok(target) = HeaderValue::try_from(target) {
-            answer.headers.insert(LOCATION, target);
-        }
+        let base = match self.action() {
+            Some(Action::Files(files)) => files.base.as_ref().map(|base| self.fill(base, request, Into::Url)),
+            _ => None,
+        };
+        let mut target = base.unwrap_or_default();
+        target.extend_from_slice(format!("{}/{query}", percent_encode(path, IN_PATH)).as_bytes());
+        let answer = self.moved(StatusCode::MOVED_PERMANENTLY, &target);
         self.finish_answer(answer, request)
     }
 }
@@ -167,18 +199,22 @@ impl Exchange {
 /// A file, and what it is known again by.
 struct Described<'f> {
     file: &'f Representation,
-    etag: &'f str,
+    etag: Option<&'f str>,
     modified: Option<SystemTime>,
+    files: &'f Files,
 }
 
 impl Described<'_> {
     fn answer(&self, request: &Parts) -> FileAnswer {
-        let validators = Validators { etag: self.etag, modified: self.modified };
+        let is_nginx = self.files.ways == Ways::Nginx;
+        let validators =
+            Validators { etag: self.etag, modified: self.modified, since: self.files.since, both: is_nginx };
         if let Some(status) = condition::refused(&request.headers, validators) {
             return self.bodiless(status);
         }
-        // Ranges are for GET alone (section 14.2).
-        let range = request.headers.get(RANGE).filter(|_| request.method == Method::GET);
+        // Ranges are for GET alone (section 14.2), but in nginx.
+        let may_be_part = request.method == Method::GET || is_nginx;
+        let range = request.headers.get(RANGE).filter(|_| may_be_part);
         let range = range.and_then(|range| range.to_str().ok());
         let range = range.filter(|_| condition::ranges_hold(&request.headers, validators));
         match range.map(|range| range::wanted(range, self.file.length)) {
@@ -198,7 +234,9 @@ impl Described<'_> {
     /// What an answer says of the file, whichever part of it is sent.
     fn head(&self, status: StatusCode) -> Answer {
         let mut answer = Answer::empty(status);
-        set(&mut answer, ETAG, self.etag);
+        if let Some(etag) = self.etag {
+            set(&mut answer, ETAG, etag);
+        }
         if let Some(modified) = self.modified {
             set(&mut answer, LAST_MODIFIED, httpdate::fmt_http_date(modified));
         }
@@ -219,12 +257,25 @@ impl Described<'_> {
     fn with_body(&self, status: StatusCode, length: u64, body: Vec<Piece>) -> FileAnswer {
         let mut head = self.head(status);
         head.headers.insert(CONTENT_TYPE, self.file.content_type.clone());
-        head.headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        // nginx says it of a whole file alone.
+        if status == StatusCode::OK || self.files.ways == Ways::Own {
+            head.headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        }
         head.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         if let Some(coding) = self.file.coding {
             head.headers.insert(CONTENT_ENCODING, coding.value());
         }
         FileAnswer { head, body }
+    }
+
+    /// A file in the place of an answer that failed: it has that one's status.
+    fn instead(&self, status: StatusCode) -> FileAnswer {
+        let mut answer = self.whole();
+        answer.head.status = status;
+        for name in [ETAG, LAST_MODIFIED, ACCEPT_RANGES] {
+            answer.head.headers.remove(name);
+        }
+        answer
     }
 
     fn whole(&self) -> FileAnswer {
@@ -281,14 +332,6 @@ fn set(answer: &mut Answer, name: HeaderName, value: impl AsRef<str>) {
     }
 }
 
-/// Takes a prefix of whole segments off.
-fn without_prefix<'p>(path: &'p [u8], prefix: &[u8]) -> &'p [u8] {
-    match path.strip_prefix(prefix) {
-        Some(rest) if rest.is_empty() || rest.starts_with(b"/") => rest,
-        _ => path,
-    }
-}
-
 /// Whether it depends on the file what becomes of the request.
 fn makes_conditions(request: &HeaderMap) -> bool {
     let names = [RANGE, IF_RANGE, http::header::IF_MATCH, http::header::IF_NONE_MATCH];
@@ -296,10 +339,20 @@ fn makes_conditions(request: &HeaderMap) -> bool {
     names.iter().chain(&times).any(|name| request.contains_key(name))
 }
 
+/// A strong tag; nginx makes it of the time and the size, so that several nginx and vordr agree on it.
+fn etag(file: &Representation, ways: Ways) -> String {
+    let changed = file.modified.and_then(|modified| modified.duration_since(SystemTime::UNIX_EPOCH).ok());
+    match (ways, changed) {
+        (Ways::Nginx, Some(changed)) => format!("\"{:x}-{:x}\"", changed.as_secs(), file.length),
+        _ => format!("\"{:016x}\"", file.tag),
+    }
+}
+
 /// A time that can be told, in whole seconds. The first day of 1970 is what builds give every file whose time is not
-/// to matter, and the future is nobody's (section 8.8.2.1).
-fn known_time(modified: SystemTime) -> Option<SystemTime> {
-    let modified = modified.min(SystemTime::now());
+/// to matter, and the future is nobody's (section 8.8.2.1); nginx tells them all.
+fn known_time(modified: SystemTime, ways: Ways) -> Option<SystemTime> {
+    let is_nginx = ways == Ways::Nginx;
+    let modified = if is_nginx { modified } else { modified.min(SystemTime::now()) };
     let seconds = modified.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
-    (seconds > 24 * 3600).then(|| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+    (is_nginx || seconds > 24 * 3600).then(|| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
 }

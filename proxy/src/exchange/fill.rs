@@ -36,6 +36,8 @@ pub(super) enum Into {
     Header,
     /// In a path or a URL: whatever is not fit for one is escaped.
     Url,
+    /// In the path of a file: nothing is escaped.
+    File,
     /// In a text that is compared, or kept: everything is put in as it is.
     Raw,
 }
@@ -104,10 +106,11 @@ impl Exchange {
     fn fill_one(&self, placeholder: &Placeholder, known: Known<'_>, into: Into, out: &mut Vec<u8>) {
         let request = known.request;
         let mut foreign = |bytes: &[u8]| match into {
-            Into::Header | Into::Raw => out.extend_from_slice(bytes),
+            Into::Header | Into::File | Into::Raw => out.extend_from_slice(bytes),
             Into::Url => out.extend(percent_encode(bytes, IN_PATH).flat_map(str::bytes)),
         };
         match placeholder {
+            Placeholder::Path if into == Into::File => foreign(&self.current_path(request)),
             Placeholder::Header(name) => {
                 foreign(request.headers.get(name).map_or(b"", HeaderValue::as_bytes))
             }
@@ -118,7 +121,7 @@ impl Exchange {
                 let query = self.current_query(request).unwrap_or_default();
                 foreign(argument(query, name).unwrap_or_default().as_bytes());
             }
-            Placeholder::Rest if into == Into::Raw => out.extend_from_slice(&self.rest(request)),
+            Placeholder::Rest if matches!(into, Into::File | Into::Raw) => foreign(&self.rest(request)),
             Placeholder::NormalPath => foreign(&self.current_path(request)),
             Placeholder::Rest => {
                 out.extend(percent_encode(&self.rest(request), IN_PATH).flat_map(str::bytes));
@@ -132,7 +135,7 @@ impl Exchange {
             Placeholder::Capture(number) => {
                 let group = known.captures.group(*number).unwrap_or_default();
                 match into {
-                    Into::Raw => out.extend_from_slice(group),
+                    Into::File | Into::Raw => out.extend_from_slice(group),
                     Into::Header | Into::Url => {
                         out.extend(percent_encode(group, IN_PATH).flat_map(str::bytes));
                     }

@@ -76,6 +76,10 @@ impl Exchange {
 
     /// Refuses it with somebody else's words.
     pub fn turn_away_with(&mut self, failure: Failure, answer: Answer, request: &Parts) -> Admission {
+        if let Some(replaced) = self.replaced(&failure, request) {
+            self.note(failure);
+            return replaced;
+        }
         self.note(failure);
         Admission::Answer(Box::new(self.finish_answer(answer, request)))
     }

@@ -3,11 +3,15 @@
 use super::answer::Answer;
 use super::context::Exchange;
 use super::failure::{Failure, Party};
+use super::nginx_page;
 use http::header::{ACCEPT, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 /// The failure's page in the form that the request asks for.
 pub(super) fn page(exchange: &Exchange, failure: &Failure, request: &HeaderMap) -> Answer {
+    if exchange.has_nginxs_bodies() {
+        return nginx_page::page(failure.status());
+    }
     let upstream = exchange.reached.as_ref().map(|reached| reached.upstream());
     let mut detail = failure.detail(upstream);
     if let (true, Some(reached)) = (exchange.table.process.error_detail, &exchange.reached) {

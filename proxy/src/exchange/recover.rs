@@ -1,22 +1,22 @@
 //! `on-error`: what is done in the place of a failure.
 
 use super::admit::Admission;
-use super::context::Exchange;
+use super::context::{Exchange, Instead};
 use super::failure::Failure;
 use http::StatusCode;
 use http::request::Parts;
-use vordr_rules::table::Action;
+use vordr_rules::table::{Action, AnswerStatus, OnError};
 
 impl Exchange {
     /// Whether the upstream's own answer with this status is to be replaced.
     pub fn replaces(&self, status: StatusCode) -> bool {
-        !self.is_instead() && self.on_error_for(status, true).is_some()
+        self.on_error_of(&Failure::Status(status)).is_some()
     }
 
     /// What comes of it where an `on-error` has another upstream or another location go on in the place of a failure.
     pub fn falls_back(&mut self, failure: &Failure, request: &Parts) -> Option<Admission> {
         let index = self.on_error_of(failure).filter(|index| self.goes_elsewhere(*index))?;
-        self.recovering = Some(index);
+        self.stand_in(index, failure);
         // The first failure is what the log tells of.
         self.note(failure.clone());
         let admission = self.act(request);
@@ -37,26 +37,61 @@ impl Exchange {
         self.note(failure.clone());
         match self.on_error_of(failure) {
             Some(index) if !self.goes_elsewhere(index) => {
-                self.recovering = Some(index);
+                self.stand_in(index, failure);
                 self.act(request)
             }
             _ => Admission::Answer(Box::new(self.failure_page(failure, request))),
         }
     }
 
-    /// An `on-error`'s own action has none of its own.
-    fn on_error_of(&self, failure: &Failure) -> Option<usize> {
-        if self.is_instead() || !failure.is_replaceable() {
-            return None;
-        }
-        self.on_error_for(failure.status(), matches!(failure, Failure::Status(_)))
+    /// What an `on-error` does in the place of what the rules refuse; `None` where none does anything.
+    pub(super) fn replaced(&mut self, failure: &Failure, request: &Parts) -> Option<Admission> {
+        let index = self.on_error_of(failure)?;
+        self.stand_in(index, failure);
+        Some(self.act(request))
     }
 
-    fn on_error_for(&self, status: StatusCode, from_upstream: bool) -> Option<usize> {
-        let settings = self.settings()?;
-        settings.on_error.iter().position(|on_error| {
-            on_error.statuses.contains(&status) && (on_error.from_upstream || !from_upstream)
-        })
+    /// The status of what is answered in the place of a failure; `None` where that is its own. `is_file` where a file
+    /// is what is answered.
+    pub fn status_instead(&self, is_file: bool) -> Option<StatusCode> {
+        let Instead { status, answer, .. } = self.instead_of?;
+        match answer {
+            AnswerStatus::Usual => is_file.then_some(status),
+            AnswerStatus::Failure => Some(status),
+            AnswerStatus::Own => None,
+            AnswerStatus::Fixed(status) => Some(status),
+        }
+    }
+
+    fn stand_in(&mut self, index: usize, failure: &Failure) {
+        let Some(on_error) = self.settings().and_then(|settings| settings.on_error.get(index)) else {
+            return;
+        };
+        let (answer, again) = (on_error.status, on_error.again);
+        let is_search = matches!(on_error.action, Action::Search(_));
+        self.instead_of = Some(Instead { status: failure.status(), answer, again });
+        // Who asks for a page where something was to be done only reads it.
+        self.asks_anew |= is_search;
+        if let Failure::Auth { challenge, .. } = failure {
+            self.challenge = Some(challenge.clone());
+        }
+        self.recovering = Some(index);
+        self.does_otherwise = false;
+    }
+
+    /// An `on-error`'s own action has none of its own, unless that is said.
+    fn on_error_of(&self, failure: &Failure) -> Option<usize> {
+        let is_over = self.recovered && !self.instead_of.is_some_and(|instead| instead.again);
+        if self.recovering.is_some() || is_over {
+            return None;
+        }
+        let takes = |on_error: &OnError| match failure {
+            Failure::Status(_) => on_error.from.takes_answers(),
+            failure => failure.is_replaceable() || on_error.from.takes_refusals(),
+        };
+        let status = failure.status();
+        let on_errors = &self.settings()?.on_error;
+        on_errors.iter().position(|on_error| on_error.statuses.contains(&status) && takes(on_error))
     }
 
     fn on_error_action(&self, index: usize) -> Option<&Action> {
@@ -139,6 +174,15 @@ mod tests {
         scene.reach();
         let answer = answered(scene.exchange.recover(&Failure::Refused, &scene.request));
         assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
+    }
+
+    #[test]
+    fn a_body_in_the_place_of_a_failure_tells_of_the_status_it_has() {
+        let on_error = "on-error 502 as=404 { respond 200 template=\"{status}\"; }";
+        let mut scene = Scene::of(&format!("{on_error}\n proxy \"http://app.example\""), "GET /x");
+        scene.admit();
+        let answer = answered(scene.exchange.recover(&Failure::Refused, &scene.request));
+        assert_eq!((answer.status.as_u16(), &*answer.body), (404, b"404".as_slice()));
     }
 
     #[test]

@@ -116,6 +116,7 @@ impl Exchange {
         // An `on-error` belongs to the settings that are left; what comes after it has none of its own.
         self.recovered |= self.recovering.take().is_some();
         self.upgrade = false;
+        self.does_otherwise = false;
         self.turns += 1;
         if self.turns > MOST_TURNS { Err(Failure::RewriteLoop) } else { Ok(()) }
     }

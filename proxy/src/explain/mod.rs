@@ -237,6 +237,7 @@ fn tell_action(told: &mut Explanation, table: &Table, server: &Server, location:
             told.tell("answer", format!("{}, {bytes}", respond.status.as_u16()), None);
         }
         Action::Files(files) => told.tell("files", files.root.to_string(), None),
+        Action::StubStatus => told.tell("answer", "200, nginx's page of counts", None),
         Action::Enter(id) => {
             let Some(entered) = server.locations.get(id.0).filter(|_| left > 0) else { return };
             told.tell("enters", entered.name.as_str(), Some(&entered.place));

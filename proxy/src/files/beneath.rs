@@ -5,6 +5,7 @@ use rustix::io::Errno;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use vordr_rules::table::Symlinks;
 
 /// How often the kernel is asked again, where a folder was moved while it looked.
 const TRIES: usize = 16;
@@ -22,6 +23,8 @@ pub(super) struct Root {
 /// How a path is followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
+    /// Wherever links lead. What is asked for has no dot segments, so it does not climb by itself.
+    Anywhere,
     /// By the kernel (Linux 5.6), which sees to it that no step leads out.
     Kernel(ResolveFlags),
     /// By ourselves, name by name, and over no link: where the kernel cannot, or a filter of system calls forbids it.
@@ -30,12 +33,16 @@ enum Way {
 
 impl Root {
     /// Opens a folder, behind whatever links lead to it.
-    pub(super) fn open(path: &str, symlinks: bool) -> io::Result<Self> {
+    pub(super) fn open(path: &str, symlinks: Symlinks) -> io::Result<Self> {
         let folder = openat(CWD, path, READ | OFlags::DIRECTORY, Mode::empty())?;
-        let links = if symlinks { ResolveFlags::NO_MAGICLINKS } else { ResolveFlags::NO_SYMLINKS };
+        let links = match symlinks {
+            Symlinks::Anywhere => return Ok(Self { folder, way: Way::Anywhere }),
+            Symlinks::Below => ResolveFlags::NO_MAGICLINKS,
+            Symlinks::Off => ResolveFlags::NO_SYMLINKS,
+        };
         let root = Self { folder, way: Way::Kernel(ResolveFlags::BENEATH | links) };
         match root.file(b".") {
-            Err(Errno::NOSYS | Errno::PERM) if symlinks => {
+            Err(Errno::NOSYS | Errno::PERM) if symlinks == Symlinks::Below => {
                 Err(io::Error::other("`symlinks=on` needs Linux 5.6, and its `openat2` allowed"))
             }
             Err(Errno::NOSYS | Errno::PERM) => Ok(Self { way: Way::Steps, ..root }),
@@ -52,6 +59,7 @@ impl Root {
     /// Opens what is at a path, which is relative and without dot segments: a file, a folder, or anything else.
     pub(super) fn file(&self, path: &[u8]) -> Result<File, Errno> {
         match self.way {
+            Way::Anywhere => openat(&self.folder, path, READ, Mode::empty()),
             Way::Kernel(resolve) => self.by_kernel(path, resolve),
             Way::Steps => self.by_steps(path),
         }
@@ -95,7 +103,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     /// A folder with a file, a folder, and links inwards and outwards; each as the kernel follows paths, and as we do.
-    fn roots(symlinks: bool) -> (tempfile::TempDir, Vec<Root>) {
+    fn roots(symlinks: Symlinks) -> (tempfile::TempDir, Vec<Root>) {
         let folder = tempfile::tempdir().unwrap();
         let at = |path: &str| folder.path().join(path);
         std::fs::create_dir_all(at("www/docs")).unwrap();
@@ -120,7 +128,7 @@ mod tests {
 
     #[test]
     fn what_is_below_is_opened_and_nothing_else() {
-        let (_folder, roots) = roots(false);
+        let (_folder, roots) = roots(Symlinks::Off);
         for root in &roots {
             assert_eq!(content(root, "page").as_deref(), Ok("page"));
             assert_eq!(content(root, "docs/inner").as_deref(), Ok("inner"));
@@ -135,7 +143,7 @@ mod tests {
 
     #[test]
     fn no_link_is_followed_unless_it_is_said() {
-        let (_folder, roots) = roots(false);
+        let (_folder, roots) = roots(Symlinks::Off);
         for (root, path) in roots.iter().flat_map(|root| {
             ["link", "linked/inner", "out", "absolute", "up/secret", "up/www/page"].map(|path| (root, path))
         }) {
@@ -146,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_link_that_is_followed_stays_below() {
-        let (_folder, roots) = roots(true);
+        let (_folder, roots) = roots(Symlinks::Below);
         let root = &roots[0];
         assert_eq!(content(root, "link").as_deref(), Ok("page"));
         assert_eq!(content(root, "linked/inner").as_deref(), Ok("inner"));
@@ -156,8 +164,17 @@ mod tests {
     }
 
     #[test]
+    fn a_link_may_lead_anywhere_where_that_is_said() {
+        let (_folder, roots) = roots(Symlinks::Anywhere);
+        let root = &roots[0];
+        for (path, expected) in [("link", "page"), ("linked/inner", "inner"), ("out", "secret")] {
+            assert_eq!(content(root, path).as_deref(), Ok(expected), "{path}");
+        }
+    }
+
+    #[test]
     fn a_fifo_is_not_waited_for() {
-        let (folder, roots) = roots(false);
+        let (folder, roots) = roots(Symlinks::Off);
         rustix::fs::mkfifoat(CWD, folder.path().join("www/fifo"), Mode::RWXU).unwrap();
         for root in &roots {
             assert!(!root.file(b"fifo").unwrap().metadata().unwrap().is_file());

@@ -1,10 +1,11 @@
 //! A folder whose files are served, and what a request finds in it.
 
 use super::beneath::Root;
+use super::entries::{self, Entry};
 use super::reading::Reading;
-use crate::exchange::{Coding, Failure, Representation, Sought, content_type};
+use crate::exchange::{Asks, Coding, Failure, Representation, Sought, Spot, content_type};
 use crate::start_error::StartError;
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 use rustix::io::Errno;
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
@@ -14,30 +15,32 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
-use vordr_rules::table::{Action, Files, Settings, Table};
+use vordr_rules::table::{Action, Files, Settings, Symlinks, Table, Ways};
 
 /// How often it is asked whether another folder has taken its place, at most: when somebody wants a file.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// The folders of one set of rules.
+/// The folders of one set of rules, by their paths.
 #[derive(Debug, Default)]
-pub(crate) struct Folders(HashMap<Files, Arc<Folder>>);
+pub(crate) struct Folders(HashMap<String, Vec<Arc<Folder>>>);
 
 impl Folders {
     /// Opens every folder that the rules serve files from.
     pub(crate) fn open(table: &Table) -> Result<Self, StartError> {
-        let mut folders = HashMap::new();
+        let mut folders = Self::default();
         for files in actions(table).filter_map(files_of) {
-            if !folders.contains_key(files) {
-                folders.insert(files.clone(), Arc::new(Folder::open(files.clone())?));
+            if folders.of(files).is_none() {
+                let folder = Arc::new(Folder::open(files)?);
+                folders.0.entry(files.root.clone()).or_default().push(folder);
             }
         }
-        Ok(Self(folders))
+        Ok(folders)
     }
 
     /// The folder of an action of these rules.
-    pub(crate) fn of(&self, action: Option<&Action>) -> Option<&Arc<Folder>> {
-        self.0.get(action.and_then(files_of)?)
+    pub(crate) fn of(&self, files: &Files) -> Option<&Arc<Folder>> {
+        let is_its = |folder: &&Arc<Folder>| (folder.symlinks, folder.ways) == (files.symlinks, files.ways);
+        self.0.get(&files.root)?.iter().find(is_its)
     }
 }
 
@@ -61,11 +64,14 @@ fn actions(table: &Table) -> impl Iterator<Item = &Action> {
     })
 }
 
-/// A folder, and how its files are served.
+/// A folder that is open.
 #[derive(Debug)]
 pub(crate) struct Folder {
-    files: Files,
-    root: ArcSwap<Root>,
+    path: String,
+    symlinks: Symlinks,
+    ways: Ways,
+    /// `None` where it is not there yet, which is no fault in nginx's ways.
+    root: ArcSwapOption<Root>,
     began: Instant,
     /// When it is to be looked at again, in milliseconds since `began`.
     next: AtomicU64,
@@ -76,8 +82,14 @@ pub(crate) struct Folder {
 pub(crate) enum Find {
     /// A file.
     File(Box<(Representation, Reading)>),
-    /// A folder with an index, asked for without a `/` at the end.
-    Folder,
+    /// A folder, asked for without a `/` at the end of this path.
+    Folder(Vec<u8>),
+    /// A folder's index, by the path under which a location is to be looked for anew.
+    Index(Vec<u8>),
+    /// What is in a folder that is shown, and the path under which it was asked for.
+    Listing(Vec<u8>, Vec<Entry>),
+    /// Nothing, and there is something to be done then.
+    Nothing,
 }
 
 /// Why nothing was found at a path.
@@ -90,42 +102,106 @@ enum Miss {
 }
 
 impl Folder {
-    fn open(files: Files) -> Result<Self, StartError> {
-        let root = Root::open(&files.root, files.symlinks)
-            .map_err(|source| StartError::Folder { folder: files.root.clone(), source })?;
-        Ok(Self { files, root: ArcSwap::from_pointee(root), began: Instant::now(), next: AtomicU64::new(0) })
+    fn open(files: &Files) -> Result<Self, StartError> {
+        let root = match Root::open(&files.root, files.symlinks) {
+            Ok(root) => Some(root),
+            Err(_) if files.ways == Ways::Nginx => None,
+            Err(source) => return Err(StartError::Folder { folder: files.root.clone(), source }),
+        };
+        Ok(Self {
+            path: files.root.clone(),
+            symlinks: files.symlinks,
+            ways: files.ways,
+            root: ArcSwapOption::from_pointee(root),
+            began: Instant::now(),
+            next: AtomicU64::new(0),
+        })
     }
 
     /// Looks for what a request seeks. It waits for the disk, so it is not for a worker's own thread.
     pub(crate) fn find(&self, sought: &Sought) -> Result<Find, Failure> {
         self.look();
-        let found = match self.at(sought) {
-            Err(Miss::Absent) => match &self.files.fallback {
-                Some(path) => self.file(path.trim_start_matches('/').as_bytes(), sought).map(Find::from),
-                None => Err(Miss::Absent),
-            },
-            other => other,
+        let mut found = Err(Miss::Absent);
+        for spot in &sought.spots {
+            found = self.at(spot, sought);
+            if !matches!(found, Err(Miss::Absent)) {
+                break;
+            }
+        }
+        let found = match (found, &sought.files.fallback) {
+            (Err(Miss::Absent), Some(path)) => {
+                self.file(path.trim_start_matches('/').as_bytes(), sought).map(Find::from)
+            }
+            (found, _) => found,
         };
-        found.map_err(|miss| match miss {
-            Miss::Absent => Failure::NoFile("there is none"),
-            Miss::Refused(failure) => failure,
-        })
+        match found {
+            Err(Miss::Absent) if sought.files.otherwise.is_some() => Ok(Find::Nothing),
+            Err(Miss::Absent) => Err(Failure::NoFile("there is none")),
+            Err(Miss::Refused(failure)) => Err(failure),
+            Ok(found) => Ok(found),
+        }
     }
 
-    fn at(&self, sought: &Sought) -> Result<Find, Miss> {
-        if sought.is_folder {
-            return self.file(&self.index(&sought.path), sought).map(Find::from);
+    fn at(&self, spot: &Spot, sought: &Sought) -> Result<Find, Miss> {
+        if let Some(folder) = spot.wants_folder
+            && self.open_at(&spot.path)?.1.is_dir() != folder
+        {
+            return Err(Miss::Absent);
         }
-        let (file, facts) = self.open_at(&sought.path)?;
+        if spot.is_folder {
+            return self.folder(spot, sought);
+        }
+        let (file, facts) = self.open_at(&spot.path)?;
         if facts.is_dir() {
-            return self.regular(&self.index(&sought.path)).map(|_| Find::Folder);
+            let has_page = self.ways == Ways::Nginx || sought.files.listing.is_some();
+            return match has_page || self.index(&spot.path, sought)?.is_some() {
+                true => Ok(Find::Folder(spot.uri.clone())),
+                false => Err(Miss::Absent),
+            };
         }
-        self.represented(&sought.path, (file, facts), sought).map(Find::from)
+        let (mut representation, reading) = self.represented(&spot.path, (file, facts), sought)?;
+        if let (Some(types), Ways::Nginx) = (&sought.types, self.ways) {
+            // By what was asked for, wherever that is on the disk.
+            representation.content_type = types.of(&spot.uri).clone();
+        }
+        Ok(Find::from((representation, reading)))
     }
 
-    fn index(&self, folder: &[u8]) -> Vec<u8> {
-        let name = self.files.index.as_bytes();
-        if folder.is_empty() { name.to_vec() } else { [folder, b"/", name].concat() }
+    /// What there is for a folder.
+    fn folder(&self, spot: &Spot, sought: &Sought) -> Result<Find, Miss> {
+        match (self.index(&spot.path, sought)?, self.ways) {
+            (Some(name), Ways::Own) => return self.file(&below(&spot.path, name), sought).map(Find::from),
+            (Some(name), Ways::Nginx) => {
+                let slash: &[u8] = if spot.uri.ends_with(b"/") { b"" } else { b"/" };
+                return Ok(Find::Index([&spot.uri, slash, name.as_bytes()].concat()));
+            }
+            (None, _) => {}
+        }
+        let (folder, facts) = self.open_at(&spot.path)?;
+        match (facts.is_dir(), sought.files.listing) {
+            (false, _) => Err(Miss::Absent),
+            (true, Some(_)) if sought.asks == Asks::Read => {
+                let entries = entries::of(&folder, self.symlinks != Symlinks::Off);
+                Ok(Find::Listing(
+                    spot.uri.clone(),
+                    entries.map_err(|error| Miss::Refused(unreadable(error)))?,
+                ))
+            }
+            (true, _) if self.ways == Ways::Nginx => Err(Miss::Refused(Failure::NoIndex)),
+            (true, _) => Err(Miss::Absent),
+        }
+    }
+
+    /// The first of the names of an index that is a file of the folder.
+    fn index<'s>(&self, folder: &[u8], sought: &'s Sought) -> Result<Option<&'s str>, Miss> {
+        for name in &sought.files.index {
+            match self.regular(&below(folder, name)) {
+                Ok(_) => return Ok(Some(name)),
+                Err(Miss::Absent) => {}
+                Err(refused) => return Err(refused),
+            }
+        }
+        Ok(None)
     }
 
     fn file(&self, path: &[u8], sought: &Sought) -> Result<(Representation, Reading), Miss> {
@@ -142,6 +218,9 @@ impl Folder {
         if !plain.1.is_file() {
             return Err(Miss::Refused(Failure::NoFile("what is there is no ordinary file")));
         }
+        if sought.asks != Asks::Read {
+            return Err(Miss::Refused(Failure::Method));
+        }
         let packed = sought.codings.iter().find_map(|coding| {
             let beside = [path, b".", coding.ending().as_bytes()].concat();
             Some((self.regular(&beside).ok()?, *coding))
@@ -151,9 +230,12 @@ impl Folder {
             length: facts.len(),
             modified: facts.modified().ok(),
             tag: tag(&facts, coding),
-            content_type: content_type(path),
+            content_type: match &sought.types {
+                Some(types) => types.of(path).clone(),
+                None => content_type(path),
+            },
             coding,
-            varies: self.files.precompressed,
+            varies: sought.files.precompressed,
         };
         let reading = Reading::begin(file, facts.len(), sought.at_once);
         Ok((representation, reading.map_err(|error| Miss::Refused(unreadable(error)))?))
@@ -172,7 +254,8 @@ impl Folder {
 
     fn open_at(&self, path: &[u8]) -> Result<(File, Metadata), Miss> {
         let path = if path.is_empty() { b"." } else { path };
-        let file = self.root.load().file(path).map_err(miss)?;
+        let root = self.root.load();
+        let file = root.as_ref().ok_or(Miss::Absent)?.file(path).map_err(|errno| miss(errno, self.ways))?;
         let facts = file.metadata().map_err(|error| Miss::Refused(unreadable(error)))?;
         Ok((file, facts))
     }
@@ -186,13 +269,11 @@ impl Folder {
         if now < next || self.next.compare_exchange(next, later, Relaxed, Relaxed).is_err() {
             return;
         }
-        let (Ok(there), Ok(held)) = (std::fs::metadata(&self.files.root), self.root.load().stat()) else {
-            return;
-        };
-        if (there.dev(), there.ino()) != (held.st_dev, held.st_ino)
-            && let Ok(root) = Root::open(&self.files.root, self.files.symlinks)
-        {
-            self.root.store(Arc::new(root));
+        let Ok(there) = std::fs::metadata(&self.path) else { return };
+        let held = self.root.load().as_ref().and_then(|root| root.stat().ok());
+        let is_another = held.is_none_or(|held| (there.dev(), there.ino()) != (held.st_dev, held.st_ino));
+        if is_another && let Ok(root) = Root::open(&self.path, self.symlinks) {
+            self.root.store(Some(Arc::new(root)));
         }
     }
 }
@@ -203,9 +284,15 @@ impl From<(Representation, Reading)> for Find {
     }
 }
 
-fn miss(errno: Errno) -> Miss {
+fn below(folder: &[u8], name: &str) -> Vec<u8> {
+    if folder.is_empty() { name.as_bytes().to_vec() } else { [folder, b"/", name.as_bytes()].concat() }
+}
+
+fn miss(errno: Errno, ways: Ways) -> Miss {
     Miss::Refused(match errno {
         Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG => return Miss::Absent,
+        // nginx says that there is something.
+        Errno::LOOP if ways == Ways::Nginx => Failure::FileAccess,
         Errno::LOOP => Failure::NoFile("a symbolic link is on the way, and `symlinks` is off"),
         Errno::XDEV => Failure::NoFile("a symbolic link leads out of the folder"),
         // What a socket says.

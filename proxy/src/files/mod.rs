@@ -1,10 +1,12 @@
 //! `files`: folders opened when rules are loaded, and the files that requests seek in them.
 
 mod beneath;
+mod entries;
 mod folder;
 mod inspect;
 mod reading;
 
+pub(crate) use entries::Entry;
 pub(crate) use folder::{Find, Folders};
 pub(crate) use inspect::missing_folders;
 pub(crate) use reading::Reading;

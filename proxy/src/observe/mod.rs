@@ -123,6 +123,11 @@ impl Observer {
         self.loads.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Connections and requests, as nginx's `stub_status` tells them.
+    pub(crate) fn stub_status(&self) -> String {
+        self.metrics.stub_status()
+    }
+
     /// A request was given a location, or was refused one.
     pub(crate) fn exchange_started(&self, exchange: &Exchange) -> InFlight {
         self.metrics.routes.begin(exchange)

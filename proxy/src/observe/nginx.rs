@@ -32,23 +32,49 @@ impl Handled {
 impl Metrics {
     /// The families of nginx-exporter, in Prometheus's text format.
     pub(super) fn as_nginx(&self) -> String {
+        page(self.counts())
+    }
+
+    /// As `stub_status` tells it.
+    pub(super) fn stub_status(&self) -> String {
+        let counts = self.counts();
+        // nginx counts a request when it begins.
+        stub_status(Counts { requests: counts.requests + counts.writing, ..counts })
+    }
+
+    fn counts(&self) -> Counts {
         let accepted = self.connections_total.sum().get();
         let refused = self.rejected.total(&[OTHER, OTHER, "connection_limit"]).get();
-        page(Counts {
+        Counts {
             accepted,
             handled: self.handled.of(accepted, refused),
             requests: self.total(),
             active: self.connections_active.sum().count(),
             reading: self.heads.all().map(|heads| heads.count()).sum(),
             writing: self.routes.in_flight(),
-        })
+        }
     }
+}
+
+impl Counts {
+    /// On a connection of HTTP/2 there may be several requests, or none.
+    fn waiting(&self) -> u64 {
+        self.active.saturating_sub(self.reading + self.writing)
+    }
+}
+
+fn stub_status(counts: Counts) -> String {
+    let Counts { accepted, handled, requests, active, reading, writing } = counts;
+    format!(
+        "Active connections: {active} \nserver accepts handled requests\n {accepted} {handled} {requests} \n\
+         Reading: {reading} Writing: {writing} Waiting: {} \n",
+        counts.waiting()
+    )
 }
 
 fn page(counts: Counts) -> String {
     let Counts { accepted, handled, requests, active, reading, writing } = counts;
-    // On a connection of HTTP/2 there may be several requests, or none.
-    let waiting = active.saturating_sub(reading + writing);
+    let waiting = counts.waiting();
     let families = [
         ("up", "gauge", "Status of the last metric scrape", 1),
         ("connections_accepted", "counter", "Accepted client connections", accepted),
@@ -89,6 +115,14 @@ mod tests {
                 "nginx_http_requests_total 20",
             ]
         );
+    }
+
+    #[test]
+    fn the_page_of_counts_has_nginxs_form() {
+        let counts = Counts { accepted: 9, handled: 8, requests: 20, active: 7, reading: 1, writing: 2 };
+        let expected = "Active connections: 7 \nserver accepts handled requests\n 9 8 20 \n\
+                        Reading: 1 Writing: 2 Waiting: 4 \n";
+        assert_eq!(stub_status(counts), expected);
     }
 
     #[test]

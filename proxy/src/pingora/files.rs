@@ -11,7 +11,7 @@ use pingora_proxy::Session;
 /// another location do.
 pub(super) async fn serve(session: &mut Session, under_way: &mut UnderWay) -> Result<Option<Admission>> {
     let failure = match send_found(session, under_way).await? {
-        Ok(()) => return Ok(None),
+        Ok(left) => return Ok(left),
         Err(failure) => failure,
     };
     if let Some(left) = under_way.exchange.falls_back(&failure, session.req_header()) {
@@ -30,18 +30,26 @@ pub(super) async fn serve_instead(
     under_way: &mut UnderWay,
     failure: &Failure,
 ) -> Result<()> {
-    if send_found(session, under_way).await?.is_ok() {
-        return Ok(());
+    // What one location leaves to the next ends after a few.
+    loop {
+        match send_found(session, under_way).await? {
+            Ok(None) => return Ok(()),
+            Ok(Some(Admission::Files)) => {}
+            Ok(Some(Admission::Answer(answer))) => {
+                return reply::write(session, &mut under_way.exchange, *answer).await;
+            }
+            Ok(Some(_)) | Err(_) => break,
+        }
     }
     let page = under_way.exchange.failure_page(failure, session.req_header());
     reply::write(session, &mut under_way.exchange, page).await
 }
 
-/// Sends what is found, or tells why nothing is.
+/// Sends what is found, or tells why nothing is; what is left is for another location to do.
 async fn send_found(
     session: &mut Session,
     under_way: &mut UnderWay,
-) -> Result<std::result::Result<(), Failure>> {
+) -> Result<std::result::Result<Option<Admission>, Failure>> {
     let found = match find(session, under_way).await {
         Ok(found) => found,
         Err(failure) => return Ok(Err(failure)),
@@ -53,19 +61,28 @@ async fn send_found(
             let answer = exchange.answer_with(&representation, request);
             send(session, under_way, answer, &reading).await?;
         }
-        Find::Folder => {
-            let answer = exchange.to_folder(request);
+        Find::Folder(path) => {
+            let answer = exchange.to_folder(&path, request);
             reply::write(session, exchange, answer).await?;
         }
+        Find::Listing(path, entries) => {
+            let answer = exchange.list(&path, &entries, request);
+            reply::write(session, exchange, answer).await?;
+        }
+        Find::Index(path) => {
+            let query = exchange.current_query(request).map(str::to_owned);
+            return Ok(Ok(Some(exchange.search(&path, query.as_deref(), request))));
+        }
+        Find::Nothing => return Ok(Ok(Some(exchange.do_otherwise(request)))),
     }
-    Ok(Ok(()))
+    Ok(Ok(None))
 }
 
 /// Looks for the file, on a thread that may wait for a disk.
 async fn find(session: &Session, under_way: &UnderWay) -> std::result::Result<Find, Failure> {
     let UnderWay { generation, exchange, .. } = under_way;
     let sought = exchange.seek(session.req_header())?;
-    let folder = generation.folders.of(exchange.action()).ok_or(Failure::NoRoute)?.clone();
+    let folder = generation.folders.of(&sought.files).ok_or(Failure::NoRoute)?.clone();
     let finding = tokio::task::spawn_blocking(move || folder.find(&sought));
     finding.await.unwrap_or_else(|error| Err(Failure::Unreadable(error.to_string())))
 }

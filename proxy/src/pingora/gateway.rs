@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::request::Parts;
-use http::{HeaderMap, StatusCode, Version};
+use http::{HeaderMap, Method, StatusCode, Version};
 use pingora_core::modules::http::HttpModules;
 use pingora_core::protocols::Digest;
 use pingora_core::upstreams::peer::HttpPeer;
@@ -103,6 +103,10 @@ impl Gateway {
                     Some(left) => left,
                     None => return Ok(true),
                 },
+                Admission::StubStatus => {
+                    let counts = self.shared.observer.stub_status();
+                    under_way.exchange.counts_page(counts, session.req_header())
+                }
                 Admission::Answer(answer) => {
                     return reply::write(session, &mut under_way.exchange, *answer).await.map(|()| true);
                 }
@@ -222,6 +226,9 @@ impl ProxyHttp for Gateway {
         let UnderWay { exchange, .. } = passage.get()?;
         let original = session.req_header();
         exchange.forward(original, request);
+        if exchange.asks_anew && original.method != Method::HEAD {
+            request.set_method(Method::GET);
+        }
         if let Some(path) = target::upstream_path(exchange, original) {
             request.set_raw_path(&path)?;
         }
@@ -295,6 +302,13 @@ impl ProxyHttp for Gateway {
         }
         let under_way = passage.get()?;
         let closes = !Self::keeps_alive(under_way);
+        let status = match under_way.exchange.status_instead(false) {
+            Some(instead) if status != StatusCode::SWITCHING_PROTOCOLS => {
+                response.set_status(instead)?;
+                instead
+            }
+            _ => status,
+        };
         under_way.exchange.deliver(session.req_header(), status, response);
         under_way.packer = body::packer(&mut under_way.exchange)?;
         under_way.link.patience.answer_begins();

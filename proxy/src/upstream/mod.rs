@@ -113,11 +113,20 @@ fn proxies(table: &Table) -> impl Iterator<Item = &Proxy> {
 }
 
 fn actions(location: &Location) -> impl Iterator<Item = &Action> {
-    std::iter::once(&location.action).chain(fallbacks(&location.settings))
+    with_otherwise(&location.action).chain(fallbacks(&location.settings))
 }
 
 fn fallbacks(settings: &Settings) -> impl Iterator<Item = &Action> {
-    settings.on_error.iter().map(|on_error| &on_error.action)
+    settings.on_error.iter().flat_map(|on_error| with_otherwise(&on_error.action))
+}
+
+/// An action, and what it does where it finds nothing.
+fn with_otherwise(action: &Action) -> impl Iterator<Item = &Action> {
+    let otherwise = match action {
+        Action::Files(files) => files.otherwise.as_deref(),
+        _ => None,
+    };
+    std::iter::once(action).chain(otherwise)
 }
 
 #[cfg(test)]

@@ -4,13 +4,16 @@ use super::names::Names;
 use super::upstreams::{Pools, Resolved};
 use crate::diagnostic::Diagnostic;
 use crate::language::action::Action as Written;
+use crate::language::files::Files as WrittenFiles;
 use crate::language::proxy::{Proxy as WrittenProxy, Target};
 use crate::language::respond::Body as WrittenBody;
 use crate::node::Reading;
 use crate::source::Spanned;
 use crate::table::{
-    Action, Body, HostHeader, HttpVersion, Proxy, Redirect, Respond, ServerAddress, TlsVersion, UpstreamTls,
+    Action, Body, Files, HostHeader, HttpVersion, Proxy, Redirect, Respond, ServerAddress, TlsVersion,
+    UpstreamTls,
 };
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The longest a resolved address is believed, where nothing is said.
@@ -35,11 +38,26 @@ pub(super) fn compile(
                 WrittenBody::Fixed(bytes) => Body::Fixed(bytes.clone()),
                 WrittenBody::Filled(template) => Body::Filled(template.value.clone()),
             },
+            fails: respond.fails,
+            by_path: respond.by_path,
         }),
-        Written::Files(files) => Action::Files(files.value.clone()),
+        Written::Files(files) => Action::Files(Arc::new(compile_files(files, (names, pools), reading)?)),
+        Written::StubStatus => Action::StubStatus,
         Written::Enter(name) => Action::Enter(names.find(name, reading)?),
         Written::Search(path) => Action::Search(path.value.clone()),
     })
+}
+
+fn compile_files(
+    written: &WrittenFiles,
+    scope: (&Names<'_>, &mut Pools),
+    reading: &mut Reading<'_>,
+) -> Option<Files> {
+    let otherwise = match &written.otherwise {
+        Some(action) => Some(Box::new(compile(action, scope, reading)?)),
+        None => None,
+    };
+    Some(Files { otherwise, ..written.table.clone() })
 }
 
 fn compile_proxy(written: &WrittenProxy, pools: &mut Pools, reading: &mut Reading<'_>) -> Option<Proxy> {

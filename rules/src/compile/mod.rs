@@ -142,6 +142,8 @@ fn nothing() -> Action {
         status: StatusCode::INTERNAL_SERVER_ERROR,
         content_type: None,
         body: Body::Fixed(Vec::new()),
+        fails: false,
+        by_path: false,
     })
 }
 

@@ -9,7 +9,10 @@ use crate::language::settings::Settings as Layer;
 use crate::node::Reading;
 use crate::placeholder::{Part, Placeholder, Template};
 use crate::source::Spanned;
-use crate::table::{Access, Auth, Cors, OnError, Origins, RateLimit, Satisfy, Settings, Timeouts, WebSocket};
+use crate::table::{
+    Access, Auth, Cors, Expires, Lifetime, OnError, Origins, RateLimit, Satisfy, Settings, Timeouts,
+    WebSocket,
+};
 use crate::value::Limit;
 use http::{HeaderName, HeaderValue, Method};
 use std::time::Duration;
@@ -40,6 +43,10 @@ pub(super) fn compile(
         satisfy: nearest(layers, |layer| layer.satisfy.as_ref()).copied().unwrap_or(Satisfy::All),
         limit: limit(layers, reading),
         compress: nearest(layers, |layer| layer.compress.as_ref()).cloned().unwrap_or_default(),
+        types: nearest(layers, |layer| layer.types.as_ref()).cloned(),
+        charset: nearest(layers, |layer| layer.charset.as_ref()).cloned().flatten(),
+        expires: nearest(layers, |layer| layer.expires.as_ref()).and_then(lasting),
+        bodies: nearest(layers, |layer| layer.bodies.as_ref()).copied().unwrap_or_default(),
         on_error: on_error(layers, scope, reading),
         places: places(layers, reading),
     }
@@ -155,6 +162,11 @@ fn joined<'a>(words: impl Iterator<Item = &'a str>) -> Option<HeaderValue> {
     HeaderValue::try_from(list).ok().filter(|list| !list.is_empty())
 }
 
+/// `off` is as if nothing were said.
+fn lasting(expires: &Expires) -> Option<Expires> {
+    Some(expires.clone()).filter(|expires| *expires != Expires::Always(Lifetime::Off))
+}
+
 /// The nearest first, so that it decides.
 fn on_error(
     layers: &[&Layer],
@@ -167,8 +179,8 @@ fn on_error(
         if let Some(action) =
             on_error.action.as_ref().and_then(|action| action::compile(action, (names, &mut *pools), reading))
         {
-            let statuses = on_error.statuses.clone();
-            compiled.push(OnError { statuses, from_upstream: on_error.from_upstream, action });
+            let (statuses, status) = (on_error.statuses.clone(), on_error.status);
+            compiled.push(OnError { statuses, from: on_error.from, status, again: on_error.again, action });
         }
     }
     compiled

@@ -1,4 +1,4 @@
-//! A location's action: exactly one of `proxy`, `redirect`, `respond`, `files`, `enter` and `search`.
+//! A location's action: exactly one of `proxy`, `redirect`, `respond`, `files`, `stub-status`, `enter` and `search`.
 
 use super::enter;
 use super::files::{self, Files};
@@ -17,6 +17,10 @@ use kdl::KdlNode;
 pub(super) const WORDS: &[&Word] =
     &[&proxy::WORD, &redirect::WORD, &respond::WORD, &files::WORD, &enter::WORD, &search::WORD];
 
+/// An action of locations alone.
+pub(super) static STUB_STATUS: Word =
+    Word::simple("stub-status", "", "Answer with nginx's page of counts: connections and requests.");
+
 /// As written.
 #[derive(Debug)]
 pub(crate) enum Action {
@@ -28,11 +32,13 @@ pub(crate) enum Action {
     Enter(Spanned<String>),
     /// A path, and perhaps a query.
     Search(Spanned<Template>),
+    StubStatus,
 }
 
 /// The one action in a block; more or fewer are an error.
 pub(super) fn read_one(parent: &Node<'_>, reading: &mut Reading<'_>) -> Option<Action> {
-    let is_action = |word: &Word| WORDS.iter().any(|action| action.name == word.name);
+    let known = WORDS.iter().copied().chain([&STUB_STATUS]);
+    let is_action = |word: &Word| known.clone().any(|action| action.name == word.name);
     let mut actions = parent.block().into_iter().filter(|(word, _)| is_action(word));
     let Some((_, first)) = actions.next() else {
         if parent.lost_children {
@@ -62,6 +68,10 @@ fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Action> {
         "respond" => respond::read(kdl, reading).map(Action::Respond),
         "enter" => enter::read(kdl, reading).map(Action::Enter),
         "search" => search::read(kdl, reading).map(Action::Search),
-        _ => files::read(kdl, reading).map(Action::Files),
+        "files" => files::read(kdl, reading).map(Action::Files),
+        _ => {
+            Node::open(kdl, &STUB_STATUS, reading).finish(reading);
+            Some(Action::StubStatus)
+        }
     }
 }

@@ -1,49 +1,132 @@
 //! `files`: answers from a folder.
 
-use super::text;
+use super::action::{self, Action};
+use super::header::template;
+use super::{enter, proxy, redirect, respond, search, text};
 use crate::node::{Node, Reading};
-use crate::source::{Folder, Span, Spanned};
-use crate::table;
+use crate::placeholder::{Part, Template};
+use crate::source::{Folder, Spanned};
+use crate::table::{self, Listing, Since, Symlinks, Ways};
 use crate::word::Word;
 use kdl::KdlNode;
+use text::one_of;
 
 pub(super) static WORD: Word = Word::simple("files", "FOLDER", "Answer with the files of a folder.")
-    .properties(&["index", "fallback", "precompressed", "strip-prefix", "symlinks"]);
+    .properties(&[
+        "index",
+        "fallback",
+        "precompressed",
+        "strip-prefix",
+        "symlinks",
+        "listing",
+        "path",
+        "etag",
+        "since",
+        "base",
+        "as",
+    ])
+    .block(&[&[&TRY, &ELSE]]);
+
+static TRY: Word =
+    Word::simple("try", "PATH…", "The paths that are looked for, in order, in the place of the request's.");
+static ELSE: Word = Word::simple("else", "", "What is done where nothing is found, in the place of a 404.")
+    .block(&[&[&proxy::WORD, &redirect::WORD, &respond::WORD, &enter::WORD, &search::WORD]]);
 
 /// As written.
-pub(crate) type Files = Spanned<table::Files>;
+#[derive(Debug)]
+pub(crate) struct Files {
+    /// All but what is done where nothing is found.
+    pub table: table::Files,
+    /// `else`.
+    pub otherwise: Option<Box<Action>>,
+}
 
 pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Files> {
     let mut node = Node::open(kdl, &WORD, reading);
     let root = node.need::<String>(reading);
+    let ways = one_of(node.property("as", reading), &["nginx"], "as", reading);
+    let ways = ways.map_or(Ways::Own, |_| Ways::Nginx);
     let index = node.property::<String>("index", reading);
     let fallback = node.property::<String>("fallback", reading);
-    let precompressed = node.property("precompressed", reading).is_some_and(|on| on.value);
     let prefix = node.property::<String>("strip-prefix", reading);
-    let symlinks = node.property("symlinks", reading).is_some_and(|on| on.value);
-    let span: Span = node.span;
+    let mut read_template = |name: &str, reading: &mut Reading<'_>| {
+        node.property::<String>(name, reading).and_then(|text| template(text, name, reading))
+    };
+    let path = read_template("path", reading).map(|path| path.value);
+    let base = read_template("base", reading).map(|base| base.value);
+    let precompressed = node.property("precompressed", reading).is_some_and(|on| on.value);
+    let etag = node.property("etag", reading).is_none_or(|on: Spanned<bool>| on.value);
+    let symlinks = read_symlinks(&mut node, ways, reading);
+    let listing = read_listing(&mut node, reading);
+    let since = read_since(&mut node, ways, reading);
+    let tries = node.child("try").map(|kdl| read_tries(kdl, reading)).unwrap_or_default();
+    let otherwise = node.child("else").and_then(|kdl| read_else(kdl, reading));
     node.finish(reading);
-    if let Some(root) = &root {
-        reading.folders.push(Folder { path: root.value.clone(), span: root.span });
-    }
-    let files = table::Files {
-        root: root?.value,
-        index: index.map_or(Some("index.html".to_owned()), |name| read_index(name, reading))?,
+    let folder = root.and_then(|root| read_root(root, ways, reading));
+    let (root, within) = folder?;
+    let table = table::Files {
+        root,
+        within,
+        path,
+        index: index
+            .map_or_else(|| Some(vec!["index.html".to_owned()]), |names| read_index(&names, reading))?,
+        tries,
         fallback: fallback.map(|path| read_fallback(path, reading)),
+        otherwise: None,
         precompressed,
         strip_prefix: prefix.and_then(|prefix| text::path_prefix("strip-prefix", prefix, reading)),
         symlinks,
+        listing,
+        etag,
+        since,
+        base,
+        ways,
     };
-    Some(Spanned::new(files, span))
+    Some(Files { table, otherwise: otherwise.map(Box::new) })
 }
 
-/// One name, as it is looked for in any folder.
-fn read_index(name: Spanned<String>, reading: &mut Reading<'_>) -> Option<String> {
-    if !is_name(&name.value) {
-        reading.report(text::wrong("files", name.span, "`index` is the name of a file, without `/`"));
+/// The folder that is opened when the rules are loaded, and what leads on from there.
+fn read_root(
+    root: Spanned<String>,
+    ways: Ways,
+    reading: &mut Reading<'_>,
+) -> Option<(String, Option<Template>)> {
+    let span = root.span;
+    let Some((root, within)) = split_root(template(root, "files", reading)?.value) else {
+        let error = text::wrong("files", span, "the folder has to begin with what is known beforehand");
+        reading.report(error.label("write `\"/srv/{host}\"`"));
+        return None;
+    };
+    if ways == Ways::Own {
+        reading.folders.push(Folder { path: root.clone(), span });
+    }
+    Some((root, within))
+}
+
+/// The folder before the first placeholder, and what follows; `None` where no folder stands before it.
+pub(crate) fn split_root(mut root: Template) -> Option<(String, Option<Template>)> {
+    if let Some(text) = root.as_text() {
+        return Some((text.to_owned(), None));
+    }
+    let Some(Part::Text(text)) = root.parts.first_mut() else { return None };
+    let (folder, rest) = text.rsplit_once('/')?;
+    let folder = if folder.is_empty() { "/".to_owned() } else { folder.to_owned() };
+    match rest.is_empty() {
+        true => drop(root.parts.remove(0)),
+        false => *text = rest.to_owned(),
+    }
+    Some((folder, Some(root)))
+}
+
+/// Names, as they are looked for in any folder.
+fn read_index(names: &Spanned<String>, reading: &mut Reading<'_>) -> Option<Vec<String>> {
+    let list: Vec<String> =
+        names.value.split(' ').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    if list.is_empty() || !list.iter().all(|name| is_name(name)) {
+        reading.report(text::wrong("files", names.span, "`index` is the name of a file, without `/`"));
         return None;
     }
-    Some(name.value)
+    Some(list)
 }
 
 /// A path below the folder, as it stands on the disk.
@@ -55,6 +138,60 @@ fn read_fallback(path: Spanned<String>, reading: &mut Reading<'_>) -> String {
         reading.report(text::wrong("files", path.span, "`fallback` is the path of a file in the folder"));
     }
     path.value
+}
+
+fn read_symlinks(node: &mut Node<'_>, ways: Ways, reading: &mut Reading<'_>) -> Symlinks {
+    const KNOWN: [(&str, Symlinks); 3] =
+        [("off", Symlinks::Off), ("on", Symlinks::Below), ("anywhere", Symlinks::Anywhere)];
+    let usual = if ways == Ways::Nginx { Symlinks::Anywhere } else { Symlinks::Off };
+    chosen(node, "symlinks", KNOWN, reading).unwrap_or(usual)
+}
+
+fn read_listing(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Listing> {
+    const KNOWN: [(&str, Option<Listing>); 3] =
+        [("off", None), ("on", Some(Listing::Exact)), ("rounded", Some(Listing::Rounded))];
+    chosen(node, "listing", KNOWN, reading).flatten()
+}
+
+fn read_since(node: &mut Node<'_>, ways: Ways, reading: &mut Reading<'_>) -> Since {
+    const KNOWN: [(&str, Since); 3] =
+        [("before", Since::Before), ("exact", Since::Exact), ("off", Since::Off)];
+    let usual = if ways == Ways::Nginx { Since::Exact } else { Since::Before };
+    chosen(node, "since", KNOWN, reading).unwrap_or(usual)
+}
+
+/// A property that is one of a few words.
+fn chosen<T: Copy, const N: usize>(
+    node: &mut Node<'_>,
+    name: &'static str,
+    known: [(&str, T); N],
+    reading: &mut Reading<'_>,
+) -> Option<T> {
+    let words = known.map(|(word, _)| word);
+    let at = one_of(node.property(name, reading), &words, name, reading)?;
+    known.get(at).map(|(_, value)| *value)
+}
+
+fn read_tries(kdl: &KdlNode, reading: &mut Reading<'_>) -> Vec<Template> {
+    let mut node = Node::open(kdl, &TRY, reading);
+    let paths = node.need_some::<String>(reading);
+    node.finish(reading);
+    paths.into_iter().filter_map(|path| read_try(path, reading)).collect()
+}
+
+fn read_try(path: Spanned<String>, reading: &mut Reading<'_>) -> Option<Template> {
+    if !path.value.starts_with(['/', '{']) {
+        reading.report(text::wrong("try", path.span, "a path starts with `/`, or with a placeholder"));
+        return None;
+    }
+    template(path, "try", reading).map(|path| path.value)
+}
+
+fn read_else(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Action> {
+    let node = Node::open(kdl, &ELSE, reading);
+    let action = action::read_one(&node, reading);
+    node.finish(reading);
+    action
 }
 
 fn is_name(name: &str) -> bool {

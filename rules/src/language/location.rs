@@ -13,7 +13,7 @@ use kdl::KdlNode;
 pub(super) static WORD: Word =
     Word::simple("location", "PREFIX…", "Which requests, what is done with them, and under which settings.")
         .properties(&["exact", "regex", "final", "raw", "name", "internal"])
-        .block(&[&[&matcher::WORD], action::WORDS, settings::WORDS])
+        .block(&[&[&matcher::WORD], action::WORDS, &[&action::STUB_STATUS], settings::WORDS])
         .many();
 
 /// As written.

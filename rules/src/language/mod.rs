@@ -18,6 +18,7 @@ pub(crate) mod location;
 pub(crate) mod log;
 pub(crate) mod map;
 pub(crate) mod matcher;
+pub(crate) mod media;
 pub(crate) mod on_error;
 pub(crate) mod pool;
 pub(crate) mod process;

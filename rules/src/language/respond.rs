@@ -4,13 +4,13 @@ use super::{header, text};
 use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::placeholder::Template;
-use crate::source::Spanned;
+use crate::source::{Span, Spanned};
 use crate::word::Word;
 use http::{HeaderValue, StatusCode};
 use kdl::KdlNode;
 
 pub(super) static WORD: Word = Word::simple("respond", "STATUS [TEXT]", "Answer from the rules.")
-    .properties(&["json", "html", "file", "template", "type"]);
+    .properties(&["json", "html", "file", "template", "type", "failure"]);
 
 /// As written; a file has been read.
 #[derive(Debug)]
@@ -18,6 +18,10 @@ pub(crate) struct Respond {
     pub status: StatusCode,
     pub content_type: Option<HeaderValue>,
     pub body: Body,
+    /// `failure=on`.
+    pub fails: bool,
+    /// `type=auto`.
+    pub by_path: bool,
 }
 
 /// As written.
@@ -46,6 +50,7 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Respond> 
     let status = node.need::<StatusCode>(reading);
     let bodies = read_bodies(&mut node, reading);
     let content_type = node.property::<String>("type", reading);
+    let failure = node.property::<bool>("failure", reading).filter(|failure| failure.value);
     let span = node.span;
     node.finish(reading);
     let mut bodies = bodies.into_iter();
@@ -58,12 +63,28 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Respond> 
     if body.is_some() && matches!(status.as_u16(), 204 | 304) {
         reading.report(text::wrong("respond", span, format!("{} has no body", status.as_u16())));
     }
+    if let Some(failure) = &failure {
+        check_failure(failure.span, status, body.is_some() || content_type.is_some(), reading);
+    }
+    let by_path = content_type.as_ref().is_some_and(|written| written.value == "auto");
     let content_type = match (content_type, &body) {
+        _ if by_path => None,
         (Some(written), _) => Some(header_value(&written, reading)?),
         (None, Some(body)) => Some(HeaderValue::from_static(body.value.1)),
         (None, None) => None,
     };
-    Some(Respond { status, content_type, body: body.map(|body| body.value.0).unwrap_or_default() })
+    let body = body.map(|body| body.value.0).unwrap_or_default();
+    Some(Respond { status, content_type, body, fails: failure.is_some(), by_path })
+}
+
+/// A failure has the page that failures have.
+fn check_failure(span: Span, status: StatusCode, has_body: bool, reading: &mut Reading<'_>) {
+    if status.as_u16() < 400 {
+        reading.report(text::wrong("respond", span, format!("{} is no failure", status.as_u16())));
+    } else if has_body {
+        let message = "a failure has a page of its own, and no body beside it";
+        reading.report(text::wrong("respond", span, message));
+    }
 }
 
 fn read_bodies(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Vec<Spanned<Typed>> {

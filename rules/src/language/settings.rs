@@ -5,14 +5,15 @@ use super::limit::{self, Limit as RateLimit};
 use super::on_error::{self, OnError};
 use super::timeouts::{self, Timeouts};
 use super::websocket::{self, WebSocket};
-use super::{access, auth, compress, header};
+use super::{access, auth, compress, header, media};
 use crate::node::{Node, Reading};
 use crate::placeholder::Template as Text;
 use crate::source::{Span, Spanned};
-use crate::table::{AccessRule, Auth, HeaderOperation, Satisfy};
+use crate::table::{AccessRule, Auth, Bodies, Charset, Expires, HeaderOperation, Satisfy, Types};
 use crate::value::{Bytes, Limit};
 use crate::word::Word;
 use kdl::KdlNode;
+use std::sync::Arc;
 
 /// The words that are settings.
 pub(super) const WORDS: &[&Word] = &[
@@ -32,6 +33,10 @@ pub(super) const WORDS: &[&Word] = &[
     &limit::WORD,
     &auth::WORD,
     &compress::WORD,
+    &media::TYPES,
+    &media::CHARSET,
+    &media::EXPIRES,
+    &media::BODIES,
     &on_error::WORD,
 ];
 
@@ -72,6 +77,11 @@ pub(crate) struct Settings {
     /// `None` in the list is `auth off`.
     pub auth: Vec<Spanned<Option<Auth>>>,
     pub compress: Option<Spanned<Vec<String>>>,
+    pub types: Option<Spanned<Arc<Types>>>,
+    /// `None` within is `charset off`.
+    pub charset: Option<Spanned<Option<Charset>>>,
+    pub expires: Option<Spanned<Expires>>,
+    pub bodies: Option<Spanned<Bodies>>,
     pub on_error: Vec<OnError>,
 }
 
@@ -114,6 +124,8 @@ impl Settings {
             "limit" => self.limit = limit::read(kdl, reading),
             "auth" => self.auth.extend(auth::read(kdl, reading)),
             "compress" => self.compress = Some(compress::read(kdl, reading)),
+            "types" => self.types = media::read_types(kdl, reading),
+            "charset" => self.charset = media::read_charset(kdl, reading),
             "on-error" => self.on_error.push(on_error::read(kdl, reading)),
             _ => {
                 let mut node = Node::open(kdl, word, reading);
@@ -129,6 +141,8 @@ impl Settings {
             "buffering" => self.buffering = node.need(reading),
             "body-limit" => self.body_limit = node.need(reading),
             "forwarded" => self.forwarded = node.need(reading),
+            "expires" => self.expires = media::read_expires(node, reading),
+            "bodies" => self.bodies = media::read_bodies(node, reading),
             _ => self.rewrite = node.need(reading).and_then(|text| read_rewrite(text, reading)),
         }
     }
@@ -161,6 +175,10 @@ impl Settings {
         note("limit", self.limit.span);
         note("auth", self.auth.first().map(|value| value.span));
         note("compress", self.compress.as_ref().map(|value| value.span));
+        note("types", self.types.as_ref().map(|value| value.span));
+        note("charset", self.charset.as_ref().map(|value| value.span));
+        note("expires", self.expires.as_ref().map(|value| value.span));
+        note("bodies", self.bodies.as_ref().map(|value| value.span));
         note("on-error", self.on_error.first().map(|value| value.span));
         spans
     }

@@ -1,10 +1,12 @@
 //! `return`: an answer that stands in the file.
 
 use super::Nginx;
+use super::error_page::is_path;
+use super::files::failing;
 use super::location::{Kind, made};
 use super::scope::Scope;
 use super::tree::Directive;
-use super::variable::Variables;
+use super::variable::{Variables, literal};
 use crate::language::action::Action;
 use crate::language::location::Location;
 use crate::language::redirect::Redirect;
@@ -12,7 +14,7 @@ use crate::language::respond::{Body, Respond};
 use crate::placeholder::{Part, Placeholder, Template};
 use crate::source::Spanned;
 use crate::table::HeaderOperation;
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 
 /// The `return` that ends a block, where it has one.
 pub(super) fn first_return(directives: &[Directive]) -> Option<&Directive> {
@@ -30,13 +32,10 @@ pub(super) fn highest_capture(operation: &HeaderOperation) -> usize {
     }
 }
 
-/// This very server, as the client called it: `http://host:port`.
-pub(super) fn own_address(port: Option<Template>) -> Template {
-    let mut parts = vec![
-        Part::Placeholder(Placeholder::Scheme),
-        Part::Text("://".to_owned()),
-        Part::Placeholder(Placeholder::Host),
-    ];
+/// This very server: `http://host:port`.
+fn own_address(host: Template, port: Option<Template>) -> Template {
+    let mut parts = vec![Part::Placeholder(Placeholder::Scheme), Part::Text("://".to_owned())];
+    parts.extend(host.parts);
     if let Some(port) = port {
         parts.push(Part::Text(":".to_owned()));
         parts.extend(port.parts);
@@ -54,18 +53,6 @@ pub(super) fn joined(parts: Vec<Part>) -> Vec<Part> {
         }
     }
     all
-}
-
-/// The page that nginx shows for a status, under vordr's name.
-pub(super) fn page(status: StatusCode) -> Action {
-    let title = format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or_default());
-    let title = title.trim_end();
-    let body = format!(
-        "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n\
-         <hr><center>vordr</center>\r\n</body>\r\n</html>\r\n"
-    );
-    let content_type = Some(HeaderValue::from_static("text/html"));
-    Action::Respond(Respond { status, content_type, body: Body::Fixed(body.into_bytes()) })
 }
 
 impl Nginx<'_, '_> {
@@ -117,12 +104,12 @@ impl Nginx<'_, '_> {
             return None;
         };
         match (status.as_u16(), text) {
-            (301..=303 | 307 | 308, Some(target)) => self.read_redirect(status, target, variables),
-            (204 | 304, _) => Some(respond(status, None, Body::default())),
-            (400..=599, None) => Some(page(status)),
+            (301..=303 | 307 | 308, Some(target)) => self.read_redirect(status, target, scope, variables),
+            (204 | 304, _) => Some(respond(status, false, Body::default())),
+            (400..=599, None) => Some(failing(status)),
             (_, text) => {
                 let body = text.map_or_else(|| Some(Body::default()), |text| self.body(text, variables))?;
-                Some(respond(status, Some(self.content_type(scope)), body))
+                Some(respond(status, true, body))
             }
         }
     }
@@ -135,14 +122,18 @@ impl Nginx<'_, '_> {
         })
     }
 
-    fn content_type(&mut self, scope: &Scope<'_>) -> HeaderValue {
-        let Some(directive) = scope.find("default_type") else {
-            return HeaderValue::from_static("text/plain");
+    /// What stands before the path of a redirect to this server itself; `None` where it goes without.
+    pub(super) fn redirect_base(&mut self, scope: &Scope<'_>, variables: &Variables) -> Option<Template> {
+        if !self.switch(scope.find("absolute_redirect"), true) {
+            return None;
+        }
+        let host = match self.switch(scope.find("server_name_in_redirect"), false) {
+            true => literal(variables.text("server_name").unwrap_or_default()),
+            false => Template { parts: vec![Part::Placeholder(Placeholder::Host)] },
         };
-        HeaderValue::from_str(directive.first()).unwrap_or_else(|_| {
-            self.invalid(directive, 0);
-            HeaderValue::from_static("text/plain")
-        })
+        let has_port = self.switch(scope.find("port_in_redirect"), true);
+        let port = self.redirect_port(variables).filter(|_| has_port);
+        Some(own_address(host, port))
     }
 
     /// A path becomes a whole URL, as nginx sends it.
@@ -150,27 +141,24 @@ impl Nginx<'_, '_> {
         &mut self,
         status: StatusCode,
         target: &Spanned<String>,
+        scope: &Scope<'_>,
         variables: &Variables,
     ) -> Option<Action> {
         let written = self.template(target, variables)?;
-        let is_path = match written.parts.first() {
-            Some(Part::Text(text)) => text.starts_with('/'),
-            Some(Part::Placeholder(Placeholder::Uri | Placeholder::Path | Placeholder::NormalPath)) => true,
-            _ => false,
-        };
-        let template = match is_path {
-            true => {
-                let mut address = own_address(self.redirect_port(variables));
+        let base = if is_path(&written) { self.redirect_base(scope, variables) } else { None };
+        let template = match base {
+            Some(mut address) => {
                 address.parts.extend(written.parts);
                 Template { parts: joined(address.parts) }
             }
-            false => written,
+            None => written,
         };
         let target = Spanned::new(template, target.span);
         Some(Action::Redirect(Redirect { status, target, keeps_query: false }))
     }
 }
 
-fn respond(status: StatusCode, content_type: Option<HeaderValue>, body: Body) -> Action {
-    Action::Respond(Respond { status, content_type, body })
+/// `typed` where it has a type, which goes by the path.
+fn respond(status: StatusCode, typed: bool, body: Body) -> Action {
+    Action::Respond(Respond { status, content_type: None, body, fails: false, by_path: typed })
 }

@@ -120,7 +120,7 @@ impl Nginx<'_, '_> {
         made(span, kind, action.map(|proxy| Action::Proxy(Box::new(proxy))), settings)
     }
 
-    /// A location without content is a folder of files in nginx, and files are not served: 404.
+    /// A location without content is a folder of files.
     pub(super) fn nothing_here(
         &mut self,
         kind: &Kind,
@@ -129,7 +129,9 @@ impl Nginx<'_, '_> {
         variables: &Variables,
     ) -> Location {
         let settings = self.read_settings(scope, variables, false);
-        made(span, kind, Some(answer::page(StatusCode::NOT_FOUND)), settings)
+        let action = self.read_files(kind, scope, variables);
+        self.check_captures(kind, &settings, span);
+        made(span, kind, action, settings)
     }
 
     /// `location /a/` that proxies sends `/a` to `/a/`, unless `/a` has a location of its own.
@@ -149,9 +151,9 @@ impl Nginx<'_, '_> {
         if scope.every("location").any(is_own) {
             return;
         }
-        let port = self.redirect_port(variables);
-        let mut target = answer::own_address(port);
+        let mut target = self.redirect_base(scope, variables).unwrap_or_else(|| literal(""));
         target.parts.push(Part::Text(path.clone()));
+        target.parts = answer::joined(target.parts);
         let redirect = Redirect {
             status: StatusCode::MOVED_PERMANENTLY,
             target: Spanned::new(target, span),

@@ -7,12 +7,15 @@
 mod answer;
 mod check;
 pub(crate) mod directive;
+mod error_page;
+mod files;
 mod globals;
 mod header;
 mod lexer;
 mod listen;
 mod location;
 mod map;
+mod media;
 mod outline;
 mod process;
 mod proxy;

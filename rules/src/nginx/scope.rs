@@ -30,6 +30,34 @@ impl<'d> Scope<'d> {
         self.blocks.iter().rev().find_map(|block| block.iter().find(|directive| directive.name.value == name))
     }
 
+    /// The block that the place is in.
+    pub(super) fn innermost(&self) -> &'d [Directive] {
+        self.blocks.last().copied().unwrap_or_default()
+    }
+
+    /// The nearest of directives that take one another's place, and whether it is of the innermost block.
+    pub(super) fn nearest(&self, names: [&str; 2]) -> Option<(&'d Directive, bool)> {
+        let of = |block: &&'d [Directive]| {
+            block.iter().find(|directive| names.contains(&directive.name.value.as_str()))
+        };
+        let number = self.blocks.iter().rposition(|block| of(block).is_some())?;
+        Some((self.blocks.get(number).and_then(of)?, number + 1 == self.blocks.len()))
+    }
+
+    /// The plain prefix of the location around the innermost block in which a directive stands.
+    pub(super) fn around_of(&self, directive: &Directive) -> Option<&'d str> {
+        let number =
+            self.blocks.iter().position(|block| block.iter().any(|one| std::ptr::eq(one, directive)))?;
+        let (outer, inside) = (self.blocks.get(number.checked_sub(1)?)?, self.blocks.get(number)?);
+        let location = outer.iter().find(|one| std::ptr::eq(one.inside(), *inside))?;
+        let path = match (location.first(), location.arguments.len()) {
+            ("^~", 2) => location.argument(1),
+            (_, 1) => location.first(),
+            _ => return None,
+        };
+        Some(path.trim_start_matches("^~")).filter(|path| path.starts_with('/'))
+    }
+
     /// Directives that stand often: those of the nearest block that has any, as they replace the outer ones.
     pub(super) fn all(&self, name: &str) -> Vec<&'d Directive> {
         self.lists(name).next().unwrap_or_default()

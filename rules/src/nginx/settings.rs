@@ -34,6 +34,7 @@ impl Nginx<'_, '_> {
         settings.body_limit = settings.body_limit.or(Some(Spanned::new(BODY, server)));
         settings.buffering = settings.buffering.or(Some(Spanned::new(true, server)));
         settings.forwarded = Some(Spanned::new(false, server));
+        self.read_media_of_server(scope, server, &mut settings);
         settings.websocket = WebSocket {
             allowed: Some(Spanned::new(false, server)),
             idle: settings.timeouts.read.clone(),
@@ -54,6 +55,8 @@ impl Nginx<'_, '_> {
         settings.access = self.read_access(scope);
         settings.satisfy = self.read_satisfy(scope);
         settings.auth = self.read_auth(scope);
+        settings.on_error = self.read_error_pages(scope, variables);
+        self.read_media((&scope.from(AROUND), scope), variables, &mut settings);
         if proxies {
             settings.websocket.idle = settings.timeouts.read.clone();
         }

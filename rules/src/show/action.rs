@@ -2,9 +2,10 @@
 
 use super::text::{Page, duration, limit, number, quoted, switch, template, words};
 use super::version_text;
+use crate::placeholder::{Part, Template};
 use crate::table::{
-    Action, Balance, Body, Check, HostHeader, HttpVersion, Proxy, Respond, Retry, Server, ServerAddress,
-    Sticky, Table, Upstream,
+    Action, Balance, Body, Check, Files, HostHeader, HttpVersion, Listing, Proxy, Respond, Retry, Server,
+    ServerAddress, Since, Sticky, Symlinks, Table, Upstream, Ways,
 };
 use http::HeaderValue;
 use std::borrow::Cow;
@@ -18,21 +19,8 @@ pub(super) fn write(action: &Action, (table, server): (&Table, &Server), page: &
             page.line(&format!("redirect {status} {target}{query}"), None);
         }
         Action::Respond(respond) => page.line(&respond_line(respond), None),
-        Action::Files(files) => {
-            let fallback =
-                files.fallback.as_ref().map(|path| format!(" fallback={}", quoted(path))).unwrap_or_default();
-            let prefix = files.strip_prefix.as_ref();
-            let prefix = prefix.map(|prefix| format!(" strip-prefix={}", quoted(&format!("{prefix}/"))));
-            let line = format!(
-                "files {} index={}{fallback} precompressed={}{} symlinks={}",
-                quoted(&files.root),
-                quoted(&files.index),
-                switch(files.precompressed),
-                prefix.unwrap_or_default(),
-                switch(files.symlinks)
-            );
-            page.line(&line, None);
-        }
+        Action::Files(files) => write_files(files, (table, server), page),
+        Action::StubStatus => page.line("stub-status", None),
         Action::Enter(id) => {
             let called = server.locations.get(id.0).and_then(|location| location.called.as_deref());
             page.line(&format!("enter {}", quoted(called.unwrap_or_default())), None);
@@ -41,13 +29,70 @@ pub(super) fn write(action: &Action, (table, server): (&Table, &Server), page: &
     }
 }
 
+fn write_files(files: &Files, scope: (&Table, &Server), page: &mut Page) {
+    let line = files_line(files);
+    if files.tries.is_empty() && files.otherwise.is_none() {
+        return page.line(&line, None);
+    }
+    page.open(&line, None);
+    if !files.tries.is_empty() {
+        page.line(&format!("try {}", words(&files.tries, template)), None);
+    }
+    if let Some(otherwise) = &files.otherwise {
+        page.open("else", None);
+        write(otherwise, scope, page);
+        page.close();
+    }
+    page.close();
+}
+
+fn files_line(files: &Files) -> String {
+    let mut root = Template { parts: vec![Part::Text(files.root.clone())] };
+    if let Some(within) = &files.within {
+        root.parts.push(Part::Text("/".to_owned()));
+        root.parts.extend(within.parts.clone());
+    }
+    let mut line = format!("files {} index={}", template(&root), quoted(&files.index.join(" ")));
+    let mut add = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            line.push_str(&format!(" {name}={value}"));
+        }
+    };
+    add("as", (files.ways == Ways::Nginx).then(|| "nginx".to_owned()));
+    add("path", files.path.as_ref().map(template));
+    add("fallback", files.fallback.as_deref().map(quoted));
+    add("precompressed", Some(switch(files.precompressed).to_owned()));
+    add("strip-prefix", files.strip_prefix.as_ref().map(|prefix| quoted(&format!("{prefix}/"))));
+    let symlinks = match files.symlinks {
+        Symlinks::Off => "off",
+        Symlinks::Below => "on",
+        Symlinks::Anywhere => "anywhere",
+    };
+    add("symlinks", Some(symlinks.to_owned()));
+    let listing = files.listing.map(|listing| if listing == Listing::Exact { "on" } else { "rounded" });
+    add("listing", listing.map(str::to_owned));
+    add("etag", (!files.etag).then(|| "off".to_owned()));
+    let since = match files.since {
+        Since::Exact => "exact",
+        Since::Before => "before",
+        Since::Off => "off",
+    };
+    add("since", Some(since.to_owned()));
+    add("base", files.base.as_ref().map(template));
+    line
+}
+
 /// A body that is not text is told of, and not printed.
 fn respond_line(respond: &Respond) -> String {
     let status = respond.status.as_u16();
     let content_type =
         respond.content_type.as_ref().map(|value| format!(" type={}", quoted(&text_of(value))));
-    let content_type = content_type.unwrap_or_default();
+    let content_type = match respond.by_path {
+        true => " type=auto".to_owned(),
+        false => content_type.unwrap_or_default(),
+    };
     let body = match &respond.body {
+        Body::Fixed(_) if respond.fails => return format!("respond {status} failure=on"),
         Body::Fixed(body) => body,
         Body::Filled(body) => return format!("respond {status} template={}{content_type}", template(body)),
     };
@@ -61,7 +106,7 @@ fn respond_line(respond: &Respond) -> String {
 }
 
 /// A header's value as it was written: any text without control characters.
-fn text_of(value: &HeaderValue) -> Cow<'_, str> {
+pub(super) fn text_of(value: &HeaderValue) -> Cow<'_, str> {
     String::from_utf8_lossy(value.as_bytes())
 }
 

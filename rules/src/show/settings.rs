@@ -1,10 +1,13 @@
 //! Settings, written out.
 
+use super::action::{self, text_of};
+use super::place_of;
 use super::text::{Page, limit, number, quoted, switch, template, words};
-use super::{action, place_of};
 use crate::table::{
-    Auth, AuthKind, Condition, Cors, HeaderOperation, OnError, Origins, Satisfy, Server, Settings, Table,
+    AnswerStatus, Auth, AuthKind, Bodies, Condition, Cors, Expires, HeaderOperation, OnError, OnErrorFrom,
+    Origins, Satisfy, Server, Settings, Table, Types,
 };
+use std::collections::BTreeMap;
 
 /// Writes settings; what `outer` adds by itself is left out, and what it has and these have not is ended.
 pub(super) fn write(
@@ -47,6 +50,7 @@ pub(super) fn write(
     write_cors(settings, outer, page);
     write_access(settings, outer, page);
     write_rest(settings, outer, page);
+    write_media(settings, outer, page);
     let own =
         settings.on_error.len() - outer.map_or(0, |outer| outer.on_error.len()).min(settings.on_error.len());
     settings.on_error.iter().take(own).for_each(|on_error| write_on_error(on_error, scope, page));
@@ -171,10 +175,72 @@ fn write_rest(settings: &Settings, outer: Option<&Settings>, page: &mut Page) {
     }
 }
 
+fn write_media(settings: &Settings, outer: Option<&Settings>, page: &mut Page) {
+    let place = |word: &str| place_of(&settings.places, word);
+    let is_inherited =
+        |same: fn(&Settings, &Settings) -> bool| outer.is_some_and(|outer| same(outer, settings));
+    if let Some(types) = settings.types.as_ref().filter(|_| !is_inherited(|one, two| one.types == two.types))
+    {
+        page.open(&format!("types default={}", quoted(&text_of(&types.default))), place("types"));
+        for (name, endings) in grouped(types) {
+            page.line(&format!("type {} {}", quoted(&name), words(&endings, |ending| quoted(ending))), None);
+        }
+        page.close();
+    }
+    if !is_inherited(|one, two| one.charset == two.charset) {
+        match &settings.charset {
+            Some(charset) => {
+                let types = quoted(&charset.types.join(" "));
+                page.line(&format!("charset {} types={types}", quoted(&charset.name)), place("charset"));
+            }
+            None if outer.is_some() => page.line("charset off", None),
+            None => {}
+        }
+    }
+    if !is_inherited(|one, two| one.expires == two.expires) {
+        match &settings.expires {
+            Some(Expires::Always(lifetime)) => {
+                page.line(&format!("expires {}", quoted(&lifetime.to_string())), place("expires"));
+            }
+            Some(Expires::Filled(filled)) => {
+                page.line(&format!("expires {}", template(filled)), place("expires"))
+            }
+            None if outer.is_some() => page.line("expires off", None),
+            None => {}
+        }
+    }
+    let usual = outer.map_or(Bodies::Own, |outer| outer.bodies);
+    if settings.bodies != usual {
+        let word = if settings.bodies == Bodies::Nginx { "nginx" } else { "own" };
+        page.line(&format!("bodies {word}"), place("bodies"));
+    }
+}
+
+/// The endings of each type.
+fn grouped(types: &Types) -> BTreeMap<String, Vec<&str>> {
+    let mut grouped: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (ending, name) in &types.by_ending {
+        grouped.entry(text_of(name).into_owned()).or_default().push(ending);
+    }
+    grouped
+}
+
 fn write_on_error(on_error: &OnError, scope: (&Table, &Server), page: &mut Page) {
     let statuses = words(&on_error.statuses, |status| status.as_str().to_owned());
-    let from = if on_error.from_upstream { " from=upstream" } else { "" };
-    page.open(&format!("on-error {statuses}{from}"), None);
+    let from = match on_error.from {
+        OnErrorFrom::Failures => "",
+        OnErrorFrom::Upstream => " from=upstream",
+        OnErrorFrom::Rules => " from=rules",
+        OnErrorFrom::All => " from=all",
+    };
+    let status = match on_error.status {
+        AnswerStatus::Usual => String::new(),
+        AnswerStatus::Failure => " as=failure".to_owned(),
+        AnswerStatus::Own => " as=own".to_owned(),
+        AnswerStatus::Fixed(status) => format!(" as={}", status.as_u16()),
+    };
+    let again = if on_error.again { " again=on" } else { "" };
+    page.open(&format!("on-error {statuses}{from}{status}{again}"), None);
     action::write(&on_error.action, scope, page);
     page.close();
 }

@@ -1,12 +1,13 @@
 //! What is done with a request: exactly one of these for each location.
 
-use super::{HttpVersion, LocationId, UpstreamId, UpstreamTls};
+use super::{Files, HttpVersion, LocationId, UpstreamId, UpstreamTls};
 use crate::placeholder::Template;
 use http::{HeaderValue, StatusCode};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A location's action.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Send the request to an upstream.
     Proxy(Box<Proxy>),
@@ -15,7 +16,9 @@ pub enum Action {
     /// Answer from the rules.
     Respond(Respond),
     /// Answer from a folder.
-    Files(Files),
+    Files(Arc<Files>),
+    /// Answer with nginx's page of counts.
+    StubStatus,
     /// Go on in another location of the server.
     Enter(LocationId),
     /// Look for a location anew, for this path and perhaps query.
@@ -23,7 +26,7 @@ pub enum Action {
 }
 
 /// `proxy`: which upstream, and how the request is changed on its way there.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Proxy {
     /// The pool.
     pub upstream: UpstreamId,
@@ -57,7 +60,7 @@ pub enum HostHeader {
 }
 
 /// `redirect`.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Redirect {
     /// 301, 302, 303, 307 or 308.
     pub status: StatusCode,
@@ -76,6 +79,10 @@ pub struct Respond {
     pub content_type: Option<HeaderValue>,
     /// The body.
     pub body: Body,
+    /// Whether it counts as a failure: its page is that of failures, and an `on-error` may act in its place.
+    pub fails: bool,
+    /// Whether its type is told by the request's path, as that of a file is.
+    pub by_path: bool,
 }
 
 /// The body of a [`Respond`].
@@ -85,21 +92,4 @@ pub enum Body {
     Fixed(Vec<u8>),
     /// Filled in for each request.
     Filled(Template),
-}
-
-/// `files`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Files {
-    /// The folder.
-    pub root: String,
-    /// The name tried in a folder.
-    pub index: String,
-    /// The path served where nothing is found.
-    pub fallback: Option<String>,
-    /// Whether `name.gz`, `name.br`, `name.zst` are served in the place of `name`.
-    pub precompressed: bool,
-    /// Path prefix taken off before a file is looked for; never ends in `/`.
-    pub strip_prefix: Option<String>,
-    /// Whether symbolic links are followed; never out of the folder.
-    pub symlinks: bool,
 }

@@ -6,11 +6,14 @@
 mod acme;
 mod action;
 mod condition;
+mod expires;
+mod files;
 mod find;
 mod host;
 mod limit_store;
 mod listener;
 mod map;
+mod media;
 mod path;
 mod paths;
 mod pattern;
@@ -22,21 +25,24 @@ mod trace;
 mod upstream;
 
 pub use acme::{Acme, AcmeAccount, AcmeChallenge, ExternalAccount};
-pub use action::{Action, Body, Files, HostHeader, Proxy, Redirect, Respond};
+pub use action::{Action, Body, HostHeader, Proxy, Redirect, Respond};
 pub use condition::{Condition, cookie};
+pub use expires::{Expires, Lifetime, NoLifetime};
+pub use files::{Files, Listing, Since, Symlinks, Ways};
 pub use find::{Captures, Match, Outcome, Request, Step};
 pub(crate) use host::LONGEST_NAME;
 pub use host::without_port;
 pub use limit_store::{LimitStore, OnFailure, StoreAddress};
 pub use listener::{Address, Binding, Listener};
 pub use map::{Case, CaseKey, Map};
+pub use media::{Bodies, Charset, Types};
 pub use path::{normal_of_decoded, normal_path};
 pub(crate) use paths::Paths;
 pub use pattern::{PathRegex, Pattern};
 pub use process::{AccessLog, ErrorFormat, ErrorLog, Level, Limits, LogFormat, LogTarget, Process};
 pub use settings::{
-    Access, AccessRule, Auth, AuthKind, Cors, HeaderOperation, OnError, Origins, RateLimit, Satisfy,
-    Settings, Timeouts, WebSocket,
+    Access, AccessRule, AnswerStatus, Auth, AuthKind, Cors, HeaderOperation, OnError, OnErrorFrom, Origins,
+    RateLimit, Satisfy, Settings, Timeouts, WebSocket,
 };
 pub use tls::{Hsts, ServerTls};
 pub use trace::{Ratio, Trace, TraceParent, TraceProtocol};

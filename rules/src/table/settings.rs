@@ -1,9 +1,10 @@
 //! The settings that hold in a location, inheritance done.
 
-use super::{Action, Place};
+use super::{Action, Bodies, Charset, Expires, Place, Types};
 use crate::placeholder::Template;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use ipnet::IpNet;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Everything that holds in one location.
@@ -37,6 +38,14 @@ pub struct Settings {
     pub limit: Option<RateLimit>,
     /// Codings offered, most wanted first; empty is none.
     pub compress: Vec<String>,
+    /// The types of bodies by the endings of their names; `None` is vordr's own list.
+    pub types: Option<Arc<Types>>,
+    /// The charset that is said of text.
+    pub charset: Option<Charset>,
+    /// For how long answers may be used again.
+    pub expires: Option<Expires>,
+    /// How redirects, and failures of vordr's own, look.
+    pub bodies: Bodies,
     /// What is done in the place of a failure.
     pub on_error: Vec<OnError>,
     /// Where each word that does not have its default was written.
@@ -216,8 +225,52 @@ pub enum AuthKind {
 pub struct OnError {
     /// Which statuses.
     pub statuses: Vec<StatusCode>,
-    /// Whether the upstream's own answer with such a status counts, not only vordr's failures.
-    pub from_upstream: bool,
+    /// Whose failures.
+    pub from: OnErrorFrom,
+    /// The answer's status.
+    pub status: AnswerStatus,
+    /// Whether a failure of what is done is replaced too.
+    pub again: bool,
     /// What is done.
     pub action: Action,
+}
+
+/// Whose failures an `on-error` is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnErrorFrom {
+    /// Those of who was to answer: an upstream that was not reached, a file that is not there.
+    #[default]
+    Failures,
+    /// The same, and the upstream's own answers with such a status.
+    Upstream,
+    /// The first, and what the rules refuse.
+    Rules,
+    /// All of them.
+    All,
+}
+
+impl OnErrorFrom {
+    /// Whether an upstream's own answers count.
+    pub fn takes_answers(self) -> bool {
+        matches!(self, Self::Upstream | Self::All)
+    }
+
+    /// Whether what the rules refuse counts.
+    pub fn takes_refusals(self) -> bool {
+        matches!(self, Self::Rules | Self::All)
+    }
+}
+
+/// The status of an answer in the place of a failure.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AnswerStatus {
+    /// The failure's, where a file answers; else what the action gives.
+    #[default]
+    Usual,
+    /// The failure's.
+    Failure,
+    /// What the action gives.
+    Own,
+    /// This one.
+    Fixed(StatusCode),
 }

@@ -3,20 +3,25 @@
 use http::header::{HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE};
 use http::{HeaderMap, StatusCode};
 use std::time::{Duration, SystemTime};
+use vordr_rules::table::Since;
 
 /// What a file is told from its other contents by.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Validators<'v> {
-    /// Its entity tag, a strong one, in its quotes.
-    pub etag: &'v str,
+    /// Its entity tag, a strong one, in its quotes; `None` where it has none.
+    pub etag: Option<&'v str>,
     /// When it was changed, in whole seconds.
     pub modified: Option<SystemTime>,
+    /// What `If-Modified-Since` is held against.
+    pub since: Since,
+    /// Whether a time has to agree with a tag, as nginx wants it.
+    pub both: bool,
 }
 
 /// What the conditions come to where they do not hold, in the order of section 13.2.2; for GET and HEAD.
 pub(super) fn refused(request: &HeaderMap, file: Validators<'_>) -> Option<StatusCode> {
     if request.contains_key(IF_MATCH) {
-        if !lists(request, IF_MATCH, |tag| tag == file.etag) {
+        if !lists(request, IF_MATCH, |tag| Some(tag) == file.etag) {
             return Some(StatusCode::PRECONDITION_FAILED);
         }
     } else if let (Some(since), Some(modified)) = (time(request, IF_UNMODIFIED_SINCE), file.modified)
@@ -25,11 +30,19 @@ pub(super) fn refused(request: &HeaderMap, file: Validators<'_>) -> Option<Statu
         return Some(StatusCode::PRECONDITION_FAILED);
     }
     if request.contains_key(IF_NONE_MATCH) {
-        let weakly = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag) == file.etag;
-        return lists(request, IF_NONE_MATCH, weakly).then_some(StatusCode::NOT_MODIFIED);
+        let weakly = |tag: &str| Some(tag.strip_prefix("W/").unwrap_or(tag)) == file.etag;
+        let is_held = lists(request, IF_NONE_MATCH, weakly);
+        if !is_held || !file.both || !request.contains_key(IF_MODIFIED_SINCE) {
+            return is_held.then_some(StatusCode::NOT_MODIFIED);
+        }
     }
-    let since = time(request, IF_MODIFIED_SINCE).zip(file.modified);
-    since.filter(|(since, modified)| modified <= since).map(|_| StatusCode::NOT_MODIFIED)
+    let (since, modified) = time(request, IF_MODIFIED_SINCE).zip(file.modified)?;
+    let is_spared = match file.since {
+        Since::Exact => modified == since,
+        Since::Before => modified <= since,
+        Since::Off => false,
+    };
+    is_spared.then_some(StatusCode::NOT_MODIFIED)
 }
 
 /// Whether a range may be sent: the client holds a part of this very content (section 13.1.5).
@@ -38,7 +51,7 @@ pub(super) fn ranges_hold(request: &HeaderMap, file: Validators<'_>) -> bool {
     let Ok(condition) = condition.to_str() else { return false };
     let condition = condition.trim();
     if condition.starts_with(['"', 'W']) && condition.contains('"') {
-        return condition == file.etag;
+        return Some(condition) == file.etag;
     }
     // A time is as good as a strong tag only where nothing can have happened within that second any more.
     let settled =
@@ -87,7 +100,8 @@ mod tests {
     }
 
     fn file() -> Validators<'static> {
-        Validators { etag: TAG, modified: Some(httpdate::parse_http_date(THEN).unwrap()) }
+        let modified = Some(httpdate::parse_http_date(THEN).unwrap());
+        Validators { etag: Some(TAG), modified, since: Since::Before, both: false }
     }
 
     #[test]
@@ -123,6 +137,25 @@ mod tests {
             let found = refused(&request(lines), file()).map_or(0, |status| status.as_u16());
             assert_eq!(found, status, "{lines:?}");
         }
+    }
+
+    #[test]
+    fn nginx_wants_a_time_and_a_tag_to_agree_and_the_time_to_be_the_very_one() {
+        let file = Validators { since: Since::Exact, both: true, ..file() };
+        for (lines, status) in [
+            (&[("if-none-match", TAG)][..], 304),
+            (&[("if-none-match", TAG), ("if-modified-since", THEN)], 304),
+            (&[("if-none-match", TAG), ("if-modified-since", AFTER)], 0),
+            (&[("if-none-match", "\"x\""), ("if-modified-since", THEN)], 0),
+            (&[("if-modified-since", AFTER)], 0),
+        ] {
+            let found = refused(&request(lines), file).map_or(0, |status| status.as_u16());
+            assert_eq!(found, status, "{lines:?}");
+        }
+        let never = Validators { since: Since::Off, ..file };
+        assert_eq!(refused(&request(&[("if-modified-since", THEN)]), never), None);
+        let untagged = Validators { etag: None, ..file };
+        assert_eq!(refused(&request(&[("if-none-match", TAG)]), untagged), None);
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub(super) const ALL: &[Definition] = &[
     refused("proxy_cookie_domain", SITE, 1, 2, "the upstream's own domain is dropped from cookies by itself; leave it out").many(),
     refused("proxy_cookie_path", SITE, 1, 2, "let the app set the path that the browser sees").many(),
     refused("proxy_cookie_flags", SITE, 1, 5, "let the app set the flags of its cookies").many(),
-    needless("proxy_intercept_errors", SITE, 1, 1, "without `error_page` it changes nothing"),
+    honoured("proxy_intercept_errors", SITE, 1, 1),
     honoured("proxy_next_upstream", SITE, 1, ANY),
     honoured("proxy_next_upstream_timeout", SITE, 1, 1),
     honoured("proxy_next_upstream_tries", SITE, 1, 1),

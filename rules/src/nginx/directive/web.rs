@@ -11,7 +11,6 @@ const WITH_IF: Context = SITE.or(Context::LOCATION_IF);
 const WITH_LIMIT: Context = SITE.or(Context::LIMIT_EXCEPT);
 
 const OWN_ROOM: &str = "vordr gives what is read and written the room that it needs";
-const NOT_YET: &str = "this version does not read it; write it in KDL if you can do without it";
 const ZIP_DETAIL: &str = "answers are not packed by this version";
 const TLS_LIBRARY: &str = "TLS is done by another library, with safe defaults";
 const BODIES: &str = "vordr does not change bodies; let the app write what is wanted";
@@ -22,25 +21,28 @@ pub(super) const ALL: &[Definition] = &[
     honoured("add_header", WITH_IF, 2, 3).many(),
     refused("add_trailer", WITH_IF, 2, 3, "trailers are the upstream's own; leave it out").many(),
     refused("add_header_inherit", SITE, 1, 1, "repeat the headers where they are wanted"),
-    refused("expires", WITH_IF, 1, 2, "write `add_header Cache-Control \"max-age=…\";`"),
-    needless("etag", SITE, 1, 1, "it is about files"),
-    needless("if_modified_since", SITE, 1, 1, "it is about files"),
+    honoured("expires", WITH_IF, 1, 2),
+    honoured("etag", SITE, 1, 1),
+    honoured("if_modified_since", SITE, 1, 1),
     needless("chunked_transfer_encoding", SITE, 1, 1, "an answer without a length is framed as HTTP asks"),
     honoured("default_type", SITE, 1, 1),
-    needless("types", SITE, 0, 0, "vordr knows the usual types").block(Context::FREE).many(),
-    needless("charset", WITH_IF, 1, 1, "an upstream's type is passed on as it comes"),
-    needless("charset_types", SITE, 1, ANY, "an upstream's type is passed on as it comes"),
+    honoured("types", SITE, 0, 0).block(Context::FREE).many(),
+    honoured("charset", WITH_IF, 1, 1),
+    honoured("charset_types", SITE, 1, ANY),
     needless("override_charset", WITH_IF, 1, 1, "an upstream's type is passed on as it comes"),
     needless("source_charset", WITH_IF, 1, 1, "an upstream's type is passed on as it comes"),
     // Files.
-    refused("root", WITH_IF, 1, 1, NOT_YET),
-    refused("alias", LOCATION, 1, 1, NOT_YET),
-    needless("index", SITE, 1, ANY, "it is about files").many(),
-    refused("try_files", SERVER.or(LOCATION), 2, ANY, NOT_YET),
-    refused("autoindex", SITE, 1, 1, "vordr lists no folders; leave it out"),
-    needless("disable_symlinks", SITE, 1, 2, "it is about files"),
+    honoured("root", WITH_IF, 1, 1),
+    honoured("alias", LOCATION, 1, 1),
+    honoured("index", SITE, 1, ANY).many(),
+    honoured("try_files", SERVER.or(LOCATION), 2, ANY),
+    honoured("autoindex", SITE, 1, 1),
+    honoured("autoindex_exact_size", SITE, 1, 1),
+    honoured("autoindex_format", SITE, 1, 1),
+    needless("autoindex_localtime", SITE, 1, 1, "times are in UTC"),
+    honoured("disable_symlinks", SITE, 1, 2),
     // Errors.
-    refused("error_page", WITH_IF, 2, ANY, "write `on-error 502 { … }` in KDL, or leave it out").many(),
+    honoured("error_page", WITH_IF, 2, ANY).many(),
     // Access.
     honoured("allow", WITH_LIMIT, 1, 1).many(),
     honoured("deny", WITH_LIMIT, 1, 1).many(),
@@ -94,7 +96,7 @@ pub(super) const ALL: &[Definition] = &[
     honoured("access_log", WITH_IF.or(Context::LIMIT_EXCEPT), 1, ANY).many(),
     needless("log_format", HTTP, 2, ANY, "the log is written as JSON, or in the combined format").many(),
     needless("open_log_file_cache", SITE, 1, 4, "logs are kept open"),
-    refused("stub_status", SERVER.or(LOCATION), 0, 1, "write `metrics \"0.0.0.0:9113\" compat=nginx` in KDL"),
+    honoured("stub_status", SERVER.or(LOCATION), 0, 1),
     // Whose addresses are believed.
     honoured("set_real_ip_from", SITE, 1, 1).many(),
     honoured("real_ip_header", SITE, 1, 1),

@@ -1,0 +1,114 @@
+//! Where in a folder a request's file may be.
+
+use super::super::context::Exchange;
+use super::super::failure::Failure;
+use super::super::fill::Into;
+use http::request::Parts;
+use vordr_rules::placeholder::{Part, Template};
+use vordr_rules::table::{Files, Ways, normal_path};
+
+/// A place in a folder.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Spot {
+    /// The path below the folder, decoded: names with one `/` between them; nothing is the folder itself.
+    pub path: Vec<u8>,
+    /// Whether it ended in `/`, as a folder's does.
+    pub is_folder: bool,
+    /// The path by which a location would be found for it.
+    pub uri: Vec<u8>,
+    /// Of what `try` names: whether it is there only if it is a folder, or only if it is none.
+    pub wants_folder: Option<bool>,
+}
+
+impl Exchange {
+    /// Where to look, in order.
+    pub(super) fn spots(&self, files: &Files, request: &Parts) -> Result<Vec<Spot>, Failure> {
+        if files.tries.is_empty() {
+            return Ok(vec![self.spot_asked_for(files, request)?]);
+        }
+        // What leads nowhere is not there.
+        let spots = files.tries.iter().filter_map(|path| self.spot_tried(files, path, request).ok());
+        Ok(spots.collect())
+    }
+
+    fn spot_asked_for(&self, files: &Files, request: &Parts) -> Result<Spot, Failure> {
+        let current = self.current_path(request);
+        if let Some(path) = &files.path {
+            let path = self.fill(path, request, Into::File);
+            return self.spot(files, &path, current.into_owned(), request);
+        }
+        let rewrite = self.settings().and_then(|settings| settings.rewrite.as_ref());
+        let rewritten = rewrite.map(|rewrite| self.fill(rewrite, request, Into::Url));
+        let path = match &rewritten {
+            Some(path) => {
+                let written = std::str::from_utf8(path).ok().and_then(|path| path.split('?').next());
+                written.and_then(normal_path).ok_or(Failure::NoFile("its path is none"))?
+            }
+            None => current.clone(),
+        };
+        self.spot(files, without_prefix(&path, files), current.to_vec(), request)
+    }
+
+    fn spot_tried(&self, files: &Files, path: &Template, request: &Parts) -> Result<Spot, Failure> {
+        let mut uri = self.fill(path, request, Into::File);
+        // As in nginx it is what is written that says so, and its `/` is no part of what is looked for.
+        let wants_folder = matches!(path.parts.last(), Some(Part::Text(text)) if text.ends_with('/'));
+        if wants_folder {
+            uri.pop();
+        } else if uri.ends_with(b"/") {
+            return Err(Failure::NoFile("a file's path does not end in `/`"));
+        }
+        let below = without_prefix(&uri, files).to_vec();
+        let spot = self.spot(files, &below, uri, request)?;
+        Ok(Spot { wants_folder: Some(wants_folder), ..spot })
+    }
+
+    /// The place of a path; what leads nowhere, or where nobody is to look, is refused.
+    fn spot(&self, files: &Files, path: &[u8], uri: Vec<u8>, request: &Parts) -> Result<Spot, Failure> {
+        let below = path.strip_prefix(b"/").unwrap_or(path);
+        let is_folder = below.is_empty() || below.ends_with(b"/");
+        let within = files.within.as_ref().map(|within| self.fill(within, request, Into::File));
+        let names = match files.ways {
+            Ways::Own => own_names(below)?,
+            Ways::Nginx => nginx_names(below),
+        };
+        let all: Vec<&[u8]> =
+            within.iter().flat_map(|within| nginx_names(within)).chain(names.iter().copied()).collect();
+        if all.iter().any(|name| matches!(*name, b"." | b"..") || name.contains(&0)) {
+            return Err(Failure::NoFile("its path is none"));
+        }
+        Ok(Spot { path: all.join(&b'/'), is_folder, uri, wants_folder: None })
+    }
+}
+
+/// The names of a path, as vordr takes them.
+fn own_names(below: &[u8]) -> Result<Vec<&[u8]>, Failure> {
+    let folder = below.strip_suffix(b"/").unwrap_or(below);
+    let names: Vec<&[u8]> = folder.split(|byte| *byte == b'/').collect();
+    if below.is_empty() {
+        return Ok(Vec::new());
+    }
+    if names.iter().any(|name| name.is_empty()) {
+        // A path with `//` in it may have come past a location that is meant to keep it.
+        return Err(Failure::NoFile("its path has `//` in it"));
+    }
+    let well_known = folder == b".well-known" || folder.starts_with(b".well-known/");
+    if names.iter().skip(usize::from(well_known)).any(|name| name.starts_with(b".")) {
+        return Err(Failure::NoFile("names that begin with `.` are hidden"));
+    }
+    Ok(names)
+}
+
+/// The names of a path, as a file system takes them.
+fn nginx_names(below: &[u8]) -> Vec<&[u8]> {
+    below.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect()
+}
+
+/// Takes a prefix of whole segments off.
+fn without_prefix<'p>(path: &'p [u8], files: &Files) -> &'p [u8] {
+    let prefix = files.strip_prefix.as_deref().unwrap_or_default().as_bytes();
+    match path.strip_prefix(prefix) {
+        Some(rest) if rest.is_empty() || rest.starts_with(b"/") => rest,
+        _ => path,
+    }
+}

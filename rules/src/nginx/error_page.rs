@@ -1,0 +1,115 @@
+//! `error_page`: what is answered in the place of a failure.
+
+use super::Nginx;
+use super::scope::Scope;
+use super::tree::Directive;
+use super::variable::Variables;
+use crate::language::action::Action;
+use crate::language::on_error::OnError;
+use crate::language::redirect::Redirect;
+use crate::placeholder::{Part, Placeholder, Template};
+use crate::source::Spanned;
+use crate::table::{AnswerStatus, OnErrorFrom};
+use http::StatusCode;
+
+impl Nginx<'_, '_> {
+    /// Those of the nearest block that has any.
+    pub(super) fn read_error_pages(&mut self, scope: &Scope<'_>, variables: &Variables) -> Vec<OnError> {
+        let intercepts = self.switch(scope.find("proxy_intercept_errors"), false);
+        let again = self.switch(scope.find("recursive_error_pages"), false);
+        let from = if intercepts { OnErrorFrom::All } else { OnErrorFrom::Rules };
+        let mut pages = Vec::new();
+        for directive in scope.all("error_page") {
+            if let Some(page) = self.read_error_page(directive, scope, variables) {
+                pages.push(OnError { from, again, ..page });
+            }
+        }
+        pages
+    }
+
+    fn read_error_page(
+        &mut self,
+        directive: &Directive,
+        scope: &Scope<'_>,
+        variables: &Variables,
+    ) -> Option<OnError> {
+        let (uri, before) = directive.arguments.split_last()?;
+        let (codes, status) = match before.split_last() {
+            Some((word, codes)) if word.value.starts_with('=') => (codes, self.read_overwrite(word)?),
+            _ => (before, AnswerStatus::Failure),
+        };
+        if codes.is_empty() {
+            self.fault(uri.span, format!("invalid value \"{}\"", directive.first()));
+            return None;
+        }
+        let statuses: Vec<_> = codes.iter().filter_map(|code| self.read_code(code)).collect();
+        let action = self.read_error_action(uri, status, (scope, variables))?;
+        let span = directive.name.span;
+        let from = OnErrorFrom::Rules;
+        Some(OnError { span, statuses, from, status, again: false, action: Some(action) })
+            .filter(|page| !page.statuses.is_empty())
+    }
+
+    /// `=` is the status of whatever answers, `=200` is this one.
+    fn read_overwrite(&mut self, word: &Spanned<String>) -> Option<AnswerStatus> {
+        let digits = word.value.trim_start_matches('=');
+        if digits.is_empty() {
+            return Some(AnswerStatus::Own);
+        }
+        let code = digits.parse::<u16>().ok().and_then(|code| StatusCode::from_u16(code).ok());
+        if code.is_none() {
+            self.fault(word.span, format!("invalid value \"{}\"", word.value));
+        }
+        code.map(AnswerStatus::Fixed)
+    }
+
+    fn read_code(&mut self, code: &Spanned<String>) -> Option<StatusCode> {
+        let Ok(number) = code.value.parse::<u16>() else {
+            self.fault(code.span, format!("invalid value \"{}\"", code.value));
+            return None;
+        };
+        match number {
+            400..=498 | 500..=599 => StatusCode::from_u16(number).ok(),
+            300..=399 => {
+                self.refuse(code.span, "a redirect is no failure here", "leave this status out");
+                None
+            }
+            _ => {
+                self.fault(code.span, format!("value \"{}\" must be between 300 and 599", code.value));
+                None
+            }
+        }
+    }
+
+    /// A path is looked for anew, a name entered, and anything else a redirect.
+    fn read_error_action(
+        &mut self,
+        uri: &Spanned<String>,
+        status: AnswerStatus,
+        (scope, variables): (&Scope<'_>, &Variables),
+    ) -> Option<Action> {
+        if uri.value.starts_with('@') {
+            return Some(self.read_entering(uri, scope));
+        }
+        let target = Spanned::new(self.template(uri, variables)?, uri.span);
+        if is_path(&target.value) {
+            return Some(Action::Search(target));
+        }
+        let status = match status {
+            AnswerStatus::Fixed(status) if matches!(status.as_u16(), 301..=303 | 307 | 308) => status,
+            _ => StatusCode::FOUND,
+        };
+        Some(Action::Redirect(Redirect { status, target, keeps_query: false }))
+    }
+}
+
+/// Whether a text is a path of this server.
+pub(super) fn is_path(template: &Template) -> bool {
+    match template.parts.first() {
+        Some(Part::Text(text)) => text.starts_with('/'),
+        Some(Part::Placeholder(placeholder)) => {
+            matches!(placeholder, Placeholder::Uri | Placeholder::Path | Placeholder::NormalPath)
+        }
+        None => false,
+    }
+}
