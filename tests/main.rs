@@ -69,6 +69,7 @@ mod smuggling;
 mod soak_mixed;
 mod start;
 mod status;
+mod steps;
 mod sticky;
 mod stop;
 mod streaming;

@@ -28,15 +28,15 @@ macro_rules! pages {
 /// Kept complete by a test: each word of the language is here, and each page of `docs/rules/`.
 #[rustfmt::skip]
 const PAGES: &[(&str, &str)] = pages![
-    "access-log", "acme", "add", "admin", "allow", "auth", "balance", "bodies", "body-limit", "buffering",
-    "case", "cert", "charset", "client-ca", "compress", "connections", "cors", "credentials", "default",
-    "deny", "drain", "drain-delay", "else", "enter", "error-detail", "error-log", "expires", "expose", "files",
-    "forwarded", "header", "header-count", "header-size", "header-timeout", "headers", "health", "host",
-    "hsts", "http", "include", "keepalive", "key", "limit", "limit-store", "limits", "listen", "location",
-    "location-fix", "map", "match", "max-age", "methods", "metrics", "min-rate", "on-error", "origin",
-    "origins", "passive", "proxy", "proxy-protocol", "redirect", "remove", "request", "request-line",
-    "resolve", "respond", "response", "retry", "rewrite", "satisfy", "search", "server", "set", "slow-start",
-    "state", "sticky", "strip-prefix", "stub-status", "template", "timeouts", "tls", "trace",
-    "trusted-proxies", "try", "try-for", "type", "types", "upstream", "use", "versions", "vordr", "websocket",
-    "workers",
+    "access-log", "acme", "act-as", "add", "admin", "allow", "auth", "balance", "bodies", "body-limit",
+    "break", "buffering", "case", "cert", "charset", "client-ca", "compress", "connections", "cors",
+    "credentials", "default", "deny", "drain", "drain-delay", "else", "enter", "error-detail", "error-log",
+    "expires", "expose", "files", "forwarded", "header", "header-count", "header-size", "header-timeout",
+    "headers", "health", "host", "hsts", "http", "include", "keepalive", "key", "limit", "limit-store",
+    "limits", "listen", "location", "location-fix", "map", "match", "max-age", "methods", "metrics",
+    "min-rate", "on-error", "origin", "origins", "passive", "proxy", "proxy-protocol", "redirect", "remove",
+    "request", "request-line", "resolve", "respond", "response", "retry", "rewrite", "satisfy", "search",
+    "server", "set", "slow-start", "state", "steps", "sticky", "strip-prefix", "stub-status", "template",
+    "timeouts", "tls", "trace", "trusted-proxies", "try", "try-for", "type", "types", "upstream", "use",
+    "versions", "vordr", "websocket", "when", "workers",
 ];

@@ -5,7 +5,7 @@ use super::context::{Exchange, Public};
 use super::failure::Failure;
 use super::fill::Into;
 use super::host::is_host;
-use super::search::BAD_PATH;
+use super::search::{BAD_PATH, Phase};
 use super::{cors, page};
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use ipnet::IpNet;
 use std::borrow::Cow;
 use std::net::IpAddr;
-use vordr_rules::table::{Action, Outcome, Request};
+use vordr_rules::table::{Action, Outcome, Request, Way};
 
 pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(super) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -46,7 +46,7 @@ impl Exchange {
         self.public = self.public_of(request);
         let found = self.seek_server(request).and_then(|answer| match answer {
             Some(answer) => Ok(Some(answer)),
-            None => self.locate(request),
+            None => self.walk(Phase::First, request),
         });
         self.decided(found, request)
     }
@@ -129,12 +129,6 @@ impl Exchange {
         self.captures = captures;
     }
 
-    /// Finds the location for the path that the request is served by, and whatever answers before its action does.
-    pub(super) fn locate(&mut self, request: &Parts) -> Result<Option<Answer>, Failure> {
-        self.find(request)?;
-        self.check_here(request)
-    }
-
     /// Whatever answers before the action of the location does.
     pub(super) fn check_here(&mut self, request: &Parts) -> Result<Option<Answer>, Failure> {
         if let Some((granted, answer)) = cors::preflight(self, request) {
@@ -147,7 +141,8 @@ impl Exchange {
         Ok(None)
     }
 
-    fn find(&mut self, request: &Parts) -> Result<(), Failure> {
+    /// Finds the location for the path that the request is served by.
+    pub(super) fn find(&mut self, request: &Parts) -> Result<(), Failure> {
         let Some(server) = self.server else { return Err(Failure::NoRoute) };
         let preflight = cors::requested_method(request);
         let wanted = Request {
@@ -159,13 +154,13 @@ impl Exchange {
             query: self.current_query(request),
             headers: &request.headers,
         };
+        let mut has_given_up = false;
+        let mut seen = |_, way, _| has_given_up |= way == Way::GivenUp;
         let found = match &self.current {
-            Some(_) => {
-                let path = self.current_path(request);
-                self.table.find_path_in(server, &path, &wanted, &mut |_, _, _| {})
-            }
-            None => self.table.find_in(server, &wanted, &mut |_, _, _| {}),
+            Some(_) => self.table.find_path_in(server, &self.current_path(request), &wanted, &mut seen),
+            None => self.table.find_in(server, &wanted, &mut seen),
         };
+        self.has_given_up |= has_given_up;
         match found {
             Outcome::Found(found) => {
                 self.take_place(found);

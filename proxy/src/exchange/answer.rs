@@ -128,7 +128,7 @@ impl Exchange {
 
 /// A target that is written as a path of this server stays one: `//evil.example` would lead elsewhere, and a client
 /// chooses what is filled in after the first `/`.
-fn stay_here(written: &Template, target: &mut Vec<u8>) {
+pub(super) fn stay_here(written: &Template, target: &mut Vec<u8>) {
     let is_path = match written.parts.first() {
         Some(Part::Text(text)) => text.starts_with('/') && !text.starts_with("//"),
         Some(Part::Placeholder(placeholder)) => {

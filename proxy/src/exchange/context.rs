@@ -67,6 +67,8 @@ pub struct Exchange {
     pub location: Option<LocationId>,
     /// The one that took it at first: the route by which logs and metrics know it.
     pub first_location: Option<LocationId>,
+    /// The one that took its path last: `{rest}` is what stands behind its prefix.
+    pub(super) found_at: Option<LocationId>,
     /// What the regex that matched last captured.
     pub captures: Captures,
     /// The path and query that it is served by, where they are not those that came.
@@ -75,6 +77,11 @@ pub struct Exchange {
     pub(super) turns: u8,
     /// A search led to its location, and not its client.
     pub(super) is_inside: bool,
+    /// A step put another path in the place of its own, in the location that it was in: no part of it is the
+    /// location's prefix.
+    pub(super) has_strayed: bool,
+    /// A regex was given up on its way, which may have led it elsewhere than it should.
+    pub has_given_up: bool,
     /// A `limit` has counted it.
     pub(super) is_counted: bool,
     /// The variables that are its own, by name: they come before those that a `map` makes.
@@ -255,10 +262,13 @@ impl Exchange {
             request_id: HeaderValue::from_static("-"),
             location: None,
             first_location: None,
+            found_at: None,
             captures: Captures::default(),
             current: None,
             turns: 0,
             is_inside: false,
+            has_strayed: false,
+            has_given_up: false,
             is_counted: false,
             variables: Vec::new(),
             status: None,

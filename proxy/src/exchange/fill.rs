@@ -4,7 +4,7 @@ use super::admit::X_FORWARDED_FOR;
 use super::context::Exchange;
 use http::HeaderValue;
 use http::request::Parts;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_encode};
 use vordr_rules::placeholder::{Part, Placeholder, Template};
 use vordr_rules::table::{Captures, cookie, without_port};
 
@@ -29,6 +29,9 @@ pub(super) const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b':')
     .remove(b'@');
 
+/// What is escaped where a capture is put into a query: NGX_ESCAPE_ARGS.
+const IN_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'&').add(b'+').add(b'?');
+
 /// Where a text is to stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Into {
@@ -40,6 +43,8 @@ pub(super) enum Into {
     File,
     /// In a text that is compared, or kept: everything is put in as it is.
     Raw,
+    /// In a query that is made of what is written: what was captured is escaped, as in nginx.
+    Query,
 }
 
 /// What a text is filled in from, besides the exchange.
@@ -88,7 +93,8 @@ impl Exchange {
     /// The path, decoded and without dot segments, behind the prefix by which the location took it.
     fn rest(&self, request: &Parts) -> Vec<u8> {
         let path = self.current_path(request);
-        let prefix = self.location().map_or(0, |location| location.prefix_length(&path));
+        let location = self.server().zip(self.found_at).and_then(|(server, id)| server.locations.get(id.0));
+        let prefix = location.map_or(0, |location| location.prefix_length(&path));
         path.get(prefix..).unwrap_or_default().to_vec()
     }
 
@@ -106,7 +112,7 @@ impl Exchange {
     fn fill_one(&self, placeholder: &Placeholder, known: Known<'_>, into: Into, out: &mut Vec<u8>) {
         let request = known.request;
         let mut foreign = |bytes: &[u8]| match into {
-            Into::Header | Into::File | Into::Raw => out.extend_from_slice(bytes),
+            Into::Header | Into::File | Into::Raw | Into::Query => out.extend_from_slice(bytes),
             Into::Url => out.extend(percent_encode(bytes, IN_PATH).flat_map(str::bytes)),
         };
         match placeholder {
@@ -123,6 +129,9 @@ impl Exchange {
             }
             Placeholder::Rest if matches!(into, Into::File | Into::Raw) => foreign(&self.rest(request)),
             Placeholder::NormalPath => foreign(&self.current_path(request)),
+            Placeholder::Path if matches!(into, Into::Raw | Into::Query) => {
+                out.extend_from_slice(&self.current_path(request));
+            }
             Placeholder::Rest => {
                 out.extend(percent_encode(&self.rest(request), IN_PATH).flat_map(str::bytes));
             }
@@ -136,6 +145,7 @@ impl Exchange {
                 let group = known.captures.group(*number).unwrap_or_default();
                 match into {
                     Into::File | Into::Raw => out.extend_from_slice(group),
+                    Into::Query => out.extend(percent_encode(group, IN_QUERY).flat_map(str::bytes)),
                     Into::Header | Into::Url => {
                         out.extend(percent_encode(group, IN_PATH).flat_map(str::bytes));
                     }

@@ -8,6 +8,7 @@ use super::operation;
 use http::header::{CONNECTION, CONTENT_TYPE, EXPECT, HOST, ORIGIN, TE, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
+use vordr_rules::placeholder::{Part, Placeholder, Template};
 use vordr_rules::table::{HostHeader, HttpVersion, Proxy};
 
 const X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
@@ -134,11 +135,18 @@ impl Exchange {
     /// The path and query that the upstream sees; `None` where they stay as they came.
     pub fn upstream_path(&self, request: &Parts) -> Option<Vec<u8>> {
         let proxy = self.proxy()?;
-        let rewritten = self.settings()?.rewrite.as_ref().map(|rewrite| {
+        // What stands behind the location's prefix means nothing where the path is another one.
+        let rewrite =
+            self.settings()?.rewrite.as_ref().filter(|rewrite| !self.has_strayed || !asks_for_rest(rewrite));
+        let rewritten = rewrite.map(|rewrite| {
             let mut path = self.fill(rewrite, request, Into::Url);
             if let (Some(query), false) = (self.current_query(request), path.contains(&b'?')) {
                 path.push(b'?');
                 path.extend_from_slice(query.as_bytes());
+            }
+            // A `?` at the end says that there is to be no query.
+            if path.ends_with(b"?") {
+                path.pop();
             }
             path
         });
@@ -147,6 +155,10 @@ impl Exchange {
         let stripped = proxy.strip_prefix.as_ref().and_then(|prefix| strip(current, prefix.as_bytes()));
         stripped.or(rewritten)
     }
+}
+
+fn asks_for_rest(rewrite: &Template) -> bool {
+    rewrite.parts.iter().any(|part| *part == Part::Placeholder(Placeholder::Rest))
 }
 
 fn is_grpc(request: &Parts) -> bool {

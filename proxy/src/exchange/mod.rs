@@ -27,6 +27,7 @@ mod retry;
 #[cfg(test)]
 mod scene;
 mod search;
+mod steps;
 mod told;
 mod variable;
 

@@ -2,16 +2,31 @@
 //! for it without anybody outside noticing.
 
 use super::admit::Admission;
+use super::answer::Answer;
 use super::context::Exchange;
 use super::failure::Failure;
 use super::fill::IN_PATH;
+use super::steps::Run;
 use http::request::Parts;
 use percent_encoding::percent_encode;
 use std::borrow::Cow;
-use vordr_rules::table::{LocationId, Match, normal_of_decoded, normal_path};
+use vordr_rules::table::{Captures, LocationId, Match, PathRegex, Pattern, normal_of_decoded, normal_path};
 
 /// How often another location may be looked for, as in nginx: more is a loop.
 const MOST_TURNS: u8 = 10;
+
+/// Where a request is on its way to an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Before the steps of its server.
+    First,
+    /// Before its location is found.
+    Find,
+    /// Before the steps of its location.
+    Own,
+    /// In its location.
+    Here,
+}
 
 /// A path and query in the place of those that came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,10 +86,8 @@ impl Exchange {
     /// but a request is counted by one `limit`. What was learnt of the client, the request's id, its log line and the
     /// route that metrics know it by stay. After ten times it fails ([`Failure::RewriteLoop`]).
     pub fn search(&mut self, path: &[u8], query: Option<&str>, request: &Parts) -> Admission {
-        let found = self.take_turn().and_then(|()| self.stand_at(path, query)).and_then(|()| {
-            self.is_inside = true;
-            self.locate(request)
-        });
+        let moved = self.take_turn().and_then(|()| self.go_to(path, query));
+        let found = moved.and_then(|()| self.walk(Phase::First, request));
         self.decided(found, request)
     }
 
@@ -82,26 +95,79 @@ impl Exchange {
     /// with [`Exchange::search`].
     pub fn enter_named(&mut self, location: LocationId, request: &Parts) -> Admission {
         let entered = self.take_turn().and_then(|()| {
-            self.is_inside = true;
-            self.location = Some(location);
-            self.first_location.get_or_insert(location);
-            self.check_here(request)
+            self.go_into(location);
+            self.walk(Phase::Own, request)
         });
         self.decided(entered, request)
     }
 
+    /// Takes steps and finds locations until there is an answer, or the action of a location is due. The phases are
+    /// nginx's: the server's steps, the search, the location's steps.
+    pub(super) fn walk(&mut self, mut phase: Phase, request: &Parts) -> Result<Option<Answer>, Failure> {
+        loop {
+            let (run, next) = match phase {
+                Phase::First => (self.take_first_steps(request)?, Phase::Find),
+                Phase::Find => {
+                    self.find(request)?;
+                    phase = Phase::Own;
+                    continue;
+                }
+                Phase::Own => (self.take_own_steps(request)?, Phase::Here),
+                Phase::Here => return self.check_here(request),
+            };
+            phase = match run {
+                Run::Over => next,
+                // Behind the server's steps the location is looked for anyway.
+                Run::Again if phase == Phase::First => next,
+                Run::Again => {
+                    self.take_turn()?;
+                    Phase::Find
+                }
+                Run::Answer(answer) => return Ok(Some(answer)),
+                Run::Enter(location) => {
+                    self.take_turn()?;
+                    self.go_into(location);
+                    Phase::Own
+                }
+                Run::Search(target) => {
+                    self.take_turn()?;
+                    let (path, query) = self.taken_apart(&target, request)?;
+                    self.go_to(&path, query.as_deref())?;
+                    Phase::First
+                }
+            };
+        }
+    }
+
     /// [`Exchange::search`] for a path, and perhaps a query, as they stand in a URL.
     pub(super) fn search_written(&mut self, target: &[u8], request: &Parts) -> Admission {
+        match self.taken_apart(target, request) {
+            Ok((path, query)) => self.search(&path, query.as_deref(), request),
+            Err(failure) => self.refuse(failure, request),
+        }
+    }
+
+    /// The path of a target, in its normal form, and the query; the present one where it has none.
+    fn taken_apart(&self, target: &[u8], request: &Parts) -> Result<(Vec<u8>, Option<String>), Failure> {
         let target = String::from_utf8_lossy(target);
         let (path, query) = match target.split_once('?') {
             Some((path, query)) => (path, Some(query)),
             None => (&*target, self.current_query(request)),
         };
-        let query = query.map(str::to_owned);
-        match normal_path(path) {
-            Some(path) => self.search(&path, query.as_deref(), request),
-            None => self.refuse(BAD_PATH, request),
-        }
+        Ok((normal_path(path).ok_or(BAD_PATH)?.into_owned(), query.map(str::to_owned)))
+    }
+
+    /// A search leads to a path, whose location is found from the beginning.
+    fn go_to(&mut self, path: &[u8], query: Option<&str>) -> Result<(), Failure> {
+        self.is_inside = true;
+        self.has_strayed = false;
+        self.stand_at(path, query)
+    }
+
+    fn go_into(&mut self, location: LocationId) {
+        self.is_inside = true;
+        self.location = Some(location);
+        self.first_location.get_or_insert(location);
     }
 
     /// Puts a path and a query in the place of those that came.
@@ -125,10 +191,28 @@ impl Exchange {
     pub(super) fn take_place(&mut self, found: Match) {
         self.server = Some(found.server);
         self.location = Some(found.location);
+        self.found_at = Some(found.location);
         self.first_location.get_or_insert(found.location);
-        if !found.captures.is_empty() {
-            self.captures = found.captures;
+        if found.captures.is_empty() {
+            return;
         }
+        for (name, value) in self.named(&found.captures) {
+            self.set_variable(&name, value);
+        }
+        self.captures = found.captures;
+    }
+}
+
+impl Exchange {
+    /// What the groups with a name of the location's regex captured: they are variables, too.
+    fn named(&self, captures: &Captures) -> Vec<(String, Vec<u8>)> {
+        let patterns = self.location().map(|location| location.patterns.as_slice()).unwrap_or_default();
+        let regexes = patterns.iter().filter_map(|pattern| match pattern {
+            Pattern::Regex(regex) => Some(regex),
+            _ => None,
+        });
+        let value = |number: usize| captures.group(number).unwrap_or_default().to_vec();
+        regexes.flat_map(PathRegex::names).map(|(number, name)| (name.clone(), value(*number))).collect()
     }
 }
 

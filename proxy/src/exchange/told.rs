@@ -140,7 +140,7 @@ mod tests {
         let words = r#"respond 200 template="{normal_path}|{path}|{request_line}|{header.x-a}|{{}}""#;
         let answer = Scene::of(words, "GET /a%20b/../c%22?d=e\nX-A: <f>").answer();
         let body = String::from_utf8(answer.body.to_vec()).unwrap();
-        assert_eq!(body, "/c\"|/a%20b/../c%22|GET /a%20b/../c%22?d=e HTTP/1.1|<f>|{}");
+        assert_eq!(body, "/c\"|/c\"|GET /a%20b/../c%22?d=e HTTP/1.1|<f>|{}");
         assert_eq!(values(&answer.headers, "content-length"), [body.len().to_string()]);
     }
 

@@ -32,7 +32,7 @@ impl Exchange {
     pub(super) fn fill_variable(&self, name: &str, known: Known<'_>, into: Into, out: &mut Vec<u8>) {
         if let Some((_, value)) = self.variables.iter().find(|(own, _)| own == name) {
             match into {
-                Into::Header | Into::File | Into::Raw => out.extend_from_slice(value),
+                Into::Header | Into::File | Into::Raw | Into::Query => out.extend_from_slice(value),
                 Into::Url => out.extend(Cow::from(percent_encode(value, IN_ANY_URL)).bytes()),
             }
         } else if let Some(map) = self.table.maps.get(name) {

@@ -6,9 +6,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header::HOST};
 use serde_json::{Value, json};
 use std::fmt;
 use std::net::IpAddr;
+use vordr_rules::show::step_lines;
 use vordr_rules::table::{
     Action, Address, Body, Listener, ListenerId, Location, LocationId, Outcome, Pattern, Place, Request,
-    Server, Step, Table, normal_path,
+    Server, Step, Table, Way, normal_path,
 };
 
 /// A request that is asked about.
@@ -178,7 +179,8 @@ fn explain(table: &Table, request: &Request<'_>, status: Option<&Value>) -> Expl
         told.tell("answer", "301 or 308 to https (`redirect=https`)", None);
         return told;
     }
-    let mut candidates: Vec<(LocationId, Step, bool)> = Vec::new();
+    tell_steps(&mut told, &server.steps, (table, server));
+    let mut candidates: Vec<(LocationId, Way, bool)> = Vec::new();
     let outcome =
         table.find_in(binding.server, request, &mut |id, step, held| candidates.push((id, step, held)));
     let chosen = match &outcome {
@@ -208,7 +210,20 @@ fn tell_found(told: &mut Explanation, table: &Table, server: &Server, id: Locati
         told.tell("answer", "404: it is `internal=on`, and only a `search` leads there", None);
         return;
     }
+    tell_steps(told, &location.steps, (table, server));
     tell_action(told, table, server, location, MOST_ENTERED);
+}
+
+/// The steps that come first, as they are written: whether they are taken is told by a request alone.
+fn tell_steps(told: &mut Explanation, steps: &[Step], scope: (&Table, &Server)) {
+    if steps.is_empty() {
+        return;
+    }
+    let number = steps.len();
+    told.tell("steps", format!("{number} come first, and may lead elsewhere"), None);
+    if let Some(fact) = told.facts.last_mut() {
+        fact.details = step_lines(steps, scope);
+    }
 }
 
 /// `left` is how many more locations may be entered: they may lead in a circle.
@@ -251,7 +266,7 @@ fn tell_action(told: &mut Explanation, table: &Table, server: &Server, location:
 fn others(
     server: &Server,
     request: &Request<'_>,
-    seen: &[(LocationId, Step, bool)],
+    seen: &[(LocationId, Way, bool)],
     chosen: Option<LocationId>,
 ) -> Vec<NotChosen> {
     let path = normal_path(request.path).unwrap_or_default();
@@ -259,6 +274,7 @@ fn others(
     let rest = server.locations.iter().enumerate().filter(|(number, _)| Some(LocationId(*number)) != chosen);
     rest.map(|(number, location)| {
         let why = match seen.iter().find(|(id, ..)| id.0 == number) {
+            Some((_, Way::GivenUp, _)) => "its regex takes too long over this path",
             Some((_, _, false)) => "its `match` does not hold",
             Some(_) => "a regex wins over it",
             None => why_not_asked(location, &path, winner),
@@ -269,22 +285,23 @@ fn others(
 }
 
 /// Why the search never came to a location: `winner` is how it came to the one that was chosen.
-fn why_not_asked(location: &Location, path: &[u8], winner: Option<Step>) -> &'static str {
+fn why_not_asked(location: &Location, path: &[u8], winner: Option<Way>) -> &'static str {
     if location.called.is_some() {
         return "`enter` alone leads there";
     }
     if !location.patterns.iter().any(|pattern| pattern.takes(path)) {
         return "its path does not fit";
     }
+    if location.within.is_some() && winner != Some(Way::Exact) {
+        return "the search did not come to the location that it is within";
+    }
     match winner {
-        Some(Step::Exact) => "an exact path wins over it",
-        Some(Step::Regex) => "an earlier regex, or a longer prefix, wins over it",
-        Some(Step::Prefix)
-            if location.patterns.iter().all(|pattern| matches!(pattern, Pattern::Regex(_))) =>
-        {
+        Some(Way::Exact) => "an exact path wins over it",
+        Some(Way::Regex) => "an earlier regex, or a longer prefix, wins over it",
+        Some(Way::Prefix) if location.patterns.iter().all(|pattern| matches!(pattern, Pattern::Regex(_))) => {
             "the longest prefix has `final=on`"
         }
-        Some(Step::Prefix) => "a longer prefix wins over it",
-        None => "its `match` does not hold",
+        Some(Way::Prefix) => "a longer prefix wins over it",
+        None | Some(Way::GivenUp) => "its `match` does not hold",
     }
 }

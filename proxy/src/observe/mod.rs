@@ -161,6 +161,12 @@ impl Observer {
         if let Some(failed) = Failed::of(record) {
             self.log().failed(&failed);
         }
+        if exchange.has_given_up {
+            let (server, route) = record::labels(exchange);
+            let path = record.request.uri.path();
+            let message = "a regex takes too long over this path; it counts as one that does not fit";
+            self.log().warn(message, &[("server", server), ("route", route), ("path", path)]);
+        }
         self.write(record);
     }
 

@@ -10,8 +10,10 @@ mod pending;
 mod process;
 mod remembered;
 mod settings;
+mod steps;
 mod templates;
 mod upstreams;
+mod within;
 
 use crate::diagnostic::Diagnostic;
 use crate::language::File;
@@ -83,17 +85,22 @@ fn compile_server<'t>(
     let locations: Vec<_> = server
         .locations
         .iter()
-        .map(|location| compile_location(location, &layers, templates, (&names, &mut *pools), reading))
+        .map(|location| {
+            compile_location(location, (server, &layers), templates, (&names, &mut *pools), reading)
+        })
         .collect();
     let host_regexes: Vec<_> = server.hosts.iter().filter_map(|host| host_regex(&host.value)).collect();
     let of_host = host_regexes.iter().map(PathRegex::groups).max().unwrap_or(0);
-    for (written, made) in server.locations.iter().zip(&locations) {
-        check_captures(written, &made.action, of_host, reading);
+    if server.steps.is_empty() {
+        for (written, made) in server.locations.iter().zip(&locations) {
+            check_captures(written, &made.action, of_host, reading);
+        }
     }
+    let first = steps::compile(&server.steps, false, (&names, &mut *pools), reading);
     let settings = settings::compile(&layers, (&names, &mut *pools), reading);
     names.warn_of_unused(reading);
     let patterns = locations.iter().enumerate().flat_map(|(number, location)| {
-        location.patterns.iter().map(move |pattern| (pattern, LocationId(number)))
+        location.patterns.iter().map(move |pattern| (pattern, LocationId(number), location.within))
     });
     let paths = table::Paths::new(patterns, |id| {
         locations.get(id.0).is_some_and(|location| !location.conditions.is_empty())
@@ -103,6 +110,7 @@ fn compile_server<'t>(
         host_regexes,
         tls: server.tls.as_ref().map(|tls| tls.runs.clone()),
         settings,
+        steps: first,
         locations,
         paths,
         place: reading.sources.place(server.span),
@@ -111,7 +119,7 @@ fn compile_server<'t>(
 
 fn compile_location<'t>(
     location: &'t Location,
-    outer: &[&'t Settings],
+    (server, outer): (&'t Server, &[&'t Settings]),
     templates: &Templates<'t>,
     (names, pools): (&Names<'_>, &mut Pools),
     reading: &mut Reading<'_>,
@@ -121,6 +129,7 @@ fn compile_location<'t>(
     let patterns: Vec<_> = location.paths.iter().map(pattern).collect();
     let action =
         location.action.as_ref().and_then(|action| action::compile(action, (names, &mut *pools), reading));
+    let steps = steps::compile(&location.steps, true, (names, &mut *pools), reading);
     let settings = settings::compile(&layers, (names, &mut *pools), reading);
     warn_of_scattered_sessions(location, action.as_ref(), pools, reading);
     table::Location {
@@ -128,7 +137,9 @@ fn compile_location<'t>(
         called: location.name.as_ref().map(|name| name.value.clone()),
         is_final: location.is_final,
         is_internal: location.is_internal,
+        within: within::find(location, &server.locations, reading),
         conditions: location.conditions.clone(),
+        steps,
         action: action.unwrap_or_else(nothing),
         settings,
         place: reading.sources.place(location.span),
@@ -171,9 +182,9 @@ fn name(called: Option<&Spanned<String>>, patterns: &[Pattern]) -> String {
 }
 
 /// `{2}` means something only where every way into the location captures two groups. Into one with a name they come
-/// from wherever it is entered. The regex of a host captures `of_host` of them before.
+/// from wherever it is entered, and steps may capture too. The regex of a host captures `of_host` of them before.
 fn check_captures(location: &Location, action: &Action, of_host: usize, reading: &mut Reading<'_>) {
-    if location.name.is_some() {
+    if location.name.is_some() || !location.steps.is_empty() {
         return;
     }
     let captured = location.paths.iter().map(|path| match path {

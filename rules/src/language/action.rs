@@ -61,7 +61,8 @@ pub(super) fn read_one(parent: &Node<'_>, reading: &mut Reading<'_>) -> Option<A
     action
 }
 
-fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Action> {
+/// The action that a node is.
+pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Action> {
     match kdl.name().value() {
         "proxy" => proxy::read(kdl, reading).map(|proxy| Action::Proxy(Box::new(proxy))),
         "redirect" => redirect::read(kdl, reading).map(Action::Redirect),

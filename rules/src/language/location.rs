@@ -3,6 +3,7 @@
 use super::action::{self, Action};
 use super::matcher;
 use super::settings::{self, Settings};
+use super::steps::{self, Step};
 use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::source::{Span, Spanned};
@@ -12,8 +13,8 @@ use kdl::KdlNode;
 
 pub(super) static WORD: Word =
     Word::simple("location", "PREFIX…", "Which requests, what is done with them, and under which settings.")
-        .properties(&["exact", "regex", "final", "raw", "name", "internal"])
-        .block(&[&[&matcher::WORD], action::WORDS, &[&action::STUB_STATUS], settings::WORDS])
+        .properties(&["exact", "regex", "final", "raw", "name", "internal", "within"])
+        .block(&[&[&matcher::WORD, &steps::WORD], action::WORDS, &[&action::STUB_STATUS], settings::WORDS])
         .many();
 
 /// As written.
@@ -27,8 +28,11 @@ pub(crate) struct Location {
     pub is_final: bool,
     /// `internal=on`: nobody from outside gets here.
     pub is_internal: bool,
+    /// The prefix of the location in which alone it is asked.
+    pub within: Option<Spanned<String>>,
     /// Alternatives; empty is always.
     pub conditions: Vec<Condition>,
+    pub steps: Vec<Step>,
     pub action: Option<Action>,
     pub settings: Settings,
 }
@@ -60,11 +64,13 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Location {
     let is_final = node.property::<bool>("final", reading);
     check_has_prefix("final", is_final.as_ref(), &paths, reading);
     let is_internal = node.property::<bool>("internal", reading);
+    let within = node.property::<String>("within", reading);
     let conditions: Vec<_> =
         node.children("match").into_iter().map(|kdl| matcher::read(kdl, reading)).collect();
     if let Some(name) = &name {
-        let switches = [is_final.as_ref(), is_internal.as_ref()];
-        check_name(name, switches.into_iter().flatten().map(|switch| switch.span), &paths, reading);
+        let switches = [is_final.as_ref(), is_internal.as_ref()].into_iter().flatten();
+        let surplus = switches.map(|switch| switch.span).chain(within.as_ref().map(|within| within.span));
+        check_name(name, surplus, &paths, reading);
         check_unconditional(&node, &conditions, reading);
     }
     let location = Location {
@@ -72,8 +78,10 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Location {
         is_final: is_final.is_some_and(|is_final| is_final.value),
         is_internal: is_internal.is_some_and(|is_internal| is_internal.value),
         name,
+        within,
         paths,
         conditions,
+        steps: node.child("steps").map(|kdl| steps::read(kdl, reading)).unwrap_or_default(),
         action: action::read_one(&node, reading),
         settings: settings::read(&node, reading),
     };
@@ -94,7 +102,11 @@ fn read_paths(node: &mut Node<'_>, name: Option<&Spanned<String>>, reading: &mut
     let mut paths: Vec<_> =
         prefixes.into_iter().filter_map(|path| checked(path, reading)).map(prefix).collect();
     paths.extend(exact.and_then(|path| checked(path, reading)).map(Path::Exact));
-    paths.extend(regex.and_then(|regex| compiled(regex, reading)).map(Path::Regex));
+    let regex = regex.and_then(|regex| compiled(regex, reading));
+    // Its groups with names are variables.
+    let names = regex.iter().flat_map(|regex| regex.value.names());
+    reading.made_variables.extend(names.map(|(_, name)| name.clone()));
+    paths.extend(regex.map(Path::Regex));
     check_has_prefix("raw", raw.as_ref(), &paths, reading);
     paths
 }
@@ -102,7 +114,7 @@ fn read_paths(node: &mut Node<'_>, name: Option<&Spanned<String>>, reading: &mut
 /// What finds a location by its path means nothing where nothing does.
 fn check_name(
     name: &Spanned<String>,
-    switches: impl Iterator<Item = Span>,
+    surplus: impl Iterator<Item = Span>,
     paths: &[Path],
     reading: &mut Reading<'_>,
 ) {
@@ -117,8 +129,8 @@ fn check_name(
                 .help("two locations may do the same: `location \"/a\" { enter NAME; }`"),
         );
     }
-    for switch in switches {
-        reading.report(Diagnostic::error("named-location", switch, message).label("leave it out"));
+    for span in surplus {
+        reading.report(Diagnostic::error("named-location", span, message).label("leave it out"));
     }
 }
 
@@ -160,12 +172,7 @@ pub(super) fn compiled(regex: Spanned<String>, reading: &mut Reading<'_>) -> Opt
     match PathRegex::new(&regex.value) {
         Ok(compiled) => Some(Spanned::new(compiled, regex.span)),
         Err(error) => {
-            let reason = error.to_string();
-            let last = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
-            let error =
-                Diagnostic::error("bad-regex", regex.span, "this regex cannot be compiled").label(last);
-            reading
-                .report(error.help("the dialect is the regex crate's: no look-around, no back-references"));
+            reading.report(super::text::bad_regex(regex.span, &error));
             None
         }
     }

@@ -25,15 +25,18 @@ pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod redirect;
 pub(crate) mod respond;
+pub(crate) mod rewrite_step;
 pub(crate) mod search;
 pub(crate) mod server;
 pub(crate) mod settings;
+pub(crate) mod steps;
 pub(crate) mod text;
 pub(crate) mod timeouts;
 pub(crate) mod tls;
 pub(crate) mod trace;
 pub(crate) mod upstream;
 pub(crate) mod websocket;
+pub(crate) mod when;
 
 pub(crate) use file::File;
 

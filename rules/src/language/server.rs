@@ -3,6 +3,7 @@
 use super::listen::{self, Listen};
 use super::location::{self, Location, compiled};
 use super::settings::{self, Settings};
+use super::steps::{self, Step};
 use super::tls::{self, Tls};
 use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
@@ -14,7 +15,7 @@ use kdl::KdlNode;
 pub(super) static WORD: Word =
     Word::simple("server", "HOST…", "Hosts that share listeners, a certificate and locations.")
         .properties(&["default"])
-        .block(&[&[&listen::WORD, &tls::WORD, &location::WORD], settings::WORDS])
+        .block(&[&[&listen::WORD, &tls::WORD, &steps::WORD, &location::WORD], settings::WORDS])
         .many();
 
 /// As written.
@@ -26,6 +27,7 @@ pub(crate) struct Server {
     pub default: Option<Spanned<bool>>,
     pub listens: Vec<Listen>,
     pub tls: Option<Tls>,
+    pub steps: Vec<Step>,
     pub locations: Vec<Location>,
     pub settings: Settings,
 }
@@ -39,6 +41,7 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Server {
         default: node.property("default", reading),
         listens: node.children("listen").into_iter().filter_map(|kdl| listen::read(kdl, reading)).collect(),
         tls: node.child("tls").map(|kdl| tls::read(kdl, &hosts, reading)),
+        steps: node.child("steps").map(|kdl| steps::read(kdl, reading)).unwrap_or_default(),
         locations: node.children("location").into_iter().map(|kdl| location::read(kdl, reading)).collect(),
         settings: settings::read(&node, reading),
         hosts,

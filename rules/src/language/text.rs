@@ -3,6 +3,7 @@
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::node::Reading;
 use crate::source::{Span, Spanned};
+use crate::table::RegexError;
 use crate::value::{Limit, Raw, Value};
 use http::{HeaderName, Method};
 use ipnet::IpNet;
@@ -86,6 +87,11 @@ pub(super) fn check_not_none<T: PartialEq + Default>(
         let error = wrong(word, limit.span, "0 lets nothing through");
         reading.report(error.label("write `off` for no limit"));
     }
+}
+
+/// What is wrong with a regex.
+pub(super) fn bad_regex(span: Span, error: &RegexError) -> Diagnostic {
+    Diagnostic::error("bad-regex", span, "this regex cannot be compiled").label(error.to_string())
 }
 
 /// Reports what is wrong with a value.

@@ -73,7 +73,7 @@ impl Nginx<'_, '_> {
         Some(made(directive.name.span, kind, Some(action), settings))
     }
 
-    fn read_return(
+    pub(super) fn read_return(
         &mut self,
         directive: &Directive,
         scope: &Scope<'_>,
@@ -136,6 +136,23 @@ impl Nginx<'_, '_> {
         Some(own_address(host, port))
     }
 
+    /// A target as it is sent: a path of this server perhaps as a whole URL.
+    pub(super) fn sent_target(
+        &mut self,
+        written: Template,
+        scope: &Scope<'_>,
+        variables: &Variables,
+    ) -> Template {
+        let base = if is_path(&written) { self.redirect_base(scope, variables) } else { None };
+        match base {
+            Some(mut address) => {
+                address.parts.extend(written.parts);
+                Template { parts: joined(address.parts) }
+            }
+            None => written,
+        }
+    }
+
     /// A path becomes a whole URL, as nginx sends it.
     fn read_redirect(
         &mut self,
@@ -145,14 +162,7 @@ impl Nginx<'_, '_> {
         variables: &Variables,
     ) -> Option<Action> {
         let written = self.template(target, variables)?;
-        let base = if is_path(&written) { self.redirect_base(scope, variables) } else { None };
-        let template = match base {
-            Some(mut address) => {
-                address.parts.extend(written.parts);
-                Template { parts: joined(address.parts) }
-            }
-            None => written,
-        };
+        let template = self.sent_target(written, scope, variables);
         let target = Spanned::new(template, target.span);
         Some(Action::Redirect(Redirect { status, target, keeps_query: false }))
     }

@@ -1,17 +1,18 @@
 //! `location`: which paths, and what is done with them.
 
+use super::methods::tells_methods_apart;
 use super::scope::Scope;
+use super::steps::{Here, returned};
 use super::tree::Directive;
 use super::variable::{Variables, literal};
 use super::{Nginx, answer};
-use crate::diagnostic::Diagnostic;
 use crate::language::action::Action;
 use crate::language::location::{Location, Path};
 use crate::language::redirect::Redirect;
 use crate::language::settings::Settings;
 use crate::placeholder::{Part, Placeholder, Template};
 use crate::source::{Span, Spanned};
-use crate::table::{Condition, PathRegex};
+use crate::table::PathRegex;
 use http::StatusCode;
 
 /// How a location takes a path.
@@ -66,6 +67,8 @@ pub(super) fn made(span: Span, kind: &Kind, action: Option<Action>, settings: Se
         paths: kind.path(span).into_iter().collect(),
         is_final: matches!(kind, Kind::Prefix { is_final: true, .. }),
         is_internal: false,
+        within: None,
+        steps: Vec::new(),
         conditions: Vec::new(),
         action,
         settings,
@@ -86,11 +89,20 @@ impl Nginx<'_, '_> {
         let scope = around.within(directive.inside());
         let mut variables = variables.clone();
         self.read_sets(directive.inside(), &mut variables);
-        self.read_ifs(directive, &kind, &scope, &variables, locations);
+        let here = Here { location: Some(directive), kind: &kind, scope: &scope, variables: &variables };
+        let steps = match tells_methods_apart(directive) {
+            true => {
+                self.read_methods(directive, &kind, &scope, &variables, locations);
+                Vec::new()
+            }
+            false => self.read_own_steps(directive, &here, locations),
+        };
         let location = self.read_content(directive, &kind, &scope, &variables, locations);
+        let within = outer.and_then(|outer| self.read_within(directive, outer, around));
         let is_internal = directive.inside().iter().any(|directive| directive.name.value == "internal");
         // Nobody from outside gets to one with a name anyway.
-        locations.push(Location { is_internal: is_internal && location.name.is_none(), ..location });
+        let is_internal = is_internal && location.name.is_none();
+        locations.push(Location { is_internal, within, steps, ..location });
         for inner in directive.inside().iter().filter(|directive| directive.name.value == "location") {
             self.read_location(inner, Some(&kind), &scope, &variables, locations);
         }
@@ -106,18 +118,66 @@ impl Nginx<'_, '_> {
         locations: &mut Vec<Location>,
     ) -> Location {
         let span = directive.span_of(directive.arguments.len().saturating_sub(1));
-        if let Some(answered) = answer::first_return(directive.inside())
+        if let Some(answered) = returned(directive.inside())
             && let Some(location) = self.answering(answered, kind, scope, variables)
         {
             return Location { span, ..location };
         }
-        let pass = directive.inside().iter().find(|directive| directive.name.value == "proxy_pass");
-        let Some(pass) = pass else { return self.nothing_here(kind, scope, span, variables) };
+        match passing(directive.inside()) {
+            Some(pass) => {
+                self.redirect_to_folder(kind, scope, span, variables, locations);
+                self.read_passing(pass, kind, scope, span, variables)
+            }
+            None => self.nothing_here(kind, scope, span, variables),
+        }
+    }
+
+    /// What is done in an `if` or a `limit_except`: what it says, or else what the location around it does.
+    pub(super) fn read_content_within(
+        &mut self,
+        block: &Directive,
+        location: &Directive,
+        here: &Here<'_, '_>,
+    ) -> Location {
+        let Here { kind, scope, variables, .. } = *here;
+        let span = block.name.span;
+        match (passing(block.inside()), passing(location.inside())) {
+            // As in a location with a name, there is no prefix whose place a path could take.
+            (Some(pass), _) => self.read_passing(pass, &Kind::Named(String::new()), scope, span, variables),
+            (None, Some(pass)) => self.read_passing(pass, kind, scope, span, variables),
+            (None, None) => self.nothing_here(kind, scope, span, variables),
+        }
+    }
+
+    fn read_passing(
+        &mut self,
+        pass: &Directive,
+        kind: &Kind,
+        scope: &Scope<'_>,
+        span: Span,
+        variables: &Variables,
+    ) -> Location {
         let mut settings = self.read_settings(scope, variables, true);
         let action = self.read_proxy(pass, kind, scope, variables, &mut settings);
         self.check_captures(kind, &settings, pass.span_of(0));
-        self.redirect_to_folder(kind, scope, span, variables, locations);
         made(span, kind, action.map(|proxy| Action::Proxy(Box::new(proxy))), settings)
+    }
+
+    /// A name for a location that has none in nginx.
+    pub(super) fn free_name(&mut self, what: &str) -> String {
+        self.made += 1;
+        format!("{what}:{}", self.made)
+    }
+
+    /// The prefix of the location around, where it decides which regexes are asked.
+    fn read_within(
+        &mut self,
+        directive: &Directive,
+        outer: &Kind,
+        around: &Scope<'_>,
+    ) -> Option<Spanned<String>> {
+        let Kind::Prefix { path, .. } = outer else { return None };
+        has_regex(around.innermost()).then(|| Spanned::new(path.clone(), directive.name.span))
     }
 
     /// A location without content is a folder of files.
@@ -194,26 +254,11 @@ impl Nginx<'_, '_> {
     }
 
     fn kind_of(&mut self, modifier: &str, path: &str, span: Span) -> Option<Kind> {
-        let regex = match modifier {
-            "=" => return self.checked(path, span).map(Kind::Exact),
-            "^~" => return self.checked(path, span).map(|path| Kind::Prefix { path, is_final: true }),
-            "" => return self.checked(path, span).map(|path| Kind::Prefix { path, is_final: false }),
-            "~*" => format!("(?i){path}"),
-            _ => path.to_owned(),
-        };
-        match PathRegex::new(&regex) {
-            Ok(regex) => Some(Kind::Regex(regex)),
-            Err(error) => {
-                let reason = error.to_string();
-                let last = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
-                let error = Diagnostic::error(
-                    "bad-regex",
-                    span,
-                    format!("vordr cannot compile the regex \"{path}\""),
-                );
-                self.report(error.label(last).help("no look-around and no back-references are to be had"));
-                None
-            }
+        match modifier {
+            "=" => self.checked(path, span).map(Kind::Exact),
+            "^~" => self.checked(path, span).map(|path| Kind::Prefix { path, is_final: true }),
+            "" => self.checked(path, span).map(|path| Kind::Prefix { path, is_final: false }),
+            _ => self.regex(path, modifier == "~*", span).map(Kind::Regex),
         }
     }
 
@@ -249,12 +294,19 @@ impl Nginx<'_, '_> {
                 self.fault(span, format!("location \"{path}\" is outside location \"{around}\""));
                 None
             }
-            _ => {
-                self.refuse(
+            (Some(Kind::Prefix { .. }), Kind::Regex(_)) => Some(()),
+            (Some(Kind::Named(name)), _) => {
+                self.fault(
                     span,
-                    "vordr looks for regexes in a server, not in another location",
-                    "move it out",
+                    format!(
+                        "location \"{}\" cannot be inside the named location \"@{name}\"",
+                        directive.first()
+                    ),
                 );
+                None
+            }
+            _ => {
+                self.refuse(span, "vordr looks for no location within a regex", "move it out");
                 None
             }
         }
@@ -263,8 +315,8 @@ impl Nginx<'_, '_> {
     fn check_captures(&mut self, kind: &Kind, settings: &Settings, span: Span) {
         let operations = settings.request.iter().chain(&settings.response);
         let asked = operations.map(|operation| answer::highest_capture(&operation.value)).max().unwrap_or(0);
-        // Into one with a name they come from wherever it is entered.
-        if asked > kind.groups() && !matches!(kind, Kind::Named(_)) {
+        // Into one with a name they come from wherever it is entered, and `if` and `rewrite` capture, too.
+        if asked > kind.groups() && !matches!(kind, Kind::Named(_)) && !self.has_captures {
             let message =
                 format!("\"${asked}\" is never captured: this location has {} groups", kind.groups());
             self.refuse(span, message, "captures come from the location's own regex");
@@ -278,66 +330,13 @@ impl Nginx<'_, '_> {
                 self.fault(set.span_of(0), format!("invalid variable name \"{}\"", set.first()));
                 continue;
             };
-            let Some(value) = set.arguments.get(1) else { continue };
+            let Some(value) = set.arguments.get(1).filter(|_| !self.changing.contains(name)) else {
+                continue;
+            };
             // Something stands there all the same, so that what uses it is not reported too.
             let value = self.template(value, variables).unwrap_or_else(|| literal(""));
             variables.set(name, value);
         }
-    }
-
-    /// Each `if` that returns is a location of its own, with a condition.
-    pub(super) fn read_ifs(
-        &mut self,
-        directive: &Directive,
-        kind: &Kind,
-        scope: &Scope<'_>,
-        variables: &Variables,
-        locations: &mut Vec<Location>,
-    ) {
-        // What stands behind a `return` is never come to.
-        let before = directive.inside().iter().take_while(|directive| directive.name.value != "return");
-        for block in before.filter(|directive| directive.name.value == "if") {
-            let Some(condition) = self.read_condition(block) else { continue };
-            let Some(answered) = answer::first_return(block.inside()) else {
-                self.refuse(
-                    block.name.span,
-                    "vordr honours an \"if\" that returns, and no other",
-                    "`if` is no block of code: write a location, or `match` in KDL",
-                );
-                continue;
-            };
-            let inner = scope.within(block.inside());
-            if let Some(location) = self.answering(answered, kind, &inner, variables) {
-                locations.push(Location { conditions: vec![condition], ..location });
-            }
-        }
-    }
-
-    /// `($request_method = OPTIONS)`, `($http_x)`, `($cookie_a = b)`, `($arg_a)`.
-    fn read_condition(&mut self, block: &Directive) -> Option<Condition> {
-        let mut words: Vec<&str> = block.arguments.iter().map(|word| word.value.as_str()).collect();
-        let (Some(first), true) =
-            (words.first_mut(), block.arguments.last().is_some_and(|last| last.value.ends_with(')')))
-        else {
-            self.fault(block.span_of(0), format!("invalid condition \"{}\"", block.first()));
-            return None;
-        };
-        *first = first.strip_prefix('(').unwrap_or(first);
-        if let Some(last) = words.last_mut() {
-            *last = last.strip_suffix(')').unwrap_or(last);
-        }
-        words.retain(|word| !word.is_empty());
-        let condition = match words.as_slice() {
-            [name] => condition(name, None),
-            [name, "=", value] => condition(name, Some(value)),
-            _ => None,
-        };
-        if condition.is_none() {
-            let message = format!("vordr does not honour this condition: \"{}\"", words.join(" "));
-            let remedy = "known are `$request_method = …`, `$host = …`, `$http_…`, `$cookie_…` and `$arg_…`, with `=` or alone";
-            self.refuse(block.span_of(0), message, remedy);
-        }
-        condition
     }
 
     /// The port that a redirect to this server itself names; `None` where it goes without.
@@ -357,24 +356,14 @@ fn split_modifier(joined: &str) -> Option<(&'static str, &str)> {
         .find_map(|modifier| joined.strip_prefix(modifier).map(|path| (modifier, path)))
 }
 
-fn condition(name: &str, value: Option<&str>) -> Option<Condition> {
-    let name = name.strip_prefix('$')?;
-    let value = value.map(str::to_owned);
-    let mut condition = Condition::default();
-    match (name, value) {
-        ("request_method", Some(method)) => condition.methods.push(method.parse().ok()?),
-        ("host", Some(host)) => condition.headers.push((http::header::HOST, Some(host))),
-        // An empty value is one that is not there, which no condition of vordr's asks for.
-        (_, Some(value)) if value.is_empty() => return None,
-        (name, value) => {
-            if let Some(header) = name.strip_prefix("http_") {
-                condition.headers.push((header.replace('_', "-").parse().ok()?, value));
-            } else if let Some(cookie) = name.strip_prefix("cookie_") {
-                condition.cookies.push((cookie.to_owned(), value));
-            } else {
-                condition.queries.push((name.strip_prefix("arg_")?.to_owned(), value));
-            }
-        }
-    }
-    Some(condition)
+fn passing(block: &[Directive]) -> Option<&Directive> {
+    block.iter().find(|directive| directive.name.value == "proxy_pass")
+}
+
+/// Whether a regex is a location within a block, at whatever depth.
+fn has_regex(block: &[Directive]) -> bool {
+    block
+        .iter()
+        .filter(|directive| directive.name.value == "location")
+        .any(|location| location.first().starts_with('~') || has_regex(location.inside()))
 }

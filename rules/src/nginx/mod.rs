@@ -5,6 +5,7 @@
 //! warnings of those reports.
 
 mod answer;
+mod changing;
 mod check;
 pub(crate) mod directive;
 mod error_page;
@@ -16,12 +17,14 @@ mod listen;
 mod location;
 mod map;
 mod media;
+mod methods;
 mod outline;
 mod process;
 mod proxy;
 mod scope;
 mod server;
 mod settings;
+mod steps;
 mod tls;
 mod tree;
 mod upstream;
@@ -40,7 +43,7 @@ use crate::surroundings::Surroundings;
 use directive::Context;
 pub use directive::Support;
 use scope::Scope;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use tree::Directive;
 
 /// Whether a file is read as nginx's syntax: where its name ends in `.conf`.
@@ -153,6 +156,12 @@ struct Nginx<'r, 'w> {
     upstreams: HashMap<String, upstream::Written>,
     /// Every directive that stands where it may.
     seen: Vec<Seen>,
+    /// The variables of the present server that a request gives their value, without their `$`.
+    changing: HashSet<String>,
+    /// Whether `if` and `rewrite` of the present server capture, too.
+    has_captures: bool,
+    /// How many locations of the present server had to be given a name.
+    made: usize,
 }
 
 impl<'r, 'w> Nginx<'r, 'w> {
@@ -164,6 +173,9 @@ impl<'r, 'w> Nginx<'r, 'w> {
             wanted_maps: Vec::new(),
             set_by_requests: variable::Variables::default(),
             upstreams: HashMap::new(),
+            changing: HashSet::new(),
+            has_captures: false,
+            made: 0,
             seen: Vec::new(),
         }
     }
@@ -191,7 +203,7 @@ impl<'r, 'w> Nginx<'r, 'w> {
         let servers: Vec<&Directive> = named("server").collect();
         file.process = self.read_process(main, http, &servers);
         for server in &servers {
-            let server = self.read_server(server, &scope);
+            let server = self.read_server(server, &scope, http);
             file.servers.push(server);
         }
         self.name_servers(&mut file.servers);

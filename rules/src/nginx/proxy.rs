@@ -1,10 +1,10 @@
 //! `proxy_pass`: where a request goes, and what becomes of its path.
 
-use super::Nginx;
 use super::location::Kind;
 use super::scope::Scope;
 use super::tree::Directive;
-use super::variable::{Variables, literal};
+use super::variable::Variables;
+use super::{Nginx, answer};
 use crate::language::pool::Pool;
 use crate::language::proxy::{Proxy, Target};
 use crate::language::settings::Settings;
@@ -22,7 +22,9 @@ struct Pass {
     /// `app:8000`, or `unix:/path`.
     authority: String,
     /// From the `/` on; `None` where the URL ends before it.
-    path: Option<String>,
+    path: Option<Template>,
+    /// Whether it has a variable: then its path is all that the upstream sees.
+    has_variables: bool,
     span: Span,
 }
 
@@ -44,7 +46,7 @@ impl Nginx<'_, '_> {
         variables.set_text("proxy_host", &called);
         let headers = self.read_request_headers(scope, &variables);
         if let Some(path) = &pass.path {
-            settings.rewrite = self.read_path(path, directive, kind, pass.span, &variables);
+            settings.rewrite = self.read_path(path, pass.has_variables, kind, pass.span);
         }
         settings.request = headers.operations;
         if headers.upgrades {
@@ -79,16 +81,28 @@ impl Nginx<'_, '_> {
 
     fn read_pass(&mut self, directive: &Directive, variables: &Variables) -> Option<Pass> {
         let written = directive.arguments.first()?;
+        let whole = self.template(written, variables)?;
         // What stands behind the address may well be known at run time alone.
-        let (url, path) = split_path(&written.value);
-        let url = self.constant(&Spanned::new(url.to_owned(), written.span), variables)?;
-        // A variable may hold a path of its own.
-        let (address, inner) = split_path(&url.value);
-        let path = match (inner, path) {
-            ("", "") => None,
-            ("", path) => Some(path.to_owned()),
-            (inner, path) => Some(format!("{inner}{path}")),
+        let mut parts = whole.parts.into_iter();
+        let url = match parts.next() {
+            Some(Part::Text(url)) => url,
+            _ => return self.unknown_address(written),
         };
+        let (address, inner) = split_path(&url);
+        let mut path: Vec<Part> = Some(inner)
+            .filter(|inner| !inner.is_empty())
+            .map(|inner| Part::Text(inner.to_owned()))
+            .into_iter()
+            .collect();
+        path.extend(parts);
+        let is_path = match path.first() {
+            None | Some(Part::Text(_)) => true,
+            Some(Part::Placeholder(first)) => matches!(first, Placeholder::Uri | Placeholder::Path),
+        };
+        if !is_path {
+            return self.unknown_address(written);
+        }
+        let path = Some(path).filter(|path| !path.is_empty()).map(|parts| Template { parts });
         let (tls, authority) = match (address.strip_prefix("http://"), address.strip_prefix("https://")) {
             (Some(rest), _) => (false, rest),
             (_, Some(rest)) => (true, rest),
@@ -98,10 +112,18 @@ impl Nginx<'_, '_> {
             }
         };
         if authority.is_empty() {
-            self.fault(written.span, format!("no host in upstream \"{}\"", url.value));
+            self.fault(written.span, format!("no host in upstream \"{url}\""));
             return None;
         }
-        Some(Pass { tls, authority: authority.trim_end_matches(':').to_owned(), path, span: written.span })
+        let has_variables = written.value.contains('$');
+        let authority = authority.trim_end_matches(':').to_owned();
+        Some(Pass { tls, authority, path, has_variables, span: written.span })
+    }
+
+    fn unknown_address(&mut self, written: &Spanned<String>) -> Option<Pass> {
+        let message = format!("\"{}\" is not known before there is a request", written.value);
+        self.refuse(written.span, message, "write it out");
+        None
     }
 
     fn read_target(&mut self, pass: &Pass, retry: Option<Retry>) -> Option<Target> {
@@ -131,20 +153,17 @@ impl Nginx<'_, '_> {
     /// A path in the URL takes the place of the location's prefix, byte by byte.
     fn read_path(
         &mut self,
-        path: &str,
-        directive: &Directive,
+        path: &Template,
+        has_variables: bool,
         kind: &Kind,
         span: Span,
-        variables: &Variables,
     ) -> Option<Spanned<Template>> {
-        if path.contains('$') {
-            let template = self.template(&Spanned::new(path.to_owned(), span), variables)?;
-            return Some(Spanned::new(template, span));
+        if has_variables {
+            // The query is the one that is written, or none.
+            let parts = path.parts.iter().cloned().chain([Part::Text("?".to_owned())]).collect();
+            return Some(Spanned::new(Template { parts: answer::joined(parts) }, span));
         }
-        if directive.first().contains('$') {
-            // With a variable in the URL, its path is all that the upstream sees.
-            return Some(Spanned::new(literal(path), span));
-        }
+        let path = path.as_text().unwrap_or_default();
         if !kind.is_plain() {
             let message = "\"proxy_pass\" cannot have URI part in location given by regular expression, or inside named \
                            location, or inside \"if\" statement, or inside \"limit_except\" block";

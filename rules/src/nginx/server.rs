@@ -1,20 +1,29 @@
 //! `server`: its names, its addresses, its locations.
 
+use super::Nginx;
+use super::changing::{changing, named_groups};
 use super::location::Kind;
 use super::scope::Scope;
+use super::steps::{Here, may_end};
 use super::tree::Directive;
 use super::variable::Variables;
-use super::{Nginx, answer};
 use crate::diagnostic::Diagnostic;
 use crate::language::location::{Location, Path};
 use crate::language::server::{Server, host_regex, read_host};
+use crate::language::steps::Step;
+use crate::placeholder::{Part, Placeholder, Template};
 use crate::source::{Span, Spanned};
 use crate::table::Address;
 use std::collections::HashMap;
 
 impl Nginx<'_, '_> {
-    pub(super) fn read_server(&mut self, directive: &Directive, http: &Scope<'_>) -> Server {
-        let scope = http.within(directive.inside());
+    pub(super) fn read_server(
+        &mut self,
+        directive: &Directive,
+        around: &Scope<'_>,
+        http: &[Directive],
+    ) -> Server {
+        let scope = around.within(directive.inside());
         let listens = self.read_listens(directive);
         let hosts = self.read_hosts(directive);
         let mut variables = Variables::default();
@@ -31,14 +40,16 @@ impl Nginx<'_, '_> {
         let speaks_tls = listens.list.iter().any(|listen| listen.tls.is_some());
         let tls = self.read_tls(&scope, speaks_tls, directive.name.span);
         let settings = self.read_server_settings(&scope, directive.name.span);
+        self.look_over(directive, http, &mut variables);
         let mut locations = Vec::new();
-        self.read_server_locations(directive, &scope, &mut variables, &mut locations);
+        let steps = self.read_server_locations(directive, &scope, &mut variables, &mut locations);
         Server {
             span: directive.name.span,
             hosts,
             default: listens.default.map(|span| Spanned::new(true, span)),
             listens: listens.list,
             tls,
+            steps,
             locations,
             settings,
         }
@@ -82,19 +93,22 @@ impl Nginx<'_, '_> {
         scope: &Scope<'_>,
         variables: &mut Variables,
         locations: &mut Vec<Location>,
-    ) {
+    ) -> Vec<Step> {
         self.read_sets(server.inside(), variables);
         let everything = Kind::Prefix { path: "/".to_owned(), is_final: false };
-        // A `return` of the server comes before any location is looked for.
-        if let Some(answered) = answer::first_return(server.inside()) {
-            self.read_ifs(server, &everything, scope, variables, locations);
+        let mut first = server.inside();
+        let returned = first.iter().position(|directive| directive.name.value == "return");
+        // A `return` of the server comes before any location is looked for, unless a rewriting leads past it.
+        let ends = returned.filter(|_| !may_end(server.inside()));
+        if let Some(at) = ends {
+            first = first.get(..at).unwrap_or_default();
+        }
+        let here = Here { location: None, kind: &everything, scope, variables };
+        let steps = self.read_first_steps(first, &here, locations);
+        if let Some(answered) = ends.and_then(|at| server.inside().get(at)) {
             let location = self.answering(answered, &everything, scope, variables);
             locations.extend(location);
-            return;
-        }
-        for directive in server.inside().iter().filter(|directive| directive.name.value == "if") {
-            let message = "vordr honours an \"if\" in a server before its \"return\" alone";
-            self.refuse(directive.name.span, message, "write it into the locations that it is about");
+            return steps;
         }
         for directive in server.inside().iter().filter(|directive| directive.name.value == "location") {
             self.read_location(directive, None, scope, variables, locations);
@@ -108,6 +122,19 @@ impl Nginx<'_, '_> {
         if !has("/") {
             let location = self.nothing_here(&everything, scope, server.name.span, variables);
             locations.push(location);
+        }
+        steps
+    }
+
+    /// What is to be known of a server's variables before it is read.
+    fn look_over(&mut self, server: &Directive, http: &[Directive], variables: &mut Variables) {
+        let groups = named_groups(server);
+        self.changing = changing(server, http, &groups);
+        self.has_captures = captures(server.inside());
+        self.made = 0;
+        for name in groups.iter().chain(&self.changing) {
+            let placeholder = Part::Placeholder(Placeholder::Variable(name.clone()));
+            variables.set(name, Template { parts: vec![placeholder] });
         }
     }
 
@@ -147,4 +174,16 @@ impl Nginx<'_, '_> {
             }
         }
     }
+}
+
+/// Whether a regex in an `if` or a `rewrite` captures.
+fn captures(block: &[Directive]) -> bool {
+    block.iter().any(|directive| match directive.name.value.as_str() {
+        "rewrite" => true,
+        "if" => {
+            directive.arguments.iter().any(|word| word.value.contains('~')) || captures(directive.inside())
+        }
+        "location" => captures(directive.inside()),
+        _ => false,
+    })
 }

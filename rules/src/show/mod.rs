@@ -6,11 +6,13 @@ mod action;
 mod map;
 mod process;
 mod settings;
+mod steps;
 mod text;
 
 use crate::Loaded;
 use crate::table::{Listener, Location, Pattern, Place, Server, ServerId, ServerTls, Table, TlsVersion};
 use std::collections::{BTreeMap, HashMap};
+pub use steps::lines as step_lines;
 pub(crate) use text::{Line, Page};
 use text::{duration, quoted, switch};
 
@@ -76,10 +78,12 @@ fn write_server(table: &Table, server: &Server, listens: &[Listen<'_>], page: &m
         write_tls(tls, page);
     }
     settings::write(&server.settings, None, (table, server), page);
+    steps::write(&server.steps, (table, server), page);
     for location in &server.locations {
-        page.open(&format!("location {}", way(location)), Some(&location.place));
+        page.open(&format!("location {}", way(location, server)), Some(&location.place));
         location.conditions.iter().for_each(|condition| page.line(&settings::condition(condition), None));
         settings::write(&location.settings, Some(&server.settings), (table, server), page);
+        steps::write(&location.steps, (table, server), page);
         action::write(&location.action, (table, server), page);
         page.close();
     }
@@ -87,14 +91,34 @@ fn write_server(table: &Table, server: &Server, listens: &[Listen<'_>], page: &m
 }
 
 /// How a request gets into a location.
-fn way(location: &Location) -> String {
+fn way(location: &Location, server: &Server) -> String {
     match &location.called {
         Some(called) => format!("name={}", quoted(called)),
         None => {
             let internal = if location.is_internal { " internal=on" } else { "" };
-            format!("{}{internal}", paths(&location.patterns, location.is_final))
+            let within = location.within.and_then(|id| around(location, server.locations.get(id.0)?));
+            let within = within.map(|prefix| format!(" within={}", quoted(prefix))).unwrap_or_default();
+            format!("{}{within}{internal}", paths(&location.patterns, location.is_final))
         }
     }
+}
+
+/// The prefix of the location around another one, by which it is known there.
+fn around<'s>(inner: &Location, outer: &'s Location) -> Option<&'s str> {
+    let is_before = |prefix: &str| {
+        inner.patterns.iter().all(|pattern| match pattern {
+            Pattern::Exact(path) | Pattern::Prefix(path) | Pattern::RawPrefix(path) => {
+                path.starts_with(prefix) && path != prefix
+            }
+            Pattern::Regex(_) => true,
+        })
+    };
+    outer.patterns.iter().find_map(|pattern| match pattern {
+        Pattern::Prefix(prefix) | Pattern::RawPrefix(prefix) => {
+            Some(&**prefix).filter(|prefix| is_before(prefix))
+        }
+        _ => None,
+    })
 }
 
 fn paths(patterns: &[Pattern], is_final: bool) -> String {

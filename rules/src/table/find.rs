@@ -1,7 +1,7 @@
 //! The one search that `explain` and the running proxy share.
 
 use super::path::normal_path;
-use super::{Binding, ListenerId, LocationId, PathRegex, Server, ServerId, Table};
+use super::{Binding, ListenerId, LocationId, Matched, PathRegex, Server, ServerId, Table};
 use http::{HeaderMap, Method};
 
 /// What of a request the search looks at.
@@ -50,6 +50,11 @@ pub struct Captures {
 }
 
 impl Captures {
+    /// What a regex captures of a text; `None` where it does not fit.
+    pub fn of(regex: &PathRegex, text: &[u8]) -> Option<Self> {
+        Some(Self { groups: regex.captures(text)? })
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.groups.is_empty()
@@ -63,13 +68,15 @@ impl Captures {
 
 /// How a location came into question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum Way {
     /// Its exact path.
     Exact,
     /// A prefix; the longest one is asked first.
     Prefix,
     /// A regex, in file order.
     Regex,
+    /// A regex that was given up ([`Matched::GivenUp`]), and so does not count.
+    GivenUp,
 }
 
 impl Table {
@@ -92,7 +99,7 @@ impl Table {
         &self,
         server: ServerId,
         request: &Request<'_>,
-        seen: &mut dyn FnMut(LocationId, Step, bool),
+        seen: &mut dyn FnMut(LocationId, Way, bool),
     ) -> Outcome {
         match normal_path(request.path) {
             Some(path) => self.find_path_in(server, &path, request, seen),
@@ -106,7 +113,7 @@ impl Table {
         server: ServerId,
         path: &[u8],
         request: &Request<'_>,
-        seen: &mut dyn FnMut(LocationId, Step, bool),
+        seen: &mut dyn FnMut(LocationId, Way, bool),
     ) -> Outcome {
         let Some(rules) = self.servers.get(server.0) else { return Outcome::NoRoute(server) };
         match rules.search(path, request, seen) {
@@ -121,32 +128,59 @@ impl Server {
         &self,
         path: &[u8],
         request: &Request<'_>,
-        seen: &mut dyn FnMut(LocationId, Step, bool),
+        seen: &mut dyn FnMut(LocationId, Way, bool),
     ) -> Option<(LocationId, Captures)> {
         let mut holds = |id: LocationId, step| {
-            let holds = self.locations.get(id.0).is_some_and(|location| location.admits(request));
+            let admits = || self.locations.get(id.0).is_some_and(|location| location.admits(request));
+            let holds = step != Way::GivenUp && admits();
             seen(id, step, holds);
             holds
         };
-        if let Some(exact) = self.paths.exact(path).iter().find(|id| holds(**id, Step::Exact)) {
+        if let Some(exact) = self.paths.exact(path).iter().find(|id| holds(**id, Way::Exact)) {
             return Some((*exact, Captures::default()));
         }
-        let prefix = self.paths.prefixes(path).find(|id| holds(*id, Step::Prefix));
-        let is_final =
-            prefix.and_then(|id| self.locations.get(id.0)).is_some_and(|location| location.is_final);
-        if !is_final {
-            let mut matching = self.paths.regexes.iter().filter(|(regex, _)| regex.is_match(path));
-            if let Some((regex, id)) = matching.find(|(_, id)| holds(*id, Step::Regex)) {
-                return Some((*id, captures(regex, path)));
+        let prefix = self.paths.prefixes(path).find(|id| holds(*id, Way::Prefix));
+        let regex = self.regex_for(prefix, path, &mut holds);
+        regex.or_else(|| prefix.map(|id| (id, Captures::default())))
+    }
+
+    /// The first regex that fits: of those within the longest prefix, then of those around it, and so on outwards. A
+    /// prefix that is final keeps those beside it from being asked.
+    fn regex_for(
+        &self,
+        prefix: Option<LocationId>,
+        path: &[u8],
+        holds: &mut dyn FnMut(LocationId, Way) -> bool,
+    ) -> Option<(LocationId, Captures)> {
+        let (mut around, mut is_final) = (prefix, false);
+        while let Some(location) = around.and_then(|id| self.locations.get(id.0)) {
+            let within = self.paths.regexes_within.iter().filter(|(parent, ..)| Some(*parent) == around);
+            let mut within = within.filter(|_| !is_final).map(|(_, regex, id)| (regex, *id));
+            if let Some(found) = first_fitting(&mut within, path, holds) {
+                return Some(found);
             }
+            (around, is_final) = (location.within, location.is_final);
         }
-        prefix.map(|id| (id, Captures::default()))
+        let mut outer = self.paths.regexes.iter().filter(|_| !is_final).map(|(regex, id)| (regex, *id));
+        first_fitting(&mut outer, path, holds)
     }
 }
 
+fn first_fitting(
+    regexes: &mut dyn Iterator<Item = (&PathRegex, LocationId)>,
+    path: &[u8],
+    holds: &mut dyn FnMut(LocationId, Way) -> bool,
+) -> Option<(LocationId, Captures)> {
+    for (regex, id) in regexes {
+        match regex.matches(path) {
+            Matched::Yes if holds(id, Way::Regex) => return Some((id, captures(regex, path))),
+            Matched::GivenUp => drop(holds(id, Way::GivenUp)),
+            Matched::Yes | Matched::No => {}
+        }
+    }
+    None
+}
+
 pub(super) fn captures(regex: &PathRegex, path: &[u8]) -> Captures {
-    let groups = regex.captures(path).map(|found| {
-        found.iter().skip(1).map(|group| group.map(|group| group.as_bytes().to_vec())).collect()
-    });
-    Captures { groups: groups.unwrap_or_default() }
+    Captures { groups: regex.captures(path).unwrap_or_default() }
 }

@@ -18,8 +18,10 @@ mod path;
 mod paths;
 mod pattern;
 mod process;
+mod regex;
 mod segments;
 mod settings;
+mod steps;
 mod tls;
 mod trace;
 mod upstream;
@@ -29,7 +31,7 @@ pub use action::{Action, Body, HostHeader, Proxy, Redirect, Respond};
 pub use condition::{Condition, cookie};
 pub use expires::{Expires, Lifetime, NoLifetime};
 pub use files::{Files, Listing, Since, Symlinks, Ways};
-pub use find::{Captures, Match, Outcome, Request, Step};
+pub use find::{Captures, Match, Outcome, Request, Way};
 pub(crate) use host::LONGEST_NAME;
 pub use host::without_port;
 pub use limit_store::{LimitStore, OnFailure, StoreAddress};
@@ -38,12 +40,14 @@ pub use map::{Case, CaseKey, Map};
 pub use media::{Bodies, Charset, Types};
 pub use path::{normal_of_decoded, normal_path};
 pub(crate) use paths::Paths;
-pub use pattern::{PathRegex, Pattern};
+pub use pattern::Pattern;
 pub use process::{AccessLog, ErrorFormat, ErrorLog, Level, Limits, LogFormat, LogTarget, Process};
+pub use regex::{Matched, PathRegex, RegexError};
 pub use settings::{
     Access, AccessRule, AnswerStatus, Auth, AuthKind, Cors, HeaderOperation, OnError, OnErrorFrom, Origins,
     RateLimit, Satisfy, Settings, Timeouts, WebSocket,
 };
+pub use steps::{FileKind, Rewrite, Step, Test, Then, When};
 pub use tls::{Hsts, ServerTls};
 pub use trace::{Ratio, Trace, TraceParent, TraceProtocol};
 pub use upstream::{
@@ -134,6 +138,8 @@ pub struct Server {
     pub locations: Vec<Location>,
     /// Settings that hold where no location does: for answers of vordr's own making (404, 400).
     pub settings: Settings,
+    /// What is done before a location is looked for.
+    pub steps: Vec<Step>,
     pub(crate) paths: Paths,
     /// Where the `server` node stands.
     pub place: Place,
@@ -159,8 +165,12 @@ pub struct Location {
     pub is_final: bool,
     /// `internal=on`: it answers 404 unless `search` leads to it.
     pub is_internal: bool,
+    /// `within=…`: it is asked only where the search has come to this location.
+    pub within: Option<LocationId>,
     /// Alternatives; empty is always.
     pub conditions: Vec<Condition>,
+    /// What is done before its action, and may change that.
+    pub steps: Vec<Step>,
     /// What is done.
     pub action: Action,
     /// Every setting that holds here, inheritance done.

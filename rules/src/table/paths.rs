@@ -12,23 +12,28 @@ pub(crate) struct Paths {
     /// Longest first.
     raw: Vec<(Box<[u8]>, Vec<LocationId>)>,
     pub(super) regexes: Vec<(PathRegex, LocationId)>,
+    /// Those that are asked within another location alone, which comes first.
+    pub(super) regexes_within: Vec<(LocationId, PathRegex, LocationId)>,
 }
 
 impl Paths {
-    /// The paths of a server's locations; `is_conditional` tells which locations have a `match`. Among those that
-    /// share a path, the ones without are tried last.
+    /// The paths of a server's locations, each with the location that it stands within; `is_conditional` tells which
+    /// locations have a `match`. Among those that share a path, the ones without are tried last.
     pub(crate) fn new<'p>(
-        patterns: impl Iterator<Item = (&'p Pattern, LocationId)>,
+        patterns: impl Iterator<Item = (&'p Pattern, LocationId, Option<LocationId>)>,
         is_conditional: impl Fn(LocationId) -> bool,
     ) -> Self {
         let mut paths = Self::default();
         let mut raw: HashMap<Box<[u8]>, Vec<LocationId>> = HashMap::new();
-        for (pattern, location) in patterns {
+        for (pattern, location, within) in patterns {
             match pattern {
                 Pattern::Exact(path) => paths.exact.entry(path.as_bytes().into()).or_default().push(location),
                 Pattern::Prefix(path) => paths.segments.add(path.as_bytes(), location),
                 Pattern::RawPrefix(path) => raw.entry(path.as_bytes().into()).or_default().push(location),
-                Pattern::Regex(regex) => paths.regexes.push((regex.clone(), location)),
+                Pattern::Regex(regex) => match within {
+                    Some(within) => paths.regexes_within.push((within, regex.clone(), location)),
+                    None => paths.regexes.push((regex.clone(), location)),
+                },
             }
         }
         paths.raw = raw.into_iter().collect();

@@ -1,0 +1,49 @@
+//! `within=`: the location that the search must have come to before another one is asked.
+
+use crate::diagnostic::Diagnostic;
+use crate::language::location::{Location, Path};
+use crate::node::Reading;
+use crate::source::Spanned;
+use crate::table::LocationId;
+
+/// The location around another one; that there is none is reported.
+pub(super) fn find(
+    location: &Location,
+    locations: &[Location],
+    reading: &mut Reading<'_>,
+) -> Option<LocationId> {
+    let around = location.within.as_ref()?;
+    let has_it = |other: &&Location| other.paths.iter().any(|path| prefix(path) == Some(&around.value));
+    // Of those that share the path, the one without a `match` is what the search comes to in the end.
+    let by_path = || locations.iter().enumerate().filter(|(_, other)| has_it(other));
+    let found = by_path().find(|(_, other)| other.conditions.is_empty()).or_else(|| by_path().next());
+    let Some((number, _)) = found else {
+        let message = format!("this server has no location with the prefix `{}`", around.value);
+        reading.report(
+            Diagnostic::error("unknown-location", around.span, message).label("`within` names its prefix"),
+        );
+        return None;
+    };
+    check_beneath(location, around, reading);
+    Some(LocationId(number))
+}
+
+/// A path that does not begin with the other one's is never asked there.
+fn check_beneath(location: &Location, around: &Spanned<String>, reading: &mut Reading<'_>) {
+    for path in &location.paths {
+        let (Path::Exact(path) | Path::Prefix(path) | Path::RawPrefix(path)) = path else { continue };
+        if !path.value.starts_with(&around.value) || path.value == around.value {
+            let message = format!("`{}` is not within `{}`", path.value, around.value);
+            reading.report(
+                Diagnostic::error("wrong-value", path.span, message).label("its path is to begin with that"),
+            );
+        }
+    }
+}
+
+fn prefix(path: &Path) -> Option<&String> {
+    match path {
+        Path::Prefix(path) | Path::RawPrefix(path) => Some(&path.value),
+        Path::Exact(_) | Path::Regex(_) => None,
+    }
+}

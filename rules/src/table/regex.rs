@@ -1,0 +1,190 @@
+//! Regexes over a path's bytes, or another text of a request.
+//!
+//! Most are the regex crate's, which take time in proportion to the text. Those that look around or refer back are tried
+//! step by step, and given up after so many steps: a client must not make vordr think for long.
+
+use fancy_regex::BytesMode;
+use regex::bytes;
+use std::fmt;
+
+/// After how many steps back a regex is given up. A path of some hundred bytes takes a few thousand.
+const MOST_STEPS: usize = 100_000;
+
+/// A regex. Two are equal where they are written alike.
+#[derive(Clone)]
+pub struct PathRegex {
+    written: String,
+    kind: Kind,
+    /// Numbers and names of the groups that have names.
+    names: Vec<(usize, String)>,
+}
+
+#[derive(Clone)]
+enum Kind {
+    Plain(bytes::Regex),
+    /// With look-around or references back.
+    Fancy(Box<fancy_regex::Regex>),
+}
+
+/// What a regex says of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Matched {
+    /// It fits.
+    Yes,
+    /// It does not.
+    No,
+    /// Nobody knows: it was given up, and counts as one that does not fit.
+    GivenUp,
+}
+
+/// Why a regex cannot be compiled.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct RegexError(String);
+
+impl PathRegex {
+    /// Compiles a regex. It is held against bytes; `.` is any of them but a line's end, so that nobody gets past it with
+    /// bytes that are no text. Classes of Unicode's are looked for in text.
+    pub fn new(written: &str) -> Result<Self, RegexError> {
+        let plain = bytes::RegexBuilder::new(written).unicode(false).build();
+        let kind = match plain.or_else(|_| bytes::Regex::new(written)) {
+            Ok(regex) => Kind::Plain(regex),
+            Err(error) => Kind::Fancy(Box::new(fancy(written).ok_or_else(|| RegexError(last_line(&error)))?)),
+        };
+        let names = named_groups(&kind);
+        Ok(Self { written: written.to_owned(), kind, names })
+    }
+
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        &self.written
+    }
+
+    /// How many groups it captures.
+    pub fn groups(&self) -> usize {
+        let with_the_whole = match &self.kind {
+            Kind::Plain(regex) => regex.captures_len(),
+            Kind::Fancy(regex) => regex.captures_len(),
+        };
+        with_the_whole.saturating_sub(1)
+    }
+
+    /// Its groups that have names: number, from 1, and name.
+    pub fn names(&self) -> &[(usize, String)] {
+        &self.names
+    }
+
+    /// The number of a group by its name.
+    pub fn group(&self, name: &str) -> Option<usize> {
+        self.names.iter().find(|(_, known)| known == name).map(|(number, _)| *number)
+    }
+
+    /// Whether it fits a text.
+    pub fn matches(&self, text: &[u8]) -> Matched {
+        match &self.kind {
+            Kind::Plain(regex) if regex.is_match(text) => Matched::Yes,
+            Kind::Plain(_) => Matched::No,
+            Kind::Fancy(regex) => match regex.is_match(text) {
+                Ok(true) => Matched::Yes,
+                Ok(false) => Matched::No,
+                Err(_) => Matched::GivenUp,
+            },
+        }
+    }
+
+    /// Whether it fits a text; what is given up does not.
+    pub fn is_match(&self, text: &[u8]) -> bool {
+        self.matches(text) == Matched::Yes
+    }
+
+    /// What each group holds, from the first; `None` where it does not fit.
+    pub fn captures(&self, text: &[u8]) -> Option<Vec<Option<Vec<u8>>>> {
+        match &self.kind {
+            Kind::Plain(regex) => {
+                let found = regex.captures(text)?;
+                Some(found.iter().skip(1).map(|group| Some(group?.as_bytes().to_vec())).collect())
+            }
+            Kind::Fancy(regex) => {
+                let found = regex.captures(text).ok().flatten()?;
+                Some(found.iter().skip(1).map(|group| Some(group?.as_bytes().to_vec())).collect())
+            }
+        }
+    }
+}
+
+fn named_groups(kind: &Kind) -> Vec<(usize, String)> {
+    let names: Vec<Option<&str>> = match kind {
+        Kind::Plain(regex) => regex.capture_names().collect(),
+        Kind::Fancy(regex) => regex.capture_names().collect(),
+    };
+    names.into_iter().enumerate().filter_map(|(number, name)| Some((number, name?.to_owned()))).collect()
+}
+
+/// A regex with look-around or references back; `None` where it is none of that kind either.
+fn fancy(written: &str) -> Option<fancy_regex::Regex> {
+    let mut builder = fancy_regex::RegexBuilder::new(written);
+    builder.bytes_mode(BytesMode::Ascii).backtrack_limit(MOST_STEPS).build().ok()
+}
+
+/// What is wrong, without the drawing around it.
+fn last_line(error: &regex::Error) -> String {
+    let reason = error.to_string();
+    reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+}
+
+impl fmt::Debug for PathRegex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PathRegex({:?})", self.written)
+    }
+}
+
+impl PartialEq for PathRegex {
+    fn eq(&self, other: &Self) -> bool {
+        self.written == other.written
+    }
+}
+
+impl Eq for PathRegex {}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn matched(regex: &str, text: &[u8]) -> Matched {
+        PathRegex::new(regex).unwrap().matches(text)
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_do_not_lead_past_a_regex() {
+        for regex in [r"^/private/.*\.php$", r"^/private/[^/]+\.php$", r"^/private/(?!public).*\.php$"] {
+            assert_eq!(matched(regex, b"/private/\xff.php"), Matched::Yes, "{regex}");
+            assert_eq!(matched(regex, "/private/é.php".as_bytes()), Matched::Yes, "{regex}");
+        }
+        assert_eq!(matched("^/é[äö]$", "/éö".as_bytes()), Matched::Yes);
+    }
+
+    #[test]
+    fn what_looks_around_or_refers_back_is_understood() {
+        assert_eq!(matched(r"^/(?!wp-admin)(\w+)", b"/shop"), Matched::Yes);
+        assert_eq!(matched(r"^/(?!wp-admin)(\w+)", b"/wp-admin/x"), Matched::No);
+        let regex = PathRegex::new(r"^/(?<lang>en|de)/(?!static)(.*)$").unwrap();
+        assert_eq!((regex.groups(), regex.group("lang"), regex.group("x")), (2, Some(1), None));
+        assert_eq!(regex.captures(b"/de/a b"), Some(vec![Some(b"de".to_vec()), Some(b"a b".to_vec())]));
+        assert_eq!(matched(r"^/(a+)/\1$", b"/aa/aa"), Matched::Yes);
+    }
+
+    #[test]
+    fn what_takes_too_long_is_given_up() {
+        let (regex, text) = ("(?i)/(a|b|ab)*(?>c)", format!("/{}", "ab".repeat(28)));
+        assert_eq!(matched(regex, text.as_bytes()), Matched::GivenUp);
+        assert_eq!(PathRegex::new(regex).unwrap().captures(text.as_bytes()), None);
+        assert_eq!(matched(regex, b"/ababc"), Matched::Yes);
+    }
+
+    #[test]
+    fn what_is_no_regex_is_told_in_a_line() {
+        assert_eq!(PathRegex::new("^/(a").unwrap_err().to_string(), "unclosed group");
+        assert!(PathRegex::new("*").is_err());
+    }
+}
