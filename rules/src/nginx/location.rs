@@ -125,10 +125,20 @@ impl Nginx<'_, '_> {
         }
         match passing(directive.inside()) {
             Some(pass) => {
+                self.check_tries(directive);
                 self.redirect_to_folder(kind, scope, span, variables, locations);
                 self.read_passing(pass, kind, scope, span, variables)
             }
             None => self.nothing_here(kind, scope, span, variables),
+        }
+    }
+
+    /// In nginx the files that `try_files` finds change the path that an upstream is asked for.
+    fn check_tries(&mut self, directive: &Directive) {
+        let tries = directive.inside().iter().find(|directive| directive.name.value == "try_files");
+        if let Some(tries) = tries {
+            let remedy = "put the `proxy_pass` into a `location @app`, and write `@app` at the end of `try_files`";
+            self.refuse(tries.name.span, "\"try_files\" beside \"proxy_pass\" is not honoured", remedy);
         }
     }
 
