@@ -245,3 +245,62 @@ async fn whoever_decides_and_hangs_is_waited_for_no_longer_than_ten_seconds() {
     let told = vordr.log_line(|line| line["route"] == "/forward").await["error_detail"].to_string();
     assert!(told.contains("no answer within 10s"), "{told}");
 }
+
+/// A server with a location that another one decides on.
+fn decided_by(origin: &Origin, decider: &str) -> String {
+    format!(
+        "server a.test {{ listen \"127.0.0.1:0\"
+            location \"/\" {{ auth location=\"/verify\" copy=\"X-User\"
+                request {{ set X-Team \"{{auth.X-Team}}\"; }}
+                proxy \"{}\"; }}
+            location exact=\"/verify\" {{ {decider}; }} }}",
+        origin.url()
+    )
+}
+
+#[tokio::test]
+async fn a_location_is_asked_without_the_body_and_what_it_tells_is_known() {
+    let origin = Origin::answering("in").await;
+    let decider =
+        Origin::responding("HTTP/1.1 204 Fine\r\nX-User: ann\r\nX-Team: red\r\nContent-Length: 0\r\n\r\n")
+            .await;
+    let proxy = format!(
+        "rewrite \"/check\"; request {{ set X-Asked \"{{method}} {{uri}}\"; }}; proxy \"{}\"",
+        decider.url()
+    );
+    let vordr = Vordr::running(&decided_by(&origin, &proxy)).await;
+    assert_eq!(ask(&vordr, "Cookie: s=1\r\nX-User: root\r\n").await.text(), "in");
+    let (question, request) = (decider.only_request(), origin.only_request());
+    assert_eq!((question.head.method(), question.target(), question.text().as_str()), ("GET", "/check", ""));
+    assert_eq!(question.header("X-Asked"), Some("POST /x?y=1"));
+    assert_eq!((question.header("Cookie"), question.header("Content-Length")), (Some("s=1"), None));
+    assert_eq!((request.header("X-User"), request.header("X-Team")), (Some("ann"), Some("red")));
+    vordr.log_line(|line| line["user"] == "ann").await;
+}
+
+#[tokio::test]
+async fn a_location_that_does_not_let_in_is_answered_as_it_says_or_500() {
+    let origin = Origin::answering("never").await;
+    for (head, status, challenge) in [
+        ("401 No\r\nWWW-Authenticate: Bearer", 401, Some("Bearer")),
+        ("401 No", 401, None),
+        ("403 No", 403, None),
+        ("302 Found\r\nLocation: /login", 500, None),
+        ("404 Not Found", 500, None),
+    ] {
+        let decider = Origin::responding(&format!("HTTP/1.1 {head}\r\nContent-Length: 2\r\n\r\nno")).await;
+        let rules = decided_by(&origin, &format!("proxy \"{}\"", decider.url()));
+        let vordr = Vordr::running(&rules).await;
+        let response = ask(&vordr, "").await;
+        assert_eq!((response.status, response.header("WWW-Authenticate")), (status, challenge), "{head}");
+        assert_eq!(vordr.log_error("auth").await["status"], status);
+        vordr.metric_becomes(REJECTED, 1.0).await;
+    }
+    for (decider, status) in
+        [("respond 200", 200), ("respond 403", 403), ("proxy \"http://127.0.0.1:1\"", 500)]
+    {
+        let vordr = Vordr::running(&decided_by(&origin, decider)).await;
+        assert_eq!(ask(&vordr, "").await.status, status, "{decider}");
+    }
+    assert_eq!(origin.requests().len(), 1);
+}

@@ -115,3 +115,62 @@ async fn what_vordr_answers_itself_is_limited_too() {
         }
     }
 }
+
+#[tokio::test]
+async fn who_is_not_let_through_at_once_waits_for_its_turn() {
+    for counting in Counting::everywhere().await {
+        let origin = Origin::answering("ok").await;
+        let rules = r#"limit rate="10/s" burst=2 at-once=0 spaced=on"#;
+        let vordr = counting.proxying_with(&origin, rules).await;
+        let began = std::time::Instant::now();
+        let three = tokio::join!(ask(&vordr, ""), ask(&vordr, ""), ask(&vordr, ""));
+        assert_eq!(three, (200, 200, 200));
+        assert!(began.elapsed().as_millis() >= 190, "{:?}", began.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn a_zone_counts_wherever_it_stands_and_whoever_has_no_key_not_at_all() {
+    for counting in Counting::everywhere().await {
+        let rules = r#"server a.test { listen "127.0.0.1:0"
+            limit rate="1/h" spaced=on zone=keys key="{header.X-Key}" status=503
+            location "/" { respond 200; }
+            location "/two" {
+                limit rate="1/h" spaced=on zone=keys key="{header.X-Key}" status=418
+                limit rate="1/h" spaced=on zone=other key="{header.X-Other}"
+                respond 200
+            } }"#;
+        let vordr = counting.running(rules).await;
+        let at = async |path: &str, fields: &str| {
+            vordr.send(&format!("GET {path} HTTP/1.1\r\nHost: a.test\r\n{fields}\r\n")).await
+        };
+        for (path, fields, status) in [
+            ("/", "", 200),
+            ("/", "", 200),
+            ("/", "X-Key: a\r\n", 200),
+            ("/", "X-Key: a\r\n", 503),
+            ("/two", "X-Key: a\r\n", 418),
+            ("/two", "X-Key: b\r\nX-Other: c\r\n", 200),
+            ("/two", "X-Key: d\r\nX-Other: c\r\n", 429),
+        ] {
+            let response = at(path, fields).await;
+            assert_eq!(response.status, status, "{path} {fields}");
+            assert_eq!(response.header("RateLimit").is_some(), status == 429, "{path} {fields}");
+        }
+        assert_eq!(vordr.log_error("rate_limit").await["status"], 503);
+    }
+}
+
+#[tokio::test]
+async fn what_one_limit_refuses_another_does_not_count() {
+    let rules = r#"server a.test { listen "127.0.0.1:0"
+        location "/" {
+            limit rate="2/h" key="{header.X-A}" zone=one
+            limit rate="1/h" key="{header.X-B}" zone=two
+            respond 200
+        } }"#;
+    let vordr = Vordr::running(rules).await;
+    for (b, status) in [("x", 200), ("x", 429), ("x", 429), ("y", 200), ("z", 429)] {
+        assert_eq!(ask(&vordr, &format!("X-A: a\r\nX-B: {b}\r\n")).await, status, "{b}");
+    }
+}

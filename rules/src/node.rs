@@ -214,6 +214,11 @@ impl<'k> Node<'k> {
         self.value(&entry, reading)
     }
 
+    /// Whether it has this property, and that has not been read yet.
+    pub(crate) fn has_property(&self, name: &str) -> bool {
+        self.properties.iter().any(|(known, _)| known == name)
+    }
+
     /// The nodes of that name in the block.
     pub(crate) fn children(&self, name: &str) -> Vec<&'k KdlNode> {
         self.children.iter().copied().filter(|child| child.name().value() == name).collect()

@@ -97,6 +97,8 @@ pub enum Placeholder {
     Pid,
     /// `{upstream.header.NAME}`: a header of the upstream's answer, as it came.
     UpstreamHeader(HeaderName),
+    /// `{auth.NAME}`: a header of the answer by which `auth forward` or `auth location` let the request in.
+    Auth(HeaderName),
     /// `{header.NAME}`
     Header(HeaderName),
     /// `{cookie.NAME}`
@@ -269,6 +271,7 @@ impl Placeholder {
                 let header = header.strip_prefix("header.").and_then(|header| header.parse().ok());
                 header.map(Self::UpstreamHeader).ok_or_else(unknown)
             }
+            Some(("auth", header)) => header.parse().map(Self::Auth).map_err(|_| unknown()),
             Some(("cookie", cookie)) if !cookie.is_empty() => Ok(Self::Cookie(cookie.to_owned())),
             Some(("arg", argument)) if !argument.is_empty() => Ok(Self::Argument(argument.to_owned())),
             Some(("var", variable)) if is_variable(variable) => Ok(Self::Variable(variable.to_owned())),
@@ -284,6 +287,7 @@ impl Placeholder {
 impl fmt::Display for Placeholder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Auth(name) => write!(f, "auth.{name}"),
             Self::Header(name) => write!(f, "header.{name}"),
             Self::UpstreamHeader(name) => write!(f, "upstream.header.{name}"),
             Self::Cookie(name) => write!(f, "cookie.{name}"),
@@ -301,6 +305,7 @@ fn offered() -> impl Iterator<Item = &'static str> {
         "cookie.NAME",
         "arg.NAME",
         "var.NAME",
+        "auth.NAME",
         "upstream.header.NAME",
     ])
 }

@@ -123,6 +123,39 @@ fn variables_are_shown_with_their_cases_in_order() {
 }
 
 #[test]
+fn which_header_of_a_trusted_proxy_is_believed_is_shown() {
+    for (written, line) in [
+        ("", "trusted-proxies \"10.0.0.0/8\"\n"),
+        (" header=off", "trusted-proxies \"10.0.0.0/8\" header=off\n"),
+        (" header=X-A recursive=off", "trusted-proxies \"10.0.0.0/8\" header=\"x-a\" recursive=off\n"),
+    ] {
+        let text = format!("vordr {{ trusted-proxies \"10.0.0.0/8\"{written}; }}");
+        assert!(survives(&text).contains(line), "{written}");
+    }
+}
+
+#[test]
+fn what_of_an_answer_is_put_right_is_shown_as_it_was_written() {
+    let shown = survives(
+        r##"server a { listen 80
+            location "/" { proxy "http://app" {
+                location-fix "http://a/{host}" "/b"; location-fix regex=#"^(\w+)$"# "{1}"
+                cookie-domain "a" "b"; cookie-path regex="^/" "/"; cookie-path "/a" "/b"
+                cookie-flags "a" secure=on httponly=off samesite=none; cookie-flags regex="" samesite=off
+                method PURGE; pass-headers off; pass-body off; pass-server on
+            }; } }"##,
+    );
+    for line in [
+        "location-fix \"http://a/{host}\" \"/b\"\n",
+        "cookie-flags \"a\" secure=on httponly=off samesite=none\n",
+        "cookie-flags regex=\"\" samesite=off\n",
+        "method \"PURGE\"\n",
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
+}
+
+#[test]
 fn where_spans_go_is_shown_without_the_secrets_of_the_way() {
     let with = |trace: &str| {
         format!("vordr {{ {trace}; }}\nserver a {{ listen 80; location \"/\" {{ respond 204; }}; }}")
@@ -173,11 +206,19 @@ fn a_setting() -> impl Strategy<Value = &'static str> {
         "satisfy any",
         "limit rate=\"5/m\" key=\"{host}\"",
         "limit off",
+        "limit rate=\"5/s\" burst=9 at-once=3 spaced=on zone=z status=503; limit rate=\"7/h\"",
+        "limit rate=\"9/d\" status=429",
+        "concurrent 3",
+        "concurrent 4 key=\"{host}\" zone=z status=429; concurrent 5",
+        "concurrent off",
+        "header-names plain",
+        "header-names any",
         "auth basic file=f realm=r",
         "auth jwt jwks=j copy=\"sub:X-User\"",
         "auth off",
         "compress br gzip",
         "compress off",
+        "compress gzip types=\"text/html *\" min-size=20 vary=off proxied=off",
         "on-error 502 { respond 503 busy; }",
         "on-error 404 from=upstream { proxy \"http://spare\" { keepalive 1; }; }",
         "use one",

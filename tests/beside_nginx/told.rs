@@ -4,6 +4,7 @@ use super::case::Case;
 use super::server::{Program, Server};
 use crate::harness::{Client, Origin, Request, quiet_port};
 use std::fmt::Write;
+use std::io::Read;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -74,6 +75,11 @@ impl Message {
         let head = client.response_head().await;
         let (status, headers) = (head.status(), sorted(head.fields()));
         let body = if is_head { Vec::new() } else { client.rest_of(head).await.body };
+        // What is packed is the same where it is once it is unpacked.
+        let body = match headers.iter().any(|line| line == "content-encoding: gzip") {
+            true => unpacked(&body),
+            false => body,
+        };
         let body = without_request_id(&String::from_utf8_lossy(&body));
         let mut message = Self { start: status.to_string(), headers, body };
         // A page of the server's own making: that there is one is the same, its words are each one's own.
@@ -105,6 +111,12 @@ impl Message {
             body: named(self.body),
         }
     }
+}
+
+fn unpacked(body: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    flate2::read::GzDecoder::new(body).read_to_end(&mut plain).expect("a body in gzip");
+    plain
 }
 
 fn sorted<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<String> {

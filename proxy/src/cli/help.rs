@@ -27,6 +27,7 @@ Placeholders are filled in for each request; they stand in header values, redire
   {header.NAME}  a request header
   {cookie.NAME}  a cookie
   {arg.NAME}     a parameter of the query, as it came
+  {auth.NAME}    a header of the answer that let the request in (`auth forward`, `auth location`)
   {1}, {2} …     what the location's regex captured
 
 A literal brace is written twice: {{ and }}.

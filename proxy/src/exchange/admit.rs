@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use ipnet::IpNet;
 use std::borrow::Cow;
 use std::net::IpAddr;
-use vordr_rules::table::{Action, Outcome, Request, Way};
+use vordr_rules::table::{Action, Believed, Outcome, Request, Way};
 
 pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(super) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -76,9 +76,9 @@ impl Exchange {
     pub fn failure_page(&mut self, failure: &Failure, request: &Parts) -> Answer {
         let page = page::page(self, failure, &request.headers);
         let page = match failure {
-            Failure::RateLimit | Failure::Method if self.has_nginxs_bodies() => page,
+            Failure::RateLimit(_) | Failure::Method if self.has_nginxs_bodies() => page,
             Failure::WebSocketOff => answer::upgrade_required(page),
-            Failure::RateLimit => self.rate_limited(page),
+            Failure::RateLimit(_) => self.rate_limited(page),
             Failure::Method => answer::method_not_allowed(page),
             Failure::Auth { challenge, .. } => answer::unauthorized(page, challenge),
             _ => page,
@@ -269,8 +269,16 @@ impl Exchange {
         if !through_trusted {
             return public;
         }
-        if let Some(client) = believed_client(&request.headers, trusted) {
+        let (header, recursive) = match &self.table.process.believed {
+            Believed::Forwarded => (&X_FORWARDED_FOR, true),
+            Believed::Client { header, recursive } => (header, *recursive),
+            Believed::Nothing => return public,
+        };
+        if let Some(client) = believed_client(&request.headers, header, trusted, recursive) {
             public.client = client.into();
+        }
+        if self.table.process.believed != Believed::Forwarded {
+            return public;
         }
         if let Some(scheme) = first_of(&request.headers, &X_FORWARDED_PROTO).and_then(known_scheme) {
             public.scheme = scheme;
@@ -316,15 +324,19 @@ fn is_trusted(trusted: &[IpNet], address: IpAddr) -> bool {
 }
 
 /// Read from the right, the first address that is not a trusted proxy's is the client's: whatever stands left of
-/// it, anybody may have written.
-fn believed_client(headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
-    let lines: Vec<&str> =
-        headers.get_all(&X_FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok()).collect();
+/// it, anybody may have written. Not `recursive`, it is the rightmost.
+fn believed_client(
+    headers: &HeaderMap,
+    header: &HeaderName,
+    trusted: &[IpNet],
+    recursive: bool,
+) -> Option<IpAddr> {
+    let lines: Vec<&str> = headers.get_all(header).iter().filter_map(|line| line.to_str().ok()).collect();
     let mut leftmost = None;
     for entry in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
         let address = parse_address(entry.trim())?;
         leftmost = Some(address);
-        if !is_trusted(trusted, address) {
+        if !recursive || !is_trusted(trusted, address) {
             break;
         }
     }

@@ -11,9 +11,7 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
-
-/// What is smaller gains nothing worth the trouble; it may fit into one packet as it is.
-const SMALLEST: u64 = 1024;
+use vordr_rules::table::Compress;
 
 /// Types that shrink, besides those that end in `+json` and `+xml`, and text.
 const SHRINKING: [&str; 14] = [
@@ -46,23 +44,28 @@ impl Exchange {
     /// of the head counts.
     pub(super) fn pack(&mut self, request: &Parts, status: StatusCode, message: &mut impl Headers) {
         self.packing = None;
-        let Some(settings) = self.settings().filter(|settings| !settings.compress.is_empty()) else { return };
+        let Some(compress) = self.settings().and_then(|settings| settings.compress.as_ref()) else { return };
         // To a client of HTTP/1.0, the end of what has no length looks like any cut.
-        let offered = settings.compress.iter().filter_map(|name| Coding::named(name));
+        let offered = compress.codings.iter().filter_map(|name| Coding::named(name));
         let taken = accepted(&request.headers, offered).first().copied();
         let taken = taken.filter(|_| request.version != Version::HTTP_10);
+        let taken = taken.filter(|_| compress.proxied || !request.headers.contains_key(http::header::VIA));
         if status == StatusCode::NOT_MODIFIED {
             // What the client holds may be packed; its tag must not become that of the plain form.
-            vary(message);
+            if compress.vary {
+                vary(message);
+            }
             if taken.is_some() {
                 weaken(message);
             }
             return;
         }
-        if self.upgrade || !may_have_body(status) || !is_packable(message) {
+        if self.upgrade || !may_have_body(status) || !is_packable(compress, message) {
             return;
         }
-        vary(message);
+        if compress.vary {
+            vary(message);
+        }
         let Some(coding) = taken else { return };
         message.set(&CONTENT_ENCODING, coding.value());
         message.remove(&CONTENT_LENGTH);
@@ -96,7 +99,7 @@ fn may_have_body(status: StatusCode) -> bool {
 }
 
 /// Whether packing leaves the answer what it is, and is worth it.
-fn is_packable(message: &impl Headers) -> bool {
+fn is_packable(compress: &Compress, message: &impl Headers) -> bool {
     let headers = message.headers();
     let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let lists = |name: HeaderName, word: &str| {
@@ -107,16 +110,19 @@ fn is_packable(message: &impl Headers) -> bool {
     !headers.contains_key(CONTENT_ENCODING)
         && !headers.contains_key(CONTENT_RANGE)
         && !lists(CACHE_CONTROL, "no-transform")
-        && length.is_none_or(|length: u64| length >= SMALLEST)
-        && headers.get(CONTENT_TYPE).is_some_and(shrinks)
+        && length.is_none_or(|length: u64| length >= compress.min_size)
+        && headers.get(CONTENT_TYPE).is_some_and(|found| is_wanted(compress.types.as_deref(), found))
 }
 
 /// Events are left alone: they are small, come when they come, and a packer for each stream would be held for hours.
-fn shrinks(content_type: &HeaderValue) -> bool {
+fn is_wanted(types: Option<&[String]>, content_type: &HeaderValue) -> bool {
     let Ok(text) = content_type.to_str() else { return false };
     let essence = text.split(';').next().unwrap_or(text).trim().to_ascii_lowercase();
     if essence == "text/event-stream" {
         return false;
+    }
+    if let Some(types) = types {
+        return types.iter().any(|wanted| wanted == "*" || *wanted == essence);
     }
     essence.starts_with("text/")
         || essence.ends_with("+json")

@@ -5,6 +5,7 @@ use super::failure::{Failure, Party};
 use super::guarded::Learnt;
 use super::handshake::Handshake;
 use super::search::Current;
+use crate::gate::Place;
 use crate::trace::Part;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -126,8 +127,12 @@ pub struct Exchange {
     pub(super) challenge: Option<HeaderValue>,
     /// Where no file is, and something else is done: `files … { else { … }; }`.
     pub(super) does_otherwise: bool,
+    /// It is a question of another exchange's, and nobody keeps it out.
+    pub(super) is_question: bool,
     /// What its credentials told.
     pub learnt: Learnt,
+    /// Its places among the requests under way that `concurrent` counts.
+    pub(crate) places: Vec<Place>,
     /// What went wrong, where something did.
     pub failure: Option<Failure>,
     /// Whether a CORS preflight was granted, where this was one.
@@ -291,7 +296,9 @@ impl Exchange {
             asks_anew: false,
             challenge: None,
             does_otherwise: false,
+            is_question: false,
             learnt: Learnt::default(),
+            places: Vec::new(),
             failure: None,
             preflight: None,
             trace: Part::default(),
@@ -381,7 +388,9 @@ impl Exchange {
     pub fn told_in_full(&self, failure: &Failure) -> String {
         let detail = failure.detail(self.reached.as_ref().map(|reached| reached.upstream()));
         match failure {
-            Failure::Undecided(reason) | Failure::Unreadable(reason) => return format!("{detail}: {reason}"),
+            Failure::Undecided(reason) | Failure::Decided(_, reason) | Failure::Unreadable(reason) => {
+                return format!("{detail}: {reason}");
+            }
             Failure::NoFile(reason) => return format!("{detail}: {reason}"),
             Failure::InternalLocation => return format!("{detail}: its location is `internal=on`"),
             _ => {}

@@ -11,7 +11,7 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode};
 use std::time::Instant;
-use vordr_rules::table::{Hsts, without_port};
+use vordr_rules::table::{Hsts, LocationFix, Proxy, without_port};
 
 impl Exchange {
     /// Edits the upstream's answer for the client. Not for 1xx, which pass as they are; a 101 keeps what its
@@ -24,11 +24,15 @@ impl Exchange {
             strip_hop_by_hop(message);
         }
         self.event_stream = is_event_stream(message);
-        self.fix_addresses(request, message);
+        if let Some(proxy) = self.proxy() {
+            self.fix_answer(proxy, request, message);
+        }
+        let theirs = self.proxy().filter(|proxy| proxy.pass_server);
+        let server = theirs.and_then(|_| message.headers().get(SERVER).cloned());
         if let Some(cookie) = self.reached.as_ref().and_then(|reached| reached.cookie.clone()) {
             message.add(&SET_COOKIE, cookie);
         }
-        self.sign(request, status, message, false);
+        self.sign(request, status, message, (server, false));
         self.pack(request, status, message);
     }
 
@@ -38,7 +42,7 @@ impl Exchange {
         self.status = Some(answer.status);
         let mut answer = answer.framed(&request.method);
         let preflight = self.preflight.is_some();
-        self.sign(request, answer.status, &mut answer.headers, preflight);
+        self.sign(request, answer.status, &mut answer.headers, (None, preflight));
         self.pack(request, answer.status, &mut answer.headers);
         self.pack_whole(&mut answer);
         answer
@@ -48,14 +52,21 @@ impl Exchange {
     pub(super) fn finish_file(&mut self, mut head: Answer, request: &Parts) -> Answer {
         self.first_byte = Some(Instant::now());
         self.status = Some(head.status);
-        self.sign(request, head.status, &mut head.headers, false);
+        self.sign(request, head.status, &mut head.headers, (None, false));
         self.pack(request, head.status, &mut head.headers);
         head
     }
 
-    /// What stands on every answer: vordr's name, the request's id, CORS, and the operator's last word.
-    fn sign(&self, request: &Parts, status: StatusCode, message: &mut impl Headers, preflight: bool) {
-        message.set(&SERVER, HeaderValue::from_static("vordr"));
+    /// What stands on every answer: vordr's name, or that of the `server` behind it; the request's id, CORS, and the
+    /// operator's last word.
+    fn sign(
+        &self,
+        request: &Parts,
+        status: StatusCode,
+        message: &mut impl Headers,
+        (server, preflight): (Option<HeaderValue>, bool),
+    ) {
+        message.set(&SERVER, server.unwrap_or(HeaderValue::from_static("vordr")));
         if self.adds_forwarded() {
             message.set(&X_REQUEST_ID, self.request_id.clone());
         }
@@ -82,9 +93,18 @@ impl Exchange {
         self.server()?.tls.as_ref()?.hsts.as_ref()
     }
 
+    /// Puts right what the upstream says of itself and of its cookies.
+    fn fix_answer(&self, proxy: &Proxy, request: &Parts, message: &mut impl Headers) {
+        match &proxy.location_fix {
+            LocationFix::Auto => self.fix_addresses(proxy, request, message),
+            LocationFix::Own(rules) => self.replace_addresses(rules, request, message),
+            LocationFix::Off => {}
+        }
+        self.fix_own_cookies(&proxy.cookies, request, message);
+    }
+
     /// The upstream's own address is nobody's but vordr's.
-    fn fix_addresses(&self, request: &Parts, message: &mut impl Headers) {
-        let Some(proxy) = self.proxy().filter(|proxy| proxy.location_fix) else { return };
+    fn fix_addresses(&self, proxy: &Proxy, request: &Parts, message: &mut impl Headers) {
         if ![LOCATION, REFRESH, SET_COOKIE].iter().any(|name| message.headers().contains_key(name)) {
             return;
         }

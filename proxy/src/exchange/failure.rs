@@ -58,8 +58,10 @@ pub enum Failure {
     BodyLimit,
     /// `deny`: 403.
     Address,
-    /// `limit`: 429.
-    RateLimit,
+    /// `limit`: 429, or the status that it names.
+    RateLimit(StatusCode),
+    /// `concurrent`: 503, or the status that it names.
+    Concurrency(StatusCode),
     /// `limit-store … on-failure=closed`, and the store is down: 503.
     Uncounted,
     /// `auth`: 401.
@@ -69,6 +71,8 @@ pub enum Failure {
         /// `WWW-Authenticate`: what is asked for.
         challenge: HeaderValue,
     },
+    /// `auth location`: it does not let the request in, or cannot tell; the status, and why.
+    Decided(StatusCode, String),
     /// Whatever decides on credentials cannot be asked: 503.
     Undecided(String),
     /// `files`: there is no such file, or none that may be seen, with the reason: 404.
@@ -149,9 +153,10 @@ impl Failure {
             Self::ProxyHeader(_) => "proxy_protocol",
             Self::BodyLimit => "body_limit",
             Self::Address => "address",
-            Self::RateLimit => "rate_limit",
+            Self::RateLimit(_) => "rate_limit",
+            Self::Concurrency(_) => "concurrency",
             Self::Uncounted => "limit_store",
-            Self::Auth { .. } | Self::Undecided(_) => "auth",
+            Self::Auth { .. } | Self::Decided(..) | Self::Undecided(_) => "auth",
             Self::NoFile(_) => "no_file",
             Self::FileAccess => "file_access",
             Self::Unreadable(_) => "file_unreadable",
@@ -198,7 +203,8 @@ impl Failure {
             | Self::SlowUpload
             | Self::SlowDownload
             | Self::Untaken => StatusCode::REQUEST_TIMEOUT,
-            Self::RateLimit | Self::ClientConnections | Self::Flood(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::RateLimit(status) | Self::Concurrency(status) | Self::Decided(status, _) => *status,
+            Self::ClientConnections | Self::Flood(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::HeaderSize | Self::HeaderCount => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::RequestLine => StatusCode::URI_TOO_LONG,
             Self::BodyLimit => StatusCode::PAYLOAD_TOO_LARGE,
@@ -298,10 +304,12 @@ impl Failure {
             Self::RequestLine => "the request line is longer than `limits request-line`".to_owned(),
             Self::BodyLimit => "the request body is larger than `body-limit`".to_owned(),
             Self::Address => "this address is not allowed here".to_owned(),
-            Self::RateLimit => "more requests than `limit` allows".to_owned(),
+            Self::RateLimit(_) => "more requests than `limit` allows".to_owned(),
+            Self::Concurrency(_) => "more requests at once than `concurrent` allows".to_owned(),
             Self::Uncounted => "requests cannot be counted now".to_owned(),
             Self::Auth { why, .. } => (*why).to_owned(),
-            Self::Undecided(_) => "credentials cannot be checked now".to_owned(),
+            Self::Decided(StatusCode::FORBIDDEN, _) => "whoever decides does not let it in".to_owned(),
+            Self::Decided(..) | Self::Undecided(_) => "credentials cannot be checked now".to_owned(),
             Self::NoFile(_) => "there is no such file".to_owned(),
             Self::FileAccess => "this file may not be read".to_owned(),
             Self::Unreadable(_) => "the file cannot be read".to_owned(),
@@ -359,7 +367,8 @@ mod tests {
             (Failure::ProxyHeader("x"), 400, "proxy_protocol", None),
             (Failure::BodyLimit, 413, "body_limit", None),
             (Failure::Address, 403, "address", None),
-            (Failure::RateLimit, 429, "rate_limit", None),
+            (Failure::RateLimit(StatusCode::TOO_MANY_REQUESTS), 429, "rate_limit", None),
+            (Failure::Concurrency(StatusCode::SERVICE_UNAVAILABLE), 503, "concurrency", None),
             (Failure::Uncounted, 503, "limit_store", None),
             (Failure::Auth { why: "x", challenge: HeaderValue::from_static("x") }, 401, "auth", None),
             (Failure::Undecided(text()), 503, "auth", None),

@@ -109,7 +109,14 @@ impl Exchange {
         chain
     }
 
-    fn fill_one(&self, placeholder: &Placeholder, known: Known<'_>, into: Into, out: &mut Vec<u8>) {
+    /// One placeholder, filled in.
+    pub(super) fn fill_one(
+        &self,
+        placeholder: &Placeholder,
+        known: Known<'_>,
+        into: Into,
+        out: &mut Vec<u8>,
+    ) {
         let request = known.request;
         let mut foreign = |bytes: &[u8]| match into {
             Into::Header | Into::File | Into::Raw | Into::Query => out.extend_from_slice(bytes),
@@ -119,6 +126,9 @@ impl Exchange {
             Placeholder::Path if into == Into::File => foreign(&self.current_path(request)),
             Placeholder::Header(name) => {
                 foreign(request.headers.get(name).map_or(b"", HeaderValue::as_bytes))
+            }
+            Placeholder::Auth(name) => {
+                foreign(self.learnt.answer.get(name).map_or(b"", HeaderValue::as_bytes));
             }
             Placeholder::Cookie(name) => {
                 foreign(cookie(&request.headers, name).unwrap_or_default().as_bytes())

@@ -5,11 +5,13 @@ use super::context::Exchange;
 use super::fill::{Into, path_and_query};
 use super::headers::{Headers, strip_hop_by_hop};
 use super::operation;
-use http::header::{CONNECTION, CONTENT_TYPE, EXPECT, HOST, ORIGIN, TE, UPGRADE};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, ORIGIN, TE, TRANSFER_ENCODING, UPGRADE,
+};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 use vordr_rules::placeholder::{Part, Placeholder, Template};
-use vordr_rules::table::{HostHeader, HttpVersion, Proxy};
+use vordr_rules::table::{HeaderNames, HostHeader, HttpVersion, Proxy};
 
 const X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
 const X_FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
@@ -19,6 +21,7 @@ impl Exchange {
     /// Edits `message`, a copy of `request`, for the upstream that was reached.
     pub fn forward(&self, request: &Parts, message: &mut impl Headers) {
         let Some(proxy) = self.proxy() else { return };
+        self.drop_headers(proxy, request, message);
         self.forward_host(proxy, request, message);
         self.forward_origin(proxy, request, message);
         if self.adds_forwarded() {
@@ -41,6 +44,26 @@ impl Exchange {
         self.forward_learnt(message);
         if let Some(settings) = self.settings() {
             operation::apply(self, &settings.request, request, true, message);
+        }
+    }
+
+    /// Takes away what is not to be passed on at all.
+    fn drop_headers(&self, proxy: &Proxy, request: &Parts, message: &mut impl Headers) {
+        let names = self.settings().map_or(HeaderNames::Any, |settings| settings.header_names);
+        if !proxy.pass_headers || names != HeaderNames::Any {
+            let stays =
+                |name: &HeaderName| frames(name) || (proxy.pass_headers && names.allows(name.as_str()));
+            let dropped: Vec<_> = message.headers().keys().filter(|name| !stays(name)).cloned().collect();
+            dropped.iter().for_each(|name| message.remove(name));
+        }
+        if !proxy.pass_body {
+            let has_body = |name| request.headers.contains_key(name);
+            let is_left_out = has_body(CONTENT_LENGTH) || has_body(TRANSFER_ENCODING);
+            [CONTENT_LENGTH, TRANSFER_ENCODING, EXPECT].iter().for_each(|name| message.remove(name));
+            if is_left_out {
+                // Without it Pingora would say that chunks follow.
+                message.set(&CONTENT_LENGTH, HeaderValue::from_static("0"));
+            }
         }
     }
 
@@ -159,6 +182,11 @@ impl Exchange {
 
 fn asks_for_rest(rewrite: &Template) -> bool {
     rewrite.parts.iter().any(|part| *part == Part::Placeholder(Placeholder::Rest))
+}
+
+/// What says where a request ends, and whether its connection becomes another.
+fn frames(name: &HeaderName) -> bool {
+    [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, UPGRADE, EXPECT].contains(name)
 }
 
 fn is_grpc(request: &Parts) -> bool {

@@ -6,8 +6,9 @@ use super::context::Exchange;
 use super::failure::Failure;
 use super::headers::Headers;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue};
-use vordr_rules::table::{Auth, RateLimit, Satisfy};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use vordr_rules::placeholder::Template;
+use vordr_rules::table::{Auth, Concurrency, RateLimit, Satisfy, Server, Settings};
 
 // draft-ietf-httpapi-ratelimit-headers-10
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -20,6 +21,8 @@ pub struct Learnt {
     pub user: Option<String>,
     /// What `copy` makes of it, for the upstream.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The headers of the answer by which somebody else let the request in.
+    pub answer: HeaderMap,
 }
 
 impl Learnt {
@@ -36,7 +39,8 @@ impl Learnt {
 impl Exchange {
     /// Whether there is anything to look at before the action.
     pub(super) fn is_guarded(&self) -> bool {
-        self.limit().is_some() || !self.auths().is_empty()
+        let limited = |settings: &Settings| !settings.limits.is_empty() || !settings.concurrent.is_empty();
+        self.settings().is_some_and(limited) || !self.auths().is_empty()
     }
 
     /// The credentials that are still to be shown.
@@ -53,19 +57,38 @@ impl Exchange {
         self.settings().is_some_and(|settings| settings.satisfy == Satisfy::Any && !settings.auth.is_empty())
     }
 
-    /// The limit that holds, and the server and route that it is counted for: what a location has from its server is
-    /// counted over all of that server.
-    pub fn limit(&self) -> Option<(&RateLimit, (&str, &str))> {
-        let limit = self.settings()?.limit.as_ref().filter(|_| !self.is_counted)?;
-        let server = self.server()?;
-        let is_servers = server.settings.limit.as_ref() == Some(limit);
+    /// The limits that hold, each with what it is counted for: its zone, or its server and route. What a location has from
+    /// its server is counted over all of that server.
+    pub fn limits(&self) -> impl Iterator<Item = (&RateLimit, (&str, &str))> {
+        let all = self.settings().filter(|_| !self.is_counted).map_or(&[][..], |settings| &settings.limits);
+        let is_servers = self.server().is_some_and(|server| server.settings.limits == *all);
+        all.iter().map(move |limit| (limit, self.counted_for(limit.zone.as_deref(), is_servers)))
+    }
+
+    /// How many may be under way, each with what it is counted for.
+    pub fn concurrencies(&self) -> impl Iterator<Item = (&Concurrency, (&str, &str))> {
+        let all =
+            self.settings().filter(|_| !self.is_counted).map_or(&[][..], |settings| &settings.concurrent);
+        let is_servers = self.server().is_some_and(|server| server.settings.concurrent == *all);
+        all.iter().map(move |limit| (limit, self.counted_for(limit.zone.as_deref(), is_servers)))
+    }
+
+    fn counted_for<'e>(&'e self, zone: Option<&'e str>, is_servers: bool) -> (&'e str, &'e str) {
+        if let Some(zone) = zone {
+            return ("", zone);
+        }
         let route = self.location().filter(|_| !is_servers).map_or("", |location| location.name.as_str());
-        Some((limit, (server.name(), route)))
+        (self.server().map_or("", Server::name), route)
+    }
+
+    /// What is counted together with others: its key under a limit. `None` where a zone counts it not at all.
+    pub fn counted_key(&self, key: &Template, zone: Option<&str>, request: &Parts) -> Option<Vec<u8>> {
+        Some(self.key(key, request)).filter(|key| zone.is_none() || !key.is_empty())
     }
 
     /// Goes on with a request that has passed everything.
     pub fn pass(&mut self, request: &Parts) -> Admission {
-        self.is_counted |= self.limit().is_some();
+        self.is_counted |= self.limits().next().is_some() || self.concurrencies().next().is_some();
         self.act(request)
     }
 
@@ -100,9 +123,12 @@ impl Exchange {
         self.learnt.headers.iter().for_each(|(name, value)| message.set(name, value.clone()));
     }
 
-    /// Tells which limit it was, and that nothing is left of it.
+    /// Tells which limit it was, and that nothing is left of it. A status of the operator's own says all by itself.
     pub(super) fn rate_limited(&self, mut page: Answer) -> Answer {
-        let Some((limit, _)) = self.limit() else { return page };
+        let Some((limit, _)) = self.limits().next() else { return page };
+        if page.status != StatusCode::TOO_MANY_REQUESTS {
+            return page;
+        }
         let mut tell = |name, text: String| {
             if let Ok(value) = HeaderValue::try_from(text) {
                 page.headers.insert(name, value);
@@ -133,7 +159,7 @@ mod tests {
     fn counted_for(target: &str) -> Option<(u32, String)> {
         let mut scene = Scene::under(RULES, STRANGER, &format!("GET {target}"));
         assert_eq!(scene.admit() == Admission::Guarded, target != "/free");
-        let (limit, (server, route)) = scene.exchange.limit()?;
+        let (limit, (server, route)) = scene.exchange.limits().next()?;
         Some((limit.requests, format!("{server}{route}")))
     }
 
@@ -150,7 +176,9 @@ mod tests {
         let mut scene = Scene::under(RULES, STRANGER, "GET /own");
         scene.admit();
         scene.exchange.retry_after = Some(7);
-        let Admission::Answer(answer) = scene.exchange.turn_away(Failure::RateLimit, &scene.request) else {
+        let Admission::Answer(answer) =
+            scene.exchange.turn_away(Failure::RateLimit(StatusCode::TOO_MANY_REQUESTS), &scene.request)
+        else {
             panic!("it is answered");
         };
         assert_eq!(answer.status, 429);

@@ -43,6 +43,13 @@ const HOP_BY_HOP: [HeaderName; 7] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
+/// A message's headers without what belongs to its connection.
+pub(crate) fn stripped(headers: &HeaderMap) -> HeaderMap {
+    let mut headers = headers.clone();
+    strip_hop_by_hop(&mut headers);
+    headers
+}
+
 /// Deletes what belongs to the upstream's connection. `Transfer-Encoding` stays: it frames the message, and
 /// whoever writes the message sees to it.
 pub(super) fn strip_hop_by_hop(message: &mut impl Headers) {

@@ -23,6 +23,7 @@ mod operation;
 mod packer;
 mod page;
 mod recover;
+mod replace;
 mod retry;
 #[cfg(test)]
 mod scene;
@@ -42,6 +43,7 @@ pub(crate) use framing::settle;
 pub use guarded::Learnt;
 pub use handshake::{Handshake, Protocol};
 pub use headers::Headers;
+pub(crate) use headers::stripped;
 pub(crate) use packer::Packer;
 pub use page::refusal;
 pub use retry::Attempt;

@@ -7,6 +7,7 @@ use super::context::Exchange;
 use super::failure::Failure;
 use super::fill::IN_PATH;
 use super::steps::Run;
+use http::StatusCode;
 use http::request::Parts;
 use percent_encoding::percent_encode;
 use std::borrow::Cow;
@@ -101,6 +102,24 @@ impl Exchange {
         self.decided(entered, request)
     }
 
+    /// A question within this exchange, about another path of the same server: as far as the action of its location, or
+    /// the status that is answered before that. `{path}` is its own path, and `{uri}` still that of the request.
+    pub(crate) fn question(&self, target: &str, request: &Parts) -> Result<Self, StatusCode> {
+        let mut inner = Self::begin(self.table.clone(), self.arrival.clone());
+        (inner.public, inner.request_id) = (self.public.clone(), self.request_id.clone());
+        (inner.server, inner.variables) = (self.server, self.variables.clone());
+        inner.is_question = true;
+        let (path, query) =
+            target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        let path = normal_path(path).ok_or(StatusCode::BAD_REQUEST)?;
+        let walked = inner.go_to(&path, query).and_then(|()| inner.walk(Phase::First, request));
+        match walked {
+            Ok(None) => Ok(inner),
+            Ok(Some(answer)) => Err(answer.status),
+            Err(failure) => Err(failure.status()),
+        }
+    }
+
     /// Takes steps and finds locations until there is an answer, or the action of a location is due. The phases are
     /// nginx's: the server's steps, the search, the location's steps.
     pub(super) fn walk(&mut self, mut phase: Phase, request: &Parts) -> Result<Option<Answer>, Failure> {
@@ -113,6 +132,8 @@ impl Exchange {
                     continue;
                 }
                 Phase::Own => (self.take_own_steps(request)?, Phase::Here),
+                // As in nginx, it is the request itself that is let in or not.
+                Phase::Here if self.is_question => return Ok(None),
                 Phase::Here => return self.check_here(request),
             };
             phase = match run {

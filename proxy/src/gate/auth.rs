@@ -3,9 +3,10 @@
 use super::Gate;
 use super::basic::of_scheme;
 use super::credentials::Credentials;
-use super::{forward, jwt};
+use super::{forward, inside, jwt};
 use crate::exchange::{Answer, Exchange, Failure, Learnt};
 use crate::observe::Observer;
+use crate::upstream::Upstreams;
 use http::HeaderValue;
 use http::request::Parts;
 use vordr_rules::table::{Auth, AuthKind};
@@ -23,14 +24,15 @@ impl Gate {
     /// Whether the request may come in, and what is known of its user then.
     pub(super) async fn check_credentials(
         &self,
-        credentials: &Credentials,
+        (credentials, upstreams): (&Credentials, &Upstreams),
         exchange: &Exchange,
         request: &Parts,
         observer: &Observer,
     ) -> Result<Learnt, Refusal> {
         let mut learnt = Learnt::default();
         for auth in exchange.auths() {
-            self.check_one(auth, credentials, exchange, (request, observer), &mut learnt).await?;
+            self.check_one(auth, (credentials, upstreams), exchange, (request, observer), &mut learnt)
+                .await?;
         }
         Ok(learnt)
     }
@@ -38,7 +40,7 @@ impl Gate {
     async fn check_one(
         &self,
         auth: &Auth,
-        credentials: &Credentials,
+        (credentials, upstreams): (&Credentials, &Upstreams),
         exchange: &Exchange,
         (request, observer): (&Parts, &Observer),
         learnt: &mut Learnt,
@@ -67,6 +69,10 @@ impl Gate {
                 let Some((keys, asker)) = keys else { return Err(lost(jwks)) };
                 let wanted = jwt::Wanted { issuer: issuer.as_deref(), audience: audience.as_deref() };
                 jwt::check((keys, asker), wanted, auth, (request, observer), learnt).await
+            }
+            AuthKind::Location { path } => {
+                let Some(asker) = &credentials.asker else { return Err(lost(path)) };
+                inside::check((asker, upstreams), path, auth, exchange, request, learnt).await
             }
             AuthKind::Forward { url } => {
                 let Some(asker) = &credentials.asker else { return Err(lost(url)) };

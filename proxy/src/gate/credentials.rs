@@ -39,6 +39,7 @@ impl Credentials {
                 add(&mut self.tokens, file, Tokens::read)
             }
             AuthKind::Jwt { jwks, .. } => self.add_keys(jwks, old),
+            AuthKind::Location { .. } => self.need_asker(old),
             AuthKind::Forward { url } => {
                 ask::url(url)?;
                 self.need_asker(old)

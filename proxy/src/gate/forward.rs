@@ -30,6 +30,7 @@ pub(super) async fn check(
     let status = answer.status();
     if status.is_success() {
         take(auth, answer.headers(), learnt);
+        learnt.answer = answer.headers().clone();
         return Ok(());
     }
     match matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308 | 401 | 403) {
@@ -52,7 +53,7 @@ fn question(url: &str, exchange: &Exchange, request: &Parts) -> Result<Request<F
 }
 
 /// `copy="X-User X-Groups"`: the first of them is who it is.
-fn take(auth: &Auth, headers: &HeaderMap, learnt: &mut Learnt) {
+pub(super) fn take(auth: &Auth, headers: &HeaderMap, learnt: &mut Learnt) {
     let told = |name: &str| {
         let values: Vec<_> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
         Some(values.join(", ")).filter(|_| !values.is_empty())

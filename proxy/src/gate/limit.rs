@@ -1,7 +1,7 @@
 //! `limit`: a bucket of tokens for each key, in memory that does not grow.
 //!
-//! A bucket holds as many tokens as the rate allows in its span of time, and `burst` more; each request takes one, and
-//! they come back at the rate. All that has to be kept of a bucket is when it will be full again: one that is full is
+//! A bucket holds as many tokens as the rate allows in its span of time, or one where it is `spaced`, and `burst` more; each
+//! request takes one, and they come back at the rate. With `at-once`, who takes one of the last waits until it is back. All that has to be kept of a bucket is when it will be full again: one that is full is
 //! like one that was never there.
 
 use std::hash::{BuildHasher, RandomState};
@@ -50,15 +50,16 @@ impl Limits {
         self.hasher.hash_one((name, key))
     }
 
-    /// Takes a token, or says how long it takes until there is one.
-    pub(crate) fn take(&self, key: u64, limit: &RateLimit, now: Instant) -> Result<(), Duration> {
+    /// Takes a token, and says for how long its request is to wait; or says how long it takes until there is a token.
+    pub(crate) fn take(&self, key: u64, limit: &RateLimit, now: Instant) -> Result<Duration, Duration> {
         let now = nanoseconds(now.saturating_duration_since(self.began));
         let sets = self.sets.get_or_init(|| (0..SETS).map(|_| Mutex::default()).collect());
-        let Some(set) = sets.get(key as usize % SETS) else { return Ok(()) };
+        let Some(set) = sets.get(key as usize % SETS) else { return Ok(Duration::ZERO) };
         let mut set = set.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(bucket) = bucket_of(key, &mut set) else { return Ok(()) };
-        let each = (nanoseconds(limit.per) / u64::from(limit.requests.max(1))).max(1);
-        let tokens = u64::from(limit.requests).saturating_add(limit.burst.into());
+        let Some(bucket) = bucket_of(key, &mut set) else { return Ok(Duration::ZERO) };
+        let each = each(limit);
+        let together = u64::from(limit.together());
+        let tokens = together.saturating_add(limit.burst.into());
         let whole = each.saturating_mul(tokens);
         // Empty at most: a reload may have brought a bucket that fills sooner.
         *bucket = Bucket { key, full_at: bucket.full_at.clamp(now, now.saturating_add(whole)) };
@@ -67,8 +68,20 @@ impl Limits {
             Some(wait) => Err(Duration::from_nanos(wait)),
             None => {
                 bucket.full_at = full_at;
-                Ok(())
+                let free =
+                    limit.at_once.map(|at_once| each.saturating_mul(together.saturating_add(at_once.into())));
+                let turn = free.map_or(0, |free| full_at.saturating_sub(now).saturating_sub(free));
+                Ok(Duration::from_nanos(turn))
             }
+        }
+    }
+
+    /// Gives a token back whose request was refused by another limit.
+    pub(crate) fn give_back(&self, key: u64, limit: &RateLimit) {
+        let set = self.sets.get().and_then(|sets| sets.get(key as usize % SETS));
+        let Some(mut set) = set.map(|set| set.lock().unwrap_or_else(PoisonError::into_inner)) else { return };
+        if let Some(bucket) = set.iter_mut().find(|bucket| bucket.key == key) {
+            bucket.full_at = bucket.full_at.saturating_sub(each(limit));
         }
     }
 }
@@ -86,6 +99,11 @@ fn bucket_of(key: u64, set: &mut Set) -> Option<&mut Bucket> {
     }
 }
 
+/// In which time a token comes back.
+fn each(limit: &RateLimit) -> u64 {
+    (nanoseconds(limit.per) / u64::from(limit.requests.max(1))).max(1)
+}
+
 fn nanoseconds(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -98,7 +116,8 @@ mod tests {
 
     fn limit(requests: u32, seconds: u64, burst: u32) -> RateLimit {
         let key = Template::compile("{client_ip}").unwrap();
-        RateLimit { requests, per: Duration::from_secs(seconds), burst, key }
+        let (per, status) = (Duration::from_secs(seconds), http::StatusCode::TOO_MANY_REQUESTS);
+        RateLimit { requests, per, burst, at_once: None, spaced: false, key, zone: None, status }
     }
 
     /// A clock that is put by hand, and how many of many requests are let through at its time.
@@ -141,6 +160,22 @@ mod tests {
         assert_eq!(wait(&bench), 10_000);
         assert_eq!(wait(bench.later(4_000)), 6_000);
         assert_eq!(bench.later(6_000).let_through(1, &limit), 1);
+    }
+
+    #[test]
+    fn what_is_spaced_comes_one_by_one_and_whoever_is_not_let_through_at_once_waits_for_its_turn() {
+        let mut bench = Bench::new();
+        let spaced = RateLimit { spaced: true, ..limit(10, 1, 0) };
+        assert_eq!(bench.let_through(1, &spaced), 1);
+        assert_eq!(bench.later(99).let_through(1, &spaced), 0);
+        assert_eq!(bench.later(1).let_through(1, &spaced), 1);
+        let waits = RateLimit { spaced: true, at_once: Some(1), ..limit(10, 1, 3) };
+        let turn = |bench: &Bench| bench.limits.take(2, &waits, bench.now).map(|turn| turn.as_millis());
+        assert_eq!([(); 4].map(|()| turn(&bench)), [Ok(0), Ok(0), Ok(100), Ok(200)]);
+        assert!(turn(&bench).is_err());
+        assert_eq!(turn(bench.later(100)), Ok(200));
+        bench.limits.give_back(2, &waits);
+        assert_eq!(turn(&bench), Ok(200), "what was given back is there again");
     }
 
     #[test]

@@ -4,8 +4,10 @@
 mod apr1;
 mod auth;
 mod basic;
+mod concurrent;
 mod credentials;
 mod forward;
+mod inside;
 mod issuer;
 mod jwt;
 mod limit;
@@ -15,38 +17,64 @@ mod store;
 mod token;
 mod watched;
 
+pub(crate) use concurrent::Place;
 pub(crate) use credentials::Credentials;
 pub(crate) use store::{State as StoreState, Store};
 
 use crate::exchange::{Admission, Exchange, Failure};
 use crate::observe::Observer;
+use crate::upstream::Upstreams;
 use auth::Refusal;
 use basic::Basic;
+use concurrent::Counts;
 use http::request::Parts;
 use limit::Limits;
-use std::time::Instant;
-use vordr_rules::table::OnFailure;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use vordr_rules::table::{OnFailure, RateLimit};
 
-/// Who has asked how often, and whose password was right.
+/// Who has asked how often, how much of it is under way, and whose password was right.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     limits: Limits,
+    counts: Arc<Counts>,
     basic: Basic,
 }
 
 impl Gate {
-    /// Decides on a request that [`Admission::Guarded`] was said of. The rate comes first, so that it slows guessing.
+    /// Looks at how often and how much is asked, for a request that [`Admission::Guarded`] was said of: for how long it is
+    /// to wait for its turn. The rate comes before credentials, so that it slows guessing.
+    pub(crate) async fn count(
+        &self,
+        store: Option<&Store>,
+        exchange: &mut Exchange,
+        request: &Parts,
+        observer: &Observer,
+    ) -> Result<Duration, Failure> {
+        let turn = self.check_rates(store, exchange, request, observer).await?;
+        let mut places = Vec::new();
+        for (limit, name) in exchange.concurrencies() {
+            let Some(key) = exchange.counted_key(&limit.key, limit.zone.as_deref(), request) else {
+                continue;
+            };
+            match self.counts.enter(&name, &key, limit.most) {
+                Some(place) => places.push(place),
+                None => return Err(Failure::Concurrency(limit.status)),
+            }
+        }
+        exchange.places.extend(places);
+        Ok(turn)
+    }
+
+    /// Decides on a request that keeps to its rate.
     pub(crate) async fn decide(
         &self,
-        (credentials, store): (&Credentials, Option<&Store>),
+        known: (&Credentials, &Upstreams),
         exchange: &mut Exchange,
         request: &Parts,
         observer: &Observer,
     ) -> Admission {
-        if let Err(failure) = self.check_rate(store, exchange, request, observer).await {
-            return exchange.turn_away(failure, request);
-        }
-        match self.check_credentials(credentials, exchange, request, observer).await {
+        match self.check_credentials(known, exchange, request, observer).await {
             Ok(learnt) => {
                 exchange.learnt = learnt;
                 exchange.pass(request)
@@ -56,18 +84,48 @@ impl Gate {
         }
     }
 
-    async fn check_rate(
+    async fn check_rates(
         &self,
         store: Option<&Store>,
         exchange: &mut Exchange,
         request: &Parts,
         observer: &Observer,
-    ) -> Result<(), Failure> {
-        let Some((limit, name)) = exchange.limit() else { return Ok(()) };
-        let key = exchange.key(&limit.key, request);
+    ) -> Result<Duration, Failure> {
+        let mut longest = Duration::ZERO;
+        let mut taken = Vec::new();
+        let mut refused = None;
+        for (limit, name) in exchange.limits() {
+            let Some(key) = exchange.counted_key(&limit.key, limit.zone.as_deref(), request) else {
+                continue;
+            };
+            match self.take(store, exchange, (limit, name), &key, observer).await? {
+                Ok(turn) => longest = longest.max(turn),
+                Err(wait) => {
+                    refused = Some((wait, limit.status));
+                    break;
+                }
+            }
+            taken.push((self.limits.key(&name, &key), limit));
+        }
+        let Some((wait, status)) = refused else { return Ok(longest) };
+        // A request that is refused costs nothing.
+        taken.iter().for_each(|(key, limit)| self.limits.give_back(*key, limit));
+        exchange.retry_after = Some(wait.as_secs_f64().ceil().max(1.0) as u64);
+        Err(Failure::RateLimit(status))
+    }
+
+    /// Takes a token, from the store where there is one.
+    async fn take(
+        &self,
+        store: Option<&Store>,
+        exchange: &Exchange,
+        (limit, name): (&RateLimit, (&str, &str)),
+        key: &[u8],
+        observer: &Observer,
+    ) -> Result<Result<Duration, Duration>, Failure> {
         let together = match store.zip(exchange.table.process.limit_store.as_ref()) {
             Some((store, rules)) => {
-                let taken = store.take(name, &key, limit, rules.timeout).await;
+                let taken = store.take(name, key, limit, rules.timeout).await;
                 if taken.is_none() {
                     observer.metrics.limit_store.missed();
                     if rules.on_failure == OnFailure::Closed {
@@ -78,11 +136,7 @@ impl Gate {
             }
             None => None,
         };
-        let alone = || self.limits.take(self.limits.key(&name, &key), limit, Instant::now());
-        let taken = together.unwrap_or_else(alone);
-        taken.map_err(|wait| {
-            exchange.retry_after = Some(wait.as_secs_f64().ceil().max(1.0) as u64);
-            Failure::RateLimit
-        })
+        let alone = || self.limits.take(self.limits.key(&name, key), limit, Instant::now());
+        Ok(together.unwrap_or_else(alone))
     }
 }

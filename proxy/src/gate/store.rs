@@ -88,19 +88,21 @@ impl Store {
         self.state.borrow().clone()
     }
 
-    /// Takes a token, or says how long it takes until there is one; `None` where the store does not answer in time.
+    /// Takes a token, and says for how long its request is to wait; or how long it takes until there is a token. `None`
+    /// where the store does not answer in time.
     pub(super) async fn take(
         &self,
         name: (&str, &str),
         key: &[u8],
         limit: &RateLimit,
         patience: Duration,
-    ) -> Option<Result<(), Duration>> {
+    ) -> Option<Result<Duration, Duration>> {
         let end = Instant::now() + patience;
         let connection = self.connected(end).await?;
-        match connection.take(&bucket::name(name, key), &Pace::of(limit), end).await {
-            Ok(Duration::ZERO) => Some(Ok(())),
-            Ok(wait) => Some(Err(wait)),
+        let pace = Pace::of(limit);
+        match connection.take(&bucket::name(name, key), &pace, end).await {
+            Ok(Ok(filling)) => Some(Ok(pace.turn(limit, filling))),
+            Ok(Err(wait)) => Some(Err(wait)),
             Err(reason) => {
                 self.lose(&connection, reason);
                 None
@@ -133,13 +135,19 @@ impl Connection {
         Self { link, lost: CancellationToken::new(), reason: OnceLock::new() }
     }
 
-    /// Takes a token from a bucket: how long it takes until there is one, nothing where there was.
-    async fn take(&self, bucket: &str, pace: &Pace, end: Instant) -> Result<Duration, String> {
+    /// Takes a token from a bucket: how long that takes to fill then, or how long it takes until there is a token.
+    async fn take(
+        &self,
+        bucket: &str,
+        pace: &Pace,
+        end: Instant,
+    ) -> Result<Result<Duration, Duration>, String> {
         let mut invocation = TAKE.key(bucket);
         invocation.arg(pace.each).arg(pace.whole);
         let mut redis = self.link.redis.clone();
-        match timeout_at(end, invocation.invoke_async::<u64>(&mut redis)).await {
-            Ok(Ok(wait)) => Ok(Duration::from_micros(wait)),
+        match timeout_at(end, invocation.invoke_async::<i64>(&mut redis)).await {
+            Ok(Ok(wait @ 1..)) => Ok(Err(Duration::from_micros(wait.unsigned_abs()))),
+            Ok(Ok(filling)) => Ok(Ok(Duration::from_micros(filling.unsigned_abs()))),
             Ok(Err(error)) => Err(link::told(&error)),
             Err(_) => Err("no answer within `limit-store … timeout`".to_owned()),
         }

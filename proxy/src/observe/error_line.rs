@@ -90,7 +90,9 @@ fn level(failure: &Failure) -> Option<Level> {
         // A status like others: of an upstream, or of nobody.
         Failure::Status(_) | Failure::NoRoute | Failure::WebSocketOff | Failure::Misdirected => None,
         Failure::Address
-        | Failure::RateLimit
+        | Failure::RateLimit(_)
+        | Failure::Concurrency(_)
+        | Failure::Decided(..)
         | Failure::ClientConnections
         | Failure::BodyLimit
         | Failure::NoFile(_)
@@ -141,11 +143,11 @@ fn words(failure: &Failure, answered: bool) -> String {
         Failure::ClientGone => "client prematurely closed connection".to_owned(),
         Failure::BodyLimit => "client intended to send too large body".to_owned(),
         Failure::Address => "access forbidden by rule".to_owned(),
-        Failure::RateLimit => "limiting requests".to_owned(),
-        Failure::ClientConnections => "limiting connections".to_owned(),
+        Failure::RateLimit(_) => "limiting requests".to_owned(),
+        Failure::Concurrency(_) | Failure::ClientConnections => "limiting connections".to_owned(),
         Failure::NoFile(reason) => format!("open() failed ({reason})"),
         Failure::FileAccess => "open() failed (13: Permission denied)".to_owned(),
-        Failure::Undecided(reason) | Failure::Unreadable(reason) => {
+        Failure::Undecided(reason) | Failure::Decided(_, reason) | Failure::Unreadable(reason) => {
             format!("{}: {reason}", failure.detail(None))
         }
         other => other.detail(None),

@@ -1,7 +1,7 @@
 //! `impl ProxyHttp`: the phases of an exchange, in the order Pingora calls them.
 
 use super::reaching::{self, Journey};
-use super::{body, failing, files, reply, stream, target};
+use super::{body, failing, files, guarding, reply, stream, target};
 use crate::connection::Link;
 use crate::exchange::{Admission, Arrival, Client, Exchange, Failure, Headers, Packer, settle};
 use crate::generation::Generation;
@@ -12,7 +12,6 @@ use crate::websocket::{Side, Tunnel};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
-use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Version};
 use pingora_core::modules::http::HttpModules;
 use pingora_core::protocols::Digest;
@@ -98,7 +97,7 @@ impl Gateway {
     ) -> Result<bool> {
         loop {
             admission = match admission {
-                Admission::Guarded => decide(&self.shared, under_way, session.req_header()).await,
+                Admission::Guarded => guarding::decide(&self.shared, session, under_way).await,
                 Admission::Files => match files::serve(session, under_way).await? {
                     Some(left) => left,
                     None => return Ok(true),
@@ -132,13 +131,6 @@ impl Gateway {
             && !used_up
             && !under_way.link.leaving.is_cancelled()
     }
-}
-
-/// Looks at the rate and the credentials of a request that its location asks for.
-pub(super) async fn decide(shared: &Shared, under_way: &mut UnderWay, request: &Parts) -> Admission {
-    let UnderWay { generation, exchange, .. } = under_way;
-    let known = (&generation.credentials, generation.limit_store.as_deref());
-    shared.gate.decide(known, exchange, request, &shared.observer).await
 }
 
 #[async_trait]
@@ -232,6 +224,9 @@ impl ProxyHttp for Gateway {
         if let Some(path) = target::upstream_path(exchange, original) {
             request.set_raw_path(&path)?;
         }
+        if let Some(method) = exchange.proxy().and_then(|proxy| proxy.method.clone()) {
+            request.set_method(method);
+        }
         exchange.attempt_asks(|| String::from_utf8_lossy(request.raw_path()).into_owned());
         Ok(())
     }
@@ -246,6 +241,10 @@ impl ProxyHttp for Gateway {
         let under_way = passage.get()?;
         under_way.link.progress();
         body::count_request(under_way, part.as_ref(), end)?;
+        if under_way.tunnel.is_none() && under_way.exchange.proxy().is_some_and(|proxy| !proxy.pass_body) {
+            // It is read all the same: what comes next on the connection is behind it.
+            *part = Some(Bytes::new());
+        }
         if end && under_way.tunnel.is_none() {
             under_way.link.watch(under_way.exchange.silence_limit(false));
         }
@@ -281,10 +280,12 @@ impl ProxyHttp for Gateway {
         if may_retry || exchange.replaces(response.status) {
             return Err(failing::error(&Failure::Status(response.status)));
         }
+        let own = &session.req_header().method;
+        let asked = exchange.proxy().and_then(|proxy| proxy.method.as_ref()).unwrap_or(own);
         if response.version == Version::HTTP_2 {
             // One connection carries many at once, and is idle when Pingora says so.
             under_way.line = None;
-        } else if reaching::is_whole(&session.req_header().method, response) {
+        } else if reaching::is_whole(asked, response) {
             reaching::rest(under_way);
         }
         Ok(())
@@ -375,6 +376,10 @@ impl ProxyHttp for Gateway {
     ) -> Result<Option<Duration>> {
         let UnderWay { exchange, tunnel, link, packer, .. } = passage.get()?;
         body::pack(packer, part, end)?;
+        if end {
+            // Whoever has all of it may ask again at once.
+            exchange.places.clear();
+        }
         exchange.bytes_out = exchange.bytes_out.saturating_add(part.as_ref().map_or(0, Bytes::len) as u64);
         if let Some(tunnel) = tunnel {
             stream::passed(tunnel, Side::Upstream, part.as_ref(), end);

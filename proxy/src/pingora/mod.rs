@@ -4,6 +4,7 @@ mod body;
 mod failing;
 mod files;
 mod gateway;
+mod guarding;
 mod headers;
 mod reaching;
 mod reply;

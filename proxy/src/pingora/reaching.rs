@@ -1,7 +1,7 @@
 //! On the way to an upstream: a server chosen, waited for if need be, and tried again elsewhere.
 
-use super::failing;
-use super::gateway::{UnderWay, decide};
+use super::gateway::UnderWay;
+use super::{failing, guarding};
 use crate::exchange::{Admission, Exchange, Failure};
 use crate::shared::Shared;
 use crate::upstream::{Line, Member, Target, Turn, Upstreams};
@@ -63,9 +63,9 @@ pub(super) async fn peer(
 }
 
 /// Asks what the location asks that a failure led to; its refusal is what is due.
-async fn pass(shared: &Shared, session: &Session, under_way: &mut UnderWay) -> Result<()> {
+async fn pass(shared: &Shared, session: &mut Session, under_way: &mut UnderWay) -> Result<()> {
     while under_way.due == Some(Admission::Guarded) {
-        under_way.due = match decide(shared, under_way, session.req_header()).await {
+        under_way.due = match guarding::decide(shared, session, under_way).await {
             Admission::Forward => {
                 under_way.due = None;
                 return Ok(());

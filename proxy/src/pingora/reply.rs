@@ -8,6 +8,8 @@ use pingora_proxy::Session;
 
 /// Writes a whole answer, and counts its body.
 pub(super) async fn write(session: &mut Session, exchange: &mut Exchange, answer: Answer) -> Result<()> {
+    // Whoever has all of it may ask again at once.
+    exchange.places.clear();
     let empty = answer.body.is_empty();
     write_head(session, &answer, empty).await?;
     match empty {

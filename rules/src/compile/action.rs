@@ -10,8 +10,8 @@ use crate::language::respond::Body as WrittenBody;
 use crate::node::Reading;
 use crate::source::Spanned;
 use crate::table::{
-    Action, Body, Files, HostHeader, HttpVersion, Proxy, Redirect, Respond, ServerAddress, TlsVersion,
-    UpstreamTls,
+    Action, Body, Files, HostHeader, HttpVersion, LocationFix, Proxy, Redirect, Respond, ServerAddress,
+    TlsVersion, UpstreamTls,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,7 +78,12 @@ fn compile_proxy(written: &WrittenProxy, pools: &mut Pools, reading: &mut Readin
         upstream: id,
         host,
         origin_fix: written.origin_fix.unwrap_or(true),
-        location_fix: written.location_fix.unwrap_or(true),
+        location_fix: written.fix.location.clone().unwrap_or(LocationFix::Auto),
+        cookies: written.fix.cookies.clone(),
+        method: written.method.clone(),
+        pass_headers: written.pass_headers.unwrap_or(true),
+        pass_body: written.pass_body.unwrap_or(true),
+        pass_server: written.pass_server.unwrap_or(false),
         strip_prefix: written.strip_prefix.as_ref().map(|prefix| prefix.value.clone()),
         tls,
         http: written.http.as_ref().map_or(HttpVersion::Http1, |http| http.value),

@@ -4,17 +4,18 @@ use super::action;
 use super::names::Names;
 use super::upstreams::Pools;
 use crate::diagnostic::Diagnostic;
+use crate::language::limit::Limit as RateWritten;
 use crate::language::on_error::OnError as WrittenOnError;
 use crate::language::settings::Settings as Layer;
 use crate::node::Reading;
 use crate::placeholder::{Part, Placeholder, Template};
 use crate::source::Spanned;
 use crate::table::{
-    Access, Auth, Cors, Expires, Lifetime, OnError, Origins, RateLimit, Satisfy, Settings, Timeouts,
-    WebSocket,
+    Access, Auth, Concurrency, Cors, Expires, Lifetime, OnError, Origins, RateLimit, Satisfy, Settings,
+    Timeouts, WebSocket,
 };
 use crate::value::Limit;
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use std::time::Duration;
 
 /// Makes one of `layers`, weakest first.
@@ -35,14 +36,16 @@ pub(super) fn compile(
             .map(|bytes| bytes.0),
         rewrite: nearest(layers, |layer| layer.rewrite.as_ref()).cloned(),
         forwarded: nearest(layers, |layer| layer.forwarded.as_ref()).is_none_or(|on| *on),
+        header_names: nearest(layers, |layer| layer.header_names.as_ref()).copied().unwrap_or_default(),
         request: operations(|layer| &layer.request),
         response: operations(|layer| &layer.response),
         cors: cors(layers, reading),
         access: access(layers),
         auth: auth(layers),
         satisfy: nearest(layers, |layer| layer.satisfy.as_ref()).copied().unwrap_or(Satisfy::All),
-        limit: limit(layers, reading),
-        compress: nearest(layers, |layer| layer.compress.as_ref()).cloned().unwrap_or_default(),
+        limits: limits(layers, reading),
+        concurrent: concurrent(layers),
+        compress: nearest(layers, |layer| layer.compress.as_ref()).cloned().flatten(),
         types: nearest(layers, |layer| layer.types.as_ref()).cloned(),
         charset: nearest(layers, |layer| layer.charset.as_ref()).cloned().flatten(),
         expires: nearest(layers, |layer| layer.expires.as_ref()).and_then(lasting),
@@ -105,23 +108,64 @@ fn since_off<'a, 'l>(layers: &'a [&'l Layer], is_off: impl Fn(&Layer) -> bool) -
     layers.get(start..).unwrap_or_default()
 }
 
-fn limit(layers: &[&Layer], reading: &mut Reading<'_>) -> Option<RateLimit> {
-    let layers = since_off(layers, |layer| layer.limit.off);
-    let span = layers.iter().rev().find_map(|layer| layer.limit.span)?;
-    let Some((requests, per)) = layers.iter().rev().find_map(|layer| layer.limit.rate) else {
-        if !layers.iter().any(|layer| layer.limit.has_rate) {
-            let error = Diagnostic::error("missing-property", span, "`limit` lacks `rate`");
+/// Those of the nearest layer that has any. One that stands alone there has from the outer layers what it does not say.
+fn limits(layers: &[&Layer], reading: &mut Reading<'_>) -> Vec<RateLimit> {
+    let layers = since_off(layers, |layer| layer.limits.iter().any(|limit| limit.off));
+    let written: Vec<&[RateWritten]> = layers.iter().rev().map(|layer| layer.limits.as_slice()).collect();
+    let Some(nearest) = written.iter().find(|limits| !limits.is_empty()) else { return Vec::new() };
+    match nearest {
+        [_] => {
+            let chain: Vec<_> = written.iter().filter_map(|limits| limits.first()).collect();
+            limit(&chain, reading).into_iter().collect()
+        }
+        several => several.iter().filter_map(|one| limit(&[one], reading)).collect(),
+    }
+}
+
+/// One limit, the nearest that says something first. What else it asks goes with its rate.
+fn limit(chain: &[&RateWritten], reading: &mut Reading<'_>) -> Option<RateLimit> {
+    let first = chain.first()?;
+    let Some((requests, per)) = chain.iter().find_map(|limit| limit.rate) else {
+        if !chain.iter().any(|limit| limit.has_rate) {
+            let error = Diagnostic::error("missing-property", first.span, "`limit` lacks `rate`");
             reading.report(error.label("add `rate=\"20/s\"`"));
         }
         return None;
     };
-    let by_client = || Template { parts: vec![Part::Placeholder(Placeholder::ClientIp)] };
+    let rated = chain.iter().position(|limit| limit.has_rate).unwrap_or(0);
+    let own = chain.get(..=rated).unwrap_or_default();
     Some(RateLimit {
         requests,
         per,
-        burst: layers.iter().rev().find_map(|layer| layer.limit.burst).unwrap_or(0),
-        key: layers.iter().rev().find_map(|layer| layer.limit.key.clone()).unwrap_or_else(by_client),
+        burst: chain.iter().find_map(|limit| limit.burst).unwrap_or(0),
+        at_once: own.iter().find_map(|limit| limit.at_once),
+        spaced: own.iter().find_map(|limit| limit.spaced).unwrap_or(false),
+        key: chain.iter().find_map(|limit| limit.key.clone()).unwrap_or_else(by_client),
+        zone: own.iter().find_map(|limit| limit.zone.clone()),
+        status: own.iter().find_map(|limit| limit.status).unwrap_or(StatusCode::TOO_MANY_REQUESTS),
     })
+}
+
+fn by_client() -> Template {
+    Template { parts: vec![Part::Placeholder(Placeholder::ClientIp)] }
+}
+
+/// Those of the nearest layer that has any, without what stands before an `off`.
+fn concurrent(layers: &[&Layer]) -> Vec<Concurrency> {
+    let nearest = layers.iter().rev().map(|layer| &layer.concurrent).find(|list| !list.is_empty());
+    let mut all = Vec::new();
+    for written in nearest.into_iter().flatten() {
+        match written.most {
+            None => all.clear(),
+            Some(most) => all.push(Concurrency {
+                most,
+                key: written.key.clone().unwrap_or_else(by_client),
+                zone: written.zone.clone(),
+                status: written.status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE),
+            }),
+        }
+    }
+    all
 }
 
 fn cors(layers: &[&Layer], reading: &mut Reading<'_>) -> Option<Cors> {

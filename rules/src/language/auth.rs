@@ -9,10 +9,13 @@ use crate::word::Word;
 use http::HeaderName;
 use kdl::KdlNode;
 
-pub(super) static WORD: Word =
-    Word::simple("auth", "basic | key | bearer | jwt | forward | off", "Who may come, by credentials.")
-        .properties(&["file", "realm", "header", "jwks", "issuer", "audience", "forward", "copy"])
-        .many();
+pub(super) static WORD: Word = Word::simple(
+    "auth",
+    "basic | key | bearer | jwt | forward | location | off",
+    "Who may come, by credentials.",
+)
+.properties(&["file", "realm", "header", "jwks", "issuer", "audience", "forward", "location", "copy"])
+.many();
 
 /// As written; `None` is `auth off`.
 pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Spanned<Option<Auth>>> {
@@ -25,9 +28,16 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Spanned<O
 }
 
 fn read_kind(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Auth> {
-    let kind = match node.property::<String>("forward", reading) {
-        Some(url) => AuthKind::Forward { url: url.value },
-        None => {
+    let location = node.property::<String>("location", reading);
+    let kind = match (node.property::<String>("forward", reading), location) {
+        (Some(url), None) => AuthKind::Forward { url: url.value },
+        (None, Some(path)) => AuthKind::Location { path: read_path(path, reading)? },
+        (Some(_), Some(path)) => {
+            let error = Diagnostic::error("conflict", path.span, "`auth` asks a server, or a location");
+            reading.report(error.label("keep one of them"));
+            return None;
+        }
+        (None, None) => {
             let kind = node.need::<String>(reading)?;
             read_named(&kind, node, reading)?
         }
@@ -35,6 +45,18 @@ fn read_kind(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Auth> {
     let copy =
         node.property::<String>("copy", reading).map(|copy| read_copy(&copy, reading)).unwrap_or_default();
     Some(Auth { kind, copy })
+}
+
+fn read_path(path: Spanned<String>, reading: &mut Reading<'_>) -> Option<String> {
+    if !path.value.starts_with('/') || path.value.contains(['?', '#']) {
+        reading.report(text::wrong(
+            "auth",
+            path.span,
+            "a location is asked for by its path, such as `\"/auth\"`",
+        ));
+        return None;
+    }
+    Some(path.value)
 }
 
 fn read_named(kind: &Spanned<String>, node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<AuthKind> {
@@ -61,7 +83,7 @@ fn read_named(kind: &Spanned<String>, node: &mut Node<'_>, reading: &mut Reading
             let error = Diagnostic::error("unknown-word", span, format!("there is no `auth {other}`"));
             reading.report(match nearest(other, ["basic", "key", "bearer", "jwt", "forward", "off"]) {
                 Some(meant) => error.label(format!("did you mean `{meant}`?")),
-                None => error.label("expected `basic`, `key`, `bearer`, `jwt` or `forward=…`"),
+                None => error.label("expected `basic`, `key`, `bearer`, `jwt`, `forward=…` or `location=…`"),
             });
             return None;
         }

@@ -9,6 +9,7 @@ pub(crate) mod cors;
 pub(crate) mod enter;
 pub(crate) mod file;
 pub(crate) mod files;
+pub(crate) mod fix;
 pub(crate) mod header;
 pub(crate) mod limit;
 pub(crate) mod limit_store;

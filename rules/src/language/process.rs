@@ -9,9 +9,10 @@ use super::trace;
 use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::source::Spanned;
-use crate::table::{AccessLog, Address, ErrorLog, LimitStore, Trace};
+use crate::table::{AccessLog, Address, Believed, ErrorLog, LimitStore, Trace};
 use crate::value::Limit;
 use crate::word::Word;
+use http::HeaderName;
 use ipnet::IpNet;
 use kdl::KdlNode;
 use std::time::Duration;
@@ -46,7 +47,8 @@ static DRAIN_DELAY: Word = Word::simple(
     "How long to go on accepting after a stop is asked for, before `drain` begins. Default off.",
 );
 static TRUSTED_PROXIES: Word =
-    Word::simple("trusted-proxies", "NETWORK…", "Whose X-Forwarded-* and PROXY headers are believed.");
+    Word::simple("trusted-proxies", "NETWORK…", "Whose X-Forwarded-* and PROXY headers are believed.")
+        .properties(&["header", "recursive"]);
 static ADMIN: Word =
     Word::simple("admin", "ADDRESS", "Where /health, /status, /routes and the page of what runs are served.")
         .properties(&["token"]);
@@ -66,6 +68,7 @@ pub(crate) struct Process {
     pub drain: Option<Limit<Duration>>,
     pub drain_delay: Option<Limit<Duration>>,
     pub trusted_proxies: Vec<IpNet>,
+    pub believed: Believed,
     pub admin: Option<Spanned<Address>>,
     pub admin_token: Option<String>,
     pub metrics: Option<Spanned<Address>>,
@@ -105,6 +108,19 @@ fn read_word(process: &mut Process, word: &'static Word, kdl: &KdlNode, reading:
     }
 }
 
+/// `header=off`, `header="X-Real-IP"`, `recursive=off`.
+fn read_believed(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Believed {
+    let Some(header) = node.property::<String>("header", reading) else { return Believed::Forwarded };
+    if header.value == "off" {
+        return Believed::Nothing;
+    }
+    let recursive = node.property("recursive", reading).is_none_or(|recursive| recursive.value);
+    match reading.value::<HeaderName>(&header, "trusted-proxies") {
+        Some(header) => Believed::Client { header: header.value, recursive },
+        None => Believed::Nothing,
+    }
+}
+
 fn read_simple(process: &mut Process, node: &mut Node<'_>, reading: &mut Reading<'_>) {
     match node.word.name {
         "workers" => process.workers = read_workers(node, reading),
@@ -113,6 +129,7 @@ fn read_simple(process: &mut Process, node: &mut Node<'_>, reading: &mut Reading
         "trusted-proxies" => {
             process.trusted_proxies =
                 node.need_some::<IpNet>(reading).into_iter().map(|found| found.value).collect();
+            process.believed = read_believed(node, reading);
         }
         "admin" => {
             process.admin = node.need(reading);

@@ -1,5 +1,6 @@
 //! `proxy`: send the request to an upstream.
 
+use super::fix::{self, Fix};
 use super::pool::{self, Pool};
 use super::text::{self, one_of};
 use super::tls::version;
@@ -9,13 +10,16 @@ use crate::node::{Node, Reading};
 use crate::source::{Span, Spanned};
 use crate::table::{HostHeader, HttpVersion, TlsVersion};
 use crate::word::Word;
-use http::HeaderValue;
+use http::{HeaderValue, Method};
 use kdl::KdlNode;
 use std::time::Duration;
 
 pub(super) static WORD: Word = Word::simple("proxy", "URL… | NAME", "Send the request to an upstream.")
     .block(&[
-        &[&HOST, &ORIGIN, &LOCATION_FIX, &STRIP_PREFIX, &HTTP, &TLS, &RESOLVE, &PROXY_PROTOCOL],
+        &[&HOST, &ORIGIN],
+        fix::WORDS,
+        &[&STRIP_PREFIX, &METHOD, &PASS_HEADERS, &PASS_BODY, &PASS_SERVER],
+        &[&HTTP, &TLS, &RESOLVE, &PROXY_PROTOCOL],
         pool::WORDS,
     ]);
 
@@ -26,13 +30,22 @@ static HOST: Word = Word::simple(
 );
 static ORIGIN: Word =
     Word::simple("origin", "auto | off", "Whether the public Origin becomes the upstream's where Host does.");
-static LOCATION_FIX: Word = Word::simple(
-    "location-fix",
-    "auto | off",
-    "Whether the upstream's own address in answers becomes the public one.",
-);
 static STRIP_PREFIX: Word =
     Word::simple("strip-prefix", "PATH", "A prefix taken off the path that the upstream sees.");
+static METHOD: Word =
+    Word::simple("method", "METHOD", "The method that the upstream sees. Default: the request's own.");
+static PASS_HEADERS: Word = Word::simple(
+    "pass-headers",
+    "on | off",
+    "Whether the request's own headers are sent to the upstream. Default on.",
+);
+static PASS_BODY: Word =
+    Word::simple("pass-body", "on | off", "Whether the request's body is sent to the upstream. Default on.");
+static PASS_SERVER: Word = Word::simple(
+    "pass-server",
+    "on | off",
+    "Whether the upstream's own Server header reaches the client. Default off.",
+);
 static HTTP: Word =
     Word::simple("http", "\"1.1\" | \"2\" | auto", "The HTTP version spoken with the upstream.");
 static TLS: Word = Word::simple("tls", "", "How TLS is spoken with the upstream.")
@@ -49,8 +62,12 @@ pub(crate) struct Proxy {
     pub target: Target,
     pub host: Option<Spanned<HostHeader>>,
     pub origin_fix: Option<bool>,
-    pub location_fix: Option<bool>,
+    pub fix: Fix,
     pub strip_prefix: Option<Spanned<String>>,
+    pub method: Option<Method>,
+    pub pass_headers: Option<bool>,
+    pub pass_body: Option<bool>,
+    pub pass_server: Option<bool>,
     pub http: Option<Spanned<HttpVersion>>,
     pub tls: Option<Spanned<Tls>>,
     pub resolve: Option<Duration>,
@@ -86,8 +103,12 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Proxy> {
         target: Target::Inline(Vec::new()),
         host: None,
         origin_fix: None,
-        location_fix: None,
+        fix: Fix::default(),
         strip_prefix: None,
+        method: None,
+        pass_headers: None,
+        pass_body: None,
+        pass_server: None,
         http: None,
         tls: None,
         resolve: None,
@@ -97,7 +118,10 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Proxy> {
     for (word, child) in node.block() {
         if !pool::WORDS.iter().any(|known| known.name == word.name) {
             let mut child = Node::open(child, word, reading);
-            read_word(&mut proxy, &mut child, reading);
+            match fix::WORDS.iter().any(|known| known.name == word.name) {
+                true => fix::read_word(&mut proxy.fix, &mut child, reading),
+                false => read_word(&mut proxy, &mut child, reading),
+            }
             child.finish(reading);
         }
     }
@@ -114,10 +138,13 @@ fn read_word(proxy: &mut Proxy, node: &mut Node<'_>, reading: &mut Reading<'_>) 
     match node.word.name {
         "host" => proxy.host = node.need(reading).and_then(|host| read_host(&host, reading)),
         "origin" => proxy.origin_fix = auto(node, reading),
-        "location-fix" => proxy.location_fix = auto(node, reading),
         "strip-prefix" => {
             proxy.strip_prefix = node.need(reading).and_then(|prefix| read_prefix(prefix, reading))
         }
+        "method" => proxy.method = node.need(reading).and_then(|method| read_method(method, reading)),
+        "pass-headers" => proxy.pass_headers = node.need(reading).map(|on| on.value),
+        "pass-body" => proxy.pass_body = node.need(reading).map(|on| on.value),
+        "pass-server" => proxy.pass_server = node.need(reading).map(|on| on.value),
         "http" => {
             let word = node.need::<String>(reading);
             let at = one_of(word, &["1.1", "2", "auto"], "http", reading);
@@ -133,6 +160,16 @@ fn read_word(proxy: &mut Proxy, node: &mut Node<'_>, reading: &mut Reading<'_>) 
             proxy.proxy_protocol = at.map(|at| Spanned::new(if at == 0 { 1 } else { 2 }, span));
         }
     }
+}
+
+/// An answer to HEAD has no body, for which whoever asked otherwise would wait; CONNECT is not spoken.
+fn read_method(method: Spanned<Method>, reading: &mut Reading<'_>) -> Option<Method> {
+    if matches!(method.value, Method::HEAD | Method::CONNECT) {
+        let message = format!("`{}` takes no part in another request's place", method.value);
+        reading.report(text::wrong("method", method.span, message).label("write another method"));
+        return None;
+    }
+    Some(method.value)
 }
 
 fn read_target(written: &[Spanned<String>], reading: &mut Reading<'_>) -> Option<Target> {

@@ -1,15 +1,18 @@
 //! The settings of a server, a location or a template, and how the nearer one wins.
 
 use super::cors::{self, Cors};
-use super::limit::{self, Limit as RateLimit};
+use super::limit::{self, Concurrent, Limit as RateLimit};
 use super::on_error::{self, OnError};
+use super::text::one_of;
 use super::timeouts::{self, Timeouts};
 use super::websocket::{self, WebSocket};
 use super::{access, auth, compress, header, media};
 use crate::node::{Node, Reading};
 use crate::placeholder::Template as Text;
 use crate::source::{Span, Spanned};
-use crate::table::{AccessRule, Auth, Bodies, Charset, Expires, HeaderOperation, Satisfy, Types};
+use crate::table::{
+    AccessRule, Auth, Bodies, Charset, Compress, Expires, HeaderNames, HeaderOperation, Satisfy, Types,
+};
 use crate::value::{Bytes, Limit};
 use crate::word::Word;
 use kdl::KdlNode;
@@ -24,6 +27,7 @@ pub(super) const WORDS: &[&Word] = &[
     &BODY_LIMIT,
     &REWRITE,
     &FORWARDED,
+    &HEADER_NAMES,
     &header::REQUEST,
     &header::RESPONSE,
     &cors::WORD,
@@ -31,6 +35,7 @@ pub(super) const WORDS: &[&Word] = &[
     &access::DENY,
     &access::SATISFY,
     &limit::WORD,
+    &limit::CONCURRENT,
     &auth::WORD,
     &compress::WORD,
     &media::TYPES,
@@ -53,6 +58,11 @@ static FORWARDED: Word = Word::simple(
     "on | off",
     "Whether vordr adds X-Forwarded-*, X-Real-IP and X-Request-Id. Default on.",
 );
+static HEADER_NAMES: Word = Word::simple(
+    "header-names",
+    "any | underscores | plain",
+    "Which request headers are passed on, by the letters of their names. Default any.",
+);
 static REWRITE: Word =
     Word::simple("rewrite", "TEXT", "The path, and perhaps query, that the upstream sees.");
 
@@ -67,16 +77,18 @@ pub(crate) struct Settings {
     pub body_limit: Option<Spanned<Limit<Bytes>>>,
     pub rewrite: Option<Spanned<Text>>,
     pub forwarded: Option<Spanned<bool>>,
+    pub header_names: Option<Spanned<HeaderNames>>,
     pub request: Vec<Spanned<HeaderOperation>>,
     pub response: Vec<Spanned<HeaderOperation>>,
     pub cors: Cors,
     /// `allow` and `deny` as one list.
     pub access: Vec<Spanned<AccessRule>>,
     pub satisfy: Option<Spanned<Satisfy>>,
-    pub limit: RateLimit,
+    pub limits: Vec<RateLimit>,
+    pub concurrent: Vec<Concurrent>,
     /// `None` in the list is `auth off`.
     pub auth: Vec<Spanned<Option<Auth>>>,
-    pub compress: Option<Spanned<Vec<String>>>,
+    pub compress: Option<Spanned<Option<Compress>>>,
     pub types: Option<Spanned<Arc<Types>>>,
     /// `None` within is `charset off`.
     pub charset: Option<Spanned<Option<Charset>>>,
@@ -121,7 +133,8 @@ impl Settings {
             "cors" => self.cors = cors::read(kdl, reading),
             "allow" | "deny" => self.access.extend(access::read(kdl, word, reading)),
             "satisfy" => self.satisfy = access::read_satisfy(kdl, reading),
-            "limit" => self.limit = limit::read(kdl, reading),
+            "limit" => self.limits.push(limit::read(kdl, reading)),
+            "concurrent" => self.concurrent.extend(limit::read_concurrent(kdl, reading)),
             "auth" => self.auth.extend(auth::read(kdl, reading)),
             "compress" => self.compress = Some(compress::read(kdl, reading)),
             "types" => self.types = media::read_types(kdl, reading),
@@ -143,6 +156,7 @@ impl Settings {
             "forwarded" => self.forwarded = node.need(reading),
             "expires" => self.expires = media::read_expires(node, reading),
             "bodies" => self.bodies = media::read_bodies(node, reading),
+            "header-names" => self.header_names = read_header_names(node, reading),
             _ => self.rewrite = node.need(reading).and_then(|text| read_rewrite(text, reading)),
         }
     }
@@ -167,12 +181,14 @@ impl Settings {
         note("body-limit", self.body_limit.as_ref().map(|value| value.span));
         note("rewrite", self.rewrite.as_ref().map(|value| value.span));
         note("forwarded", self.forwarded.as_ref().map(|value| value.span));
+        note("header-names", self.header_names.as_ref().map(|value| value.span));
         note("request", self.request.first().map(|value| value.span));
         note("response", self.response.first().map(|value| value.span));
         note("cors", self.cors.span);
         note("allow", self.access.first().map(|value| value.span));
         note("satisfy", self.satisfy.as_ref().map(|value| value.span));
-        note("limit", self.limit.span);
+        note("limit", self.limits.first().map(|limit| limit.span));
+        note("concurrent", self.concurrent.first().map(|limit| limit.span));
         note("auth", self.auth.first().map(|value| value.span));
         note("compress", self.compress.as_ref().map(|value| value.span));
         note("types", self.types.as_ref().map(|value| value.span));
@@ -182,6 +198,13 @@ impl Settings {
         note("on-error", self.on_error.first().map(|value| value.span));
         spans
     }
+}
+
+fn read_header_names(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Spanned<HeaderNames>> {
+    let word = node.need::<String>(reading)?;
+    let span = word.span;
+    let at = one_of(Some(word), &HeaderNames::NAMES.map(|(name, _)| name), "header-names", reading)?;
+    HeaderNames::NAMES.get(at).map(|(_, names)| Spanned::new(*names, span))
 }
 
 fn read_rewrite(text: Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned<Text>> {

@@ -2,10 +2,11 @@
 
 use super::Nginx;
 use super::scope::Scope;
+use super::settings::passes_steering;
 use super::tree::Directive;
 use super::variable::Variables;
 use crate::language::header::NOT_TO_BE_HAD;
-use crate::source::Spanned;
+use crate::source::{Span, Spanned};
 use crate::table::HeaderOperation;
 use http::{HeaderName, HeaderValue};
 
@@ -19,6 +20,10 @@ pub(super) struct RequestHeaders {
     /// Both `Upgrade` and `Connection` are passed on.
     pub upgrades: bool,
 }
+
+/// What an upstream steers nginx by.
+const STEERING_HEADERS: [&str; 5] =
+    ["x-accel-buffering", "x-accel-charset", "x-accel-expires", "x-accel-limit-rate", "x-accel-redirect"];
 
 impl Nginx<'_, '_> {
     pub(super) fn read_request_headers(
@@ -86,7 +91,15 @@ impl Nginx<'_, '_> {
         variables: &Variables,
     ) -> Vec<Spanned<HeaderOperation>> {
         let mut operations = Vec::new();
+        if passes_steering(scope) {
+            let steering = STEERING_HEADERS.iter().filter(|name| !self.passes(scope, name));
+            let remove = |name: &'static str| HeaderOperation::Remove(HeaderName::from_static(name));
+            operations.extend(steering.map(|name| Spanned::new(remove(name), Span::default())));
+        }
         for directive in scope.all("proxy_hide_header") {
+            if self.passes(scope, directive.first()) {
+                continue;
+            }
             if let Some(name) = self.header_name(directive) {
                 operations.push(Spanned::new(HeaderOperation::Remove(name), directive.span_of(0)));
             }

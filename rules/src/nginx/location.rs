@@ -89,6 +89,7 @@ impl Nginx<'_, '_> {
         let scope = around.within(directive.inside());
         let mut variables = variables.clone();
         self.read_sets(directive.inside(), &mut variables);
+        self.read_auth_sets(&scope, &mut variables);
         let here = Here { location: Some(directive), kind: &kind, scope: &scope, variables: &variables };
         let steps = match tells_methods_apart(directive) {
             true => {
@@ -137,7 +138,8 @@ impl Nginx<'_, '_> {
     fn check_tries(&mut self, directive: &Directive) {
         let tries = directive.inside().iter().find(|directive| directive.name.value == "try_files");
         if let Some(tries) = tries {
-            let remedy = "put the `proxy_pass` into a `location @app`, and write `@app` at the end of `try_files`";
+            let remedy =
+                "put the `proxy_pass` into a `location @app`, and write `@app` at the end of `try_files`";
             self.refuse(tries.name.span, "\"try_files\" beside \"proxy_pass\" is not honoured", remedy);
         }
     }

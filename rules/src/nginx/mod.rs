@@ -10,9 +10,11 @@ mod check;
 pub(crate) mod directive;
 mod error_page;
 mod files;
+mod fix;
 mod globals;
 mod header;
 mod lexer;
+mod limits;
 mod listen;
 mod location;
 mod map;
@@ -162,6 +164,8 @@ struct Nginx<'r, 'w> {
     has_captures: bool,
     /// How many locations of the present server had to be given a name.
     made: usize,
+    /// Each `limit_req_zone` and `limit_conn_zone`, by its name.
+    zones: HashMap<String, limits::Zone>,
 }
 
 impl<'r, 'w> Nginx<'r, 'w> {
@@ -177,6 +181,7 @@ impl<'r, 'w> Nginx<'r, 'w> {
             has_captures: false,
             made: 0,
             seen: Vec::new(),
+            zones: HashMap::new(),
         }
     }
 
@@ -196,6 +201,9 @@ impl<'r, 'w> Nginx<'r, 'w> {
             self.read_map(map);
         }
         self.set_by_requests = variable::set_in(http);
+        for zone in named("limit_req_zone").chain(named("limit_conn_zone")) {
+            self.read_zone(zone);
+        }
         for upstream in named("upstream") {
             self.read_upstream(upstream);
         }

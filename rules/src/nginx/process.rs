@@ -7,12 +7,13 @@ use crate::diagnostic::Diagnostic;
 use crate::language::limits::Limits;
 use crate::language::process::{Process, is_private};
 use crate::source::{Span, Spanned};
-use crate::table::{AccessLog, Address, ErrorFormat, ErrorLog, Level, LogFormat, LogTarget};
+use crate::table::{AccessLog, Address, Believed, ErrorFormat, ErrorLog, Level, LogFormat, LogTarget};
 use crate::value::{Bytes, Limit, Raw, Value};
+use http::HeaderName;
 use std::time::Duration;
 
 /// What nginx has for each server, or each location, and vordr once for the process.
-const OF_PROCESS: [&str; 8] = [
+const OF_PROCESS: [&str; 9] = [
     "access_log",
     "error_log",
     "keepalive_timeout",
@@ -21,6 +22,7 @@ const OF_PROCESS: [&str; 8] = [
     "large_client_header_buffers",
     "set_real_ip_from",
     "real_ip_header",
+    "real_ip_recursive",
 ];
 
 fn is_of_process(directive: &Directive) -> bool {
@@ -51,6 +53,8 @@ impl Nginx<'_, '_> {
         let process = Process {
             workers,
             trusted_proxies: self.read_trusted(&trusted),
+            believed: if trusted.is_empty() { Believed::Forwarded } else { self.read_believed(scope) },
+            drain: self.read_drain(main),
             access_log: self.read_access_log(scope, http),
             error_logs: self.read_error_logs(main, scope),
             limits: self.read_limits(scope),
@@ -58,7 +62,6 @@ impl Nginx<'_, '_> {
             metrics: self.address_in("VORDR_METRICS"),
             ..Process::default()
         };
-        self.check_real_ip_header(scope);
         Some(Spanned::new(process, Span { source: self.reading.source, start: 0, length: 0 }))
     }
 
@@ -137,13 +140,33 @@ impl Nginx<'_, '_> {
         }
     }
 
-    fn check_real_ip_header(&mut self, scope: &Scope<'_>) {
-        let Some(directive) = scope.find("real_ip_header") else { return };
-        if !directive.first().eq_ignore_ascii_case("X-Forwarded-For") {
-            let message =
-                format!("the client's address is read from X-Forwarded-For, not from {}", directive.first());
-            self.refuse(directive.span_of(0), message, "write `real_ip_header X-Forwarded-For;`");
+    /// The client's address alone is taken from a header; the scheme and the host are the connection's own.
+    fn read_believed(&mut self, scope: &Scope<'_>) -> Believed {
+        let recursive = self.switch(scope.find("real_ip_recursive"), false);
+        let Some(directive) = scope.find("real_ip_header") else {
+            return Believed::Client { header: HeaderName::from_static("x-real-ip"), recursive };
+        };
+        match directive.first() {
+            "proxy_protocol" => Believed::Nothing,
+            name => match name.parse() {
+                Ok(header) => Believed::Client { header, recursive },
+                Err(_) => {
+                    self.refuse(
+                        directive.span_of(0),
+                        format!("\"{name}\" is no header's name"),
+                        "write `X-Real-IP`",
+                    );
+                    Believed::Nothing
+                }
+            },
         }
+    }
+
+    /// How long open connections may live after a stop or a reload.
+    fn read_drain(&mut self, main: &[Directive]) -> Option<Limit<Duration>> {
+        let directive = main.iter().find(|directive| directive.name.value == "worker_shutdown_timeout")?;
+        let time = self.time(directive, 0)?;
+        Some(Limit(Some(time.value).filter(|time| !time.is_zero())))
     }
 
     fn read_access_log(&mut self, scope: &Scope<'_>, http: &[Directive]) -> Option<Option<AccessLog>> {

@@ -69,8 +69,12 @@ impl Nginx<'_, '_> {
             target,
             host: Some(Spanned::new(host, directive.name.span)),
             origin_fix: Some(false),
-            location_fix: Some(self.read_location_fix(scope)),
+            fix: self.read_fix((directive, kind), scope, &variables),
             strip_prefix: None,
+            method: self.read_method(scope, &variables),
+            pass_headers: scope.find("proxy_pass_request_headers").map(|on| self.switch(Some(on), true)),
+            pass_body: scope.find("proxy_pass_request_body").map(|on| self.switch(Some(on), true)),
+            pass_server: self.passes(scope, "Server").then_some(true),
             http: None,
             tls,
             resolve: None,
@@ -229,20 +233,6 @@ impl Nginx<'_, '_> {
         }
     }
 
-    /// `proxy_redirect`: the upstream's own address in answers becomes the public one, unless it is off.
-    fn read_location_fix(&mut self, scope: &Scope<'_>) -> bool {
-        match scope.all("proxy_redirect").as_slice() {
-            [] => true,
-            [one] if one.first() == "off" => false,
-            [one] if one.first() == "default" => true,
-            [one, ..] => {
-                let message = "vordr puts the public address in the place of the upstream's, and no other";
-                self.refuse(one.name.span, message, "write `proxy_redirect default;`, or `off`");
-                true
-            }
-        }
-    }
-
     /// `proxy_next_upstream`, where there is more than one server to try.
     fn read_retry(&mut self, scope: &Scope<'_>, pass: &Pass) -> Option<Retry> {
         let servers = self.upstreams.get(&pass.authority).map_or(1, |upstream| upstream.size());
@@ -302,7 +292,7 @@ fn fixed(host: &str) -> HostHeader {
 }
 
 /// An address, and the path behind it. `http://unix:/run/a.sock:/path` has its path behind the second `:`.
-fn split_path(url: &str) -> (&str, &str) {
+pub(super) fn split_path(url: &str) -> (&str, &str) {
     let start = url.find("://").map_or(0, |at| at + 3);
     let rest = url.get(start..).unwrap_or_default();
     let end = match rest.strip_prefix("unix:") {

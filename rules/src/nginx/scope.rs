@@ -76,6 +76,22 @@ impl<'d> Scope<'d> {
         self.blocks.iter().rev().map(of).find(|list| !list.is_empty()).unwrap_or_default()
     }
 
+    /// Whether both stand in the innermost block, and the one after the other.
+    pub(super) fn stands_after(&self, one: &Directive, other: &Directive) -> bool {
+        let place = |wanted: &Directive| {
+            self.blocks.last().and_then(|block| block.iter().position(|known| std::ptr::eq(known, wanted)))
+        };
+        place(other).is_some_and(|other| place(one).is_some_and(|one| one > other))
+    }
+
+    /// Whether such a directive stands anywhere in the outermost block, however deep.
+    pub(super) fn has_below(&self, fits: &dyn Fn(&Directive) -> bool) -> bool {
+        fn has(block: &[Directive], fits: &dyn Fn(&Directive) -> bool) -> bool {
+            block.iter().any(|directive| fits(directive) || has(directive.inside(), fits))
+        }
+        self.blocks.first().is_some_and(|block| has(block, fits))
+    }
+
     /// Every one, outermost block first: for what adds up, such as `set`.
     pub(super) fn every(&self, name: &str) -> impl Iterator<Item = &'d Directive> {
         self.blocks
@@ -86,8 +102,9 @@ impl<'d> Scope<'d> {
 
     /// Whether the innermost block says who may come.
     pub(super) fn own_access(&self) -> bool {
-        let is_access =
-            |directive: &Directive| matches!(directive.name.value.as_str(), "allow" | "deny" | "auth_basic");
+        let is_access = |directive: &Directive| {
+            matches!(directive.name.value.as_str(), "allow" | "deny" | "auth_basic" | "auth_request")
+        };
         self.blocks.last().is_some_and(|block| block.iter().any(is_access))
     }
 

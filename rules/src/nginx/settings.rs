@@ -2,13 +2,14 @@
 
 use super::scope::Scope;
 use super::tree::Directive;
-use super::variable::Variables;
+use super::variable::{Piece, Variables, literal, pieces};
 use super::{Nginx, at};
 use crate::language::settings::Settings;
 use crate::language::timeouts::Timeouts;
 use crate::language::websocket::WebSocket;
+use crate::placeholder::{Part, Placeholder, Template};
 use crate::source::{Span, Spanned};
-use crate::table::{AccessRule, Auth, AuthKind, Satisfy};
+use crate::table::{AccessRule, Auth, AuthKind, HeaderNames, HeaderOperation, Satisfy};
 use crate::value::{Bytes, Limit};
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -35,6 +36,12 @@ impl Nginx<'_, '_> {
         settings.buffering = settings.buffering.or(Some(Spanned::new(true, server)));
         settings.forwarded = Some(Spanned::new(false, server));
         self.read_media_of_server(scope, server, &mut settings);
+        settings.compress = self.read_packing(scope, scope);
+        settings.header_names = Some(Spanned::new(self.header_names(scope), server));
+        if !passes_steering(scope) {
+            let hidden = HeaderOperation::RemovePrefix(STEERING.to_owned());
+            settings.response.push(Spanned::new(hidden, server));
+        }
         settings.websocket = WebSocket {
             allowed: Some(Spanned::new(false, server)),
             idle: settings.timeouts.read.clone(),
@@ -54,6 +61,9 @@ impl Nginx<'_, '_> {
         settings.response = self.read_response_headers(scope, variables);
         settings.access = self.read_access(scope);
         settings.satisfy = self.read_satisfy(scope);
+        settings.limits = self.read_rates(scope, variables);
+        settings.concurrent = self.read_concurrent(scope, variables);
+        settings.compress = self.read_packing(&scope.from(AROUND), scope);
         settings.auth = self.read_auth(scope);
         settings.on_error = self.read_error_pages(scope, variables);
         self.read_media((&scope.from(AROUND), scope), variables, &mut settings);
@@ -70,7 +80,14 @@ impl Nginx<'_, '_> {
         variables: &Variables,
     ) -> Settings {
         let settings = self.read_settings(scope, variables, false);
-        Settings { access: Vec::new(), satisfy: None, auth: Vec::new(), ..settings }
+        Settings {
+            access: Vec::new(),
+            satisfy: None,
+            auth: Vec::new(),
+            limits: Vec::new(),
+            concurrent: Vec::new(),
+            ..settings
+        }
     }
 
     /// What the nearer block replaces in KDL as in nginx.
@@ -87,6 +104,17 @@ impl Nginx<'_, '_> {
             body_limit: self.body_limit(scope),
             buffering: buffering.map(|directive| at(directive, self.switch(Some(directive), true))),
             ..Settings::default()
+        }
+    }
+
+    /// What has other letters in its name than nginx looks for is dropped.
+    fn header_names(&mut self, scope: &Scope<'_>) -> HeaderNames {
+        let ignores = self.switch(scope.find("ignore_invalid_headers"), true);
+        let underscores = self.switch(scope.find("underscores_in_headers"), false);
+        match (ignores, underscores) {
+            (false, _) => HeaderNames::Any,
+            (true, true) => HeaderNames::Underscores,
+            (true, false) => HeaderNames::Plain,
         }
     }
 
@@ -144,7 +172,48 @@ impl Nginx<'_, '_> {
         }
     }
 
+    /// The password is asked for first, as nginx does.
     fn read_auth(&mut self, scope: &Scope<'_>) -> Vec<Spanned<Option<Auth>>> {
+        let mut auths = self.read_basic(scope);
+        let request = scope.find("auth_request").filter(|request| request.first() != "off");
+        let Some(request) = request else { return auths };
+        if !auths.is_empty() && scope.find("satisfy").is_some_and(|satisfy| satisfy.first() == "any") {
+            let message = "with \"satisfy any\", a password and \"auth_request\" must both agree here";
+            self.refuse(request.name.span, message, "keep one of them");
+        }
+        if !request.first().starts_with('/') || request.first().contains(['$', '?']) {
+            let message = format!("\"{}\" is no path of this server", request.first());
+            self.refuse(request.span_of(0), message, "write the path of a location, such as `/auth`");
+            return auths;
+        }
+        let kind = AuthKind::Location { path: request.first().to_owned() };
+        auths.push(at(request, Some(Auth { kind, copy: Vec::new() })));
+        auths
+    }
+
+    /// `auth_request_set`: variables made of the answer that let a request in.
+    pub(super) fn read_auth_sets(&mut self, scope: &Scope<'_>, variables: &mut Variables) {
+        for set in scope.all("auth_request_set") {
+            let (Some(name), Some(value)) = (set.first().strip_prefix('$'), set.arguments.get(1)) else {
+                self.fault(set.span_of(0), format!("invalid variable name \"{}\"", set.first()));
+                continue;
+            };
+            let mut known = variables.clone();
+            for piece in pieces(&value.value) {
+                let Piece::Variable(asked) = piece else { continue };
+                let header = asked.strip_prefix("upstream_http_").map(|header| header.replace('_', "-"));
+                if let Some(header) = header.and_then(|header| header.parse().ok()) {
+                    let part = Part::Placeholder(Placeholder::Auth(header));
+                    known.set(asked, Template { parts: vec![part] });
+                }
+            }
+            // Something stands there all the same, so that what uses it is not reported too.
+            let value = self.template(value, &known).unwrap_or_else(|| literal(""));
+            variables.set(name, value);
+        }
+    }
+
+    fn read_basic(&mut self, scope: &Scope<'_>) -> Vec<Spanned<Option<Auth>>> {
         let Some(basic) = scope.find("auth_basic").filter(|basic| basic.first() != "off") else {
             return Vec::new();
         };
@@ -174,6 +243,17 @@ impl Nginx<'_, '_> {
         }
         networks
     }
+}
+
+/// What an upstream steers nginx by begins so, and is not for the client.
+pub(super) const STEERING: &str = "x-accel-";
+
+/// Whether some of it is passed on anywhere in the file: then each location says what is not.
+pub(super) fn passes_steering(scope: &Scope<'_>) -> bool {
+    scope.has_below(&|directive| {
+        let name = directive.first().to_ascii_lowercase();
+        directive.name.value == "proxy_pass_header" && name.starts_with(STEERING)
+    })
 }
 
 fn network(text: &str) -> Option<IpNet> {

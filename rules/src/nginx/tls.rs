@@ -56,6 +56,10 @@ impl Nginx<'_, '_> {
                 return None;
             }
         };
+        if let Some(more) = scope.find("ssl_trusted_certificate") {
+            let message = "clients' certificates are checked by those of \"ssl_client_certificate\" alone";
+            self.refuse(more.name.span, message, "put all of them into that file");
+        }
         match scope.find("ssl_client_certificate") {
             Some(ca) => Some((ca.first().to_owned(), require, ca.span_of(0))),
             None => {

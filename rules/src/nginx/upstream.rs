@@ -23,7 +23,9 @@ pub(super) struct Written {
     balance: Option<Spanned<Balance>>,
     sticky: Option<Spanned<Sticky>>,
     passive: Option<Spanned<Passive>>,
+    keepalive: Option<Spanned<u32>>,
     keepalive_idle: Option<Spanned<Limit<Duration>>>,
+    slow_start: Option<Spanned<Duration>>,
     connections: Option<Spanned<Limit<u64>>>,
     /// Each way in which a `proxy_pass` speaks with it; the number is its place among the names.
     uses: Vec<Use>,
@@ -61,7 +63,9 @@ impl Nginx<'_, '_> {
             balance: None,
             sticky: None,
             passive: None,
+            keepalive: None,
             keepalive_idle: None,
+            slow_start: None,
             connections: None,
             uses: Vec::new(),
         };
@@ -69,6 +73,7 @@ impl Nginx<'_, '_> {
         for inner in directive.inside() {
             match inner.name.value.as_str() {
                 "server" => self.read_upstream_server(inner, &mut upstream, &mut fails),
+                "keepalive" => upstream.keepalive = self.read_kept(inner),
                 "keepalive_timeout" => upstream.keepalive_idle = self.silence(Some(inner)),
                 "sticky" => upstream.sticky = self.read_sticky(inner),
                 "ip_hash" | "least_conn" | "random" | "hash" => upstream.balance = self.read_balance(inner),
@@ -119,7 +124,18 @@ impl Nginx<'_, '_> {
                 },
                 "backup" => server.backup = Some(Spanned::new(true, span)),
                 "down" => down = true,
-                "resolve" | "route" | "slow_start" | "drain" | "service" => {}
+                "slow_start" => match super::value::parse_time(value) {
+                    Some(time) => {
+                        upstream.slow_start = Some(Spanned::new(time, span)).filter(|_| !time.is_zero())
+                    }
+                    None => self.fault(span, wrong),
+                },
+                // Names are resolved while vordr runs, and a server's mark is of its own making.
+                "resolve" | "route" => {}
+                "drain" | "service" => {
+                    let message = format!("vordr does not honour \"{}\"", parameter.value);
+                    self.refuse(span, message, "write `down`, or list the servers with their ports");
+                }
                 _ => self.fault(span, wrong),
             }
         }
@@ -147,6 +163,16 @@ impl Nginx<'_, '_> {
             plain => plain.to_owned(),
         };
         endpoint(&Spanned::new(text, span), self.reading)
+    }
+
+    /// How many idle connections are kept.
+    fn read_kept(&mut self, directive: &Directive) -> Option<Spanned<u32>> {
+        let number = directive.first().parse().ok().filter(|number| *number > 0);
+        if number.is_none() {
+            let message = format!("invalid value \"{}\" in \"keepalive\" directive", directive.first());
+            self.fault(directive.span_of(0), message);
+        }
+        number.map(|number| Spanned::new(number, directive.span_of(0)))
     }
 
     fn read_balance(&mut self, directive: &Directive) -> Option<Spanned<Balance>> {
@@ -219,7 +245,9 @@ impl Written {
             sticky: self.sticky.clone(),
             passive: self.passive.clone(),
             retry: how.retry.clone().map(|retry| Spanned::new(retry, name.span)),
+            keepalive: self.keepalive.clone(),
             keepalive_idle: self.keepalive_idle.clone(),
+            slow_start: self.slow_start.clone(),
             connections: self.connections.clone(),
             ..Pool::default()
         };

@@ -1,7 +1,7 @@
 //! Actions and pools, written out.
 
 use super::text::{Page, duration, limit, number, quoted, switch, template, words};
-use super::version_text;
+use super::{fix, version_text};
 use crate::placeholder::{Part, Template};
 use crate::table::{
     Action, Balance, Body, Check, Files, HostHeader, HttpVersion, Listing, Proxy, Respond, Retry, Server,
@@ -126,9 +126,21 @@ fn write_proxy(proxy: &Proxy, table: &Table, page: &mut Page) {
     let auto = |on: bool| if on { "auto" } else { "off" };
     page.line(&format!("host {host}"), None);
     page.line(&format!("origin {}", auto(proxy.origin_fix)), None);
-    page.line(&format!("location-fix {}", auto(proxy.location_fix)), None);
+    fix::write(proxy, page);
     if let Some(prefix) = &proxy.strip_prefix {
         page.line(&format!("strip-prefix {}", quoted(&format!("{prefix}/"))), None);
+    }
+    if let Some(method) = &proxy.method {
+        page.line(&format!("method {}", quoted(method.as_str())), None);
+    }
+    for (word, on, default) in [
+        ("pass-headers", proxy.pass_headers, true),
+        ("pass-body", proxy.pass_body, true),
+        ("pass-server", proxy.pass_server, false),
+    ] {
+        if on != default {
+            page.line(&format!("{word} {}", switch(on)), None);
+        }
     }
     if let Some(tls) = &proxy.tls {
         let sni = tls.sni.as_ref().map(|sni| format!(" sni={}", quoted(sni))).unwrap_or_default();

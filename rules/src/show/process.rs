@@ -1,7 +1,7 @@
 //! `vordr { … }`, written out.
 
 use super::text::{Page, duration, limit, number, quoted, switch, words};
-use crate::table::{ErrorFormat, Limits, LogFormat, LogTarget, OnFailure, Process, Trace};
+use crate::table::{Believed, ErrorFormat, Limits, LogFormat, LogTarget, OnFailure, Process, Trace};
 
 pub(super) fn write(process: &Process, page: &mut Page) {
     page.open("vordr", None);
@@ -14,7 +14,14 @@ pub(super) fn write(process: &Process, page: &mut Page) {
     page.line(&format!("drain-delay {}", limit(delay)), None);
     if !process.trusted_proxies.is_empty() {
         let networks = words(&process.trusted_proxies, |network| quoted(&network.to_string()));
-        page.line(&format!("trusted-proxies {networks}"), None);
+        let believed = match &process.believed {
+            Believed::Forwarded => String::new(),
+            Believed::Client { header, recursive } => {
+                format!(" header={} recursive={}", quoted(header.as_str()), switch(*recursive))
+            }
+            Believed::Nothing => " header=off".to_owned(),
+        };
+        page.line(&format!("trusted-proxies {networks}{believed}"), None);
     }
     if let Some(admin) = &process.admin {
         // A secret wherever it came from.

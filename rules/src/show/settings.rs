@@ -4,9 +4,10 @@ use super::action::{self, text_of};
 use super::place_of;
 use super::text::{Page, limit, number, quoted, switch, template, words};
 use crate::table::{
-    AnswerStatus, Auth, AuthKind, Bodies, Condition, Cors, Expires, HeaderOperation, OnError, OnErrorFrom,
-    Origins, Satisfy, Server, Settings, Table, Types,
+    AnswerStatus, Auth, AuthKind, Bodies, Compress, Concurrency, Condition, Cors, Expires, HeaderNames,
+    HeaderOperation, OnError, OnErrorFrom, Origins, RateLimit, Satisfy, Server, Settings, Table, Types,
 };
+use http::StatusCode;
 use std::collections::BTreeMap;
 
 /// Writes settings; what `outer` adds by itself is left out, and what it has and these have not is ended.
@@ -42,6 +43,9 @@ pub(super) fn write(
     }
     if !settings.forwarded || outer.is_some_and(|outer| !outer.forwarded) {
         page.line(&format!("forwarded {}", switch(settings.forwarded)), place("forwarded"));
+    }
+    if outer.map_or(HeaderNames::Any, |outer| outer.header_names) != settings.header_names {
+        page.line(&format!("header-names {}", settings.header_names.name()), place("header-names"));
     }
     let outer_request = outer.map_or(0, |outer| outer.request.len());
     operations("request", settings.request.get(outer_request..).unwrap_or_default(), page);
@@ -142,6 +146,7 @@ fn auth_line(auth: &Auth) -> String {
                 optional("audience", audience)
             )
         }
+        AuthKind::Location { path } => format!("auth location={}", quoted(path)),
         AuthKind::Forward { url } => format!("auth forward={}", quoted(url)),
     };
     if auth.copy.is_empty() {
@@ -151,28 +156,67 @@ fn auth_line(auth: &Auth) -> String {
 }
 
 fn write_rest(settings: &Settings, outer: Option<&Settings>, page: &mut Page) {
-    match &settings.limit {
-        Some(rate) => {
-            let unit = match rate.per.as_secs() {
-                1 => "s",
-                60 => "m",
-                3600 => "h",
-                _ => "d",
-            };
-            let key = template(&rate.key);
-            page.line(
-                &format!("limit rate=\"{}/{unit}\" burst={} key={key}", rate.requests, rate.burst),
-                None,
-            );
-        }
-        None if outer.is_some_and(|outer| outer.limit.is_some()) => page.line("limit off", None),
+    if settings.limits.is_empty() && outer.is_some_and(|outer| !outer.limits.is_empty()) {
+        page.line("limit off", None);
+    }
+    settings.limits.iter().for_each(|limit| page.line(&limit_line(limit), None));
+    if settings.concurrent.is_empty() && outer.is_some_and(|outer| !outer.concurrent.is_empty()) {
+        page.line("concurrent off", None);
+    }
+    settings.concurrent.iter().for_each(|limit| page.line(&concurrent_line(limit), None));
+    match &settings.compress {
+        Some(compress) => page.line(&compress_line(compress), None),
+        None if outer.is_some_and(|outer| outer.compress.is_some()) => page.line("compress off", None),
         None => {}
     }
-    if !settings.compress.is_empty() {
-        page.line(&format!("compress {}", settings.compress.join(" ")), None);
-    } else if outer.is_some_and(|outer| !outer.compress.is_empty()) {
-        page.line("compress off", None);
-    }
+}
+
+fn compress_line(compress: &Compress) -> String {
+    let types = compress.types.as_ref().map(|types| format!(" types={}", quoted(&types.join(" "))));
+    format!(
+        "compress {}{} min-size={} vary={} proxied={}",
+        compress.codings.join(" "),
+        types.unwrap_or_default(),
+        compress.min_size,
+        switch(compress.vary),
+        switch(compress.proxied)
+    )
+}
+
+fn limit_line(limit: &RateLimit) -> String {
+    let unit = match limit.per.as_secs() {
+        1 => "s",
+        60 => "m",
+        3600 => "h",
+        _ => "d",
+    };
+    let at_once = limit.at_once.map(|number| format!(" at-once={number}")).unwrap_or_default();
+    let spaced = if limit.spaced { " spaced=on" } else { "" };
+    let status = status_text(limit.status, StatusCode::TOO_MANY_REQUESTS);
+    let key = template(&limit.key);
+    let zone = zone_text(limit.zone.as_deref());
+    format!(
+        "limit rate=\"{}/{unit}\" burst={}{at_once}{spaced} key={key}{zone}{status}",
+        limit.requests, limit.burst
+    )
+}
+
+fn concurrent_line(limit: &Concurrency) -> String {
+    let status = status_text(limit.status, StatusCode::SERVICE_UNAVAILABLE);
+    format!(
+        "concurrent {} key={}{}{status}",
+        limit.most,
+        template(&limit.key),
+        zone_text(limit.zone.as_deref())
+    )
+}
+
+fn zone_text(zone: Option<&str>) -> String {
+    zone.map(|zone| format!(" zone={}", quoted(zone))).unwrap_or_default()
+}
+
+fn status_text(status: StatusCode, default: StatusCode) -> String {
+    if status == default { String::new() } else { format!(" status={}", status.as_u16()) }
 }
 
 fn write_media(settings: &Settings, outer: Option<&Settings>, page: &mut Page) {

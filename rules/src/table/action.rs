@@ -1,8 +1,8 @@
 //! What is done with a request: exactly one of these for each location.
 
-use super::{Files, HttpVersion, LocationId, UpstreamId, UpstreamTls};
+use super::{CookieFix, Files, HttpVersion, LocationFix, LocationId, UpstreamId, UpstreamTls};
 use crate::placeholder::Template;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,8 +34,18 @@ pub struct Proxy {
     pub host: HostHeader,
     /// `origin auto`: the request's own public `Origin` becomes the upstream's.
     pub origin_fix: bool,
-    /// `location-fix auto`: `Location`, `Refresh` and cookie domains become the public ones.
-    pub location_fix: bool,
+    /// What becomes of `Location`, `Refresh` and cookie domains.
+    pub location_fix: LocationFix,
+    /// What becomes of cookies besides.
+    pub cookies: CookieFix,
+    /// The method that the upstream sees; `None` is the request's own.
+    pub method: Option<Method>,
+    /// Whether the request's own headers are sent, besides those that frame it.
+    pub pass_headers: bool,
+    /// Whether the request's body is sent.
+    pub pass_body: bool,
+    /// Whether the upstream's own `Server` reaches the client.
+    pub pass_server: bool,
     /// Path prefix taken off before forwarding; never ends in `/`.
     pub strip_prefix: Option<String>,
     /// TLS towards the upstream; `None` for http.

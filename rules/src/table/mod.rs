@@ -9,6 +9,7 @@ mod condition;
 mod expires;
 mod files;
 mod find;
+mod fix;
 mod host;
 mod limit_store;
 mod listener;
@@ -32,6 +33,7 @@ pub use condition::{Condition, cookie};
 pub use expires::{Expires, Lifetime, NoLifetime};
 pub use files::{Files, Listing, Since, Symlinks, Ways};
 pub use find::{Captures, Match, Outcome, Request, Way};
+pub use fix::{CookieFix, CookieFlags, LocationFix, Replacement, SameSite, Wanted};
 pub(crate) use host::LONGEST_NAME;
 pub use host::without_port;
 pub use limit_store::{LimitStore, OnFailure, StoreAddress};
@@ -41,11 +43,11 @@ pub use media::{Bodies, Charset, Types};
 pub use path::{normal_of_decoded, normal_path};
 pub(crate) use paths::Paths;
 pub use pattern::Pattern;
-pub use process::{AccessLog, ErrorFormat, ErrorLog, Level, Limits, LogFormat, LogTarget, Process};
+pub use process::{AccessLog, Believed, ErrorFormat, ErrorLog, Level, Limits, LogFormat, LogTarget, Process};
 pub use regex::{Matched, PathRegex, RegexError};
 pub use settings::{
-    Access, AccessRule, AnswerStatus, Auth, AuthKind, Cors, HeaderOperation, OnError, OnErrorFrom, Origins,
-    RateLimit, Satisfy, Settings, Timeouts, WebSocket,
+    Access, AccessRule, AnswerStatus, Auth, AuthKind, Compress, Concurrency, Cors, HeaderNames,
+    HeaderOperation, OnError, OnErrorFrom, Origins, RateLimit, Satisfy, Settings, Timeouts, WebSocket,
 };
 pub use steps::{FileKind, Rewrite, Step, Test, Then, When};
 pub use tls::{Hsts, ServerTls};

@@ -1,8 +1,26 @@
 //! `vordr { … }`: what concerns the process as a whole.
 
 use super::{AcmeAccount, Address, LimitStore, Trace};
+use http::HeaderName;
 use ipnet::IpNet;
 use std::time::Duration;
+
+/// What of a trusted proxy's word is believed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Believed {
+    /// `X-Forwarded-For`, `-Proto`, `-Host` and `-Port`.
+    #[default]
+    Forwarded,
+    /// The client's address alone, as this header has it.
+    Client {
+        /// The header.
+        header: HeaderName,
+        /// Whether it is read past every trusted proxy, or its last address is the client's.
+        recursive: bool,
+    },
+    /// No header.
+    Nothing,
+}
 
 /// The process's own settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +33,8 @@ pub struct Process {
     pub drain_delay: Duration,
     /// Whose forwarded headers are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Which of them.
+    pub believed: Believed,
     /// Where `/health`, `/status` and the rest are served.
     pub admin: Option<Address>,
     /// Whoever asks at `admin` must bear this (`admin … token=`); always there where others than this machine may.
@@ -172,6 +192,7 @@ impl Default for Process {
             drain: Some(Duration::from_secs(8)),
             drain_delay: Duration::ZERO,
             trusted_proxies: Vec::new(),
+            believed: Believed::Forwarded,
             admin: None,
             admin_token: None,
             metrics: None,

@@ -22,6 +22,8 @@ pub struct Settings {
     pub rewrite: Option<Template>,
     /// Whether vordr's own headers are added: who asked and for what, and the request's id.
     pub forwarded: bool,
+    /// Which request headers are passed on at all, by the letters of their names.
+    pub header_names: HeaderNames,
     /// What is done to request headers, in order, after vordr's own changes.
     pub request: Vec<HeaderOperation>,
     /// What is done to response headers, in order, after the upstream's and CORS.
@@ -34,10 +36,12 @@ pub struct Settings {
     pub auth: Vec<Auth>,
     /// Whether `access` and `auth` must both agree.
     pub satisfy: Satisfy,
-    /// How often.
-    pub limit: Option<RateLimit>,
-    /// Codings offered, most wanted first; empty is none.
-    pub compress: Vec<String>,
+    /// How often; every one must agree.
+    pub limits: Vec<RateLimit>,
+    /// How many at once; every one must agree.
+    pub concurrent: Vec<Concurrency>,
+    /// How answers are packed; `None` is not at all.
+    pub compress: Option<Compress>,
     /// The types of bodies by the endings of their names; `None` is vordr's own list.
     pub types: Option<Arc<Types>>,
     /// The charset that is said of text.
@@ -86,6 +90,38 @@ pub struct WebSocket {
 impl Default for WebSocket {
     fn default() -> Self {
         Self { allowed: true, idle: Some(Duration::from_secs(3600)), ping: None }
+    }
+}
+
+/// `header-names`: request headers whose names have other letters are dropped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum HeaderNames {
+    /// Whatever HTTP allows (RFC 9110, section 5.6.2).
+    #[default]
+    Any,
+    /// Letters, digits, `-` and `_`.
+    Underscores,
+    /// Letters, digits and `-`.
+    Plain,
+}
+
+impl HeaderNames {
+    /// All of them, by the words of the rules.
+    pub const NAMES: [(&'static str, Self); 3] =
+        [("any", Self::Any), ("underscores", Self::Underscores), ("plain", Self::Plain)];
+
+    /// The word of the rules.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, known)| *known == self).map_or("any", |(name, _)| name)
+    }
+
+    /// Whether a header of this name is passed on.
+    pub fn allows(self, name: &str) -> bool {
+        let fits = |byte: u8| match (self, byte) {
+            (Self::Any, _) | (_, b'-') | (Self::Underscores, b'_') => true,
+            (_, byte) => byte.is_ascii_alphanumeric(),
+        };
+        name.bytes().all(fits)
     }
 }
 
@@ -160,6 +196,21 @@ pub enum Satisfy {
     Any,
 }
 
+/// `compress`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compress {
+    /// Codings offered, most wanted first; never empty.
+    pub codings: Vec<String>,
+    /// The types of content that are packed, in lower case, `*` for all of them; `None` is those that shrink.
+    pub types: Option<Vec<String>>,
+    /// The smallest answer that is packed, in bytes, where its length is known.
+    pub min_size: u64,
+    /// Whether answers that another client would have got packed say so in `Vary`.
+    pub vary: bool,
+    /// Whether requests that came through another proxy, with `Via`, get packed answers.
+    pub proxied: bool,
+}
+
 /// `limit`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RateLimit {
@@ -169,8 +220,36 @@ pub struct RateLimit {
     pub per: Duration,
     /// How many may come at once beyond the rate.
     pub burst: u32,
+    /// How many of the burst are let through at once, while the others wait for their turn; `None` is all.
+    pub at_once: Option<u32>,
+    /// Whether what the rate allows comes one by one, instead of any time within its span.
+    pub spaced: bool,
     /// Whose requests are counted together.
     pub key: Template,
+    /// What else counts together with it, by a name; a request whose key is empty is not counted then.
+    pub zone: Option<String>,
+    /// What a request beyond it is answered.
+    pub status: StatusCode,
+}
+
+impl RateLimit {
+    /// How many requests may come at once beyond those of the burst.
+    pub fn together(&self) -> u32 {
+        if self.spaced { 1 } else { self.requests }
+    }
+}
+
+/// `concurrent`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Concurrency {
+    /// How many requests may be under way at once.
+    pub most: u32,
+    /// Whose requests are counted together.
+    pub key: Template,
+    /// What else counts together with it, by a name; a request whose key is empty is not counted then.
+    pub zone: Option<String>,
+    /// What a request beyond it is answered.
+    pub status: StatusCode,
 }
 
 /// One `auth`.
@@ -212,6 +291,11 @@ pub enum AuthKind {
         issuer: Option<String>,
         /// Expected `aud`.
         audience: Option<String>,
+    },
+    /// A location of the same server decides: asked by GET, without a body.
+    Location {
+        /// Its path.
+        path: String,
     },
     /// Another server decides.
     Forward {

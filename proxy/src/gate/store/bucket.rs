@@ -23,7 +23,16 @@ impl Pace {
     pub(super) fn of(limit: &RateLimit) -> Self {
         // A clock of microseconds knows no shorter time.
         let each = (microseconds(limit.per) / f64::from(limit.requests.max(1))).max(1.0);
-        Self { each, whole: each * (f64::from(limit.requests) + f64::from(limit.burst)) }
+        Self { each, whole: each * (f64::from(limit.together()) + f64::from(limit.burst)) }
+    }
+}
+
+impl Pace {
+    /// For how long a request waits that has left its bucket `filling` for this long.
+    pub(super) fn turn(&self, limit: &RateLimit, filling: Duration) -> Duration {
+        let Some(at_once) = limit.at_once else { return Duration::ZERO };
+        let free = self.each * (f64::from(limit.together()) + f64::from(at_once));
+        Duration::try_from_secs_f64((microseconds(filling) - free) / 1e6).unwrap_or(Duration::ZERO)
     }
 }
 
@@ -57,7 +66,16 @@ mod tests {
     fn a_bucket_fills_at_its_rate_and_a_microsecond_is_the_shortest_time() {
         let pace = |requests, seconds, burst| {
             let key = Template::compile("{client_ip}").unwrap();
-            Pace::of(&RateLimit { requests, per: Duration::from_secs(seconds), burst, key })
+            Pace::of(&RateLimit {
+                requests,
+                per: Duration::from_secs(seconds),
+                burst,
+                at_once: None,
+                spaced: false,
+                key,
+                zone: None,
+                status: http::StatusCode::TOO_MANY_REQUESTS,
+            })
         };
         assert_eq!(pace(20, 1, 40), Pace { each: 50_000.0, whole: 3_000_000.0 });
         assert_eq!(pace(1, 86_400, 0), Pace { each: 86_400e6, whole: 86_400e6 });

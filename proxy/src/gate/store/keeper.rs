@@ -48,7 +48,7 @@ impl Store {
         let connecting = timeout(PATIENCE, super::link::connect(&self.address, self.tls.as_ref())).await;
         let link = connecting.map_err(|_| format!("no connection within {} s", PATIENCE.as_secs()))??;
         let connection = Arc::new(Connection::over(link));
-        connection.take(bucket::TRIAL, &bucket::trial(), Instant::now() + patience).await?;
+        connection.take(bucket::TRIAL, &bucket::trial(), Instant::now() + patience).await?.ok();
         self.connection.store(Some(connection.clone()));
         Ok(connection)
     }

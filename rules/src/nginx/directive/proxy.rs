@@ -1,6 +1,6 @@
 //! What is about upstreams: `proxy_*`, and the other protocols that nginx speaks with them.
 
-use super::{ANY, Context, Definition, honoured, needless, refused};
+use super::{ANY, Context, Definition, Support, flag, honoured, needless, refused};
 
 const HTTP: Context = Context::HTTP;
 const HTTP_SERVER: Context = Context::HTTP.or(Context::SERVER);
@@ -34,23 +34,23 @@ pub(super) const ALL: &[Definition] = &[
     needless("proxy_headers_hash_bucket_size", SITE, 1, 1, OWN_ROOM),
     needless("proxy_socket_keepalive", SITE, 1, 1, "silent connections are watched"),
     needless("proxy_send_lowat", SITE, 1, 1, OWN_ROOM),
-    needless("proxy_ignore_client_abort", SITE, 1, 1, "a request whose client is gone ends"),
-    needless("proxy_force_ranges", SITE, 1, 1, "ranges are the upstream's to answer"),
-    needless("proxy_limit_rate", SITE, 1, 1, "vordr does not slow answers down"),
+    refused("proxy_ignore_client_abort", SITE, 1, 1, "a request whose client is gone ends; let the app go on by itself"),
+    refused("proxy_force_ranges", SITE, 1, 1, "ranges are the upstream's to answer; leave it out"),
+    refused("proxy_limit_rate", SITE, 1, 1, "an upstream is read as fast as its client reads; leave it out"),
     honoured("proxy_hide_header", SITE, 1, 1).many(),
-    needless("proxy_pass_header", SITE, 1, 1, "what an upstream sends is passed on").many(),
+    honoured("proxy_pass_header", SITE, 1, 1).many(),
     needless("proxy_ignore_headers", SITE, 1, ANY, "no header of an upstream steers vordr"),
     honoured("proxy_redirect", SITE, 1, 2).many(),
-    refused("proxy_cookie_domain", SITE, 1, 2, "the upstream's own domain is dropped from cookies by itself; leave it out").many(),
-    refused("proxy_cookie_path", SITE, 1, 2, "let the app set the path that the browser sees").many(),
-    refused("proxy_cookie_flags", SITE, 1, 5, "let the app set the flags of its cookies").many(),
+    honoured("proxy_cookie_domain", SITE, 1, 2).many(),
+    honoured("proxy_cookie_path", SITE, 1, 2).many(),
+    honoured("proxy_cookie_flags", SITE, 1, 4).many(),
     honoured("proxy_intercept_errors", SITE, 1, 1),
     honoured("proxy_next_upstream", SITE, 1, ANY),
     honoured("proxy_next_upstream_timeout", SITE, 1, 1),
     honoured("proxy_next_upstream_tries", SITE, 1, 1),
-    refused("proxy_method", SITE, 1, 1, "the method is passed on as it came; leave it out"),
-    refused("proxy_pass_request_headers", SITE, 1, 1, "remove headers by name: `proxy_set_header NAME \"\";`"),
-    refused("proxy_pass_request_body", SITE, 1, 1, "the body is passed on as it came; leave it out"),
+    honoured("proxy_method", SITE, 1, 1),
+    flag("proxy_pass_request_headers", SITE, Support::Honoured),
+    flag("proxy_pass_request_body", SITE, Support::Honoured),
     refused("proxy_set_body", SITE, 1, 1, "the body is passed on as it came; leave it out"),
     refused("proxy_bind", SITE, 1, 2, "the system chooses the address; leave it out"),
     refused("proxy_store", SITE, 1, 1, NO_CACHE),

@@ -1,6 +1,6 @@
 //! What is about answers, access and logs.
 
-use super::{ANY, Context, Definition, honoured, needless, refused};
+use super::{ANY, Context, Definition, Support, flag, honoured, needless, refused};
 
 const HTTP: Context = Context::HTTP;
 const SERVER: Context = Context::SERVER;
@@ -11,7 +11,6 @@ const WITH_IF: Context = SITE.or(Context::LOCATION_IF);
 const WITH_LIMIT: Context = SITE.or(Context::LIMIT_EXCEPT);
 
 const OWN_ROOM: &str = "vordr gives what is read and written the room that it needs";
-const ZIP_DETAIL: &str = "answers are not packed by this version";
 const TLS_LIBRARY: &str = "TLS is done by another library, with safe defaults";
 const BODIES: &str = "vordr does not change bodies; let the app write what is wanted";
 
@@ -24,7 +23,7 @@ pub(super) const ALL: &[Definition] = &[
     honoured("expires", WITH_IF, 1, 2),
     honoured("etag", SITE, 1, 1),
     honoured("if_modified_since", SITE, 1, 1),
-    needless("chunked_transfer_encoding", SITE, 1, 1, "an answer without a length is framed as HTTP asks"),
+    needless("chunked_transfer_encoding", SITE, 1, 1, "an answer without a length is framed as its client's HTTP asks"),
     honoured("default_type", SITE, 1, 1),
     honoured("types", SITE, 0, 0).block(Context::FREE).many(),
     honoured("charset", WITH_IF, 1, 1),
@@ -49,22 +48,23 @@ pub(super) const ALL: &[Definition] = &[
     honoured("satisfy", SITE, 1, 1),
     honoured("auth_basic", WITH_LIMIT, 1, 1),
     honoured("auth_basic_user_file", WITH_LIMIT, 1, 1),
-    refused("auth_request", SITE, 1, 1, "write `auth forward=\"http://…\"` in KDL"),
-    refused("auth_request_set", SITE, 2, 2, "write `auth forward=\"…\" copy=\"…\"` in KDL").many(),
+    honoured("auth_request", SITE, 1, 1),
+    honoured("auth_request_set", SITE, 2, 2).many(),
+    refused("auth_delay", SITE, 1, 1, "write `limit_req`, which slows guessing down"),
     refused("auth_jwt", SITE, 1, 2, "write `auth jwt jwks=\"…\"` in KDL"),
     refused("secure_link", SITE, 1, 1, "let the app check its links"),
     refused("valid_referers", SERVER.or(LOCATION), 1, ANY, "let the app check the Referer").many(),
     // Limits.
-    refused("limit_req_zone", HTTP, 3, 4, "write `limit rate=\"20/s\"` in KDL").many(),
-    refused("limit_req", SITE, 1, 3, "write `limit rate=\"20/s\" burst=40` in KDL").many(),
-    needless("limit_req_status", SITE, 1, 1, "it is answered 429"),
+    honoured("limit_req_zone", HTTP, 3, 4).many(),
+    honoured("limit_req", SITE, 1, 3).many(),
+    honoured("limit_req_status", SITE, 1, 1),
     needless("limit_req_log_level", SITE, 1, 1, "the access log names the reason"),
-    needless("limit_req_dry_run", SITE, 1, 1, "limits hold"),
-    refused("limit_conn_zone", HTTP, 2, 2, "write `limits { connections 20000; }` in KDL").many(),
-    refused("limit_conn", SITE, 2, 2, "write `limits { connections 20000; }` in KDL").many(),
-    needless("limit_conn_status", SITE, 1, 1, "connections beyond a limit are not answered"),
+    flag("limit_req_dry_run", SITE, Support::Honoured),
+    honoured("limit_conn_zone", HTTP, 2, 2).many(),
+    honoured("limit_conn", SITE, 2, 2).many(),
+    honoured("limit_conn_status", SITE, 1, 1),
     needless("limit_conn_log_level", SITE, 1, 1, "the log names the reason"),
-    needless("limit_conn_dry_run", SITE, 1, 1, "limits hold"),
+    flag("limit_conn_dry_run", SITE, Support::Honoured),
     // TLS towards clients.
     honoured("ssl_certificate", HTTP_SERVER, 1, 1).many(),
     honoured("ssl_certificate_key", HTTP_SERVER, 1, 1).many(),
@@ -72,7 +72,7 @@ pub(super) const ALL: &[Definition] = &[
     honoured("ssl_client_certificate", HTTP_SERVER, 1, 1),
     honoured("ssl_verify_client", HTTP_SERVER, 1, 1),
     needless("ssl_verify_depth", HTTP_SERVER, 1, 1, "the whole chain is checked"),
-    needless("ssl_trusted_certificate", HTTP_SERVER, 1, 1, "it is about stapling"),
+    needless("ssl_trusted_certificate", HTTP_SERVER, 1, 1, "without `ssl_verify_client` it is about stapling"),
     needless("ssl_ciphers", HTTP_SERVER, 1, 1, TLS_LIBRARY),
     needless("ssl_prefer_server_ciphers", HTTP_SERVER, 1, 1, TLS_LIBRARY),
     needless("ssl_ecdh_curve", HTTP_SERVER, 1, 1, TLS_LIBRARY),
@@ -100,19 +100,19 @@ pub(super) const ALL: &[Definition] = &[
     // Whose addresses are believed.
     honoured("set_real_ip_from", SITE, 1, 1).many(),
     honoured("real_ip_header", SITE, 1, 1),
-    needless("real_ip_recursive", SITE, 1, 1, "the address is read from the right, past every trusted proxy"),
+    flag("real_ip_recursive", SITE, Support::Honoured),
     // Packing.
-    needless("gzip", WITH_IF, 1, 1, ZIP_DETAIL),
-    needless("gzip_types", SITE, 1, ANY, ZIP_DETAIL),
-    needless("gzip_comp_level", SITE, 1, 1, ZIP_DETAIL),
-    needless("gzip_min_length", SITE, 1, 1, ZIP_DETAIL),
-    needless("gzip_proxied", SITE, 1, ANY, ZIP_DETAIL),
-    needless("gzip_vary", SITE, 1, 1, ZIP_DETAIL),
-    needless("gzip_buffers", SITE, 2, 2, ZIP_DETAIL),
-    needless("gzip_disable", SITE, 1, ANY, ZIP_DETAIL),
-    needless("gzip_http_version", SITE, 1, 1, ZIP_DETAIL),
+    flag("gzip", WITH_IF, Support::Honoured),
+    honoured("gzip_types", SITE, 1, ANY),
+    needless("gzip_comp_level", SITE, 1, 1, "the level that packs well for its time is taken"),
+    honoured("gzip_min_length", SITE, 1, 1),
+    honoured("gzip_proxied", SITE, 1, ANY),
+    flag("gzip_vary", SITE, Support::Honoured),
+    needless("gzip_buffers", SITE, 2, 2, OWN_ROOM),
+    honoured("gzip_disable", SITE, 1, ANY),
+    honoured("gzip_http_version", SITE, 1, 1),
     needless("gzip_static", SITE, 1, 1, "it is about files"),
-    needless("gunzip", SITE, 1, 1, "what an upstream packs goes to the client packed"),
+    refused("gunzip", SITE, 1, 1, "an upstream packs for clients that take it alone; leave it out"),
     needless("gunzip_buffers", SITE, 2, 2, "what an upstream packs goes to the client packed"),
     // Values from other values.
     honoured("geo", HTTP, 1, 2).block(Context::FREE).many(),

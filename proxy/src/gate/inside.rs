@@ -1,0 +1,96 @@
+//! `auth location`: a location of the same server decides, by what it answers to the head of the request.
+
+use super::auth::{Refusal, unauthorized};
+use crate::ask::Asker;
+use crate::exchange::{Exchange, Failure, Learnt, stripped};
+use crate::upstream::Upstreams;
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING, WWW_AUTHENTICATE};
+use http::request::Parts;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::Full;
+use vordr_rules::table::{Action, Auth};
+
+/// Asks the location of a path whether the request may come in, and notes what it answers.
+pub(super) async fn check(
+    (asker, upstreams): (&Asker, &Upstreams),
+    path: &str,
+    auth: &Auth,
+    exchange: &Exchange,
+    request: &Parts,
+    learnt: &mut Learnt,
+) -> Result<(), Refusal> {
+    let (status, headers) = match ask((asker, upstreams), path, exchange, request).await {
+        Ok(answer) => answer,
+        Err(reason) => return Err(decided(StatusCode::INTERNAL_SERVER_ERROR, reason)),
+    };
+    match status {
+        status if status.is_success() => {
+            super::forward::take(auth, &headers, learnt);
+            learnt.answer = headers;
+            Ok(())
+        }
+        StatusCode::UNAUTHORIZED => {
+            let challenge = headers.get(WWW_AUTHENTICATE).and_then(|challenge| challenge.to_str().ok());
+            Err(match challenge {
+                Some(challenge) => {
+                    Refusal::Own(unauthorized("whoever decides does not let it in", challenge))
+                }
+                None => decided(StatusCode::UNAUTHORIZED, "it says so without a challenge".to_owned()),
+            })
+        }
+        StatusCode::FORBIDDEN => Err(decided(StatusCode::FORBIDDEN, "it says so".to_owned())),
+        other => {
+            let reason = format!("{path} answered {}", other.as_u16());
+            Err(decided(StatusCode::INTERNAL_SERVER_ERROR, reason))
+        }
+    }
+}
+
+fn decided(status: StatusCode, reason: String) -> Refusal {
+    Refusal::Own(Failure::Decided(status, reason))
+}
+
+/// What a location answers; why it does not.
+async fn ask(
+    (asker, upstreams): (&Asker, &Upstreams),
+    path: &str,
+    exchange: &Exchange,
+    request: &Parts,
+) -> Result<(StatusCode, HeaderMap), String> {
+    let mut inner = match exchange.question(path, request) {
+        Ok(inner) => inner,
+        Err(status) => return Ok((status, HeaderMap::new())),
+    };
+    let tls = match inner.action() {
+        Some(Action::Proxy(proxy)) => proxy.tls.is_some(),
+        Some(Action::Respond(respond)) => return Ok((respond.status, HeaderMap::new())),
+        Some(Action::Redirect(redirect)) => return Ok((redirect.status, HeaderMap::new())),
+        _ => return Err(format!("{path} is neither `proxy` nor `respond`")),
+    };
+    let target = upstreams.choose(&mut inner, request, &[]).map_err(|failure| failure.detail(None))?;
+    let place = match tls {
+        // The name that its certificate bears.
+        true => {
+            inner.reached.as_ref().and_then(|reached| reached.authority().to_str().ok()).unwrap_or_default()
+        }
+        false => target.member().name(),
+    };
+    if place.starts_with("unix:") {
+        return Err(format!("{path}: a Unix socket is not asked"));
+    }
+    let seen = inner.upstream_path(request);
+    let seen = seen.as_deref().map_or(path, |seen| std::str::from_utf8(seen).unwrap_or(path));
+    let scheme = if tls { "https" } else { "http" };
+    let place = place.split(" | ").next().unwrap_or_default();
+    let mut question = Request::new(Full::<Bytes>::default());
+    *question.uri_mut() =
+        format!("{scheme}://{place}{seen}").parse().map_err(|error| format!("{place}{seen}: {error}"))?;
+    let mut headers = stripped(&request.headers);
+    // Its placeholders are filled in from the request that it is about.
+    inner.forward(request, &mut headers);
+    [CONTENT_LENGTH, TRANSFER_ENCODING, EXPECT].iter().for_each(|name| drop(headers.remove(name)));
+    *question.headers_mut() = headers;
+    let answer = asker.ask(question).await?;
+    Ok((answer.status(), answer.headers().clone()))
+}
