@@ -1,7 +1,8 @@
 //! The first decision on a request: answered here, or forwarded.
 
 use super::answer::{self, Answer};
-use super::context::{Exchange, Public};
+use super::arrival::Public;
+use super::context::Exchange;
 use super::failure::Failure;
 use super::fill::Into;
 use super::host::is_host;

@@ -1,44 +1,22 @@
 //! What one exchange remembers, from its head to its line in the log.
 
+use super::arrival::{Arrival, Public};
 use super::coding::Coding;
 use super::failure::{Failure, Party};
 use super::guarded::Learnt;
-use super::handshake::Handshake;
+use super::reached::Reached;
 use super::search::Current;
 use crate::gate::Place;
 use crate::trace::Part;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vordr_rules::table::{
-    Action, AnswerStatus, Captures, ListenerId, Location, LocationId, Proxy, Server, ServerAddress, ServerId,
-    Settings, Table,
+    Action, AnswerStatus, Captures, Location, LocationId, Proxy, Server, ServerId, Settings, Table,
 };
 
 /// How many addresses that could not be reached the log tells of.
 const MOST_TOLD: usize = 8;
-
-/// How a request came.
-#[derive(Debug, Clone)]
-pub struct Arrival {
-    /// The listener.
-    pub listener: ListenerId,
-    /// The connection's number, counted from 1 since vordr started; a stream of HTTP/2 has one of its own.
-    pub connection: u64,
-    /// Who is at the other end of the connection.
-    pub peer: Client,
-    /// Both ends of the connection, the client's first, as far as is known; `None` on a Unix socket.
-    pub ends: Option<(SocketAddr, SocketAddr)>,
-    /// The port that was connected to; 0 on a Unix socket.
-    pub local_port: u16,
-    /// What the connection's TLS handshake came to; `None` in the clear.
-    pub tls: Option<Arc<Handshake>>,
-    /// Whether it is one stream of an HTTP/2 connection, which to Pingora looks like HTTP/1.1.
-    pub http2: bool,
-    /// When the first byte of its head came.
-    pub started: Instant,
-}
 
 /// A failure that an `on-error` took the place of.
 #[derive(Debug, Clone, Copy)]
@@ -139,114 +117,6 @@ pub struct Exchange {
     pub preflight: Option<bool>,
     /// What it has to do with traces.
     pub(crate) trace: Part,
-}
-
-/// An address, and its text, which is written once for a connection and read several times in an exchange.
-#[derive(Debug, Clone)]
-pub struct Client {
-    /// The address.
-    pub address: IpAddr,
-    /// The address as text.
-    pub text: HeaderValue,
-}
-
-impl Client {
-    /// Whoever is at the other end of a Unix socket: somebody on this machine.
-    pub fn local() -> Self {
-        IpAddr::V4(Ipv4Addr::LOCALHOST).into()
-    }
-
-    /// The address as text.
-    pub fn as_str(&self) -> &str {
-        self.text.to_str().unwrap_or_default()
-    }
-}
-
-impl From<IpAddr> for Client {
-    fn from(address: IpAddr) -> Self {
-        let text = HeaderValue::try_from(address.to_string());
-        Self { address, text: text.unwrap_or(HeaderValue::from_static("")) }
-    }
-}
-
-/// The request as the public knows it, forwarded headers of trusted proxies believed.
-#[derive(Debug, Clone)]
-pub struct Public {
-    /// The client.
-    pub client: Client,
-    /// `http` or `https`.
-    pub scheme: &'static str,
-    /// Host, with its port where one was written.
-    pub host: HeaderValue,
-    /// The port.
-    pub port: u16,
-    /// Whether the other end of the connection is a trusted proxy.
-    pub through_trusted: bool,
-}
-
-/// A server of a pool, as headers, logs and metrics name it.
-#[derive(Debug)]
-pub struct Endpoint {
-    /// The pool's name.
-    pub upstream: String,
-    /// The server, as the rules have it.
-    pub peer: String,
-    /// Its authority without the default port of http.
-    pub http: HeaderValue,
-    /// Its authority without the default port of https.
-    pub https: HeaderValue,
-}
-
-/// An upstream that was reached, or was to be.
-#[derive(Debug, Clone)]
-pub struct Reached {
-    /// The server.
-    pub endpoint: Arc<Endpoint>,
-    /// Whether TLS is spoken with it.
-    pub tls: bool,
-    /// The cookie by which the client is to stay with it, where it does not have that yet.
-    pub cookie: Option<HeaderValue>,
-    /// When it was chosen.
-    pub chosen: Instant,
-    /// How long the connection took; `None` where a kept one was used.
-    pub connect: Option<Duration>,
-    /// Whether a kept connection was used.
-    pub reused: bool,
-    /// The status it answered.
-    pub status: Option<u16>,
-    /// When its answer's head came.
-    pub answered: Option<Instant>,
-}
-
-impl Endpoint {
-    /// A server of the pool `upstream`.
-    pub fn new(upstream: &str, address: &ServerAddress) -> Self {
-        let peer = address.to_string();
-        let host = match address {
-            ServerAddress::Srv(name) => name.as_str(),
-            // A Unix socket has no authority, and HTTP/1.1 no request without one.
-            ServerAddress::Unix(_) => "localhost",
-            ServerAddress::Ip(..) | ServerAddress::Name(..) => peer.as_str(),
-        };
-        let authority = |usual: &str| {
-            let authority = host.strip_suffix(usual).unwrap_or(host);
-            HeaderValue::try_from(authority).unwrap_or(HeaderValue::from_static(""))
-        };
-        let (http, https) = (authority(":80"), authority(":443"));
-        Self { upstream: upstream.to_owned(), peer, http, https }
-    }
-}
-
-impl Reached {
-    /// The pool's name.
-    pub fn upstream(&self) -> &str {
-        &self.endpoint.upstream
-    }
-
-    /// The server's authority, as it stands in a Host header.
-    pub fn authority(&self) -> &HeaderValue {
-        if self.tls { &self.endpoint.https } else { &self.endpoint.http }
-    }
 }
 
 impl Exchange {

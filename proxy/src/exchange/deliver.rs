@@ -2,8 +2,9 @@
 
 use super::admit::X_REQUEST_ID;
 use super::answer::Answer;
-use super::context::{Exchange, Reached};
+use super::context::Exchange;
 use super::headers::{Headers, strip_hop_by_hop};
+use super::reached::Reached;
 use super::{cors, operation};
 use http::header::{
     CONTENT_TYPE, LOCATION, REFRESH, SERVER, SET_COOKIE, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,

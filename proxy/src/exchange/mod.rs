@@ -3,6 +3,7 @@
 
 mod admit;
 mod answer;
+mod arrival;
 mod coding;
 mod compress;
 mod context;
@@ -22,6 +23,7 @@ mod nginx_page;
 mod operation;
 mod packer;
 mod page;
+mod reached;
 mod recover;
 mod replace;
 mod retry;
@@ -34,8 +36,9 @@ mod variable;
 
 pub use admit::Admission;
 pub use answer::Answer;
+pub use arrival::{Arrival, Client, Public};
 pub use coding::Coding;
-pub use context::{Arrival, Client, Endpoint, Exchange, Public, Reached};
+pub use context::Exchange;
 pub use failure::{Failure, Party};
 pub(crate) use files::content_type;
 pub use files::{Asks, FileAnswer, Piece, Representation, Sought, Spot};
@@ -46,5 +49,6 @@ pub use headers::Headers;
 pub(crate) use headers::stripped;
 pub(crate) use packer::Packer;
 pub use page::refusal;
+pub use reached::{Endpoint, Reached};
 pub use retry::Attempt;
 pub use search::Current;

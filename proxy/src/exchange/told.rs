@@ -1,7 +1,8 @@
 //! Placeholders about the connection, the answer and the time, as text.
 
-use super::context::{Exchange, Reached};
+use super::context::Exchange;
 use super::fill::path_and_query;
+use super::reached::Reached;
 use http::request::Parts;
 use http::{HeaderValue, Version};
 use std::sync::LazyLock;
