@@ -8,7 +8,7 @@ use super::headers::Headers;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use vordr_rules::placeholder::Template;
-use vordr_rules::table::{Auth, Concurrency, RateLimit, Satisfy, Server, Settings};
+use vordr_rules::table::{Auth, Concurrency, Location, RateLimit, Satisfy, Server, Settings};
 
 // draft-ietf-httpapi-ratelimit-headers-10
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -61,24 +61,21 @@ impl Exchange {
     /// its server is counted over all of that server.
     pub fn limits(&self) -> impl Iterator<Item = (&RateLimit, (&str, &str))> {
         let all = self.settings().filter(|_| !self.is_counted).map_or(&[][..], |settings| &settings.limits);
-        let is_servers = self.server().is_some_and(|server| server.settings.limits == *all);
-        all.iter().map(move |limit| (limit, self.counted_for(limit.zone.as_deref(), is_servers)))
+        let route = self.location().filter(|location| !location.shared.limits);
+        all.iter().map(move |limit| (limit, self.counted_for(limit.zone.as_deref(), route)))
     }
 
     /// How many may be under way, each with what it is counted for.
     pub fn concurrencies(&self) -> impl Iterator<Item = (&Concurrency, (&str, &str))> {
         let all =
             self.settings().filter(|_| !self.is_counted).map_or(&[][..], |settings| &settings.concurrent);
-        let is_servers = self.server().is_some_and(|server| server.settings.concurrent == *all);
-        all.iter().map(move |limit| (limit, self.counted_for(limit.zone.as_deref(), is_servers)))
+        let route = self.location().filter(|location| !location.shared.concurrent);
+        all.iter().map(move |limit| (limit, self.counted_for(limit.zone.as_deref(), route)))
     }
 
-    fn counted_for<'e>(&'e self, zone: Option<&'e str>, is_servers: bool) -> (&'e str, &'e str) {
-        if let Some(zone) = zone {
-            return ("", zone);
-        }
-        let route = self.location().filter(|_| !is_servers).map_or("", |location| location.name.as_str());
-        (self.server().map_or("", Server::name), route)
+    fn counted_for<'e>(&'e self, zone: Option<&'e str>, route: Option<&'e Location>) -> (&'e str, &'e str) {
+        let own = || (self.server().map_or("", Server::name), route.map_or("", |route| route.name.as_str()));
+        zone.map_or_else(own, |zone| ("", zone))
     }
 
     /// What is counted together with others: its key under a limit. `None` where a zone counts it not at all.

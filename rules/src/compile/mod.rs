@@ -82,7 +82,7 @@ fn compile_server<'t>(
     let layers = templates.layers(&server.settings, reading);
     dead::report(&server.locations, reading);
     let names = Names::new(&server.locations, reading);
-    let locations: Vec<_> = server
+    let mut locations: Vec<_> = server
         .locations
         .iter()
         .map(|location| {
@@ -99,6 +99,12 @@ fn compile_server<'t>(
     let first = steps::compile(&server.steps, false, (&names, &mut *pools), reading);
     let settings = settings::compile(&layers, (&names, &mut *pools), reading);
     names.warn_of_unused(reading);
+    for location in &mut locations {
+        location.shared = table::Shared {
+            limits: location.settings.limits == settings.limits,
+            concurrent: location.settings.concurrent == settings.concurrent,
+        };
+    }
     let patterns = locations.iter().enumerate().flat_map(|(number, location)| {
         location.patterns.iter().map(move |pattern| (pattern, LocationId(number), location.within))
     });
@@ -142,6 +148,8 @@ fn compile_location<'t>(
         steps,
         action: action.unwrap_or_else(nothing),
         settings,
+        // Known once the server's settings are.
+        shared: table::Shared::default(),
         place: reading.sources.place(location.span),
         patterns,
     }

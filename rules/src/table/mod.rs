@@ -177,8 +177,19 @@ pub struct Location {
     pub action: Action,
     /// Every setting that holds here, inheritance done.
     pub settings: Settings,
+    /// Which of its limits are its server's.
+    pub shared: Shared,
     /// Where the `location` node stands.
     pub place: Place,
+}
+
+/// Which limits a location has from its server: those are counted over all of that.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shared {
+    /// Those on how often.
+    pub limits: bool,
+    /// Those on how many at once.
+    pub concurrent: bool,
 }
 
 impl Location {
