@@ -54,11 +54,11 @@ pub fn admission(bytes: &[u8]) {
         Admission::Forward => forwarded(&exchange, &request, peer),
         Admission::Answer(answer) => answered(&answer, &exchange, &request),
         Admission::Guarded => {
-            let (limit, _) = exchange.limit().expect("that is what guards it");
+            let (limit, _) = exchange.limits().next().expect("that is what guards it");
             let _ = exchange.key(&limit.key, &request);
             assert!(matches!(exchange.pass(&request), Admission::Answer(_)));
         }
-        Admission::Files => unreachable!("there are none"),
+        Admission::Files | Admission::StubStatus => unreachable!("there are none"),
     }
     let _ = exchange.failure_page(&Failure::NoRoute, &request);
 }
@@ -66,6 +66,7 @@ pub fn admission(bytes: &[u8]) {
 fn arrived(peer: &str) -> Exchange {
     let arrival = Arrival {
         listener: ListenerId(0),
+        connection: 1,
         peer: Client::from(peer.parse::<IpAddr>().expect("an address")),
         ends: None,
         local_port: 80,

@@ -16,6 +16,7 @@ server "*" {
     listen 80
     location "/static" { files "/srv" strip-prefix="/static" precompressed=on; }
     location regex=#"^/v\d+/(.*)$"# { rewrite "/docs/{1}"; files "/srv"; }
+    location "/tried" { files "/srv" as=nginx { try "{path}" "{path}/" "/a{query}"; else { respond 404; }; }; }
     location "/" { files "/srv" fallback="/index.html"; }
 }
 "##;
@@ -33,6 +34,7 @@ pub fn files(bytes: &[u8]) {
     let Some(request) = messages::parsed(bytes) else { return };
     let arrival = Arrival {
         listener: ListenerId(0),
+        connection: 1,
         peer: Client::from(IpAddr::V4(Ipv4Addr::LOCALHOST)),
         ends: None,
         local_port: 80,
@@ -45,9 +47,11 @@ pub fn files(bytes: &[u8]) {
         return;
     }
     if let Ok(sought) = exchange.seek(&request) {
-        is_below(&sought.path);
+        for spot in &sought.spots {
+            is_below(&spot.path);
+            let _ = exchange.to_folder(&spot.uri, &request);
+        }
     }
-    let _ = exchange.to_folder(&request);
     for length in [0, 1, 1000, i64::MAX as u64] {
         let file = Representation {
             length,

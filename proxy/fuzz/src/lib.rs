@@ -14,11 +14,21 @@ mod connection {
     pub(crate) mod head;
 }
 
+#[path = "../../src/files"]
+mod files {
+    mod entries;
+    #[path = "../../fuzz/src/files.rs"]
+    pub(crate) mod promises;
+    pub(crate) use entries::Entry;
+}
+
 #[path = "../../src/gate"]
 mod gate {
+    mod concurrent;
     #[path = "../../fuzz/src/tokens.rs"]
     pub(crate) mod promises;
     mod token;
+    pub(crate) use concurrent::Place;
 }
 
 #[path = "../../src/http2"]
@@ -45,14 +55,13 @@ mod websocket {
 }
 
 mod admission;
-mod files;
 mod heads;
 mod messages;
 mod proxy_headers;
 mod websockets;
 
 pub use admission::admission;
-pub use files::files;
+pub use files::promises::files;
 pub use gate::promises::tokens;
 pub use heads::{chunks, heads};
 pub use http2::promises::{frames as http2_frames, heads as http2_heads};

@@ -33,7 +33,7 @@ fuzz_target!(|request: (&str, &str, Option<&str>, &[u8], &[u8])| {
     }
     let request =
         Request { listener: ListenerId(0), method: &Method::GET, host, path, query, headers: &headers };
-    if let Outcome::Found(found) = TABLE.find(&request) {
+    if let Some(Outcome::Found(found)) = TABLE.find(&request) {
         assert!(TABLE.servers[found.server.0].locations.len() > found.location.0);
     }
 });

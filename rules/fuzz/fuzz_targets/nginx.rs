@@ -1,4 +1,4 @@
-//! Any text in nginx's syntax loads, or is explained; what loads is shown in KDL as the same table.
+//! Any text in nginx's syntax loads, or is explained; what loads is shown, and put into KDL, as the same table.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -11,10 +11,15 @@ static WORLD: LazyLock<InMemory> =
 fuzz_target!(|text: &str| {
     match import("fuzz.conf", text, &*WORLD) {
         Err(found) => assert!(!found.is_empty()),
-        Ok(loaded) => {
-            let shown = show::show(&loaded);
-            let again = load("again.kdl", &shown, &*WORLD).unwrap_or_else(|found| panic!("{shown}\n{found}"));
-            assert_eq!(loaded.table.without_places(), again.table.without_places(), "{shown}");
+        Ok(imported) => {
+            let again = |kdl: &str| {
+                let loaded = load("again.kdl", kdl, &*WORLD).unwrap_or_else(|found| panic!("{kdl}\n{found}"));
+                loaded.table.without_places()
+            };
+            let (shown, kdl) = (show::show(&imported.loaded), imported.kdl);
+            let table = imported.loaded.table.without_places();
+            assert_eq!(table, again(&shown), "{shown}");
+            assert_eq!(table, again(&kdl), "{kdl}");
         }
     }
 });
