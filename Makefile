@@ -61,9 +61,12 @@ soak-mixed: setup-test
 smuggling-elsewhere: setup-test
 	$(CARGO) test --package vordr --test e2e -- --ignored --nocapture smuggling_elsewhere
 
+# The fuzz targets are workspaces of their own, and borrow files of vordr's: nothing else would tell that they no longer fit.
 lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) check --quiet --manifest-path rules/fuzz/Cargo.toml
+	$(CARGO) check --quiet --manifest-path proxy/fuzz/Cargo.toml
 
 # Whether all that vordr is made of may be a part of it: licences, sources and bans, as deny.toml has them.
 audit: .venv/audit/ready

@@ -34,6 +34,8 @@ if [ "${1:-build}" = test ]; then
     need systemd-analyze systemd
     need redis-server redis-server
     need dash dash
+    # For what the fuzz targets are linked with.
+    need c++ g++
     need envsubst gettext-base
     python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv python3-pip)
 fi
