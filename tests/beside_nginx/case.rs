@@ -15,6 +15,8 @@
 //! location / { proxy_pass http://%%ORIGIN%%; }
 //! ```
 //!
+//! What is written into `%%FOLDER%%/NAME.log` is compared too, without its times.
+//!
 //! What has no `server` is wrapped in one, and what has no `http` in that.
 
 use crate::harness::Request;

@@ -1,6 +1,7 @@
 //! nginx, or vordr by its name, as a process with a file of nginx.
 
 use crate::harness::eventually;
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -19,7 +20,7 @@ pub(super) enum Program {
 /// A running one; gone when it is dropped.
 pub(super) struct Server {
     child: Child,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Server {
@@ -39,7 +40,7 @@ impl Server {
         let said = std::fs::File::create(folder.path().join("said")).expect("a file");
         let child =
             command(program, folder.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(said).spawn();
-        let mut server = Self { child: child.expect("a program"), _folder: folder };
+        let mut server = Self { child: child.expect("a program"), folder };
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let refused = eventually("an open port", || match server.child.try_wait() {
             Ok(Some(_)) => Some(true),
@@ -52,11 +53,30 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
+impl Server {
+    /// Ends it, and reads what it wrote into files that end in `.log`, by their names; its error log is its own.
+    pub(super) fn logs(mut self) -> BTreeMap<String, String> {
+        self.end();
+        let files = std::fs::read_dir(self.folder.path()).expect("the folder");
+        let names = files.map(|file| file.expect("a file").file_name().to_string_lossy().into_owned());
+        let logs = names.filter(|name| name.ends_with(".log") && name != "error.log");
+        let read = |name: &String| std::fs::read(self.folder.path().join(name)).expect("a log");
+        logs.map(|name| (name.clone(), String::from_utf8_lossy(&read(&name)).into_owned())).collect()
+    }
+
+    fn end(&mut self) {
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return;
+        }
         // nginx's workers end with their master where it is asked to end.
         let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
         let _ = self.child.wait();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

@@ -3,6 +3,7 @@
 use super::case::Case;
 use super::server::{Program, Server};
 use crate::harness::{Client, Origin, Request, quiet_port};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io::Read;
 use std::net::Ipv4Addr;
@@ -13,7 +14,11 @@ const LEFT_OUT: [&str; 6] = ["connection", "date", "keep-alive", "server", "tran
 
 /// What came of each request of a case.
 #[derive(Debug)]
-pub(super) struct Told(Vec<Exchanged>);
+pub(super) struct Told {
+    exchanged: Vec<Exchanged>,
+    /// The lines of each access log, without their times.
+    logs: BTreeMap<String, Vec<String>>,
+}
 
 #[derive(Debug)]
 struct Exchanged {
@@ -65,8 +70,15 @@ impl Told {
                 seen: seen.into_iter().map(same).collect(),
             });
         }
-        drop(server);
-        Ok(Self(exchanged))
+        let named = |line: &str| without_times(&line.replace(&at, "ORIGIN").replace(&here, "PORT"));
+        // Lines of several workers have no order among them.
+        let lines = |text: String| {
+            let mut lines: Vec<String> = text.lines().map(named).collect();
+            lines.sort();
+            lines
+        };
+        let logs = server.logs().into_iter().map(|(name, text)| (name, lines(text)));
+        Ok(Self { exchanged, logs: logs.collect() })
     }
 }
 
@@ -136,16 +148,40 @@ fn without_request_id(body: &str) -> String {
     body.split_inclusive('\n').filter(|line| !is_id(line)).collect()
 }
 
+/// Seconds to the millisecond differ from run to run.
+fn without_times(line: &str) -> String {
+    let is_time = |word: &str| {
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        word.split_once('.').is_some_and(|(whole, part)| digits(whole) && digits(part) && part.len() == 3)
+    };
+    let mut out = String::new();
+    let mut rest = line;
+    while !rest.is_empty() {
+        let inside = |c: char| c.is_ascii_digit() || c == '.';
+        let end = rest.find(|c| !inside(c)).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        out += if is_time(word) { "SECONDS" } else { word };
+        let next = after.find(inside).unwrap_or(after.len());
+        let (other, after) = after.split_at(next);
+        out += other;
+        rest = after;
+    }
+    out
+}
+
 /// Where the two part.
 pub(super) fn difference(nginx: &Told, vordr: &Told) -> Option<String> {
     let mut text = String::new();
-    for (nginx, vordr) in nginx.0.iter().zip(&vordr.0) {
+    for (nginx, vordr) in nginx.exchanged.iter().zip(&vordr.exchanged) {
         let same = (&nginx.answered, &nginx.seen) == (&vordr.answered, &vordr.seen);
         if !same {
             let _ = writeln!(text, "  {}", nginx.asked);
             let _ = writeln!(text, "    nginx {:?} {:?}", nginx.answered, nginx.seen);
             let _ = writeln!(text, "    vordr {:?} {:?}", vordr.answered, vordr.seen);
         }
+    }
+    if nginx.logs != vordr.logs {
+        let _ = writeln!(text, "  logs\n    nginx {:#?}\n    vordr {:#?}", nginx.logs, vordr.logs);
     }
     (!text.is_empty()).then_some(text)
 }
