@@ -1,6 +1,7 @@
 //! End-to-end tests over real sockets: one file a promise.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
+mod access_logs;
 mod acme;
 mod actions;
 mod addresses;

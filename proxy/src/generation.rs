@@ -2,13 +2,13 @@
 
 use crate::files::Folders;
 use crate::gate::{Credentials, Store};
-use crate::observe::Observer;
+use crate::observe::{AccessLogs, Observer};
 use crate::start_error::StartError;
 use crate::tls::{Certificates, Doors};
 use crate::trace::Tracer;
 use crate::upstream::Upstreams;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio_util::sync::CancellationToken;
 use vordr_rules::table::{LimitStore, Table};
 
@@ -33,6 +33,8 @@ pub(crate) struct Generation {
     pub folders: Folders,
     /// The rules as `vordr show` prints them.
     pub effective_rules: String,
+    /// What those who hold to it log to, once newer rules log elsewhere.
+    logs: OnceLock<Arc<AccessLogs>>,
     /// Cancelled when newer rules take their place.
     pub replaced: CancellationToken,
 }
@@ -59,8 +61,15 @@ impl Generation {
             folders: Folders::open(&table)?,
             table,
             effective_rules,
+            logs: OnceLock::new(),
             replaced: CancellationToken::new(),
         }))
+    }
+
+    /// Keeps the logs open for as long as it is in use itself.
+    pub(crate) fn keep_logs(&self, logs: Arc<AccessLogs>) {
+        // Newer rules take its place once.
+        let _ = self.logs.set(logs);
     }
 
     /// What is served, in a line.

@@ -69,9 +69,9 @@ impl Reloader {
         // Not while newer rules are taken in, which may have other files.
         let _bound = self.bound();
         let observer = &self.shared.observer;
-        match observer.open_logs(&self.shared.current().table.process) {
+        match observer.open_logs(&self.shared.current().table) {
             Ok(logs) => {
-                observer.take_logs(logs);
+                drop(observer.take_logs(logs));
                 observer.log().info("logs opened anew", &[]);
             }
             Err(error) => {
@@ -114,7 +114,7 @@ impl Reloader {
             .map(|address| self.sockets.open(address))
             .collect::<Result<Vec<_>, _>>()?;
         let control = ControlSockets::bind_changed(&old.table.process, &table.process, &self.sockets)?;
-        let logs = self.shared.observer.open_logs(&table.process)?;
+        let logs = self.shared.observer.open_logs(&table)?;
         let certificates = &self.shared.certificates;
         let newer = Generation::open(
             table.clone(),
@@ -127,7 +127,7 @@ impl Reloader {
         let acme = self.acme.prepare(&table)?;
         let sockets = self.workers.share(&fresh)?;
 
-        self.shared.observer.take_logs(logs);
+        old.keep_logs(self.shared.observer.take_logs(logs));
         announce_sockets(&self.shared, &fresh, &control);
         self.warn_of_what_stays(&old.table, &table);
         for address in removed(&old.table, &table) {

@@ -34,7 +34,7 @@ const PAGES: &[(&str, &str)] = pages![
     "drain-delay", "else", "enter", "error-detail", "error-log", "expires", "expose", "files", "forwarded",
     "header", "header-count", "header-names", "header-size", "header-timeout", "headers", "health", "host",
     "hsts", "http", "include", "keepalive", "key", "limit", "limit-store", "limits", "listen", "location",
-    "location-fix", "map", "match", "max-age", "method", "methods", "metrics", "min-rate", "on-error",
+    "location-fix", "log-format", "map", "match", "max-age", "method", "methods", "metrics", "min-rate", "on-error",
     "origin", "origins", "pass-body", "pass-headers", "pass-server", "passive", "proxy", "proxy-protocol",
     "redirect", "remove", "request", "request-line", "resolve", "respond", "response", "retry", "rewrite",
     "satisfy", "search", "server", "set", "slow-start", "state", "steps", "sticky", "strip-prefix",

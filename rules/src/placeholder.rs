@@ -109,10 +109,38 @@ pub enum Placeholder {
     Capture(usize),
     /// `{var.NAME}`: what a `map` makes of the request.
     Variable(String),
+    /// `{bytes_sent}`: the bytes of the answer so far, its head among them.
+    BytesSent,
+    /// `{bytes_received}`: the bytes of the request so far, its head among them.
+    BytesReceived,
+    /// `{connection}`: the number of the client's connection.
+    Connection,
+    /// `{connection_requests}`: how many requests have come on it, this one among them.
+    ConnectionRequests,
+    /// `{connection_duration}`: seconds since it was accepted.
+    ConnectionDuration,
+    /// `{pipelined}`: `p` where the request came before the answer to the one before it was over, else `.`.
+    Pipelined,
+    /// `{completion}`: `OK` where the whole answer was sent.
+    Completion,
+    /// `{tls_cipher}`: the cipher that is spoken with the client, by OpenSSL's name; nothing in the clear.
+    TlsCipher,
+    /// `{tls_name}`: the host that the client named in its handshake.
+    TlsName,
+    /// `{tls_resumed}`: `r` where the client took up an earlier session, else `.`; nothing in the clear.
+    TlsResumed,
+    /// `{upstream_length}`: the bytes of the upstream's body that came.
+    UpstreamLength,
+    /// `{packing_ratio}`: how many times smaller its packing has made the body.
+    PackingRatio,
+    /// `{upstream.cookie.NAME}`: a cookie that the upstream's answer sets.
+    UpstreamCookie(String),
+    /// `{response.header.NAME}`: a header of the answer, as it is sent.
+    SentHeader(HeaderName),
 }
 
 /// The names without an argument, in the order they are offered.
-const PLAIN: [(&str, Placeholder); 36] = [
+const PLAIN: &[(&str, Placeholder)] = &[
     ("host", Placeholder::Host),
     ("uri", Placeholder::Uri),
     ("path", Placeholder::Path),
@@ -149,6 +177,18 @@ const PLAIN: [(&str, Placeholder); 36] = [
     ("client_verify", Placeholder::ClientVerify),
     ("hostname", Placeholder::Hostname),
     ("pid", Placeholder::Pid),
+    ("bytes_sent", Placeholder::BytesSent),
+    ("bytes_received", Placeholder::BytesReceived),
+    ("connection", Placeholder::Connection),
+    ("connection_requests", Placeholder::ConnectionRequests),
+    ("connection_duration", Placeholder::ConnectionDuration),
+    ("pipelined", Placeholder::Pipelined),
+    ("completion", Placeholder::Completion),
+    ("tls_cipher", Placeholder::TlsCipher),
+    ("tls_name", Placeholder::TlsName),
+    ("tls_resumed", Placeholder::TlsResumed),
+    ("upstream_length", Placeholder::UpstreamLength),
+    ("packing_ratio", Placeholder::PackingRatio),
 ];
 
 /// Why a text with placeholders cannot be compiled.
@@ -212,6 +252,7 @@ impl Template {
     pub fn upstream_headers(&self) -> impl Iterator<Item = &HeaderName> {
         self.parts.iter().filter_map(|part| match part {
             Part::Placeholder(Placeholder::UpstreamHeader(name)) => Some(name),
+            Part::Placeholder(Placeholder::UpstreamCookie(_)) => Some(&http::header::SET_COOKIE),
             _ => None,
         })
     }
@@ -267,9 +308,14 @@ impl Placeholder {
         let unknown = || TemplateError::Unknown { name: name.to_owned(), nearest: nearest(name, offered()) };
         match name.split_once('.') {
             Some(("header", header)) => header.parse().map(Self::Header).map_err(|_| unknown()),
-            Some(("upstream", header)) => {
+            Some(("upstream", of)) => match of.split_once('.') {
+                Some(("header", header)) => header.parse().map(Self::UpstreamHeader).map_err(|_| unknown()),
+                Some(("cookie", name)) if !name.is_empty() => Ok(Self::UpstreamCookie(name.to_owned())),
+                _ => Err(unknown()),
+            },
+            Some(("response", header)) => {
                 let header = header.strip_prefix("header.").and_then(|header| header.parse().ok());
-                header.map(Self::UpstreamHeader).ok_or_else(unknown)
+                header.map(Self::SentHeader).ok_or_else(unknown)
             }
             Some(("auth", header)) => header.parse().map(Self::Auth).map_err(|_| unknown()),
             Some(("cookie", cookie)) if !cookie.is_empty() => Ok(Self::Cookie(cookie.to_owned())),
@@ -290,6 +336,8 @@ impl fmt::Display for Placeholder {
             Self::Auth(name) => write!(f, "auth.{name}"),
             Self::Header(name) => write!(f, "header.{name}"),
             Self::UpstreamHeader(name) => write!(f, "upstream.header.{name}"),
+            Self::UpstreamCookie(name) => write!(f, "upstream.cookie.{name}"),
+            Self::SentHeader(name) => write!(f, "response.header.{name}"),
             Self::Cookie(name) => write!(f, "cookie.{name}"),
             Self::Argument(name) => write!(f, "arg.{name}"),
             Self::Capture(number) => write!(f, "{number}"),
@@ -307,6 +355,8 @@ fn offered() -> impl Iterator<Item = &'static str> {
         "var.NAME",
         "auth.NAME",
         "upstream.header.NAME",
+        "upstream.cookie.NAME",
+        "response.header.NAME",
     ])
 }
 

@@ -45,13 +45,15 @@ impl ClientStream {
             return Err(NoHead::Over);
         }
         let bounds = limits.bounds;
+        let pipelined = !self.ahead.is_empty() && self.link.requests() > 0;
         let mut wait = HeadWait { scan: HeadScan::default(), since: None, counted: None, heads, limits };
         let length = poll_fn(|cx| self.poll_head(&mut wait, cx)).await?;
         if self.link.requests() == 0 && self.ahead.get(..length) == PREFACE.get(..length) {
             return Err(NoHead::Http2);
         }
         let head = self.ahead.split_to(length);
-        self.judge(head, bounds, wait.since.unwrap_or_else(Instant::now)).map_err(NoHead::Refused)
+        let since = wait.since.unwrap_or_else(Instant::now);
+        self.judge(head, bounds, (since, pipelined)).map_err(NoHead::Refused)
     }
 
     /// Takes a head that came on another way; its body may then be read.
@@ -59,12 +61,17 @@ impl ClientStream {
         let mut scan = HeadScan::default();
         let length = scan.end(&head)?;
         bounds.hold(&scan, length.unwrap_or(head.len()))?;
-        self.judge(head, bounds, Instant::now())
+        self.judge(head, bounds, (Instant::now(), false))
     }
 
-    fn judge(&mut self, head: BytesMut, bounds: HeadBounds, since: Instant) -> Result<BytesMut, Failure> {
+    fn judge(
+        &mut self,
+        head: BytesMut,
+        bounds: HeadBounds,
+        (since, pipelined): (Instant, bool),
+    ) -> Result<BytesMut, Failure> {
         self.body = judge(&head, bounds.fields)?.into();
-        self.link.head_arrived(since);
+        self.link.head_arrived(since, head.len(), pipelined);
         self.upload.reset();
         self.download.reset();
         Ok(head)

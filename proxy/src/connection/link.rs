@@ -49,6 +49,10 @@ pub(crate) struct Link {
     opened: Instant,
     handshake: OnceLock<Arc<Handshake>>,
     head_nanos: AtomicU64,
+    head_bytes: AtomicU64,
+    pipelined: AtomicBool,
+    /// Bytes of the present answer that were handed over.
+    answered: AtomicU64,
     requests: AtomicU64,
     admitted: AtomicBool,
     tunnel: AtomicBool,
@@ -125,6 +129,9 @@ impl Link {
             opened: Instant::now(),
             handshake: OnceLock::new(),
             head_nanos: AtomicU64::new(0),
+            head_bytes: AtomicU64::new(0),
+            pipelined: AtomicBool::new(false),
+            answered: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             admitted: AtomicBool::new(false),
             tunnel: AtomicBool::new(false),
@@ -161,8 +168,11 @@ impl Link {
         self.handshake.get().cloned()
     }
 
-    /// Notes that a whole head has come, whose first byte came at `since`.
-    pub(crate) fn head_arrived(&self, since: Instant) {
+    /// Notes that a whole head of so many bytes has come, whose first byte came at `since`.
+    pub(crate) fn head_arrived(&self, since: Instant, bytes: usize, pipelined: bool) {
+        self.head_bytes.store(bytes as u64, Relaxed);
+        self.pipelined.store(pipelined, Relaxed);
+        self.answered.store(0, Relaxed);
         self.head_nanos.store(nanos(since.duration_since(self.opened)), Relaxed);
         self.requests.fetch_add(1, Relaxed);
         self.admitted.store(false, Relaxed);
@@ -174,6 +184,26 @@ impl Link {
     /// When the first byte of the present head came.
     pub(crate) fn head_since(&self) -> Instant {
         self.opened + Duration::from_nanos(self.head_nanos.load(Relaxed))
+    }
+
+    /// How many bytes the present head has.
+    pub(crate) fn head_bytes(&self) -> u64 {
+        self.head_bytes.load(Relaxed)
+    }
+
+    /// Whether the present head came before the answer to the one before it was over.
+    pub(crate) fn is_pipelined(&self) -> bool {
+        self.pipelined.load(Relaxed)
+    }
+
+    /// So many bytes of the present answer are on their way.
+    pub(crate) fn answering(&self, bytes: usize) {
+        self.answered.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// How many bytes of the present answer are on their way, or there.
+    pub(crate) fn answered(&self) -> u64 {
+        self.answered.load(Relaxed)
     }
 
     /// How many requests have come, the present one included.
@@ -355,6 +385,13 @@ impl Link {
     /// The present request, refused before it reached a route, and not answered unless that is said.
     pub(crate) fn rejection(&self, failure: Failure) -> crate::observe::Rejection {
         let since = if self.requests() == 0 { self.opened } else { self.head_since() };
-        crate::observe::Rejection { failure, peer: self.peer, since: since.into_std(), answered: None }
+        crate::observe::Rejection {
+            failure,
+            listener: self.listener.clone(),
+            connection: self.number,
+            peer: self.peer,
+            since: since.into_std(),
+            answered: None,
+        }
     }
 }

@@ -293,9 +293,13 @@ impl AsyncWrite for ClientStream {
         }
         if this.pending.len() + buf.len() <= WRITE_BUFFER {
             this.pending.extend_from_slice(buf);
+            this.link.answering(buf.len());
             return Poll::Ready(Ok(buf.len()));
         }
         let written = this.poll_write_through(cx, buf);
+        if let Poll::Ready(Ok(bytes)) = &written {
+            this.link.answering(*bytes);
+        }
         this.in_time(Direction::Download, written, cx)
     }
 

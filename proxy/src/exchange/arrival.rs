@@ -26,6 +26,14 @@ pub struct Arrival {
     pub http2: bool,
     /// When the first byte of its head came.
     pub started: Instant,
+    /// When the connection was accepted.
+    pub opened: Instant,
+    /// How many requests have come on the connection, this one among them.
+    pub requests: u64,
+    /// How many bytes its head has.
+    pub head: u64,
+    /// Whether it came before the answer to the one before it was over.
+    pub pipelined: bool,
 }
 
 /// An address, and its text, which is written once for a connection and read several times in an exchange.

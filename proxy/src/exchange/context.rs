@@ -12,11 +12,20 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vordr_rules::table::{
-    Action, AnswerStatus, Captures, Location, LocationId, Proxy, Server, ServerId, Settings, Table,
+    AccessLog, Action, AnswerStatus, Captures, Location, LocationId, Proxy, Server, ServerId, Settings, Table,
 };
 
 /// How many addresses that could not be reached the log tells of.
 const MOST_TOLD: usize = 8;
+
+/// What is known of an answer once it is over.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sent {
+    /// Its bytes, its head among them.
+    pub bytes: u64,
+    /// Whether it was sent to its end.
+    pub whole: bool,
+}
 
 /// A failure that an `on-error` took the place of.
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +88,12 @@ pub struct Exchange {
     pub bytes_in: u64,
     /// Bytes of the answer's body that have left.
     pub bytes_out: u64,
+    /// Bytes of the answer's body before they were packed.
+    pub bytes_unpacked: u64,
+    /// Bytes of the upstream's body.
+    pub bytes_of_upstream: u64,
+    /// What is known of the answer once it is over; nothing before.
+    pub sent: Sent,
     /// When the answer's head came or was made.
     pub first_byte: Option<Instant>,
     /// The upstream that was reached last.
@@ -153,6 +168,9 @@ impl Exchange {
             packing: None,
             bytes_in: 0,
             bytes_out: 0,
+            bytes_unpacked: 0,
+            bytes_of_upstream: 0,
+            sent: Sent::default(),
             first_byte: None,
             reached: None,
             retries: 0,
@@ -240,6 +258,18 @@ impl Exchange {
             true => Failure::Idle,
             false => Failure::ReadTimeout,
         }
+    }
+
+    /// Notes how it ended: the status that its client got, or what stands for that, and what was sent.
+    pub(crate) fn over(&mut self, status: u16, sent: Sent) {
+        self.status = StatusCode::from_u16(status).ok();
+        self.sent = sent;
+    }
+
+    /// Where a line is to be written of it.
+    pub(crate) fn access_logs(&self) -> &[AccessLog] {
+        let own = self.settings().and_then(|settings| settings.access_logs.as_deref());
+        own.unwrap_or(&self.table.process.access_logs)
     }
 
     /// Takes back an upstream's answer that turned out not to be one.

@@ -2,8 +2,8 @@
 
 use super::admit::X_FORWARDED_FOR;
 use super::context::Exchange;
-use http::HeaderValue;
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_encode};
 use vordr_rules::placeholder::{Part, Placeholder, Template};
 use vordr_rules::table::{Captures, cookie, without_port};
@@ -53,6 +53,8 @@ pub(super) struct Known<'k> {
     pub(super) request: &'k Parts,
     /// What the regex captured that the text belongs to.
     pub(super) captures: &'k Captures,
+    /// The answer's headers, where there is one.
+    pub(super) answer: Option<&'k HeaderMap>,
 }
 
 impl Exchange {
@@ -75,7 +77,7 @@ impl Exchange {
 
     /// A template with everything filled in.
     pub(super) fn fill(&self, template: &Template, request: &Parts, into: Into) -> Vec<u8> {
-        self.fill_known(template, Known { request, captures: &self.captures }, into)
+        self.fill_known(template, Known { request, captures: &self.captures, answer: None }, into)
     }
 
     /// A template with everything filled in, where its captures are not the location's.
@@ -148,7 +150,8 @@ impl Exchange {
             Placeholder::Port => out.extend_from_slice(self.arrival.local_port.to_string().as_bytes()),
             Placeholder::ForwardedFor => foreign(&self.forwarded_for(request)),
             Placeholder::QueryMark => {
-                out.extend_from_slice(self.current_query(request).map_or(b"", |_| b"?"));
+                let query = self.current_query(request).filter(|query| !query.is_empty());
+                out.extend_from_slice(query.map_or(b"", |_| b"?"));
             }
             // Decoded for matching; into a header it goes escaped too, as it may hold any byte.
             Placeholder::Capture(number) => {
@@ -176,6 +179,10 @@ impl Exchange {
             // A name may hold letters that no URL may.
             Placeholder::ClientSubject => foreign(self.client_subject().map_or(b"", HeaderValue::as_bytes)),
             Placeholder::Variable(name) => self.fill_variable(name, known, into, out),
+            Placeholder::SentHeader(name) => {
+                let value = known.answer.and_then(|headers| headers.get(name));
+                foreign(value.map_or(b"", HeaderValue::as_bytes));
+            }
             Placeholder::RequestId => out.extend_from_slice(self.request_id.as_bytes()),
             other => foreign(&self.told(other, request)),
         }

@@ -16,6 +16,12 @@ pub enum Protocol {
 pub struct Handshake {
     /// As the log writes it: `TLSv1.3`.
     pub version: &'static str,
+    /// By OpenSSL's name.
+    pub cipher: &'static str,
+    /// The host that the client named; empty where it named none.
+    pub name: String,
+    /// Whether the client took up an earlier session.
+    pub resumed: bool,
     /// What is spoken from now on.
     pub protocol: Protocol,
     /// Whose certificate the client showed, as RFC 4514 writes names; `None` where it showed none.

@@ -115,7 +115,7 @@ impl Exchange {
             }
             Wanted::Regex(regex) => {
                 let captures = Captures::of(regex, value)?;
-                Some(self.fill_captured(&rule.to, Known { request, captures: &captures }))
+                Some(self.fill_captured(&rule.to, Known { request, captures: &captures, answer: None }))
             }
         })
     }

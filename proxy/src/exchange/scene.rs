@@ -40,6 +40,10 @@ impl Scene {
             tls: None,
             http2: false,
             started: Instant::now(),
+            opened: Instant::now(),
+            requests: 1,
+            head: 0,
+            pipelined: false,
         };
         Self { exchange: Exchange::begin(Arc::new(table), arrival), request: parse(request) }
     }

@@ -2,11 +2,11 @@
 
 use super::context::Exchange;
 use super::fill::path_and_query;
-use super::reached::Reached;
+use http::header::SET_COOKIE;
 use http::request::Parts;
 use http::{HeaderValue, Version};
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use vordr_rules::placeholder::Placeholder;
 use vordr_rules::table::Server;
 
@@ -46,8 +46,37 @@ impl Exchange {
             Placeholder::UpstreamHeader(name) => {
                 self.upstream_headers.get(name).map_or_else(Vec::new, |value| value.as_bytes().to_vec())
             }
-            _ => time(placeholder).or_else(|| self.told_of_upstream(placeholder)).unwrap_or_default(),
+            _ => self
+                .told_of_connection(placeholder)
+                .or_else(|| time(placeholder))
+                .or_else(|| self.told_of_upstream(placeholder))
+                .unwrap_or_default(),
         }
+    }
+
+    fn told_of_connection(&self, placeholder: &Placeholder) -> Option<Vec<u8>> {
+        let arrival = &self.arrival;
+        let tls = arrival.tls.as_ref();
+        match placeholder {
+            Placeholder::BytesSent => Some(text(self.sent.bytes)),
+            Placeholder::BytesReceived => Some(text(arrival.head.saturating_add(self.bytes_in))),
+            Placeholder::Connection => Some(text(arrival.connection)),
+            Placeholder::ConnectionRequests => Some(text(arrival.requests)),
+            Placeholder::ConnectionDuration => Some(seconds(arrival.opened.elapsed())),
+            Placeholder::Pipelined => Some(if arrival.pipelined { "p" } else { "." }.into()),
+            Placeholder::Completion => self.sent.whole.then(|| "OK".into()),
+            Placeholder::TlsCipher => tls.map(|tls| tls.cipher.into()),
+            Placeholder::TlsName => tls.map(|tls| tls.name.clone().into()),
+            Placeholder::TlsResumed => tls.map(|tls| if tls.resumed { "r" } else { "." }.into()),
+            Placeholder::PackingRatio => self.packing.and_then(|_| self.packing_ratio()),
+            _ => None,
+        }
+    }
+
+    /// To two digits behind the point.
+    fn packing_ratio(&self) -> Option<Vec<u8>> {
+        let hundredths = self.bytes_unpacked.saturating_mul(100).checked_div(self.bytes_out)?;
+        Some(text(format_args!("{}.{:02}", hundredths / 100, hundredths % 100)))
     }
 
     /// As the request says it, and HTTP/2 where it came by that.
@@ -69,8 +98,18 @@ impl Exchange {
                 status.map(text)
             }
             Placeholder::UpstreamDuration => Some(seconds(reached.chosen.elapsed())),
-            Placeholder::UpstreamConnect => reached.connect.map(seconds),
-            Placeholder::UpstreamFirstByte => first_byte(reached).map(seconds),
+            Placeholder::UpstreamLength => Some(text(self.bytes_of_upstream)),
+            Placeholder::UpstreamCookie(name) => {
+                let set = self.upstream_headers.get_all(SET_COOKIE).iter();
+                let mut set = set.filter_map(|line| line.to_str().ok()?.split(';').next()?.split_once('='));
+                set.find(|(known, _)| known.trim() == name).map(|(_, value)| value.into())
+            }
+            Placeholder::UpstreamConnect => {
+                reached.connect.or_else(|| reached.reused.then_some(Duration::ZERO)).map(seconds)
+            }
+            Placeholder::UpstreamFirstByte => {
+                reached.answered.map(|answered| seconds(answered.duration_since(reached.chosen)))
+            }
             _ => None,
         }
     }
@@ -79,15 +118,11 @@ impl Exchange {
     pub(super) fn remember(&mut self, headers: &http::HeaderMap) {
         self.upstream_headers.clear();
         for name in &self.table.upstream_headers {
-            if let Some(value) = headers.get(name) {
-                self.upstream_headers.insert(name.clone(), HeaderValue::clone(value));
+            for value in headers.get_all(name) {
+                self.upstream_headers.append(name.clone(), HeaderValue::clone(value));
             }
         }
     }
-}
-
-fn first_byte(reached: &Reached) -> Option<Duration> {
-    Some(reached.answered.unwrap_or_else(Instant::now).duration_since(reached.chosen))
 }
 
 fn time(placeholder: &Placeholder) -> Option<Vec<u8>> {

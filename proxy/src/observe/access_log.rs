@@ -1,95 +1,98 @@
-//! One line for each exchange, in JSON or combined; two for a WebSocket.
+//! One line for each exchange, in JSON, combined or a form of the rules' own; in JSON two for a WebSocket.
 
 use super::clock::Stamp;
 use super::json::Object;
 use super::record::{Record, Rejection, labels};
+use super::rejected;
 use super::words::{Drawing, Spoken};
-use super::writer::Writer;
-use crate::exchange::{Exchange, Failure, Reached};
-use crate::start_error::StartError;
+use crate::exchange::{Exchange, Failure, Reached, visible};
 use crate::websocket::{Side, Tunnel};
 use http::HeaderName;
 use http::header::{REFERER, USER_AGENT};
-use prometheus::IntCounter;
-use vordr_rules::table::{AccessLog as Rules, LogFormat};
-
-/// The access log.
-#[derive(Debug)]
-pub(super) struct AccessLog {
-    writer: Writer,
-    form: Form,
-    query: bool,
-}
+use std::borrow::Cow;
+use vordr_rules::table::{AccessLog, LineFormat, LogFormat};
 
 /// How a line is written.
 #[derive(Debug, Clone, Copy)]
-enum Form {
+enum Form<'r> {
     Json,
     Combined,
     /// For a person on a terminal.
     Words(Drawing),
+    Own(&'r LineFormat),
 }
 
-impl AccessLog {
-    pub(super) fn open(rules: &Rules, workers: usize, dropped: IntCounter) -> Result<Self, StartError> {
-        let form = match (rules.format, Drawing::on(&rules.target)) {
+impl<'r> Form<'r> {
+    /// `drawing` is how a terminal is drawn on, where the log goes to one.
+    fn of(rules: &'r AccessLog, drawing: Option<Drawing>) -> Self {
+        match (&rules.format, drawing) {
+            (Some(LogFormat::Own(format)), _) => Form::Own(format),
             (Some(LogFormat::Combined), _) => Form::Combined,
             (None, Some(drawing)) => Form::Words(drawing),
             (Some(LogFormat::Json) | None, _) => Form::Json,
-        };
-        Ok(Self { writer: Writer::open(&rules.target, workers, dropped)?, form, query: rules.query })
-    }
-
-    pub(super) fn write(&self, record: &Record<'_>) {
-        match self.form {
-            Form::Words(drawing) => self
-                .writer
-                .line(|bytes| bytes.extend_from_slice(words(drawing, record, self.query).as_bytes())),
-            Form::Json => self.writer.line(|bytes| json(bytes, record, self.query)),
-            Form::Combined => {
-                self.writer.line(|bytes| bytes.extend_from_slice(combined(record, self.query).as_bytes()))
-            }
         }
     }
+}
 
-    pub(super) fn write_rejection(&self, rejection: &Rejection) {
-        let failure = &rejection.failure;
-        let client_ip = rejection.client();
-        let status = failure.status().as_u16();
-        let bytes_out = rejection.answered.unwrap_or(0);
-        let line = match self.form {
-            Form::Json => None,
-            Form::Combined => {
-                Some(format!("{client_ip} - - [{}] \"-\" {status} {bytes_out} \"-\" \"-\"\n", common_time()))
-            }
-            Form::Words(drawing) => Some(drawing.request(&Spoken {
+/// Appends the line of an exchange.
+pub(super) fn write(rules: &AccessLog, drawing: Option<Drawing>, record: &Record<'_>, bytes: &mut Vec<u8>) {
+    let is_opening = record.status == 101 && record.tunnel.is_none();
+    match Form::of(rules, drawing) {
+        // These cannot tell a WebSocket's opening from its end.
+        Form::Own(_) | Form::Combined if is_opening => {}
+        Form::Own(format) => {
+            record.exchange.line(format, record.request, record.answer, bytes);
+            bytes.push(b'\n');
+        }
+        Form::Words(drawing) => bytes.extend_from_slice(words(drawing, record, rules.query).as_bytes()),
+        Form::Json => json(bytes, record, rules.query),
+        Form::Combined => combined(record, rules.query, bytes),
+    }
+}
+
+/// Appends the line of a request that reached no server.
+pub(super) fn write_rejection(
+    rules: &AccessLog,
+    drawing: Option<Drawing>,
+    rejection: &Rejection,
+    bytes: &mut Vec<u8>,
+) {
+    let failure = &rejection.failure;
+    let (client_ip, status) = (rejection.client(), failure.status().as_u16());
+    match Form::of(rules, drawing) {
+        Form::Own(format) => rejected::line(format, rejection, bytes),
+        Form::Json => json_of_rejection(rejection, bytes),
+        Form::Combined => {
+            let bytes_out = rejection.answered.unwrap_or(0);
+            let line =
+                format!("{client_ip} - - [{}] \"-\" {status} {bytes_out} \"-\" \"-\"\n", common_time());
+            bytes.extend_from_slice(line.as_bytes());
+        }
+        Form::Words(drawing) => {
+            let line = drawing.request(&Spoken {
                 status,
                 method: "-",
                 duration: rejection.since.elapsed(),
                 what: &client_ip,
                 error: Some(&failure.detail(None)),
-            })),
-        };
-        if let Some(line) = line {
-            return self.writer.line(|bytes| bytes.extend_from_slice(line.as_bytes()));
+            });
+            bytes.extend_from_slice(line.as_bytes());
         }
-        self.writer.line(|bytes| {
-            let mut line = Object::begin(bytes);
-            line.text("ts", Stamp::now().as_str());
-            line.text("level", "warn");
-            line.text("client_ip", &client_ip);
-            line.number("status", status.into());
-            line.number("bytes_in", 0);
-            line.number("bytes_out", bytes_out);
-            line.seconds("duration", rejection.since.elapsed());
-            failed(&mut line, failure, &failure.detail(None));
-            line.end();
-        });
     }
+}
 
-    pub(super) fn flush(&self) {
-        self.writer.flush();
-    }
+fn json_of_rejection(rejection: &Rejection, bytes: &mut Vec<u8>) {
+    let failure = &rejection.failure;
+    let mut line = Object::begin(bytes);
+    line.text("ts", Stamp::now().as_str());
+    line.text("level", "warn");
+    line.text("client_ip", &rejection.client());
+    line.number("status", failure.status().as_u16().into());
+    line.number("bytes_in", 0);
+    line.number("bytes_out", rejection.answered.unwrap_or(0));
+    line.seconds("duration", rejection.since.elapsed());
+    failed(&mut line, failure, &failure.detail(None));
+    line.end();
 }
 
 /// The names of these fields are for good. What is not known is left out.
@@ -192,29 +195,27 @@ fn words(drawing: Drawing, record: &Record<'_>, query: bool) -> String {
 }
 
 /// As nginx and Apache write it.
-fn combined(record: &Record<'_>, query: bool) -> String {
+fn combined(record: &Record<'_>, query: bool, bytes: &mut Vec<u8>) {
     let (exchange, request) = (record.exchange, record.request);
+    let mut put = |part: &[u8]| bytes.extend_from_slice(part);
     let header = |name: HeaderName| {
-        let value = request.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("-");
-        value.replace('\\', "\\x5C").replace('"', "\\x22")
+        request.headers.get(name).map_or(Cow::Borrowed(&b"-"[..]), |value| visible(value.as_bytes()))
     };
     let target = match (query, request.uri.path_and_query()) {
         (true, Some(both)) => both.as_str(),
         _ => request.uri.path(),
     };
-    format!(
-        "{} - {} [{}] \"{} {} {}\" {} {} \"{}\" \"{}\"\n",
-        exchange.public.client.as_str(),
-        user(exchange),
-        common_time(),
-        request.method,
-        target.replace('"', "\\x22"),
-        record.protocol(),
-        record.status,
-        exchange.bytes_out,
-        header(REFERER),
-        header(USER_AGENT),
-    )
+    // Both have the point, which `proto` in JSON has not.
+    let protocol = if exchange.arrival.http2 { "HTTP/2.0" } else { record.protocol() };
+    put(format!("{} - {} [{}] \"", exchange.public.client.as_str(), user(exchange), common_time()).as_bytes());
+    put(request.method.as_str().as_bytes());
+    put(b" ");
+    put(&visible(target.as_bytes()));
+    put(format!(" {protocol}\" {} {} \"", record.status, exchange.bytes_out).as_bytes());
+    put(&header(REFERER));
+    put(b"\" \"");
+    put(&header(USER_AGENT));
+    put(b"\"\n");
 }
 
 /// A name that breaks neither the line nor its fields.
@@ -224,6 +225,6 @@ fn user(exchange: &Exchange) -> String {
 }
 
 /// `21/Nov/2026:10:00:00 +0000`
-fn common_time() -> String {
+pub(super) fn common_time() -> String {
     jiff::Timestamp::now().strftime("%d/%b/%Y:%H:%M:%S +0000").to_string()
 }

@@ -1,6 +1,7 @@
 //! What people see of a running vordr: a log line, metrics and a status for whatever happens.
 
 mod access_log;
+mod access_logs;
 mod cells;
 mod clock;
 mod connections;
@@ -16,6 +17,7 @@ mod named;
 mod nginx;
 mod record;
 mod refusals;
+mod rejected;
 mod routes;
 mod scrape;
 mod status;
@@ -26,6 +28,7 @@ mod websockets;
 mod words;
 mod writer;
 
+pub(crate) use access_logs::AccessLogs;
 pub(crate) use cells::{Gauge, count_as_worker};
 pub(crate) use clock::in_words;
 pub(crate) use connections::Counted;
@@ -49,7 +52,7 @@ use metrics::Metrics;
 use refusals::{Refusals, Turned};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
-use vordr_rules::table::{Address, Process, Table};
+use vordr_rules::table::{Address, Table};
 
 /// Logs, metrics and counts; one for each vordr, whatever is reloaded.
 #[derive(Debug)]
@@ -75,12 +78,12 @@ pub(crate) struct Loads {
 
 impl Observer {
     /// Opens the logs; counts what so many workers do.
-    pub(crate) fn start(table: &Table, workers: usize) -> Result<Arc<Self>, StartError> {
+    pub(crate) fn start(table: &Arc<Table>, workers: usize) -> Result<Arc<Self>, StartError> {
         let metrics =
             Metrics::new(workers).map_err(|error| StartError::Worker(std::io::Error::other(error)))?;
         metrics.config_loaded();
         Ok(Arc::new(Self {
-            logs: ArcSwap::from_pointee(Logs::open(&table.process, workers, &metrics.dropped_lines)?),
+            logs: ArcSwap::from_pointee(Logs::open(table, workers, &metrics.dropped_lines)?),
             workers,
             metrics,
             exports: Exports::default(),
@@ -96,13 +99,16 @@ impl Observer {
     }
 
     /// Opens the logs that newer rules name.
-    pub(crate) fn open_logs(&self, process: &Process) -> Result<Logs, StartError> {
-        Logs::open(process, self.workers, &self.metrics.dropped_lines)
+    pub(crate) fn open_logs(&self, table: &Arc<Table>) -> Result<Logs, StartError> {
+        Logs::open(table, self.workers, &self.metrics.dropped_lines)
     }
 
-    /// Writes to these from now on. Whatever was handed to the old ones is still written.
-    pub(crate) fn take_logs(&self, logs: Logs) {
-        self.logs.store(Arc::new(logs));
+    /// Writes to these from now on. Whatever was handed to the old ones is still written, and so are the lines of those
+    /// who hold to the old rules, as long as somebody keeps what is given back.
+    pub(crate) fn take_logs(&self, logs: Logs) -> Arc<AccessLogs> {
+        let before = self.logs.load_full();
+        self.logs.store(Arc::new(logs.after(&before)));
+        before.access.clone()
     }
 
     /// Newer rules are in force.
@@ -198,9 +204,7 @@ impl Observer {
         self.refusals.add(Turned::Request, &rejection.client(), LastError::of_rejection(rejection));
         let logs = self.logs.load();
         logs.error.rejected(rejection);
-        if let Some(access) = &logs.access {
-            access.write_rejection(rejection);
-        }
+        logs.access.write_rejection(rejection);
     }
 
     /// A client came to a listener with TLS and did not get as far as a request.
@@ -230,9 +234,7 @@ impl Observer {
     }
 
     fn write(&self, record: &Record<'_>) {
-        if let Some(access) = &self.logs.load().access {
-            access.write(record);
-        }
+        self.logs.load().write(record);
     }
 }
 

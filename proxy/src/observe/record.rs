@@ -2,9 +2,11 @@
 
 use crate::exchange::{Exchange, Failure};
 use crate::websocket::Tunnel;
+use http::HeaderMap;
 use http::request::Parts;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+use vordr_rules::table::Address;
 
 /// An exchange, seen from its end (or, for a WebSocket, from its opening too).
 #[derive(Debug)]
@@ -13,6 +15,8 @@ pub(crate) struct Record<'a> {
     pub exchange: &'a Exchange,
     /// Its request's head.
     pub request: &'a Parts,
+    /// The headers of the answer, as they were sent; `None` where there was none.
+    pub answer: Option<&'a HeaderMap>,
     /// The status the client got; what the failure stands for where it got none.
     pub status: u16,
     /// When it ended, or opened.
@@ -62,6 +66,10 @@ pub(super) fn labels(exchange: &Exchange) -> (&str, &str) {
 pub(crate) struct Rejection {
     /// Why.
     pub failure: Failure,
+    /// Where it came in, as the rules have it.
+    pub listener: Address,
+    /// Its connection's number.
+    pub connection: u64,
     /// Whose it was; `None` on a Unix socket.
     pub peer: Option<SocketAddr>,
     /// When its first byte came, or its connection.

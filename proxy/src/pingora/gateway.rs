@@ -3,7 +3,7 @@
 use super::reaching::{self, Journey};
 use super::{body, failing, files, guarding, reply, stream, target};
 use crate::connection::Link;
-use crate::exchange::{Admission, Arrival, Client, Exchange, Failure, Headers, Packer, settle};
+use crate::exchange::{Admission, Arrival, Client, Exchange, Failure, Headers, Packer, Sent, settle};
 use crate::generation::Generation;
 use crate::observe::{InFlight, InUse, Record};
 use crate::shared::Shared;
@@ -84,6 +84,10 @@ impl Gateway {
             tls: link.handshake(),
             http2: link.http2,
             started: link.head_since().into_std(),
+            opened: link.opened().into_std(),
+            requests: link.requests(),
+            head: link.head_bytes(),
+            pipelined: link.is_pipelined(),
         };
         Exchange::begin(table, arrival)
     }
@@ -334,11 +338,12 @@ impl ProxyHttp for Gateway {
     fn upstream_response_body_filter(
         &self,
         _session: &mut Session,
-        _part: &mut Option<Bytes>,
+        part: &mut Option<Bytes>,
         end: bool,
         passage: &mut Passage,
     ) -> Result<Option<Duration>> {
         let under_way = passage.get()?;
+        under_way.exchange.bytes_of_upstream += part.as_ref().map_or(0, Bytes::len) as u64;
         match end {
             // What is left is between vordr and the client.
             true => {
@@ -375,6 +380,7 @@ impl ProxyHttp for Gateway {
         passage: &mut Passage,
     ) -> Result<Option<Duration>> {
         let UnderWay { exchange, tunnel, link, packer, .. } = passage.get()?;
+        exchange.bytes_unpacked += part.as_ref().map_or(0, Bytes::len) as u64;
         body::pack(packer, part, end)?;
         if end {
             // Whoever has all of it may ask again at once.
@@ -428,10 +434,15 @@ impl ProxyHttp for Gateway {
         stream::note_farewell(under_way);
         let answered = session.response_written().map(|response| response.status.as_u16());
         let failed = under_way.exchange.failure.as_ref().map(|failure| failure.status().as_u16());
+        let status = answered.or(failed).unwrap_or(0);
+        // Where it failed and a page says so, that was sent.
+        let whole = error.is_none() || (answered.is_some() && answered == failed);
+        under_way.exchange.over(status, Sent { bytes: under_way.link.answered(), whole });
         let record = Record {
             exchange: &under_way.exchange,
             request: session.req_header(),
-            status: answered.or(failed).unwrap_or(0),
+            answer: session.response_written().map(|response| &response.headers),
+            status,
             ended: Instant::now(),
             tunnel: under_way.tunnel.as_deref(),
         };

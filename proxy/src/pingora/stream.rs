@@ -20,6 +20,7 @@ pub(super) fn open_tunnel(observer: &Observer, session: &mut Session, under_way:
     let record = Record {
         exchange: &under_way.exchange,
         request: session.req_header(),
+        answer: None,
         status: 101,
         ended: Instant::now(),
         tunnel: None,

@@ -6,7 +6,10 @@ use super::subject::subject;
 use crate::connection::{TLS_HANDSHAKE, Transport};
 use crate::exchange::Handshake;
 use rustls::server::Acceptor;
-use rustls::{Error, PeerIncompatible, ProtocolVersion, ServerConnection};
+use rustls::{
+    CipherSuite, Error, HandshakeKind, PeerIncompatible, ProtocolVersion, ServerConnection,
+    SupportedCipherSuite,
+};
 use std::io;
 use std::pin::pin;
 use tokio::io::AsyncWriteExt;
@@ -63,9 +66,28 @@ fn handshake(session: &ServerConnection, entry: Entry) -> Handshake {
             Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
             _ => "TLSv1.2",
         },
+        cipher: session.negotiated_cipher_suite().map(cipher).unwrap_or_default(),
+        name: session.server_name().unwrap_or_default().to_owned(),
+        resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
         protocol: protocol(session.alpn_protocol()),
         subject: shown.and_then(subject),
         client_ca: entry.client_ca,
+    }
+}
+
+/// OpenSSL's name of a cipher, as programs that read nginx's logs know it.
+fn cipher(suite: SupportedCipherSuite) -> &'static str {
+    match suite.suite() {
+        CipherSuite::TLS13_AES_128_GCM_SHA256 => "TLS_AES_128_GCM_SHA256",
+        CipherSuite::TLS13_AES_256_GCM_SHA384 => "TLS_AES_256_GCM_SHA384",
+        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256 => "TLS_CHACHA20_POLY1305_SHA256",
+        CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 => "ECDHE-RSA-AES128-GCM-SHA256",
+        CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384 => "ECDHE-RSA-AES256-GCM-SHA384",
+        CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256 => "ECDHE-RSA-CHACHA20-POLY1305",
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 => "ECDHE-ECDSA-AES128-GCM-SHA256",
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 => "ECDHE-ECDSA-AES256-GCM-SHA384",
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256 => "ECDHE-ECDSA-CHACHA20-POLY1305",
+        other => other.as_str().unwrap_or_default(),
     }
 }
 

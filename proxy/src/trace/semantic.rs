@@ -159,7 +159,7 @@ fn url(exchange: &Exchange, attempt: &Attempt) -> String {
 
 /// `access-log … query=off` says that queries hold what nobody shall read.
 fn tells_queries(exchange: &Exchange) -> bool {
-    exchange.table.process.access_log.as_ref().is_none_or(|log| log.query)
+    exchange.access_logs().iter().all(|log| log.query)
 }
 
 fn without_secrets(query: &str) -> String {

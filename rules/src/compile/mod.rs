@@ -4,6 +4,7 @@ mod acme;
 mod action;
 mod dead;
 mod listeners;
+mod logs;
 mod maps;
 mod names;
 mod pending;
@@ -25,6 +26,7 @@ use crate::node::Reading;
 use crate::source::{Span, Spanned, TlsPlaces};
 use crate::table::{self, Action, Body, LocationId, PathRegex, Pattern, Process, Respond, Table};
 use http::StatusCode;
+use logs::Formats;
 use names::Names;
 use templates::Templates;
 use upstreams::Pools;
@@ -38,12 +40,21 @@ pub(crate) struct Outcome {
     pub tls_places: Vec<TlsPlaces>,
 }
 
+/// What settings name, besides pools and locations.
+#[derive(Clone, Copy)]
+struct Known<'k, 't> {
+    templates: &'k Templates<'t>,
+    formats: &'k Formats,
+}
+
 /// Makes a table of a file.
 pub(crate) fn compile(file: &File, reading: &mut Reading<'_>) -> Outcome {
     let templates = Templates::new(&file.templates, reading);
+    let formats = Formats::new(file, reading);
     let mut pools = Pools::new(&file.upstreams, reading);
-    let servers: Vec<_> =
-        file.servers.iter().map(|server| compile_server(server, &templates, &mut pools, reading)).collect();
+    let known = Known { templates: &templates, formats: &formats };
+    let mut servers: Vec<_> =
+        file.servers.iter().map(|server| compile_server(server, known, &mut pools, reading)).collect();
     let trusts = file.process.as_ref().is_some_and(|process| !process.value.trusted_proxies.is_empty());
     let listeners = listeners::compile(&file.servers, trusts, reading);
     acme::check(&file.servers, &listeners, reading);
@@ -54,11 +65,15 @@ pub(crate) fn compile(file: &File, reading: &mut Reading<'_>) -> Outcome {
     }
     let maps = maps::compile(&file.maps, reading);
     let pending = pending::find(file, &templates);
-    let process =
-        file.process.as_ref().map_or_else(Process::default, |process| process::compile(&process.value));
+    let mut process = match &file.process {
+        Some(process) => process::compile(&process.value, &formats),
+        None => Process::default(),
+    };
+    let log_targets = logs::number(&mut process, &mut servers);
     let tls_places = file.servers.iter().enumerate().filter_map(tls_places).collect();
-    let upstream_headers = remembered::upstream_headers(&servers, &maps);
-    let table = Table { process, listeners, servers, upstreams: pools.finish(), maps, upstream_headers };
+    let upstream_headers = remembered::upstream_headers(&process, &servers, &maps);
+    let upstreams = pools.finish();
+    let table = Table { process, listeners, servers, upstreams, maps, log_targets, upstream_headers };
     Outcome { table, pending, tls_places }
 }
 
@@ -75,19 +90,17 @@ fn tls_places((number, server): (usize, &Server)) -> Option<TlsPlaces> {
 
 fn compile_server<'t>(
     server: &'t Server,
-    templates: &Templates<'t>,
+    known: Known<'_, 't>,
     pools: &mut Pools,
     reading: &mut Reading<'_>,
 ) -> table::Server {
-    let layers = templates.layers(&server.settings, reading);
+    let layers = known.templates.layers(&server.settings, reading);
     dead::report(&server.locations, reading);
     let names = Names::new(&server.locations, reading);
     let mut locations: Vec<_> = server
         .locations
         .iter()
-        .map(|location| {
-            compile_location(location, (server, &layers), templates, (&names, &mut *pools), reading)
-        })
+        .map(|location| compile_location(location, (server, &layers), known, (&names, &mut *pools), reading))
         .collect();
     let host_regexes: Vec<_> = server.hosts.iter().filter_map(|host| host_regex(&host.value)).collect();
     let of_host = host_regexes.iter().map(PathRegex::groups).max().unwrap_or(0);
@@ -97,7 +110,7 @@ fn compile_server<'t>(
         }
     }
     let first = steps::compile(&server.steps, false, (&names, &mut *pools), reading);
-    let settings = settings::compile(&layers, (&names, &mut *pools), reading);
+    let settings = settings::compile(&layers, known.formats, (&names, &mut *pools), reading);
     names.warn_of_unused(reading);
     for location in &mut locations {
         location.shared = table::Shared {
@@ -126,17 +139,17 @@ fn compile_server<'t>(
 fn compile_location<'t>(
     location: &'t Location,
     (server, outer): (&'t Server, &[&'t Settings]),
-    templates: &Templates<'t>,
+    known: Known<'_, 't>,
     (names, pools): (&Names<'_>, &mut Pools),
     reading: &mut Reading<'_>,
 ) -> table::Location {
     let mut layers = outer.to_vec();
-    layers.extend(templates.layers(&location.settings, reading));
+    layers.extend(known.templates.layers(&location.settings, reading));
     let patterns: Vec<_> = location.paths.iter().map(pattern).collect();
     let action =
         location.action.as_ref().and_then(|action| action::compile(action, (names, &mut *pools), reading));
     let steps = steps::compile(&location.steps, true, (names, &mut *pools), reading);
-    let settings = settings::compile(&layers, (names, &mut *pools), reading);
+    let settings = settings::compile(&layers, known.formats, (names, &mut *pools), reading);
     warn_of_scattered_sessions(location, action.as_ref(), pools, reading);
     table::Location {
         name: name(location.name.as_ref(), &patterns),

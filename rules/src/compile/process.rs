@@ -1,9 +1,10 @@
 //! `vordr { … }` with its defaults filled in.
 
+use super::logs::Formats;
 use crate::language::process::Process as Written;
 use crate::table::{Limits, Process};
 
-pub(super) fn compile(written: &Written) -> Process {
+pub(super) fn compile(written: &Written, formats: &Formats) -> Process {
     let default = Process::default();
     Process {
         workers: written.workers.flatten().map(|count| count as usize),
@@ -15,7 +16,8 @@ pub(super) fn compile(written: &Written) -> Process {
         admin_token: written.admin_token.clone(),
         metrics: written.metrics.as_ref().map(|address| address.value.clone()),
         metrics_compat_nginx: written.metrics_compat_nginx,
-        access_log: written.access_log.clone().unwrap_or(default.access_log),
+        log_formats: formats.all().cloned().collect(),
+        access_logs: formats.logs(&written.access_logs).unwrap_or(default.access_logs),
         error_logs: match written.error_logs.as_slice() {
             [] => default.error_logs,
             some => some.to_vec(),

@@ -1,6 +1,7 @@
 //! The settings that hold at a place, made of the layers that were written.
 
 use super::action;
+use super::logs::Formats;
 use super::names::Names;
 use super::upstreams::Pools;
 use crate::diagnostic::Diagnostic;
@@ -21,6 +22,7 @@ use std::time::Duration;
 /// Makes one of `layers`, weakest first.
 pub(super) fn compile(
     layers: &[&Layer],
+    formats: &Formats,
     scope: (&Names<'_>, &mut Pools),
     reading: &mut Reading<'_>,
 ) -> Settings {
@@ -50,6 +52,7 @@ pub(super) fn compile(
         charset: nearest(layers, |layer| layer.charset.as_ref()).cloned().flatten(),
         expires: nearest(layers, |layer| layer.expires.as_ref()).and_then(lasting),
         bodies: nearest(layers, |layer| layer.bodies.as_ref()).copied().unwrap_or_default(),
+        access_logs: formats.of(layers),
         on_error: on_error(layers, scope, reading),
         places: places(layers, reading),
     }

@@ -5,7 +5,7 @@ use crate::nginx::{COMMAND_LINE, Comment, Outline};
 use crate::source::Sources;
 
 /// Which word of KDL says what a directive said.
-const WORDS: [(&str, &[&str]); 38] = [
+const WORDS: &[(&str, &[&str])] = &[
     ("listen", &["listen"]),
     ("location", &["location"]),
     ("map", &["map"]),
@@ -41,6 +41,7 @@ const WORDS: [(&str, &[&str]); 38] = [
     ("least_conn", &["balance"]),
     ("ip_hash", &["balance"]),
     ("access_log", &["access-log"]),
+    ("log_format", &["log-format"]),
     ("error_log", &["error-log"]),
     ("worker_processes", &["workers"]),
     ("set_real_ip_from", &["trusted-proxies"]),

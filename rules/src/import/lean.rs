@@ -17,8 +17,8 @@ server "*" {
     location "/" { respond 204; }
 }
 "#;
-/// Words of which a location has all or none, together.
-const LISTS: [&[&str]; 2] = [&["allow", "deny"], &["auth"]];
+/// Words of which a block has all or none, together.
+const LISTS: [&[&str]; 3] = [&["allow", "deny"], &["auth"], &["access-log"]];
 /// Words whose properties are replaced one by one.
 const BY_PROPERTY: [&str; 2] = ["timeouts", "websocket"];
 
@@ -50,7 +50,12 @@ pub(super) fn of(items: Vec<Item>) -> Vec<Item> {
 /// Takes out what an item of the same word says too.
 fn without(item: &mut Item, same: Option<&Item>) {
     let (Some(block), Some(same)) = (&mut item.block, same) else { return };
+    let kept: Vec<&[&str]> =
+        LISTS.into_iter().filter(|words| listed(block, words) != listed(same.inside(), words)).collect();
     block.retain_mut(|inner| {
+        if kept.iter().any(|words| words.contains(&inner.word())) {
+            return true;
+        }
         let twin = same.inside().iter().find(|twin| twin.word() == inner.word());
         if inner.block.is_some() && twin.is_some_and(|twin| twin.text == inner.text) {
             without(inner, twin);
@@ -58,6 +63,11 @@ fn without(item: &mut Item, same: Option<&Item>) {
         }
         !same.inside().contains(inner)
     });
+}
+
+/// The items of a list, in their order.
+fn listed(items: &[Item], words: &[&str]) -> Vec<Item> {
+    items.iter().filter(|item| words.contains(&item.word())).cloned().collect()
 }
 
 fn lean_server(server: &mut Item, silent: Option<&Item>) {
@@ -83,10 +93,7 @@ fn lean_server(server: &mut Item, silent: Option<&Item>) {
 fn lean_settings(item: &mut Item, outer: &[Item]) {
     let Some(block) = &mut item.block else { return };
     for words in LISTS {
-        let of = |items: &[Item]| -> Vec<Item> {
-            items.iter().filter(|item| words.contains(&item.word())).cloned().collect()
-        };
-        if of(block) == of(outer) {
+        if listed(block, words) == listed(outer, words) {
             block.retain(|item| !words.contains(&item.word()));
         }
     }

@@ -3,13 +3,13 @@
 use super::acme;
 use super::limit_store;
 use super::limits::{self, Limits};
-use super::log;
+use super::log::{self, AccessLog, LineFormat};
 use super::text;
 use super::trace;
 use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::source::Spanned;
-use crate::table::{AccessLog, Address, Believed, ErrorLog, LimitStore, Trace};
+use crate::table::{Address, Believed, ErrorLog, LimitStore, Trace};
 use crate::value::Limit;
 use crate::word::Word;
 use http::HeaderName;
@@ -25,6 +25,7 @@ pub(super) static WORD: Word =
         &TRUSTED_PROXIES,
         &ADMIN,
         &METRICS,
+        &log::FORMAT,
         &log::ACCESS,
         &log::ERROR,
         &trace::WORD,
@@ -73,7 +74,9 @@ pub(crate) struct Process {
     pub admin_token: Option<String>,
     pub metrics: Option<Spanned<Address>>,
     pub metrics_compat_nginx: bool,
-    pub access_log: Option<Option<AccessLog>>,
+    pub log_formats: Vec<LineFormat>,
+    /// `None` within is `access-log off`.
+    pub access_logs: Vec<Spanned<Option<AccessLog>>>,
     pub error_logs: Vec<ErrorLog>,
     pub trace: Option<Spanned<Trace>>,
     pub state: Option<Spanned<String>>,
@@ -96,7 +99,8 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Spanned<Process>
 
 fn read_word(process: &mut Process, word: &'static Word, kdl: &KdlNode, reading: &mut Reading<'_>) {
     match word.name {
-        "access-log" => process.access_log = log::read_access(kdl, reading),
+        "log-format" => process.log_formats.extend(log::read_format(kdl, reading)),
+        "access-log" => process.access_logs.extend(log::read_access(kdl, reading)),
         "error-log" => process.error_logs.extend(log::read_error(kdl, reading)),
         "trace" => process.trace = trace::read(kdl, reading),
         "limits" => process.limits = limits::read(kdl, reading),

@@ -2,6 +2,7 @@
 
 use super::cors::{self, Cors};
 use super::limit::{self, Concurrent, Limit as RateLimit};
+use super::log::{self, AccessLog};
 use super::on_error::{self, OnError};
 use super::text::one_of;
 use super::timeouts::{self, Timeouts};
@@ -42,6 +43,7 @@ pub(super) const WORDS: &[&Word] = &[
     &media::CHARSET,
     &media::EXPIRES,
     &media::BODIES,
+    &log::ACCESS,
     &on_error::WORD,
 ];
 
@@ -94,6 +96,8 @@ pub(crate) struct Settings {
     pub charset: Option<Spanned<Option<Charset>>>,
     pub expires: Option<Spanned<Expires>>,
     pub bodies: Option<Spanned<Bodies>>,
+    /// `None` within is `access-log off`.
+    pub access_logs: Vec<Spanned<Option<AccessLog>>>,
     pub on_error: Vec<OnError>,
 }
 
@@ -139,6 +143,7 @@ impl Settings {
             "compress" => self.compress = Some(compress::read(kdl, reading)),
             "types" => self.types = media::read_types(kdl, reading),
             "charset" => self.charset = media::read_charset(kdl, reading),
+            "access-log" => self.access_logs.extend(log::read_access(kdl, reading)),
             "on-error" => self.on_error.push(on_error::read(kdl, reading)),
             _ => {
                 let mut node = Node::open(kdl, word, reading);
@@ -195,6 +200,7 @@ impl Settings {
         note("charset", self.charset.as_ref().map(|value| value.span));
         note("expires", self.expires.as_ref().map(|value| value.span));
         note("bodies", self.bodies.as_ref().map(|value| value.span));
+        note("access-log", self.access_logs.first().map(|value| value.span));
         note("on-error", self.on_error.first().map(|value| value.span));
         spans
     }

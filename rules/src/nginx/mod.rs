@@ -17,6 +17,7 @@ mod lexer;
 mod limits;
 mod listen;
 mod location;
+mod log;
 mod map;
 mod media;
 mod methods;
@@ -36,6 +37,7 @@ mod variable;
 pub(crate) use globals::of_command_line;
 pub use globals::{COMMAND_LINE, Globals, globals};
 pub(crate) use outline::{Comment, Outline};
+pub use variable::NGINX;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::language::File;
@@ -166,6 +168,8 @@ struct Nginx<'r, 'w> {
     made: usize,
     /// Each `limit_req_zone` and `limit_conn_zone`, by its name.
     zones: HashMap<String, limits::Zone>,
+    /// Each `log_format`.
+    formats: Vec<log::Format>,
 }
 
 impl<'r, 'w> Nginx<'r, 'w> {
@@ -182,6 +186,7 @@ impl<'r, 'w> Nginx<'r, 'w> {
             made: 0,
             seen: Vec::new(),
             zones: HashMap::new(),
+            formats: Vec::new(),
         }
     }
 
@@ -201,11 +206,17 @@ impl<'r, 'w> Nginx<'r, 'w> {
             self.read_map(map);
         }
         self.set_by_requests = variable::set_in(http);
+        for name in named("server").flat_map(changing::named_groups) {
+            self.set_by_requests.set_by_request(&name);
+        }
         for zone in named("limit_req_zone").chain(named("limit_conn_zone")) {
             self.read_zone(zone);
         }
         for upstream in named("upstream") {
             self.read_upstream(upstream);
+        }
+        for format in named("log_format") {
+            self.note_format(format);
         }
         let scope = Scope::of(http);
         let servers: Vec<&Directive> = named("server").collect();
@@ -215,6 +226,9 @@ impl<'r, 'w> Nginx<'r, 'w> {
             file.servers.push(server);
         }
         self.name_servers(&mut file.servers);
+        if let Some(process) = &mut file.process {
+            process.value.log_formats = self.finish_formats();
+        }
         file.upstreams = self.finish_upstreams();
         file.maps = self.finish_maps();
     }

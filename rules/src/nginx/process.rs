@@ -7,14 +7,13 @@ use crate::diagnostic::Diagnostic;
 use crate::language::limits::Limits;
 use crate::language::process::{Process, is_private};
 use crate::source::{Span, Spanned};
-use crate::table::{AccessLog, Address, Believed, ErrorFormat, ErrorLog, Level, LogFormat, LogTarget};
+use crate::table::{Address, Believed, ErrorFormat, ErrorLog, Level, LogTarget};
 use crate::value::{Bytes, Limit, Raw, Value};
 use http::HeaderName;
 use std::time::Duration;
 
 /// What nginx has for each server, or each location, and vordr once for the process.
-const OF_PROCESS: [&str; 9] = [
-    "access_log",
+const OF_PROCESS: [&str; 8] = [
     "error_log",
     "keepalive_timeout",
     "keepalive_requests",
@@ -50,12 +49,13 @@ impl Nginx<'_, '_> {
         let outer = |name: &str| main.iter().find(|directive| directive.name.value == name);
         let workers = outer("worker_processes").and_then(|workers| self.read_workers(workers));
         let trusted = scope.all("set_real_ip_from");
+        let variables = self.set_by_requests.clone();
         let process = Process {
             workers,
             trusted_proxies: self.read_trusted(&trusted),
             believed: if trusted.is_empty() { Believed::Forwarded } else { self.read_believed(scope) },
             drain: self.read_drain(main),
-            access_log: self.read_access_log(scope, http),
+            access_logs: self.read_access_logs(&Scope::of(http), &variables),
             error_logs: self.read_error_logs(main, scope),
             limits: self.read_limits(scope),
             admin: self.read_admin(),
@@ -169,43 +169,6 @@ impl Nginx<'_, '_> {
         Some(Limit(Some(time.value).filter(|time| !time.is_zero())))
     }
 
-    fn read_access_log(&mut self, scope: &Scope<'_>, http: &[Directive]) -> Option<Option<AccessLog>> {
-        let logs = scope.all("access_log");
-        let log = logs.first()?;
-        if let Some(second) = logs.get(1) {
-            self.refuse(second.name.span, "vordr writes one access log", "keep one of them");
-        }
-        if log.first() == "off" {
-            return Some(None);
-        }
-        if let Some((number, condition)) =
-            log.arguments.iter().enumerate().find(|(_, argument)| argument.value.starts_with("if="))
-        {
-            let message = format!("\"{}\" is not honoured: every request is logged", condition.value);
-            self.refuse(log.span_of(number), message, "leave it out");
-        }
-        let target = self.log_target(log)?;
-        let format = self.log_format(log, http);
-        Some(Some(AccessLog { target, format: Some(format), query: true }))
-    }
-
-    /// A format of one's own is JSON where it is escaped as JSON, and the combined one else.
-    fn log_format(&mut self, log: &Directive, http: &[Directive]) -> LogFormat {
-        let name = log.argument(1);
-        if matches!(name, "" | "combined") || name.contains('=') {
-            return LogFormat::Combined;
-        }
-        let mut formats = http.iter().filter(|directive| directive.name.value == "log_format");
-        match formats.find(|format| format.first() == name) {
-            Some(format) if format.argument(1) == "escape=json" => LogFormat::Json,
-            Some(_) => LogFormat::Combined,
-            None => {
-                self.fault(log.span_of(1), format!("unknown log format \"{name}\""));
-                LogFormat::Combined
-            }
-        }
-    }
-
     /// Those of the process and those of its servers, each once; where none is named, what `-e` said.
     fn read_error_logs(&mut self, main: &[Directive], scope: &Scope<'_>) -> Vec<ErrorLog> {
         let outer = main.iter().filter(|directive| directive.name.value == "error_log");
@@ -242,7 +205,7 @@ impl Nginx<'_, '_> {
         Some(nginx_log(self.log_target(directive)?, level))
     }
 
-    fn log_target(&mut self, directive: &Directive) -> Option<LogTarget> {
+    pub(super) fn log_target(&mut self, directive: &Directive) -> Option<LogTarget> {
         let written = directive.first();
         if written.starts_with("syslog:") || written.starts_with("memory:") || written.contains('$') {
             self.refuse(

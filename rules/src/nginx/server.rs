@@ -39,10 +39,11 @@ impl Nginx<'_, '_> {
         }
         let speaks_tls = listens.list.iter().any(|listen| listen.tls.is_some());
         let tls = self.read_tls(&scope, speaks_tls, directive.name.span);
-        let settings = self.read_server_settings(&scope, directive.name.span);
+        let mut settings = self.read_server_settings(&scope, directive.name.span);
         self.look_over(directive, http, &mut variables);
         let mut locations = Vec::new();
         let steps = self.read_server_locations(directive, &scope, &mut variables, &mut locations);
+        settings.access_logs = self.read_access_logs(&Scope::of(directive.inside()), &variables);
         Server {
             span: directive.name.span,
             hosts,

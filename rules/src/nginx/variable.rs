@@ -56,9 +56,12 @@ pub(super) fn literal(text: &str) -> Template {
     Template { parts }
 }
 
+/// The nginx that vordr stands for, by its version.
+pub const NGINX: &str = "1.28.0";
+
 /// The variables that are a placeholder's other name.
 #[rustfmt::skip]
-const PLAIN: [(&str, Placeholder); 38] = [
+const PLAIN: &[(&str, Placeholder)] = &[
     ("host", Placeholder::Host),
     ("request_uri", Placeholder::Uri),
     ("uri", Placeholder::NormalPath),
@@ -97,6 +100,18 @@ const PLAIN: [(&str, Placeholder); 38] = [
     ("ssl_client_verify", Placeholder::ClientVerify),
     ("hostname", Placeholder::Hostname),
     ("pid", Placeholder::Pid),
+    ("bytes_sent", Placeholder::BytesSent),
+    ("request_length", Placeholder::BytesReceived),
+    ("connection", Placeholder::Connection),
+    ("connection_requests", Placeholder::ConnectionRequests),
+    ("connection_time", Placeholder::ConnectionDuration),
+    ("pipe", Placeholder::Pipelined),
+    ("request_completion", Placeholder::Completion),
+    ("ssl_cipher", Placeholder::TlsCipher),
+    ("ssl_server_name", Placeholder::TlsName),
+    ("ssl_session_reused", Placeholder::TlsResumed),
+    ("upstream_response_length", Placeholder::UpstreamLength),
+    ("gzip_ratio", Placeholder::PackingRatio),
 ];
 
 /// The variables that are a request header.
@@ -182,6 +197,9 @@ impl Nginx<'_, '_> {
         if let Some(known) = variables.known.get(name) {
             return Some(known.clone());
         }
+        if name == "nginx_version" {
+            return Some(literal(NGINX));
+        }
         if let Some(placeholder) = placeholder(name) {
             return Some(Template { parts: vec![Part::Placeholder(placeholder)] });
         }
@@ -206,7 +224,7 @@ impl Nginx<'_, '_> {
 }
 
 /// Variables of nginx's that have no counterpart.
-const NOT_HAD: [&str; 28] = [
+const NOT_HAD: &[&str] = &[
     "upstream_*",
     "ssl_*",
     "sent_http_*",
@@ -220,17 +238,12 @@ const NOT_HAD: [&str; 28] = [
     "limit_*",
     "secure_link*",
     "jwt_*",
-    "bytes_sent",
     "document_root",
     "invalid_referer",
-    "nginx_version",
-    "pipe",
     "realpath_root",
     "request_body",
     "request_body_file",
-    "request_completion",
     "request_filename",
-    "request_length",
     "uid_*",
     "fastcgi_*",
     "http2",
@@ -249,6 +262,12 @@ fn placeholder(name: &str) -> Option<Placeholder> {
     }
     if let Some(header) = name.strip_prefix("upstream_http_").filter(|header| !header.is_empty()) {
         return header.replace('_', "-").parse().ok().map(Placeholder::UpstreamHeader);
+    }
+    if let Some(header) = name.strip_prefix("sent_http_").filter(|header| !header.is_empty()) {
+        return header.replace('_', "-").parse().ok().map(Placeholder::SentHeader);
+    }
+    if let Some(cookie) = name.strip_prefix("upstream_cookie_").filter(|cookie| !cookie.is_empty()) {
+        return Some(Placeholder::UpstreamCookie(cookie.to_owned()));
     }
     let [header, cookie, argument] =
         FAMILIES.map(|family| name.strip_prefix(family).filter(|rest| !rest.is_empty()));

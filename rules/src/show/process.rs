@@ -1,7 +1,9 @@
 //! `vordr { … }`, written out.
 
-use super::text::{Page, duration, limit, number, quoted, switch, words};
-use crate::table::{Believed, ErrorFormat, Limits, LogFormat, LogTarget, OnFailure, Process, Trace};
+use super::text::{Page, duration, limit, number, quoted, switch, template, words};
+use crate::table::{
+    AccessLog, Believed, ErrorFormat, Limits, LogFormat, LogTarget, OnFailure, Place, Process, Trace,
+};
 
 pub(super) fn write(process: &Process, page: &mut Page) {
     page.open("vordr", None);
@@ -43,18 +45,11 @@ pub(super) fn write(process: &Process, page: &mut Page) {
 }
 
 fn write_logs(process: &Process, page: &mut Page) {
-    match &process.access_log {
-        None => page.line("access-log off", None),
-        Some(log) => {
-            let format = match log.format {
-                Some(LogFormat::Json) => " format=json",
-                Some(LogFormat::Combined) => " format=combined",
-                None => "",
-            };
-            let target = target(&log.target);
-            page.line(&format!("access-log {target}{format} query={}", switch(log.query)), None);
-        }
+    for format in &process.log_formats {
+        let (name, line) = (quoted(&format.name), template(&format.line));
+        page.line(&format!("log-format {name} {line} escape={}", format.escape.name()), None);
     }
+    write_access_logs(&process.access_logs, None, page);
     for log in &process.error_logs {
         let format = match log.format {
             Some(ErrorFormat::Json) => " format=json",
@@ -63,6 +58,29 @@ fn write_logs(process: &Process, page: &mut Page) {
         };
         let (target, level) = (target(&log.target), log.level.name());
         page.line(&format!("error-log {target} level={level}{format}"), None);
+    }
+}
+
+/// Those of one block, all of them.
+pub(super) fn write_access_logs(logs: &[AccessLog], place: Option<&Place>, page: &mut Page) {
+    if logs.is_empty() {
+        page.line("access-log off", place);
+    }
+    for log in logs {
+        let format = match &log.format {
+            Some(LogFormat::Json) => " format=json".to_owned(),
+            Some(LogFormat::Combined) => " format=combined".to_owned(),
+            Some(LogFormat::Own(format)) => format!(" format={}", quoted(&format.name)),
+            None => String::new(),
+        };
+        let query = match &log.format {
+            Some(LogFormat::Own(_)) => "",
+            _ if log.query => " query=on",
+            _ => " query=off",
+        };
+        let condition = log.condition.as_ref().map(|condition| format!(" if={}", template(condition)));
+        let target = target(&log.target);
+        page.line(&format!("access-log {target}{format}{query}{}", condition.unwrap_or_default()), place);
     }
 }
 

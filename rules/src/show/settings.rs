@@ -2,6 +2,7 @@
 
 use super::action::{self, text_of};
 use super::place_of;
+use super::process::write_access_logs;
 use super::text::{Page, limit, number, quoted, switch, template, words};
 use crate::table::{
     AnswerStatus, Auth, AuthKind, Bodies, Compress, Concurrency, Condition, Cors, Expires, HeaderNames,
@@ -55,6 +56,10 @@ pub(super) fn write(
     write_access(settings, outer, page);
     write_rest(settings, outer, page);
     write_media(settings, outer, page);
+    let outer_logs = outer.and_then(|outer| outer.access_logs.as_ref());
+    if let Some(logs) = settings.access_logs.as_ref().filter(|logs| Some(*logs) != outer_logs) {
+        write_access_logs(logs, place("access-log"), page);
+    }
     let own =
         settings.on_error.len() - outer.map_or(0, |outer| outer.on_error.len()).min(settings.on_error.len());
     settings.on_error.iter().take(own).for_each(|on_error| write_on_error(on_error, scope, page));

@@ -13,6 +13,7 @@ mod fix;
 mod host;
 mod limit_store;
 mod listener;
+mod log;
 mod map;
 mod media;
 mod path;
@@ -38,12 +39,13 @@ pub(crate) use host::LONGEST_NAME;
 pub use host::without_port;
 pub use limit_store::{LimitStore, OnFailure, StoreAddress};
 pub use listener::{Address, Binding, Listener};
+pub use log::{AccessLog, ErrorFormat, ErrorLog, Escape, Level, LineFormat, LogFormat, LogTarget};
 pub use map::{Case, CaseKey, Map};
 pub use media::{Bodies, Charset, Types};
 pub use path::{normal_of_decoded, normal_path};
 pub(crate) use paths::Paths;
 pub use pattern::Pattern;
-pub use process::{AccessLog, Believed, ErrorFormat, ErrorLog, Level, Limits, LogFormat, LogTarget, Process};
+pub use process::{Believed, Limits, Process};
 pub use regex::{Matched, PathRegex, RegexError};
 pub use settings::{
     Access, AccessRule, AnswerStatus, Auth, AuthKind, Compress, Concurrency, Cors, HeaderNames,
@@ -74,6 +76,8 @@ pub struct Table {
     pub upstreams: Vec<Upstream>,
     /// Every `map`, by the variable that it makes. None of them asks for itself, not even by way of others.
     pub maps: BTreeMap<String, Map>,
+    /// Where access logs go, each once: what an [`AccessLog`] has the number of.
+    pub log_targets: Vec<LogTarget>,
     /// The headers of upstreams' answers that are asked for, and so have to be remembered.
     pub upstream_headers: Vec<HeaderName>,
 }

@@ -1,8 +1,9 @@
 //! `vordr { … }`: what concerns the process as a whole.
 
-use super::{AcmeAccount, Address, LimitStore, Trace};
+use super::{AccessLog, AcmeAccount, Address, ErrorLog, Level, LimitStore, LineFormat, LogTarget, Trace};
 use http::HeaderName;
 use ipnet::IpNet;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What of a trusted proxy's word is believed.
@@ -43,8 +44,10 @@ pub struct Process {
     pub metrics: Option<Address>,
     /// Whether nginx-exporter's names are served too (`metrics … compat=nginx`).
     pub metrics_compat_nginx: bool,
-    /// The access log; `None` is off.
-    pub access_log: Option<AccessLog>,
+    /// The formats of access logs that are the rules' own.
+    pub log_formats: Vec<Arc<LineFormat>>,
+    /// The access logs of what has none of its own; none is off.
+    pub access_logs: Vec<AccessLog>,
     /// The error logs; a line goes to each whose level lets it.
     pub error_logs: Vec<ErrorLog>,
     /// Where spans go, where they go anywhere.
@@ -59,91 +62,6 @@ pub struct Process {
     pub acme: Option<AcmeAccount>,
     /// `error-detail on`: error pages name addresses.
     pub error_detail: bool,
-}
-
-/// `access-log`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccessLog {
-    /// Where lines go.
-    pub target: LogTarget,
-    /// Their form, where one is asked for; else words on a terminal, and JSON anywhere else.
-    pub format: Option<LogFormat>,
-    /// Whether the query is written.
-    pub query: bool,
-}
-
-/// Where a log goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LogTarget {
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
-    /// A file, appended to.
-    File(String),
-}
-
-/// The form of an access log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// One JSON object a line.
-    Json,
-    /// nginx's and Apache's `combined`.
-    Combined,
-}
-
-/// `error-log`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ErrorLog {
-    /// Where lines go.
-    pub target: LogTarget,
-    /// The lowest level written.
-    pub level: Level,
-    /// Their form, where one is asked for; else words on a terminal, and JSON anywhere else.
-    pub format: Option<ErrorFormat>,
-}
-
-/// The form of an error log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ErrorFormat {
-    /// One JSON object a line.
-    Json,
-    /// As nginx writes it, with a line for each request that failed.
-    Nginx,
-}
-
-/// A log level, gravest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// Nothing goes on as it is.
-    Crit,
-    /// Something failed.
-    Error,
-    /// Something will fail, or was worked around.
-    Warn,
-    /// What vordr does: it starts, listens, takes rules in, stops.
-    Notice,
-    /// What clients make of it.
-    Info,
-    /// What is going on inside.
-    Debug,
-}
-
-impl Level {
-    /// Every one, gravest first.
-    pub const ALL: [Self; 6] = [Self::Crit, Self::Error, Self::Warn, Self::Notice, Self::Info, Self::Debug];
-
-    /// As it is written.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Crit => "crit",
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Notice => "notice",
-            Self::Info => "info",
-            Self::Debug => "debug",
-        }
-    }
 }
 
 /// `limits { … }`.
@@ -197,7 +115,8 @@ impl Default for Process {
             admin_token: None,
             metrics: None,
             metrics_compat_nginx: false,
-            access_log: Some(AccessLog { target: LogTarget::Stdout, format: None, query: true }),
+            log_formats: Vec::new(),
+            access_logs: vec![AccessLog::default()],
             error_logs: vec![ErrorLog { target: LogTarget::Stderr, level: Level::Info, format: None }],
             trace: None,
             state: "/var/lib/vordr".to_owned(),

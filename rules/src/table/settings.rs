@@ -1,6 +1,6 @@
 //! The settings that hold in a location, inheritance done.
 
-use super::{Action, Bodies, Charset, Expires, Place, Types};
+use super::{AccessLog, Action, Bodies, Charset, Expires, Place, Types};
 use crate::placeholder::Template;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use ipnet::IpNet;
@@ -50,6 +50,8 @@ pub struct Settings {
     pub expires: Option<Expires>,
     /// How redirects, and failures of vordr's own, look.
     pub bodies: Bodies,
+    /// Where a line for each request goes; none is nowhere, and `None` wherever the process's go.
+    pub access_logs: Option<Vec<AccessLog>>,
     /// What is done in the place of a failure.
     pub on_error: Vec<OnError>,
     /// Where each word that does not have its default was written.

@@ -2,6 +2,7 @@
 
 use super::{loaded, world};
 use vordr_rules::load;
+use vordr_rules::table::{LogFormat, LogTarget};
 
 #[test]
 fn the_name_says_which_syntax_a_file_has() {
@@ -65,16 +66,66 @@ fn a_websocket_gets_through_where_both_headers_are_passed_on() {
 }
 
 #[test]
+fn the_logs_of_a_block_take_the_place_of_those_around_it() {
+    let of = |http: &str, server: &str, location: &str| {
+        let text = format!(
+            "http {{ log_format mine '$remote_addr'; {http}\n\
+             server {{ listen 80; {server}\n location / {{ {location} return 204; }} }} }}"
+        );
+        let table = loaded("nginx.conf", &text).table;
+        let settings = &table.servers[0].locations[0].settings;
+        let logs = settings.access_logs.as_ref().unwrap_or(&table.process.access_logs);
+        let told = logs.iter().map(|log| match &log.target {
+            LogTarget::File(path) => format!("{path}{}", log.condition.as_ref().map_or("", |_| "?")),
+            other => format!("{other:?}"),
+        });
+        told.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(of("", "", ""), "Stdout");
+    assert_eq!(of("access_log a;", "", ""), "a");
+    assert_eq!(of("access_log a; access_log b mine;", "", ""), "a b");
+    assert_eq!(of("access_log a;", "access_log b mine;", ""), "b");
+    assert_eq!(of("access_log a;", "access_log b; access_log c combined if=$http_x;", ""), "b c?");
+    assert_eq!(of("access_log a;", "access_log b;", "access_log off;"), "");
+    assert_eq!(of("access_log off;", "", "access_log c; access_log d;"), "c d");
+    assert_eq!(of("access_log a;", "", "access_log b; access_log off;"), "");
+}
+
+#[test]
+fn a_log_is_opened_once_however_often_it_is_named() {
+    let text = "http { access_log a; server { listen 80; access_log b; location / { access_log a; return 204; }\n\
+                location /x { access_log b; access_log c; return 204; } } }";
+    let table = loaded("nginx.conf", text).table;
+    let files = ["a", "b", "c"].map(|name| LogTarget::File(name.to_owned()));
+    let mut targets = table.log_targets;
+    targets.sort_by_key(|target| format!("{target:?}"));
+    assert_eq!(targets, files);
+}
+
+#[test]
+fn a_format_without_a_line_that_is_escaped_as_json_is_vordrs_own() {
+    let of = |format: &str| {
+        let text = format!("http {{ {format}; access_log a json; server {{ listen 80; return 204; }} }}");
+        let mut logs = loaded("nginx.conf", &text).table.process.access_logs;
+        match logs.remove(0).format.unwrap() {
+            LogFormat::Own(format) => format.name.clone(),
+            other => format!("{other:?}"),
+        }
+    };
+    assert_eq!(of("log_format json escape=json ''"), "Json");
+    assert_eq!(of("log_format json escape=json '{' '}'"), "nginx-json");
+}
+
+#[test]
 fn what_concerns_the_process_is_read_wherever_it_stands() {
     let text = "worker_processes 3; error_log stderr warn;\n\
-        http { log_format mine escape=json '{}'; keepalive_timeout 65; set_real_ip_from 10.0.0.0/8;\n\
-        server { listen 80; access_log /dev/stdout mine; large_client_header_buffers 4 16k; return 204; }\n\
-        server { listen 81; access_log /dev/stdout mine; keepalive_timeout 5; return 204; } }";
+        http { keepalive_timeout 65; set_real_ip_from 10.0.0.0/8;\n\
+        server { listen 80; large_client_header_buffers 4 16k; return 204; }\n\
+        server { listen 81; keepalive_timeout 5; return 204; } }";
     let loaded = loaded("nginx.conf", text);
     let process = &loaded.table.process;
     assert_eq!(process.workers, Some(3));
     assert_eq!(process.trusted_proxies.len(), 1);
-    assert_eq!(process.access_log.as_ref().unwrap().format, Some(vordr_rules::table::LogFormat::Json));
     assert_eq!(process.error_logs[0].level, vordr_rules::table::Level::Warn);
     assert_eq!(process.limits.keepalive, Some(std::time::Duration::from_secs(65)));
     assert_eq!(process.limits.header_timeout, Some(std::time::Duration::from_secs(60)));

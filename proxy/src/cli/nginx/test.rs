@@ -8,7 +8,7 @@ use std::fs::OpenOptions;
 use std::process::ExitCode;
 use vordr::check_surroundings;
 use vordr::rules::nginx::COMMAND_LINE;
-use vordr::rules::table::{LogTarget, Process};
+use vordr::rules::table::{LogTarget, Table};
 use vordr::rules::{Diagnostics, Loaded, Severity, Sources, load};
 
 /// Loads what was given, and says how that went as nginx does.
@@ -21,7 +21,7 @@ pub(super) fn run(given: &Given, arguments: &Arguments) -> ExitCode {
             complain(&format!("nginx: the configuration file {path} syntax is ok"));
         }
     }
-    let Some(loaded) = loaded.filter(|loaded| logs_open(given, &loaded.table.process)) else {
+    let Some(loaded) = loaded.filter(|loaded| logs_open(given, &loaded.table)) else {
         complain(&format!("nginx: configuration file {path} test failed"));
         return ExitCode::FAILURE;
     };
@@ -46,9 +46,8 @@ fn loads(given: &Given) -> Option<Loaded> {
 }
 
 /// Whether every log can be written. As with nginx, a test makes the files that are not there yet.
-fn logs_open(given: &Given, process: &Process) -> bool {
-    let access = process.access_log.iter().map(|log| &log.target);
-    let targets = process.error_logs.iter().map(|log| &log.target).chain(access);
+fn logs_open(given: &Given, table: &Table) -> bool {
+    let targets = table.process.error_logs.iter().map(|log| &log.target).chain(&table.log_targets);
     let mut paths = targets.filter_map(|target| match target {
         LogTarget::File(path) => Some(path),
         LogTarget::Stdout | LogTarget::Stderr => None,

@@ -2,10 +2,8 @@
 
 use super::super::say::complain;
 use super::arguments::Arguments;
+use vordr::rules::nginx::NGINX;
 use vordr::rules::{Support, known_directives};
-
-/// The nginx whose language and behaviour this is.
-const NGINX: &str = "1.28.0";
 
 /// What nginx has where it is built with it, and a directive by which that is known: scripts look for it in `-V`.
 const WITH: [(&str, &str); 18] = [

@@ -94,7 +94,7 @@ pub(super) const ALL: &[Definition] = &[
     refused("ssl", HTTP_SERVER, 1, 1, "write `listen 443 ssl;`"),
     // Logs.
     honoured("access_log", WITH_IF.or(Context::LIMIT_EXCEPT), 1, ANY).many(),
-    needless("log_format", HTTP, 2, ANY, "the log is written as JSON, or in the combined format").many(),
+    honoured("log_format", HTTP, 2, ANY).many(),
     needless("open_log_file_cache", SITE, 1, 4, "logs are kept open"),
     honoured("stub_status", SERVER.or(LOCATION), 0, 1),
     // Whose addresses are believed.

@@ -1,0 +1,147 @@
+//! `access_log` and `log_format`.
+
+use super::Nginx;
+use super::scope::Scope;
+use super::tree::Directive;
+use super::variable::Variables;
+use crate::language::log::{AccessLog, BUILT_IN, LineFormat};
+use crate::placeholder::Template;
+use crate::source::Spanned;
+use crate::table::Escape;
+
+/// The format of vordr's own that a format without a line stands for, where it is escaped as JSON.
+const JSON: &str = "json";
+
+/// A `log_format`, and whether some log asks for it: what nobody asks for is not read.
+#[derive(Debug, Clone)]
+pub(super) struct Format {
+    directive: Directive,
+    wanted: bool,
+}
+
+impl Nginx<'_, '_> {
+    /// Takes a `log_format` down.
+    pub(super) fn note_format(&mut self, directive: &Directive) {
+        let name = directive.first();
+        if name == "combined" || self.formats.iter().any(|format| format.directive.first() == name) {
+            self.fault(directive.span_of(0), format!("duplicate \"log_format\" name \"{name}\""));
+        }
+        let escape = directive.argument(1).strip_prefix("escape=");
+        if escape.is_some_and(|word| named(word).is_none()) {
+            let word = escape.unwrap_or_default();
+            self.fault(directive.span_of(1), format!("unknown log format escaping \"{word}\""));
+        }
+        self.formats.push(Format { directive: directive.clone(), wanted: false });
+    }
+
+    /// The logs of the nearest block that has any; `None` within is `off`.
+    pub(super) fn read_access_logs(
+        &mut self,
+        scope: &Scope<'_>,
+        variables: &Variables,
+    ) -> Vec<Spanned<Option<AccessLog>>> {
+        let directives = scope.all("access_log");
+        let off = directives.iter().find(|directive| directive.first() == "off");
+        if let Some(off) = off {
+            if off.arguments.len() > 1 {
+                self.fault(off.span_of(1), format!("invalid parameter \"{}\"", off.argument(1)));
+            }
+            return vec![Spanned::new(None, off.name.span)];
+        }
+        let logs = directives.into_iter().filter_map(|directive| {
+            let log = self.read_access_log(directive, variables)?;
+            Some(Spanned::new(Some(log), directive.name.span))
+        });
+        logs.collect()
+    }
+
+    fn read_access_log(&mut self, directive: &Directive, variables: &Variables) -> Option<AccessLog> {
+        let target = match directive.first().contains('$') {
+            true => {
+                let message = "the name of a log is known before there is a request";
+                self.refuse(directive.span_of(0), message, "write one file, and let its lines tell");
+                None
+            }
+            false => self.log_target(directive),
+        };
+        let format = self.log_format(directive);
+        let mut condition = None;
+        for argument in directive.arguments.iter().skip(2) {
+            condition = condition.or(self.read_parameter(argument, variables));
+        }
+        Some(AccessLog { target: target?, format: format?, query: None, condition })
+    }
+
+    /// A parameter behind the format; `if=` is one that something comes of.
+    fn read_parameter(&mut self, argument: &Spanned<String>, variables: &Variables) -> Option<Template> {
+        let (name, value) = argument.value.split_once('=').unwrap_or((&argument.value, ""));
+        match (name, value) {
+            ("if", _) => return self.template(&Spanned::new(value.to_owned(), argument.span), variables),
+            // Lines are gathered for 50 ms in any case.
+            ("buffer" | "flush", value) if !value.is_empty() => {}
+            ("gzip", _) => {
+                let message = "\"gzip\" is not honoured: a log is written as text";
+                self.refuse(argument.span, message, "leave it out, and let who rotates it pack it");
+            }
+            _ => self.fault(argument.span, format!("invalid parameter \"{}\"", argument.value)),
+        }
+        None
+    }
+
+    /// The format that a log asks for, by its name in KDL.
+    fn log_format(&mut self, log: &Directive) -> Option<Option<Spanned<String>>> {
+        let span = log.span_of(1);
+        let name = match log.argument(1) {
+            "" | "combined" => return Some(Some(Spanned::new("combined".to_owned(), span))),
+            name => name,
+        };
+        let Some(format) = self.formats.iter_mut().find(|format| format.directive.first() == name) else {
+            self.fault(span, format!("unknown log format \"{name}\""));
+            return None;
+        };
+        let name = match is_vordrs(&format.directive) {
+            true => JSON.to_owned(),
+            false => {
+                format.wanted = true;
+                name_of(&format.directive)
+            }
+        };
+        Some(Some(Spanned::new(name, span)))
+    }
+
+    /// The formats that are asked for.
+    pub(super) fn finish_formats(&mut self) -> Vec<LineFormat> {
+        let wanted = std::mem::take(&mut self.formats).into_iter().filter(|format| format.wanted);
+        wanted.map(|format| self.read_format(&format.directive)).collect()
+    }
+
+    fn read_format(&mut self, directive: &Directive) -> LineFormat {
+        let variables = self.set_by_requests.clone();
+        let escape = directive.argument(1).strip_prefix("escape=").and_then(named);
+        let mut parts = Vec::new();
+        for text in directive.arguments.iter().skip(if escape.is_some() { 2 } else { 1 }) {
+            parts.extend(self.template(text, &variables).into_iter().flat_map(|text| text.parts));
+        }
+        let line = Template { parts: super::answer::joined(parts) };
+        let name = Spanned::new(name_of(directive), directive.span_of(0));
+        LineFormat { name, line, escape: escape.unwrap_or_default() }
+    }
+}
+
+fn named(word: &str) -> Option<Escape> {
+    Escape::NAMES.iter().find(|(name, _)| *name == word).map(|(_, escape)| *escape)
+}
+
+/// `log_format NAME escape=json '';` is vordr's own JSON.
+fn is_vordrs(format: &Directive) -> bool {
+    let mut texts = format.arguments.iter().skip(2);
+    format.argument(1) == "escape=json" && texts.all(|text| text.value.is_empty())
+}
+
+/// vordr has formats of its own whose names are taken.
+fn name_of(format: &Directive) -> String {
+    match format.first() {
+        name if BUILT_IN.contains(&name) => format!("nginx-{name}"),
+        name => name.to_owned(),
+    }
+}
