@@ -1,6 +1,7 @@
 //! What one exchange remembers, from its head to its line in the log.
 
 use super::arrival::{Arrival, Public};
+use super::attempts::Earlier;
 use super::coding::Coding;
 use super::failure::{Failure, Party};
 use super::guarded::Learnt;
@@ -98,6 +99,8 @@ pub struct Exchange {
     pub first_byte: Option<Instant>,
     /// The upstream that was reached last.
     pub reached: Option<Reached>,
+    /// The attempts before the present one.
+    pub(super) earlier: Vec<Earlier>,
     /// Attempts beyond the first.
     pub retries: u32,
     /// Those of them that `retry` asked for.
@@ -173,6 +176,7 @@ impl Exchange {
             sent: Sent::default(),
             first_byte: None,
             reached: None,
+            earlier: Vec::new(),
             retries: 0,
             retried: 0,
             first_tried: None,

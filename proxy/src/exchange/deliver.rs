@@ -85,7 +85,7 @@ impl Exchange {
         }
         self.say_of_body(settings, request, status, message);
         let success = status.is_success() || status.is_redirection();
-        operation::apply(self, &settings.response, request, success, message);
+        operation::apply(self, &settings.response, request, Some(success), message);
     }
 
     /// What browsers are told over TLS alone (RFC 6797, section 7.2).

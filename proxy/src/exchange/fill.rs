@@ -60,11 +60,17 @@ pub(super) struct Known<'k> {
 impl Exchange {
     /// A header's value. `None` where what was filled in is not fit for one, so that nothing can be smuggled in, and
     /// where nothing was: a header that says nothing is none.
-    pub(super) fn header_value(&self, template: &Template, request: &Parts) -> Option<HeaderValue> {
+    pub(super) fn header_value(
+        &self,
+        template: &Template,
+        request: &Parts,
+        answer: Option<&HeaderMap>,
+    ) -> Option<HeaderValue> {
         match template.as_text() {
             Some(text) => HeaderValue::from_str(text).ok(),
             None => {
-                let value = self.fill(template, request, Into::Header);
+                let known = Known { request, captures: &self.captures, answer };
+                let value = self.fill_known(template, known, Into::Header);
                 HeaderValue::from_bytes(&value).ok().filter(|value| !value.is_empty())
             }
         }

@@ -43,7 +43,7 @@ impl Exchange {
         }
         self.forward_learnt(message);
         if let Some(settings) = self.settings() {
-            operation::apply(self, &settings.request, request, true, message);
+            operation::apply(self, &settings.request, request, None, message);
         }
     }
 

@@ -4,6 +4,7 @@
 mod admit;
 mod answer;
 mod arrival;
+mod attempts;
 mod coding;
 mod compress;
 mod context;

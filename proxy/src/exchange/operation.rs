@@ -2,41 +2,42 @@
 
 use super::context::Exchange;
 use super::headers::Headers;
-use http::HeaderName;
 use http::request::Parts;
+use http::{HeaderMap, HeaderName};
+use vordr_rules::placeholder::Template;
 use vordr_rules::table::HeaderOperation;
 
 /// Applies `operations` to `message`; placeholders are filled in from `request`. A value that is not fit for a
-/// header once it is filled in is left out. `success` tells whether `message` is an answer that is no failure.
+/// header once it is filled in is left out. `success` tells of an answer whether it is no failure.
 pub(super) fn apply(
     exchange: &Exchange,
     operations: &[HeaderOperation],
     request: &Parts,
-    success: bool,
+    success: Option<bool>,
     message: &mut impl Headers,
 ) {
+    let value_of = |template: &Template, headers: &HeaderMap| {
+        exchange.header_value(template, request, success.map(|_| headers))
+    };
     for operation in operations {
         let operation = match operation {
-            HeaderOperation::OnSuccess(_) if !success => continue,
+            HeaderOperation::OnSuccess(_) if success == Some(false) => continue,
             HeaderOperation::OnSuccess(operation) => operation,
             operation => operation,
         };
         match operation {
-            HeaderOperation::Set(name, value) => match exchange.header_value(value, request) {
+            HeaderOperation::Set(name, value) => match value_of(value, message.headers()) {
                 Some(value) => message.set(name, value),
                 None => message.remove(name),
             },
             HeaderOperation::Add(name, value) => {
-                if let Some(value) = exchange.header_value(value, request) {
+                if let Some(value) = value_of(value, message.headers()) {
                     message.add(name, value);
                 }
             }
             HeaderOperation::Default(name, value) => {
                 if !message.headers().contains_key(name) {
-                    exchange
-                        .header_value(value, request)
-                        .into_iter()
-                        .for_each(|value| message.set(name, value));
+                    value_of(value, message.headers()).into_iter().for_each(|value| message.set(name, value));
                 }
             }
             HeaderOperation::Remove(name) => message.remove(name),

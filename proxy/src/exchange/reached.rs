@@ -1,6 +1,7 @@
 //! The server of a pool that a request was sent to.
 
 use http::HeaderValue;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vordr_rules::table::ServerAddress;
@@ -37,6 +38,10 @@ pub struct Reached {
     pub status: Option<u16>,
     /// When its answer's head came.
     pub answered: Option<Instant>,
+    /// When its answer's end came.
+    pub over: Option<Instant>,
+    /// When the present attempt began, and the address that it goes to; `None` before.
+    pub attempt: Option<(Instant, Option<SocketAddr>)>,
 }
 
 impl Endpoint {

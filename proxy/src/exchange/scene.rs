@@ -98,6 +98,8 @@ impl Scene {
             reused: false,
             status: None,
             answered: None,
+            over: None,
+            attempt: None,
         };
         self.exchange.reached = Some(reached);
     }

@@ -2,11 +2,11 @@
 
 use super::context::Exchange;
 use super::fill::path_and_query;
-use http::header::SET_COOKIE;
 use http::request::Parts;
 use http::{HeaderValue, Version};
+use std::cell::RefCell;
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use vordr_rules::placeholder::Placeholder;
 use vordr_rules::table::Server;
 
@@ -15,6 +15,11 @@ static HOSTNAME: LazyLock<String> = LazyLock::new(|| {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     name.trim_end().to_ascii_lowercase()
 });
+
+thread_local! {
+    /// The texts of the present second, as many lines are written in one.
+    static SECOND: RefCell<(Option<i64>, [String; 2])> = RefCell::default();
+}
 
 impl Exchange {
     /// What such a placeholder is; nothing where it is not known, or not yet.
@@ -88,32 +93,6 @@ impl Exchange {
         }
     }
 
-    /// Nothing before there is an answer, as the upstream's server may still be another one.
-    fn told_of_upstream(&self, placeholder: &Placeholder) -> Option<Vec<u8>> {
-        let reached = self.reached.as_ref().filter(|_| self.status.is_some())?;
-        match placeholder {
-            Placeholder::UpstreamAddress => Some(reached.endpoint.peer.clone().into()),
-            Placeholder::UpstreamStatus => {
-                let status = reached.status.or_else(|| self.status.map(|status| status.as_u16()));
-                status.map(text)
-            }
-            Placeholder::UpstreamDuration => Some(seconds(reached.chosen.elapsed())),
-            Placeholder::UpstreamLength => Some(text(self.bytes_of_upstream)),
-            Placeholder::UpstreamCookie(name) => {
-                let set = self.upstream_headers.get_all(SET_COOKIE).iter();
-                let mut set = set.filter_map(|line| line.to_str().ok()?.split(';').next()?.split_once('='));
-                set.find(|(known, _)| known.trim() == name).map(|(_, value)| value.into())
-            }
-            Placeholder::UpstreamConnect => {
-                reached.connect.or_else(|| reached.reused.then_some(Duration::ZERO)).map(seconds)
-            }
-            Placeholder::UpstreamFirstByte => {
-                reached.answered.map(|answered| seconds(answered.duration_since(reached.chosen)))
-            }
-            _ => None,
-        }
-    }
-
     /// Remembers what of an upstream's answer the rules ask for later on.
     pub(super) fn remember(&mut self, headers: &http::HeaderMap) {
         self.upstream_headers.clear();
@@ -126,21 +105,31 @@ impl Exchange {
 }
 
 fn time(placeholder: &Placeholder) -> Option<Vec<u8>> {
+    let form = match placeholder {
+        Placeholder::Time => 0,
+        Placeholder::TimeLocal => 1,
+        Placeholder::TimeUnix => {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            return Some(seconds(since));
+        }
+        _ => return None,
+    };
     let now = jiff::Timestamp::now();
-    match placeholder {
-        Placeholder::Time => Some(text(now.strftime("%Y-%m-%dT%H:%M:%S+00:00"))),
-        Placeholder::TimeLocal => Some(text(now.strftime("%d/%b/%Y:%H:%M:%S +0000"))),
-        Placeholder::TimeUnix => Some(text(format_args!("{:.3}", now.as_millisecond() as f64 / 1000.0))),
-        _ => None,
-    }
+    SECOND.with_borrow_mut(|(second, texts)| {
+        if *second != Some(now.as_second()) {
+            let forms = ["%Y-%m-%dT%H:%M:%S+00:00", "%d/%b/%Y:%H:%M:%S +0000"];
+            (*second, *texts) = (Some(now.as_second()), forms.map(|form| now.strftime(form).to_string()));
+        }
+        texts.get(form).map(|text| text.clone().into_bytes())
+    })
 }
 
 /// Seconds to the millisecond.
-fn seconds(duration: Duration) -> Vec<u8> {
+pub(super) fn seconds(duration: Duration) -> Vec<u8> {
     text(format_args!("{}.{:03}", duration.as_secs(), duration.subsec_millis()))
 }
 
-fn text(value: impl std::fmt::Display) -> Vec<u8> {
+pub(super) fn text(value: impl std::fmt::Display) -> Vec<u8> {
     value.to_string().into_bytes()
 }
 

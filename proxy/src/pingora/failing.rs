@@ -214,6 +214,7 @@ fn leave(under_way: &mut UnderWay, has_not_seen_it: bool) {
 fn counted(shared: &Shared, request: &Parts, exchange: &mut Exchange, failure: &Failure) -> bool {
     exchange.attempt_failed(failure);
     shared.observer.retried(exchange, request, failure);
+    exchange.leave_attempt(failure);
     exchange.retries += 1;
     true
 }
@@ -246,7 +247,9 @@ pub(super) fn falls_back(
     }
     under_way.exchange.reached = before;
     under_way.journey = Journey::default();
-    counted(shared, request, &mut under_way.exchange, failure)
+    counted(shared, request, &mut under_way.exchange, failure);
+    under_way.exchange.leaves_the_pool();
+    true
 }
 
 /// What is answered in the place of a failure: as was decided before, or as an `on-error` says.

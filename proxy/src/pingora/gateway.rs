@@ -348,6 +348,9 @@ impl ProxyHttp for Gateway {
             // What is left is between vordr and the client.
             true => {
                 under_way.link.watch(None);
+                if let Some(reached) = under_way.exchange.reached.as_mut() {
+                    reached.over = Some(Instant::now());
+                }
                 reaching::rest(under_way);
             }
             false => under_way.link.progress(),

@@ -50,7 +50,11 @@ pub(super) async fn peer(
         exchange.attempt_begins();
         match generation.upstreams.peer(target, exchange, session.req_header()).await {
             Ok(peer) => {
-                exchange.attempt_goes_to(peer.address().as_inet().copied());
+                let address = peer.address().as_inet().copied();
+                exchange.attempt_goes_to(address);
+                if let Some(reached) = exchange.reached.as_mut() {
+                    reached.attempt = Some((Instant::now(), address));
+                }
                 return Ok(Box::new(peer));
             }
             Err(failure) => {

@@ -132,6 +132,8 @@ impl Reached {
             reused: false,
             status: None,
             answered: None,
+            over: None,
+            attempt: None,
         }
     }
 }
