@@ -73,6 +73,10 @@ fn arrived(peer: &str) -> Exchange {
         tls: None,
         http2: false,
         started: Instant::now(),
+        opened: Instant::now(),
+        requests: 1,
+        head: 0,
+        pipelined: false,
     };
     Exchange::begin(TABLE.clone(), arrival)
 }

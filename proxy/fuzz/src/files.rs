@@ -41,6 +41,10 @@ pub fn files(bytes: &[u8]) {
         tls: None,
         http2: false,
         started: Instant::now(),
+        opened: Instant::now(),
+        requests: 1,
+        head: 0,
+        pipelined: false,
     };
     let mut exchange = Exchange::begin(TABLE.clone(), arrival);
     if exchange.admit(&request) != Admission::Files {
