@@ -47,7 +47,13 @@ impl ClientStream {
         let bounds = limits.bounds;
         let pipelined = !self.ahead.is_empty() && self.link.requests() > 0;
         let mut wait = HeadWait { scan: HeadScan::default(), since: None, counted: None, heads, limits };
-        let length = poll_fn(|cx| self.poll_head(&mut wait, cx)).await?;
+        let length = match poll_fn(|cx| self.poll_head(&mut wait, cx)).await {
+            Ok(length) => length,
+            Err(over) => {
+                self.link.refused(&self.ahead);
+                return Err(over);
+            }
+        };
         if self.link.requests() == 0 && self.ahead.get(..length) == PREFACE.get(..length) {
             return Err(NoHead::Http2);
         }
@@ -70,7 +76,7 @@ impl ClientStream {
         bounds: HeadBounds,
         (since, pipelined): (Instant, bool),
     ) -> Result<BytesMut, Failure> {
-        self.body = judge(&head, bounds.fields)?.into();
+        self.body = judge(&head, bounds.fields).inspect_err(|_| self.link.refused(&head))?.into();
         self.link.head_arrived(since, head.len(), pipelined);
         self.upload.reset();
         self.download.reset();

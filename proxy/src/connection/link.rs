@@ -14,6 +14,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use vordr_rules::table::Address;
 
+/// How much of the line of a request that is refused is told.
+const LONGEST_LINE: usize = 4096;
 /// Stands for no limit.
 const OFF: u64 = 0;
 /// How many connections and streams there have been.
@@ -50,6 +52,8 @@ pub(crate) struct Link {
     handshake: OnceLock<Arc<Handshake>>,
     head_nanos: AtomicU64,
     head_bytes: AtomicU64,
+    /// The first line of a head that is refused.
+    refused_line: OnceLock<Box<[u8]>>,
     pipelined: AtomicBool,
     /// Bytes of the present answer that were handed over.
     answered: AtomicU64,
@@ -130,6 +134,7 @@ impl Link {
             handshake: OnceLock::new(),
             head_nanos: AtomicU64::new(0),
             head_bytes: AtomicU64::new(0),
+            refused_line: OnceLock::new(),
             pipelined: AtomicBool::new(false),
             answered: AtomicU64::new(0),
             requests: AtomicU64::new(0),
@@ -184,6 +189,15 @@ impl Link {
     /// When the first byte of the present head came.
     pub(crate) fn head_since(&self) -> Instant {
         self.opened + Duration::from_nanos(self.head_nanos.load(Relaxed))
+    }
+
+    /// Notes the first line of a head that is refused, where it has come whole.
+    pub(crate) fn refused(&self, head: &[u8]) {
+        if let Some(end) = head.iter().take(LONGEST_LINE).position(|byte| *byte == b'\n') {
+            let line = head.get(..end).unwrap_or_default();
+            // A head that is refused is its connection's last.
+            let _ = self.refused_line.set(line.strip_suffix(b"\r").unwrap_or(line).into());
+        }
     }
 
     /// How many bytes the present head has.
@@ -389,6 +403,7 @@ impl Link {
             failure,
             listener: self.listener.clone(),
             connection: self.number,
+            line: self.refused_line.get().cloned(),
             peer: self.peer,
             since: since.into_std(),
             answered: None,

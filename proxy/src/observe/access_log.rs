@@ -64,9 +64,9 @@ pub(super) fn write_rejection(
         Form::Json => json_of_rejection(rejection, bytes),
         Form::Combined => {
             let bytes_out = rejection.answered.unwrap_or(0);
-            let line =
-                format!("{client_ip} - - [{}] \"-\" {status} {bytes_out} \"-\" \"-\"\n", common_time());
-            bytes.extend_from_slice(line.as_bytes());
+            bytes.extend_from_slice(format!("{client_ip} - - [{}] \"", common_time()).as_bytes());
+            bytes.extend_from_slice(&visible(line_of(rejection, rules.query)));
+            bytes.extend_from_slice(format!("\" {status} {bytes_out} \"-\" \"-\"\n").as_bytes());
         }
         Form::Words(drawing) => {
             let line = drawing.request(&Spoken {
@@ -79,6 +79,11 @@ pub(super) fn write_rejection(
             bytes.extend_from_slice(line.as_bytes());
         }
     }
+}
+
+/// The line of a refused head; it may hold a query, which is not known from the rest.
+fn line_of(rejection: &Rejection, query: bool) -> &[u8] {
+    rejection.line.as_deref().filter(|line| query || !line.contains(&b'?')).unwrap_or(b"-")
 }
 
 fn json_of_rejection(rejection: &Rejection, bytes: &mut Vec<u8>) {

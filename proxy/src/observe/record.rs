@@ -70,6 +70,8 @@ pub(crate) struct Rejection {
     pub listener: Address,
     /// Its connection's number.
     pub connection: u64,
+    /// Its first line, where that came whole.
+    pub line: Option<Box<[u8]>>,
     /// Whose it was; `None` on a Unix socket.
     pub peer: Option<SocketAddr>,
     /// When its first byte came, or its connection.

@@ -12,14 +12,21 @@ pub(super) fn line(format: &LineFormat, rejection: &Rejection, bytes: &mut Vec<u
         match part {
             Part::Text(text) => bytes.extend_from_slice(text.as_bytes()),
             Part::Placeholder(placeholder) => {
-                put(known(placeholder, rejection).map(String::into_bytes).as_ref(), format.escape, bytes);
+                put(known(placeholder, rejection).as_ref(), format.escape, bytes);
             }
         }
     }
     bytes.push(b'\n');
 }
 
-fn known(placeholder: &Placeholder, rejection: &Rejection) -> Option<String> {
+fn known(placeholder: &Placeholder, rejection: &Rejection) -> Option<Vec<u8>> {
+    match placeholder {
+        Placeholder::RequestLine => rejection.line.as_deref().map(<[u8]>::to_vec),
+        other => told(other, rejection).map(String::into_bytes),
+    }
+}
+
+fn told(placeholder: &Placeholder, rejection: &Rejection) -> Option<String> {
     let bytes_out = rejection.answered.unwrap_or(0);
     Some(match placeholder {
         Placeholder::ClientIp => rejection.client(),
