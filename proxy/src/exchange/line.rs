@@ -115,3 +115,40 @@ fn put_json(value: &[u8], out: &mut Vec<u8>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::scene::Scene;
+
+    /// The line of a request under a format.
+    fn line(format: &str, request: &str) -> String {
+        let rules = format!(
+            "vordr {{ log-format f {format}; access-log stdout format=f; }}\n\
+             server a.test {{ listen 8080; location \"/\" {{ respond 204; }}; }}"
+        );
+        let mut scene = Scene::under(&rules, super::super::scene::STRANGER, request);
+        scene.admit();
+        let format = scene.exchange.table.process.log_formats[0].clone();
+        let mut out = Vec::new();
+        scene.exchange.line(&format, &scene.request, None, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_is_not_there_is_a_dash_and_what_is_empty_is_nothing() {
+        let format = r#""{header.x-a}|{arg.a}|{query}|{?}|{upstream_address}|{https}""#;
+        assert_eq!(line(format, "GET /"), "-|-|-||-|");
+        assert_eq!(line(format, "GET /?a=\nX-A: "), "||a=|?|-|");
+        assert_eq!(line(&format!("{format} escape=json"), "GET /"), "|||||");
+        assert_eq!(line(&format!("{format} escape=none"), "GET /"), "|||||");
+    }
+
+    #[test]
+    fn a_client_can_break_neither_a_line_nor_its_fields() {
+        let (format, request) = (r#""<{header.x-a}> <{normal_path}>""#, "GET /%0a%22%C3%A9\nX-A: \"\\\t");
+        assert_eq!(line(format, request), r"<\x22\x5C> </\x0A\x22\xC3\xA9>");
+        assert_eq!(line(&format!("{format} escape=json"), request), r#"<\"\\> </\n\"é>"#);
+        assert_eq!(line(&format!("{format} escape=none"), request), "<\"\\> </\n\"é>");
+    }
+}
