@@ -51,6 +51,11 @@ impl Server {
             false => Ok(server),
         }
     }
+
+    /// Where its site is, which has another name in each run.
+    pub(super) fn folder(&self) -> String {
+        self.folder.path().display().to_string()
+    }
 }
 
 impl Server {

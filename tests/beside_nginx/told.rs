@@ -62,7 +62,9 @@ impl Told {
             client.send(&text).await;
             let answered = Message::answered(&mut client, ask.method() == "HEAD").await;
             let seen = origin.requests().split_off(before).iter().map(Message::seen).collect();
-            let same = |message: Message| message.with_names(&[(&at, "ORIGIN"), (&here, "PORT")]);
+            let folder = server.folder();
+            let names = [(at.as_str(), "ORIGIN"), (&here, "PORT"), (&folder, "FOLDER")];
+            let same = |message: Message| message.with_names(&names);
             let seen: Vec<Message> = seen;
             exchanged.push(Exchanged {
                 asked: ask.line().to_owned(),

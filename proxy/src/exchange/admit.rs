@@ -108,7 +108,10 @@ impl Exchange {
 
     /// Finds the server, and the answer of its listener where that has one.
     fn seek_server(&mut self, request: &Parts) -> Result<Option<Answer>, Failure> {
-        let host = self.public_host(request)?;
+        let host = self.public_host(request).inspect_err(|_| {
+            // What the default server says of failures holds for it.
+            self.server = self.table.binding(self.arrival.listener, "").map(|binding| binding.server);
+        })?;
         // A head may still be under way when a reload closes its listener.
         let binding = self.table.binding(self.arrival.listener, &host).ok_or(Failure::NoRoute)?;
         self.server = Some(binding.server);
@@ -145,7 +148,8 @@ impl Exchange {
     /// Finds the location for the path that the request is served by.
     pub(super) fn find(&mut self, request: &Parts) -> Result<(), Failure> {
         let Some(server) = self.server else { return Err(Failure::NoRoute) };
-        let preflight = cors::requested_method(request);
+        let has_cors = self.server().is_some_and(|server| server.has_cors);
+        let preflight = if has_cors { cors::requested_method(request) } else { None };
         let wanted = Request {
             listener: self.arrival.listener,
             // A preflight is answered by the location that will take the request it asks about.

@@ -6,7 +6,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_encode};
 use vordr_rules::placeholder::{Part, Placeholder, Template};
-use vordr_rules::table::{Captures, cookie, without_port};
+use vordr_rules::table::{Captures, cookie};
 
 /// What stays as it is when a decoded capture is put into a path again (RFC 3986, section 3.3).
 pub(super) const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
@@ -170,10 +170,7 @@ impl Exchange {
                     }
                 }
             }
-            Placeholder::Host => {
-                let host = without_port(self.public.host.to_str().unwrap_or_default());
-                out.extend(host.bytes().map(|byte| byte.to_ascii_lowercase()));
-            }
+            Placeholder::Host => out.extend(self.host_name().bytes().map(|byte| byte.to_ascii_lowercase())),
             Placeholder::Uri => out.extend_from_slice(path_and_query(request).as_bytes()),
             Placeholder::Path => out.extend_from_slice(self.written_path(request).as_bytes()),
             Placeholder::Query => {

@@ -174,6 +174,7 @@ impl Exchange {
             path
         });
         let rewritten = rewritten.or_else(|| self.written_target());
+        let rewritten = rewritten.or_else(|| proxy.strip_prefix.as_ref().and(self.merged_target(request)));
         let current = rewritten.as_deref().unwrap_or_else(|| path_and_query(request).as_bytes());
         let stripped = proxy.strip_prefix.as_ref().and_then(|prefix| strip(current, prefix.as_bytes()));
         stripped.or(rewritten)

@@ -1,12 +1,29 @@
 //! What may stand in a `Host`.
 
+use super::context::Exchange;
 use std::net::Ipv6Addr;
+use vordr_rules::table::{Server, without_port};
+
+impl Exchange {
+    /// The host that is asked for, without its port; its server's name where a client of HTTP/1.0 names none. A `_` stands
+    /// for no name.
+    pub(super) fn host_name(&self) -> &str {
+        match without_port(self.public.host.to_str().unwrap_or_default()) {
+            "" => self
+                .server()
+                .map(Server::name)
+                .filter(|name| is_host(name.as_bytes()) && !name.starts_with('_'))
+                .unwrap_or_default(),
+            host => host,
+        }
+    }
+}
 
 /// A name or an address, perhaps with a port (RFC 3986, section 3.2.2). Names are those of DNS, without escapes: no two
 /// parsers may find two hosts in it.
 pub(super) fn is_host(host: &[u8]) -> bool {
     let Ok(host) = std::str::from_utf8(host) else { return false };
-    let name = vordr_rules::table::without_port(host);
+    let name = without_port(host);
     let port = host.strip_prefix(name).and_then(|rest| rest.strip_prefix(':')).unwrap_or_default();
     let in_brackets = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     let fine = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);

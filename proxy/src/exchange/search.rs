@@ -51,8 +51,13 @@ impl Exchange {
     pub fn current_path<'e>(&'e self, request: &'e Parts) -> Cow<'e, [u8]> {
         match &self.current {
             Some(current) => Cow::Borrowed(&current.path),
-            None => normal_path(request.uri.path()).unwrap_or(Cow::Borrowed(b"/")),
+            None => self.normal_of(request.uri.path()).unwrap_or(Cow::Borrowed(b"/")),
         }
+    }
+
+    /// A path as its server compares it.
+    fn normal_of<'p>(&self, path: &'p str) -> Option<Cow<'p, [u8]>> {
+        self.server().map_or_else(|| normal_path(path), |server| server.normal_path(path))
     }
 
     /// The query that goes with [`Exchange::current_path`], without its `?`.
@@ -158,6 +163,20 @@ impl Exchange {
                 }
             };
         }
+    }
+
+    /// Path and query as they came, but for slashes that are merged here; `None` where there are none.
+    pub(super) fn merged_target(&self, request: &Parts) -> Option<Vec<u8>> {
+        let path = request.uri.path();
+        if !path.contains("//") || self.server().is_none_or(|server| !server.merges_slashes) {
+            return None;
+        }
+        let mut target = percent_encode(&self.current_path(request), IN_PATH).to_string();
+        if let Some(query) = self.current_query(request) {
+            target.push('?');
+            target.push_str(query);
+        }
+        Some(target.into_bytes())
     }
 
     /// [`Exchange::search`] for a path, and perhaps a query, as they stand in a URL.

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use vordr_rules::show::step_lines;
 use vordr_rules::table::{
     Action, Address, Body, Listener, ListenerId, Location, LocationId, Outcome, Pattern, Place, Request,
-    Server, Step, Table, Way, normal_path,
+    Server, Step, Table, Way,
 };
 
 /// A request that is asked about.
@@ -269,7 +269,7 @@ fn others(
     seen: &[(LocationId, Way, bool)],
     chosen: Option<LocationId>,
 ) -> Vec<NotChosen> {
-    let path = normal_path(request.path).unwrap_or_default();
+    let path = server.normal_path(request.path).unwrap_or_default();
     let winner = seen.iter().find(|(id, _, held)| *held && Some(*id) == chosen).map(|(_, step, _)| *step);
     let rest = server.locations.iter().enumerate().filter(|(number, _)| Some(LocationId(*number)) != chosen);
     rest.map(|(number, location)| {

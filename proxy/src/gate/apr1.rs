@@ -1,8 +1,11 @@
-//! `$apr1$`: Apache's own password hash, a thousand rounds of MD5. `htpasswd -m` writes it.
+//! `$apr1$`: Apache's own password hash, a thousand rounds of MD5, which `htpasswd -m` writes; and `$1$`, of which it is made.
 
 use md5::{Digest, Md5};
 
-const PREFIX: &[u8] = b"$apr1$";
+/// How hashes of Apache's begin.
+pub(super) const APACHE: &str = "$apr1$";
+/// How hashes of crypt(3) by MD5 begin.
+pub(super) const CRYPT: &str = "$1$";
 const ROUNDS: usize = 1000;
 /// Six bits a letter, lowest first.
 const LETTERS: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -10,10 +13,10 @@ const LETTERS: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklm
 const GROUPS: [[usize; 3]; 5] = [[0, 6, 12], [1, 7, 13], [2, 8, 14], [3, 9, 15], [4, 10, 5]];
 
 /// The hash of a password with a salt of at most eight bytes: the 22 letters after the salt's `$`.
-pub(super) fn hash(password: &[u8], salt: &[u8]) -> Vec<u8> {
+pub(super) fn hash(password: &[u8], salt: &[u8], prefix: &str) -> Vec<u8> {
     let inner: [u8; 16] =
         Md5::new().chain_update(password).chain_update(salt).chain_update(password).finalize().into();
-    let mut first = Md5::new().chain_update(password).chain_update(PREFIX).chain_update(salt);
+    let mut first = Md5::new().chain_update(password).chain_update(prefix).chain_update(salt);
     for part in password.chunks(16) {
         first.update(inner.get(..part.len()).unwrap_or_default());
     }
@@ -64,9 +67,14 @@ mod tests {
     #[test]
     fn the_hashes_are_those_of_openssl_passwd() {
         for (password, salt, expected) in VECTORS {
-            let found = hash(password.as_bytes(), salt.as_bytes());
+            let found = hash(password.as_bytes(), salt.as_bytes(), APACHE);
             assert_eq!(String::from_utf8_lossy(&found), expected, "{password}");
         }
+    }
+
+    #[test]
+    fn crypts_own_differ_by_their_prefix() {
+        assert_eq!(hash(b"password", b"saltsalt", CRYPT), b"qjXMvbEw8oaL.CzflDtaK/");
     }
 
     const VECTORS: [(&str, &str, &str); 4] = [

@@ -9,7 +9,7 @@ use crate::observe::Observer;
 use crate::upstream::Upstreams;
 use http::HeaderValue;
 use http::request::Parts;
-use vordr_rules::table::{Auth, AuthKind};
+use vordr_rules::table::{Auth, AuthKind, Ways};
 
 /// Why a request is not let in.
 #[derive(Debug)]
@@ -46,12 +46,16 @@ impl Gate {
         learnt: &mut Learnt,
     ) -> Result<(), Refusal> {
         match &auth.kind {
-            AuthKind::Basic { file, realm } => {
-                let Some(file) = credentials.passwords.get(file) else { return Err(lost(file)) };
+            AuthKind::Basic { file, realm, ways } => {
+                let realm = exchange.key(realm, request);
+                if *ways == Ways::Nginx && realm == b"off" {
+                    return Ok(());
+                }
+                let Some(file) = credentials.passwords(file, *ways) else { return Err(lost(file)) };
                 let (passwords, client) = (file.now(observer).await, exchange.public.client.address);
                 let user = self.basic.user(passwords, request, client).await.map_err(Refusal::Own)?;
-                let user =
-                    user.ok_or_else(|| refused(of_scheme(request, "basic").is_some(), basic(realm)))?;
+                let shown = of_scheme(request, "basic").is_some();
+                let user = user.ok_or_else(|| refused(shown, basic(&realm, *ways)))?;
                 learnt.copy(auth, |name| (name == "user").then(|| user.clone()));
                 learnt.user = Some(user);
                 Ok(())
@@ -99,9 +103,10 @@ async fn check_token(
 }
 
 /// `Basic realm="staging", charset="UTF-8"` (RFC 7617, section 2).
-fn basic(realm: &str) -> String {
-    let quoted = realm.replace('\\', "\\\\").replace('"', "\\\"");
-    format!("Basic realm=\"{quoted}\", charset=\"UTF-8\"")
+fn basic(realm: &[u8], ways: Ways) -> String {
+    let quoted = String::from_utf8_lossy(realm).replace('\\', "\\\\").replace('"', "\\\"");
+    let charset = if ways == Ways::Nginx { "" } else { ", charset=\"UTF-8\"" };
+    format!("Basic realm=\"{quoted}\"{charset}")
 }
 
 fn refused(shown: bool, challenge: String) -> Refusal {

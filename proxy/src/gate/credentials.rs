@@ -10,12 +10,14 @@ use crate::ask::{self, Asker};
 use crate::start_error::StartError;
 use std::collections::HashMap;
 use std::sync::Arc;
-use vordr_rules::table::{Auth, AuthKind, Table};
+use vordr_rules::table::{Auth, AuthKind, Table, Ways};
 
 /// The files that `auth` names by their paths, and issuers by their URLs.
 #[derive(Debug, Default)]
 pub(crate) struct Credentials {
-    pub(super) passwords: HashMap<String, Arc<Watched<Passwords>>>,
+    passwords: HashMap<String, Arc<Watched<Passwords>>>,
+    /// Those that may have weaker hashes.
+    weak_passwords: HashMap<String, Arc<Watched<Passwords>>>,
     pub(super) tokens: HashMap<String, Arc<Watched<Tokens>>>,
     pub(super) keys: HashMap<String, Keys>,
     /// Made where somebody is to be asked.
@@ -32,9 +34,20 @@ impl Credentials {
         Ok(credentials)
     }
 
+    /// The passwords of a file.
+    pub(super) fn passwords(&self, file: &str, ways: Ways) -> Option<&Arc<Watched<Passwords>>> {
+        match ways {
+            Ways::Own => self.passwords.get(file),
+            Ways::Nginx => self.weak_passwords.get(file),
+        }
+    }
+
     fn add(&mut self, auth: &Auth, old: Option<&Self>) -> Result<(), String> {
         match &auth.kind {
-            AuthKind::Basic { file, .. } => add(&mut self.passwords, file, Passwords::read),
+            AuthKind::Basic { file, ways: Ways::Own, .. } => add(&mut self.passwords, file, Passwords::read),
+            AuthKind::Basic { file, ways: Ways::Nginx, .. } => {
+                add(&mut self.weak_passwords, file, Passwords::read_weak)
+            }
             AuthKind::Key { file, .. } | AuthKind::Bearer { file } => {
                 add(&mut self.tokens, file, Tokens::read)
             }

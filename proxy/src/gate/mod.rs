@@ -16,6 +16,7 @@ mod secrets;
 mod store;
 mod token;
 mod watched;
+mod weak;
 
 pub(crate) use concurrent::Place;
 pub(crate) use credentials::Credentials;

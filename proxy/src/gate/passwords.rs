@@ -1,6 +1,6 @@
 //! htpasswd files: users and the hashes of their passwords.
 
-use super::apr1;
+use super::{apr1, weak};
 use argon2::Argon2;
 use argon2::password_hash::PasswordVerifier;
 use argon2::password_hash::phc::PasswordHash;
@@ -27,22 +27,30 @@ pub(super) enum Hash {
     Argon2(String),
     /// `$apr1$…`
     Apr1(String),
+    /// `$1$…`, `{SHA}…`, `{SSHA}…` or `{PLAIN}…`, which are quickly guessed: taken where nginx's ways are asked for.
+    Weak(String),
 }
 
 impl Passwords {
     /// Reads `name:hash` lines; empty ones and comments are passed over.
     pub(super) fn read(text: &str) -> Result<Self, String> {
+        Self::read_as(text, Hash::parse, "the hash is none of bcrypt, argon2 and apr1")
+    }
+
+    /// The same where hashes may be weaker.
+    pub(super) fn read_weak(text: &str) -> Result<Self, String> {
+        let known = "the hash is none of bcrypt, argon2, apr1, $1$, {SHA}, {SSHA} and {PLAIN}";
+        Self::read_as(text, |hash| Hash::parse(hash).or_else(|| Hash::parse_weak(hash)), known)
+    }
+
+    fn read_as(text: &str, parse: impl Fn(&str) -> Option<Hash>, known: &str) -> Result<Self, String> {
         let mut users = HashMap::new();
         for (number, line) in text.lines().enumerate().filter(|(_, line)| is_entry(line)) {
             // What follows a second colon is a comment to Apache and nginx.
             let mut parts = line.trim().split(':');
             let (name, hash) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-            let hash = Hash::parse(hash).ok_or_else(|| {
-                format!(
-                    "line {}: the hash is none of bcrypt, argon2 and apr1 (`htpasswd -B` writes bcrypt)",
-                    number + 1
-                )
-            })?;
+            let hash = parse(hash)
+                .ok_or_else(|| format!("line {}: {known} (`htpasswd -B` writes bcrypt)", number + 1))?;
             users.insert(name.to_owned(), hash);
         }
         let decoy = users.values().next().ok_or("there is no user in it")?.clone();
@@ -73,9 +81,17 @@ impl Hash {
         ((1..=8).contains(&salt.len()) && hash.len() == 22).then_some(Self::Apr1(text))
     }
 
+    fn parse_weak(text: &str) -> Option<Self> {
+        let is_known = match text.strip_prefix(apr1::CRYPT) {
+            Some(salted) => salted.split_once('$').is_some_and(|(salt, _)| (1..=8).contains(&salt.len())),
+            None => weak::is_known(text),
+        };
+        is_known.then(|| Self::Weak(text.to_owned()))
+    }
+
     /// As it stands in the file.
     pub(super) fn as_str(&self) -> &str {
-        let (Self::Bcrypt(text) | Self::Argon2(text) | Self::Apr1(text)) = self;
+        let (Self::Bcrypt(text) | Self::Argon2(text) | Self::Apr1(text) | Self::Weak(text)) = self;
         text
     }
 
@@ -88,15 +104,19 @@ impl Hash {
             Self::Bcrypt(hash) => bcrypt::verify(password, hash).unwrap_or(false),
             Self::Argon2(hash) => PasswordHash::new(hash)
                 .is_ok_and(|hash| Argon2::default().verify_password(password, &hash).is_ok()),
-            Self::Apr1(text) => {
-                let salted = text.strip_prefix("$apr1$").and_then(|rest| rest.split_once('$'));
-                salted.is_some_and(|(salt, hash)| {
-                    let found = apr1::hash(password, salt.as_bytes());
-                    verify_slices_are_equal(&found, hash.as_bytes()).is_ok()
-                })
-            }
+            Self::Apr1(text) => is_md5(text, apr1::APACHE, password),
+            Self::Weak(text) if text.starts_with(apr1::CRYPT) => is_md5(text, apr1::CRYPT, password),
+            Self::Weak(text) => weak::is_of(text, password),
         }
     }
+}
+
+fn is_md5(text: &str, prefix: &str, password: &[u8]) -> bool {
+    let salted = text.strip_prefix(prefix).and_then(|rest| rest.split_once('$'));
+    salted.is_some_and(|(salt, hash)| {
+        let found = apr1::hash(password, salt.as_bytes(), prefix);
+        verify_slices_are_equal(&found, hash.as_bytes()).is_ok()
+    })
 }
 
 #[cfg(test)]
@@ -145,6 +165,22 @@ mod tests {
             assert_eq!(read.as_ref().is_err_and(|reason| reason.starts_with("line 2: ")), bad, "{line}");
         }
         assert!(Passwords::read("# nobody\n").is_err());
+    }
+
+    #[test]
+    fn nginxs_ways_take_weaker_hashes_and_not_those_of_des() {
+        for hash in [
+            "$1$saltsalt$qjXMvbEw8oaL.CzflDtaK/",
+            "{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=",
+            "{SSHA}yI6cZwQadOA1e+/f+T+H3eCQQhRzYWx0",
+            "{PLAIN}password",
+            BCRYPT,
+        ] {
+            let passwords = Passwords::read_weak(&format!("ann:{hash}")).unwrap();
+            let (found, _) = passwords.of("ann");
+            assert!(found.is_of(b"password") && !found.is_of(b"Password"), "{hash}");
+        }
+        assert!(Passwords::read_weak("ann:rqXexS6ZhobKA").unwrap_err().starts_with("line 1: "));
     }
 
     #[test]

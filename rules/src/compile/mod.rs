@@ -128,8 +128,11 @@ fn compile_server<'t>(
         hosts: server.hosts.iter().map(|host| host.value.clone()).collect(),
         host_regexes,
         tls: server.tls.as_ref().map(|tls| tls.runs.clone()),
-        settings,
         steps: first,
+        merges_slashes: server.merge_slashes.is_some_and(|merges| merges),
+        has_cors: settings.cors.is_some()
+            || locations.iter().any(|location| location.settings.cors.is_some()),
+        settings,
         locations,
         paths,
         place: reading.sources.place(server.span),

@@ -1,8 +1,10 @@
 //! `auth`: who may come, by credentials.
 
+use super::header::template;
 use super::text;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::node::{Node, Reading};
+use crate::placeholder::{Part, Template};
 use crate::source::{Span, Spanned};
 use crate::table::{Auth, AuthKind};
 use crate::word::Word;
@@ -14,7 +16,7 @@ pub(super) static WORD: Word = Word::simple(
     "basic | key | bearer | jwt | forward | location | off",
     "Who may come, by credentials.",
 )
-.properties(&["file", "realm", "header", "jwks", "issuer", "audience", "forward", "location", "copy"])
+.properties(&["file", "realm", "header", "jwks", "issuer", "audience", "forward", "location", "copy", "as"])
 .many();
 
 /// As written; `None` is `auth off`.
@@ -64,7 +66,8 @@ fn read_named(kind: &Spanned<String>, node: &mut Node<'_>, reading: &mut Reading
     Some(match kind.value.as_str() {
         "basic" => AuthKind::Basic {
             file: needed("file", node, span, reading)?,
-            realm: optional("realm", node, reading).unwrap_or_else(|| "restricted".to_owned()),
+            realm: read_realm(node, reading)?,
+            ways: text::ways(node, reading),
         },
         "key" => {
             let header = node.property::<HeaderName>("header", reading);
@@ -88,6 +91,13 @@ fn read_named(kind: &Spanned<String>, node: &mut Node<'_>, reading: &mut Reading
             return None;
         }
     })
+}
+
+fn read_realm(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Template> {
+    match node.property::<String>("realm", reading) {
+        Some(realm) => template(realm, "auth", reading).map(|realm| realm.value),
+        None => Some(Template { parts: vec![Part::Text("restricted".to_owned())] }),
+    }
 }
 
 fn optional(name: &str, node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<String> {

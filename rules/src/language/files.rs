@@ -44,8 +44,7 @@ pub(crate) struct Files {
 pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Files> {
     let mut node = Node::open(kdl, &WORD, reading);
     let root = node.need::<String>(reading);
-    let ways = one_of(node.property("as", reading), &["nginx"], "as", reading);
-    let ways = ways.map_or(Ways::Own, |_| Ways::Nginx);
+    let ways = text::ways(&mut node, reading);
     let index = node.property::<String>("index", reading);
     let fallback = node.property::<String>("fallback", reading);
     let prefix = node.property::<String>("strip-prefix", reading);

@@ -14,7 +14,7 @@ use kdl::KdlNode;
 
 pub(super) static WORD: Word =
     Word::simple("server", "HOST…", "Hosts that share listeners, a certificate and locations.")
-        .properties(&["default"])
+        .properties(&["default", "merge-slashes"])
         .block(&[&[&listen::WORD, &tls::WORD, &steps::WORD, &location::WORD], settings::WORDS])
         .many();
 
@@ -25,6 +25,7 @@ pub(crate) struct Server {
     /// Lowercase, without a dot at the end.
     pub hosts: Vec<Spanned<String>>,
     pub default: Option<Spanned<bool>>,
+    pub merge_slashes: Option<bool>,
     pub listens: Vec<Listen>,
     pub tls: Option<Tls>,
     pub steps: Vec<Step>,
@@ -39,6 +40,7 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Server {
     let server = Server {
         span: node.span,
         default: node.property("default", reading),
+        merge_slashes: node.property("merge-slashes", reading).map(|merges| merges.value),
         listens: node.children("listen").into_iter().filter_map(|kdl| listen::read(kdl, reading)).collect(),
         tls: node.child("tls").map(|kdl| tls::read(kdl, &hosts, reading)),
         steps: node.child("steps").map(|kdl| steps::read(kdl, reading)).unwrap_or_default(),

@@ -1,9 +1,9 @@
 //! Values that are more than text and less than a word of their own: networks, one of several words, URLs.
 
 use crate::diagnostic::{Diagnostic, nearest};
-use crate::node::Reading;
+use crate::node::{Node, Reading};
 use crate::source::{Span, Spanned};
-use crate::table::RegexError;
+use crate::table::{RegexError, Ways};
 use crate::value::{Limit, Raw, Value};
 use http::{HeaderName, Method};
 use ipnet::IpNet;
@@ -60,6 +60,12 @@ pub(super) fn one_of(
         });
     }
     at
+}
+
+/// `as=nginx`.
+pub(super) fn ways(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Ways {
+    let ways = one_of(node.property("as", reading), &["nginx"], "as", reading);
+    ways.map_or(Ways::Own, |_| Ways::Nginx)
 }
 
 /// A prefix of whole segments, without a `/` at its end.

@@ -4,7 +4,7 @@ use super::Nginx;
 use super::location::Kind;
 use super::scope::Scope;
 use super::tree::Directive;
-use super::variable::Variables;
+use super::variable::{Variables, literal};
 use crate::language::action::Action;
 use crate::language::files::{Files, split_root};
 use crate::language::respond::{Body, Respond};
@@ -84,6 +84,35 @@ impl Nginx<'_, '_> {
         Some(Folder { root: self.below_prefix(&root), within, ..Folder::default() })
     }
 
+    /// `$document_root` and `$request_filename`, where the file asks for them: what they are made of is known here.
+    pub(super) fn file_variables(&mut self, kind: &Kind, scope: &Scope<'_>, variables: &mut Variables) {
+        if !self.asks_for_files {
+            return;
+        }
+        let Some((directive, is_own)) = scope.nearest(["root", "alias"]) else {
+            let root = self.below_prefix(ROOT);
+            return set_file_variables(literal(&root), Some(Placeholder::NormalPath), variables);
+        };
+        let Some(mut root) = directive.arguments.first().and_then(|path| self.template(path, variables))
+        else {
+            return;
+        };
+        if let Some(Part::Text(text)) = root.parts.first_mut() {
+            *text = self.below_prefix(text);
+        }
+        let behind = match (directive.name.value.as_str(), kind) {
+            ("root", _) => {
+                drop_last_slash(&mut root);
+                Some(Placeholder::NormalPath)
+            }
+            (_, Kind::Prefix { .. } | Kind::Exact(_)) if is_own => Some(Placeholder::Rest),
+            (_, Kind::Regex(_)) if is_own => None,
+            // What an `alias` of a location around takes off the path has no placeholder.
+            _ => return,
+        };
+        set_file_variables(root, behind, variables);
+    }
+
     /// `alias` takes the place of what the location's prefix took off the path, and of all of it in a regex.
     fn read_alias(
         &mut self,
@@ -144,7 +173,7 @@ impl Nginx<'_, '_> {
     }
 
     /// A relative path is one below nginx's prefix: the folder of the first file.
-    fn below_prefix(&self, path: &str) -> String {
+    pub(super) fn below_prefix(&self, path: &str) -> String {
         match self.reading.sources.first_folder() {
             Some(folder) if !path.starts_with('/') => format!("{folder}/{path}"),
             _ => path.to_owned(),
@@ -253,6 +282,23 @@ impl Nginx<'_, '_> {
                 Since::Exact
             }
         }
+    }
+}
+
+/// `behind` is what follows the folder in a file's path.
+fn set_file_variables(root: Template, behind: Option<Placeholder>, variables: &mut Variables) {
+    let mut file = root.clone();
+    file.parts.extend(behind.map(Part::Placeholder));
+    variables.set("document_root", root);
+    variables.set("request_filename", file);
+}
+
+fn drop_last_slash(path: &mut Template) {
+    if let Some(Part::Text(text)) = path.parts.last_mut()
+        && text.len() > 1
+        && text.ends_with('/')
+    {
+        text.pop();
     }
 }
 

@@ -88,6 +88,7 @@ impl Nginx<'_, '_> {
         let Some(kind) = self.read_kind(directive, outer) else { return };
         let scope = around.within(directive.inside());
         let mut variables = variables.clone();
+        self.file_variables(&kind, &scope, &mut variables);
         self.read_sets(directive.inside(), &mut variables);
         self.read_auth_sets(&scope, &mut variables);
         let here = Here { location: Some(directive), kind: &kind, scope: &scope, variables: &variables };

@@ -164,6 +164,8 @@ struct Nginx<'r, 'w> {
     changing: HashSet<String>,
     /// Whether `if` and `rewrite` of the present server capture, too.
     has_captures: bool,
+    /// Whether `$document_root` or `$request_filename` stands anywhere.
+    asks_for_files: bool,
     /// How many locations of the present server had to be given a name.
     made: usize,
     /// Each `limit_req_zone` and `limit_conn_zone`, by its name.
@@ -183,6 +185,7 @@ impl<'r, 'w> Nginx<'r, 'w> {
             upstreams: HashMap::new(),
             changing: HashSet::new(),
             has_captures: false,
+            asks_for_files: false,
             made: 0,
             seen: Vec::new(),
             zones: HashMap::new(),
@@ -219,6 +222,10 @@ impl<'r, 'w> Nginx<'r, 'w> {
             self.note_format(format);
         }
         let scope = Scope::of(http);
+        self.asks_for_files = scope.has_below(&|directive| {
+            let mut words = directive.arguments.iter().map(|word| word.value.as_str());
+            words.any(|word| word.contains("document_root") || word.contains("request_filename"))
+        });
         let servers: Vec<&Directive> = named("server").collect();
         file.process = self.read_process(main, http, &servers);
         for server in &servers {

@@ -46,6 +46,7 @@ impl Nginx<'_, '_> {
         settings.access_logs = self.read_access_logs(&Scope::of(directive.inside()), &variables);
         Server {
             span: directive.name.span,
+            merge_slashes: Some(self.switch(scope.find("merge_slashes"), true)),
             hosts,
             default: listens.default.map(|span| Spanned::new(true, span)),
             listens: listens.list,
@@ -95,8 +96,9 @@ impl Nginx<'_, '_> {
         variables: &mut Variables,
         locations: &mut Vec<Location>,
     ) -> Vec<Step> {
-        self.read_sets(server.inside(), variables);
         let everything = Kind::Prefix { path: "/".to_owned(), is_final: false };
+        self.file_variables(&everything, scope, variables);
+        self.read_sets(server.inside(), variables);
         let mut first = server.inside();
         let returned = first.iter().position(|directive| directive.name.value == "return");
         // A `return` of the server comes before any location is looked for, unless a rewriting leads past it.

@@ -9,7 +9,7 @@ use crate::language::timeouts::Timeouts;
 use crate::language::websocket::WebSocket;
 use crate::placeholder::{Part, Placeholder, Template};
 use crate::source::{Span, Spanned};
-use crate::table::{AccessRule, Auth, AuthKind, HeaderNames, HeaderOperation, Satisfy};
+use crate::table::{AccessRule, Auth, AuthKind, HeaderNames, HeaderOperation, Satisfy, Ways};
 use crate::value::{Bytes, Limit};
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -64,7 +64,7 @@ impl Nginx<'_, '_> {
         settings.limits = self.read_rates(scope, variables);
         settings.concurrent = self.read_concurrent(scope, variables);
         settings.compress = self.read_packing(&scope.from(AROUND), scope);
-        settings.auth = self.read_auth(scope);
+        settings.auth = self.read_auth(scope, variables);
         settings.on_error = self.read_error_pages(scope, variables);
         self.read_media((&scope.from(AROUND), scope), variables, &mut settings);
         settings.access_logs = self.read_access_logs(&scope.from(AROUND), variables);
@@ -174,8 +174,8 @@ impl Nginx<'_, '_> {
     }
 
     /// The password is asked for first, as nginx does.
-    fn read_auth(&mut self, scope: &Scope<'_>) -> Vec<Spanned<Option<Auth>>> {
-        let mut auths = self.read_basic(scope);
+    fn read_auth(&mut self, scope: &Scope<'_>, variables: &Variables) -> Vec<Spanned<Option<Auth>>> {
+        let mut auths = self.read_basic(scope, variables);
         let request = scope.find("auth_request").filter(|request| request.first() != "off");
         let Some(request) = request else { return auths };
         if !auths.is_empty() && scope.find("satisfy").is_some_and(|satisfy| satisfy.first() == "any") {
@@ -214,7 +214,7 @@ impl Nginx<'_, '_> {
         }
     }
 
-    fn read_basic(&mut self, scope: &Scope<'_>) -> Vec<Spanned<Option<Auth>>> {
+    fn read_basic(&mut self, scope: &Scope<'_>, variables: &Variables) -> Vec<Spanned<Option<Auth>>> {
         let Some(basic) = scope.find("auth_basic").filter(|basic| basic.first() != "off") else {
             return Vec::new();
         };
@@ -226,7 +226,10 @@ impl Nginx<'_, '_> {
             );
             return Vec::new();
         };
-        let kind = AuthKind::Basic { file: file.first().to_owned(), realm: basic.first().to_owned() };
+        let realm = basic.arguments.first().and_then(|realm| self.template(realm, variables));
+        let file = file.arguments.first().and_then(|file| self.constant(file, variables));
+        let (Some(realm), Some(file)) = (realm, file) else { return Vec::new() };
+        let kind = AuthKind::Basic { file: self.below_prefix(&file.value), realm, ways: Ways::Nginx };
         vec![at(basic, Some(Auth { kind, copy: Vec::new() }))]
     }
 

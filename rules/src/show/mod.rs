@@ -67,7 +67,8 @@ fn listens(table: &Table) -> HashMap<ServerId, Vec<Listen<'_>>> {
 fn write_server(table: &Table, server: &Server, listens: &[Listen<'_>], page: &mut Page) {
     let hosts: Vec<String> = server.hosts.iter().map(|host| quoted(host)).collect();
     let default = if listens.iter().any(|listen| listen.is_default) { " default=on" } else { "" };
-    page.open(&format!("server {}{default}", hosts.join(" ")), Some(&server.place));
+    let slashes = if server.merges_slashes { " merge-slashes=on" } else { "" };
+    page.open(&format!("server {}{default}{slashes}", hosts.join(" ")), Some(&server.place));
     for Listen { listener, redirect_https, .. } in listens {
         let redirect = if *redirect_https { " redirect=https" } else { "" };
         let tls = if listener.tls { " tls=on" } else { "" };

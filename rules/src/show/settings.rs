@@ -6,7 +6,7 @@ use super::process::write_access_logs;
 use super::text::{Page, limit, number, quoted, switch, template, words};
 use crate::table::{
     AnswerStatus, Auth, AuthKind, Bodies, Compress, Concurrency, Condition, Cors, Expires, HeaderNames,
-    HeaderOperation, OnError, OnErrorFrom, Origins, RateLimit, Satisfy, Server, Settings, Table, Types,
+    HeaderOperation, OnError, OnErrorFrom, Origins, RateLimit, Satisfy, Server, Settings, Table, Types, Ways,
 };
 use http::StatusCode;
 use std::collections::BTreeMap;
@@ -136,8 +136,9 @@ fn auth_line(auth: &Auth) -> String {
         value.as_ref().map(|value| format!(" {name}={}", quoted(value))).unwrap_or_default()
     };
     let kind = match &auth.kind {
-        AuthKind::Basic { file, realm } => {
-            format!("auth basic file={} realm={}", quoted(file), quoted(realm))
+        AuthKind::Basic { file, realm, ways } => {
+            let ways = if *ways == Ways::Nginx { " as=nginx" } else { "" };
+            format!("auth basic file={} realm={}{ways}", quoted(file), template(realm))
         }
         AuthKind::Key { header, file } => {
             format!("auth key header={} file={}", quoted(header.as_str()), quoted(file))

@@ -1,8 +1,9 @@
 //! The one search that `explain` and the running proxy share.
 
-use super::path::normal_path;
+use super::path::{merged_path, normal_path};
 use super::{Binding, ListenerId, LocationId, Matched, PathRegex, Server, ServerId, Table};
 use http::{HeaderMap, Method};
+use std::borrow::Cow;
 
 /// What of a request the search looks at.
 #[derive(Debug, Clone, Copy)]
@@ -101,7 +102,8 @@ impl Table {
         request: &Request<'_>,
         seen: &mut dyn FnMut(LocationId, Way, bool),
     ) -> Outcome {
-        match normal_path(request.path) {
+        let Some(rules) = self.servers.get(server.0) else { return Outcome::NoRoute(server) };
+        match rules.normal_path(request.path) {
             Some(path) => self.find_path_in(server, &path, request, seen),
             None => Outcome::BadPath(server),
         }
@@ -124,6 +126,11 @@ impl Table {
 }
 
 impl Server {
+    /// A path as it is compared here ([`normal_path`](super::normal_path)), its slashes merged where that is said.
+    pub fn normal_path<'p>(&self, path: &'p str) -> Option<Cow<'p, [u8]>> {
+        if self.merges_slashes { merged_path(path) } else { normal_path(path) }
+    }
+
     fn search(
         &self,
         path: &[u8],

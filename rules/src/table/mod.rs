@@ -146,6 +146,10 @@ pub struct Server {
     pub settings: Settings,
     /// What is done before a location is looked for.
     pub steps: Vec<Step>,
+    /// Whether several `/` side by side are one to it.
+    pub merges_slashes: bool,
+    /// Whether it answers preflights of CORS anywhere.
+    pub has_cors: bool,
     pub(crate) paths: Paths,
     /// Where the `server` node stands.
     pub place: Place,

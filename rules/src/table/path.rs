@@ -9,13 +9,24 @@ use std::borrow::Cow;
 ///
 /// `*`, as in `OPTIONS *`, is compared as `/`.
 pub fn normal_path(path: &str) -> Option<Cow<'_, [u8]>> {
+    normal(path, false)
+}
+
+/// The same, with one `/` in the place of several that stand side by side.
+pub(super) fn merged_path(path: &str) -> Option<Cow<'_, [u8]>> {
+    normal(path, true)
+}
+
+fn normal(path: &str, merges_slashes: bool) -> Option<Cow<'_, [u8]>> {
     if path == "*" {
         return Some(Cow::Borrowed(b"/"));
     }
     if !path.starts_with('/') || path.contains('\0') {
         return None;
     }
-    match decode(path.as_bytes())? {
+    let decoded = decode(path.as_bytes())?;
+    let decoded = if merges_slashes { merged(decoded) } else { decoded };
+    match decoded {
         Cow::Borrowed(path) => normal_of_decoded(path),
         Cow::Owned(path) if has_dot_segment(&path) => without_dots(&path).map(Cow::Owned),
         Cow::Owned(path) => Some(Cow::Owned(path)),
@@ -53,6 +64,15 @@ fn decode(path: &[u8]) -> Option<Cow<'_, [u8]>> {
         rest = after;
     }
     Some(Cow::Owned(decoded))
+}
+
+fn merged(path: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    if !path.windows(2).any(|pair| pair == b"//") {
+        return path;
+    }
+    let mut merged = path.into_owned();
+    merged.dedup_by(|byte, before| (*byte, *before) == (b'/', b'/'));
+    Cow::Owned(merged)
 }
 
 fn memchr(needle: u8, bytes: &[u8]) -> Option<usize> {
@@ -130,7 +150,18 @@ mod tests {
     }
 
     #[test]
+    fn slashes_are_merged_before_dot_segments_are_removed() {
+        for (path, expected) in
+            [("//", "/"), ("/a//b", "/a/b"), ("/a%2f/b", "/a/b"), ("/a//../b", "/b"), ("/a/.//b", "/a/b")]
+        {
+            let merged = merged_path(path).map(|path| String::from_utf8_lossy(&path).into_owned());
+            assert_eq!(merged.as_deref(), Some(expected), "{path}");
+        }
+    }
+
+    #[test]
     fn a_plain_path_is_not_copied() {
         assert!(matches!(normal_path("/a/b.c/..d"), Some(Cow::Borrowed(_))));
+        assert!(matches!(merged_path("/a/b.c/..d"), Some(Cow::Borrowed(_))));
     }
 }

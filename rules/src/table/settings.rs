@@ -1,6 +1,6 @@
 //! The settings that hold in a location, inheritance done.
 
-use super::{AccessLog, Action, Bodies, Charset, Expires, Place, Types};
+use super::{AccessLog, Action, Bodies, Charset, Expires, Place, Types, Ways};
 use crate::placeholder::Template;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use ipnet::IpNet;
@@ -271,7 +271,9 @@ pub enum AuthKind {
         /// Path of the htpasswd file.
         file: String,
         /// Shown to the user.
-        realm: String,
+        realm: Template,
+        /// nginx's ways take weaker hashes too, say no charset, and ask for nothing where the realm is `off`.
+        ways: Ways,
     },
     /// A header that must hold one of the keys of a file.
     Key {

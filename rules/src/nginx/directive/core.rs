@@ -76,7 +76,7 @@ pub(super) const ALL: &[Definition] = &[
     needless("log_not_found", SITE, 1, 1, "the access log tells of every 404"),
     needless("log_subrequest", SITE, 1, 1, "the access log has a line for each request of a client"),
     honoured("recursive_error_pages", SITE, 1, 1),
-    needless("merge_slashes", HTTP_SERVER, 1, 1, "slashes are compared as they come"),
+    flag("merge_slashes", HTTP_SERVER, Support::Honoured),
     flag("underscores_in_headers", HTTP_SERVER, Support::Honoured),
     flag("ignore_invalid_headers", HTTP_SERVER, Support::Honoured),
     honoured("internal", LOCATION, 0, 0),
