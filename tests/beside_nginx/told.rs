@@ -102,7 +102,9 @@ impl Message {
             message.headers.retain(|line| !line.starts_with("content-length:"));
         }
         // A list of a folder is sent with its length, or in chunks.
-        if message.body.contains("<title>Index of ") {
+        let starts = ["[\r\n{ \"name\":", "/* callback */", "<?xml version=\"1.0\"?>\r\n<list>"];
+        let is_list = starts.iter().any(|start| message.body.starts_with(start));
+        if is_list || message.body.contains("<title>Index of ") {
             message.headers.retain(|line| !line.starts_with("content-length:"));
         }
         message

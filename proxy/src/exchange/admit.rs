@@ -6,6 +6,7 @@ use super::context::Exchange;
 use super::failure::Failure;
 use super::fill::Into;
 use super::host::is_host;
+use super::request_id::request_id;
 use super::search::{BAD_PATH, Phase};
 use super::{cors, page};
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
@@ -21,9 +22,6 @@ pub(super) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forw
 pub(super) const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 pub(super) const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// The longest request id that is taken over from a client.
-const LONGEST_ID: usize = 128;
 
 /// What is to be done with a request.
 #[derive(Debug, PartialEq, Eq)]
@@ -115,11 +113,25 @@ impl Exchange {
         // A head may still be under way when a reload closes its listener.
         let binding = self.table.binding(self.arrival.listener, &host).ok_or(Failure::NoRoute)?;
         self.server = Some(binding.server);
+        self.check_method(request)?;
+        self.own_request_id(request);
         self.capture_of_host(&host);
         if binding.redirect_https && self.public.scheme == "http" && !is_acme(request) {
             return self.redirect_to_https(request).map(Some);
         }
         self.check_handshake().map(|()| None)
+    }
+
+    /// nginx takes no TRACE, and no method in small letters.
+    fn check_method(&self, request: &Parts) -> Result<(), Failure> {
+        let method = request.method.as_str();
+        match self.has_nginxs_bodies() {
+            true if method == "TRACE" => Err(Failure::Responded(StatusCode::METHOD_NOT_ALLOWED)),
+            true if method.bytes().any(|byte| byte.is_ascii_lowercase()) => {
+                Err(Failure::BadRequest("methods are written in capitals"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What the regex of a host captured, where that is how the server was found.
@@ -298,30 +310,6 @@ impl Exchange {
         }
         public
     }
-}
-
-/// An inbound id if it is a plain word, else a new one.
-fn request_id(headers: &HeaderMap) -> HeaderValue {
-    let fine = |id: &&HeaderValue| {
-        let id = id.as_bytes();
-        (1..=LONGEST_ID).contains(&id.len())
-            && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:+/=".contains(byte))
-    };
-    match headers.get(&X_REQUEST_ID).filter(fine) {
-        Some(id) => id.clone(),
-        None => HeaderValue::from_bytes(&hex(fastrand::u128(..)))
-            .unwrap_or_else(|_| HeaderValue::from_static("-")),
-    }
-}
-
-/// Thirty-two digits.
-fn hex(number: u128) -> [u8; 32] {
-    let mut digits = [0; 32];
-    for (pair, byte) in digits.chunks_exact_mut(2).zip(number.to_be_bytes()) {
-        let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' - 10 + value };
-        pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
-    }
-    digits
 }
 
 fn is_trusted(trusted: &[IpNet], address: IpAddr) -> bool {

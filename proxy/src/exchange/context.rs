@@ -7,6 +7,7 @@ use super::failure::{Failure, Party};
 use super::guarded::Learnt;
 use super::reached::Reached;
 use super::search::Current;
+use super::steer::Steered;
 use crate::gate::Place;
 use crate::trace::Part;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -119,6 +120,8 @@ pub struct Exchange {
     pub(super) instead_of: Option<Instead>,
     /// A page is read in the place of what was to be done: whoever is asked for it sees a GET.
     pub asks_anew: bool,
+    /// An upstream led to its location.
+    pub(super) steered: Option<Box<Steered>>,
     /// Which credentials were asked for, and are still.
     pub(super) challenge: Option<HeaderValue>,
     /// Where no file is, and something else is done: `files … { else { … }; }`.
@@ -186,6 +189,7 @@ impl Exchange {
             recovered: false,
             instead_of: None,
             asks_anew: false,
+            steered: None,
             challenge: None,
             does_otherwise: false,
             is_question: false,

@@ -33,6 +33,7 @@ impl Exchange {
         if let Some(cookie) = self.reached.as_ref().and_then(|reached| reached.cookie.clone()) {
             message.add(&SET_COOKIE, cookie);
         }
+        self.keep_steered(status, message, false);
         self.sign(request, status, message, (server, false));
         self.pack(request, status, message);
     }
@@ -42,6 +43,7 @@ impl Exchange {
         self.first_byte = Some(Instant::now());
         self.status = Some(answer.status);
         let mut answer = answer.framed(&request.method);
+        self.keep_steered(answer.status, &mut answer.headers, true);
         let preflight = self.preflight.is_some();
         self.sign(request, answer.status, &mut answer.headers, (None, preflight));
         self.pack(request, answer.status, &mut answer.headers);
@@ -53,6 +55,7 @@ impl Exchange {
     pub(super) fn finish_file(&mut self, mut head: Answer, request: &Parts) -> Answer {
         self.first_byte = Some(Instant::now());
         self.status = Some(head.status);
+        self.keep_steered(head.status, &mut head.headers, true);
         self.sign(request, head.status, &mut head.headers, (None, false));
         self.pack(request, head.status, &mut head.headers);
         head

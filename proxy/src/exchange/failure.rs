@@ -35,6 +35,8 @@ pub enum Failure {
     QueueFull,
     /// The upstream itself answered with a status that `on-error … from=upstream` names.
     Status(StatusCode),
+    /// The upstream leads to another location by `X-Accel-Redirect`: 500 where that cannot be done any more.
+    Elsewhere,
     // Of the client, or by the rules.
     /// No location takes the request: 404.
     NoRoute,
@@ -142,6 +144,7 @@ impl Failure {
             Self::NoneUp | Self::NeverUp => "none_up",
             Self::QueueFull => "queue_full",
             Self::Status(_) => "status",
+            Self::Elsewhere => "elsewhere",
             Self::NoRoute => "no_route",
             Self::InternalLocation => "internal_location",
             Self::BadRequest(_) => "bad_request",
@@ -213,7 +216,7 @@ impl Failure {
             // nginx's own, and by now everybody's, for a client that did not wait.
             Self::ClientGone => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
             Self::WebSocketOff => StatusCode::UPGRADE_REQUIRED,
-            Self::Idle | Self::Unreadable(_) | Self::RewriteLoop | Self::Internal(_) => {
+            Self::Elsewhere | Self::Idle | Self::Unreadable(_) | Self::RewriteLoop | Self::Internal(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
         }
@@ -234,7 +237,8 @@ impl Failure {
             | Self::NoneUp
             | Self::NeverUp
             | Self::QueueFull
-            | Self::Status(_) => Party::Upstream,
+            | Self::Status(_)
+            | Self::Elsewhere => Party::Upstream,
             Self::Idle | Self::Shutdown | Self::Unreadable(_) | Self::RewriteLoop | Self::Internal(_) => {
                 Party::Own
             }
@@ -292,6 +296,7 @@ impl Failure {
                 format!("{upstream}: each server has as many requests as `connections` allows")
             }
             Self::Status(status) => format!("{upstream}: answered {}", status.as_u16()),
+            Self::Elsewhere => format!("{upstream}: leads to a location that cannot be gone to any more"),
             // Who asks is not told that there is something.
             Self::NoRoute | Self::InternalLocation => "no location takes this request".to_owned(),
             Self::BadRequest(reason) | Self::ProxyHeader(reason) => (*reason).to_owned(),

@@ -13,7 +13,7 @@ use super::answer::Answer;
 use super::coding::{Coding, accepted};
 use super::context::Exchange;
 use super::failure::Failure;
-use super::fill::{IN_PATH, Into};
+use super::fill::{IN_PATH, Into, argument};
 use super::nginx_page;
 use crate::files::Entry;
 use bytes::Bytes;
@@ -40,6 +40,8 @@ pub struct Sought {
     pub files: Arc<Files>,
     /// Where it may be; the first place at which something is counts.
     pub spots: Vec<Spot>,
+    /// The names of an index, where some of them go by the request.
+    pub index: Vec<String>,
     /// What it asks for.
     pub asks: Asks,
     /// What files are by their endings, where the rules say so.
@@ -101,7 +103,7 @@ impl Exchange {
     pub fn seek(&self, request: &Parts) -> Result<Sought, Failure> {
         let Some(Action::Files(files)) = self.action() else { return Err(Failure::NoRoute) };
         // An error's page is for whoever met the error.
-        let is_page = self.is_instead();
+        let is_page = self.is_instead() || self.asks_anew;
         let asks = match request.method {
             Method::GET | Method::HEAD => Asks::Read,
             _ if is_page => Asks::Read,
@@ -120,11 +122,21 @@ impl Exchange {
         Ok(Sought {
             files: files.clone(),
             spots: self.spots(files, request)?,
+            index: self.index_names(files, request),
             asks,
             types: self.settings().and_then(|settings| settings.types.clone()),
             codings: accepted(&request.headers, offered),
             at_once: request.method != Method::HEAD && (is_page || !makes_conditions(&request.headers)),
         })
+    }
+
+    /// Nothing where all of them are known beforehand.
+    fn index_names(&self, files: &Files, request: &Parts) -> Vec<String> {
+        if files.index.iter().all(|name| name.as_text().is_some()) {
+            return Vec::new();
+        }
+        let fill = |name| String::from_utf8_lossy(&self.fill(name, request, Into::File)).into_owned();
+        files.index.iter().map(fill).collect()
     }
 
     /// What is done where no file is.
@@ -172,11 +184,19 @@ impl Exchange {
             Some(Action::Files(files)) => files.listing.unwrap_or(Listing::Exact),
             _ => Listing::Exact,
         };
-        let page = listing::page(path, entries, listing);
+        let callback = self.current_query(request).and_then(|query| argument(query, "callback"));
+        if listing == Listing::Jsonp && !callback.is_none_or(listing::is_callback) {
+            return self.failure_page(&Failure::BadRequest("`callback` names no function"), request);
+        }
+        let callback = callback.filter(|name| !name.is_empty());
+        let (page, media) = listing::page(path, entries, listing, callback);
         let status = self.status_instead(true).unwrap_or(StatusCode::OK);
         let own = self.settings().is_none_or(|settings| settings.types.is_none());
-        let html = if own { "text/html; charset=utf-8" } else { "text/html" };
-        self.finish_answer(Answer::with_body(status, HeaderValue::from_static(html), page), request)
+        let media = match media {
+            "text/html" if own => "text/html; charset=utf-8",
+            media => media,
+        };
+        self.finish_answer(Answer::with_body(status, HeaderValue::from_static(media), page), request)
     }
 
     /// Sends a client that asked for a folder to its path with a `/`, where the links of its index lead right.
@@ -213,11 +233,11 @@ impl Described<'_> {
             return self.bodiless(status);
         }
         // Ranges are for GET alone (section 14.2), but in nginx.
-        let may_be_part = request.method == Method::GET || is_nginx;
+        let may_be_part = (request.method == Method::GET || is_nginx) && self.files.max_ranges != Some(0);
         let range = request.headers.get(RANGE).filter(|_| may_be_part);
         let range = range.and_then(|range| range.to_str().ok());
         let range = range.filter(|_| condition::ranges_hold(&request.headers, validators));
-        match range.map(|range| range::wanted(range, self.file.length)) {
+        match range.map(|range| range::wanted(range, self.file.length, self.files.max_ranges)) {
             None | Some(Wanted::Whole) => self.whole(),
             Some(Wanted::Nothing) => {
                 let mut answer = self.bodiless(StatusCode::RANGE_NOT_SATISFIABLE);
@@ -258,7 +278,8 @@ impl Described<'_> {
         let mut head = self.head(status);
         head.headers.insert(CONTENT_TYPE, self.file.content_type.clone());
         // nginx says it of a whole file alone.
-        if status == StatusCode::OK || self.files.ways == Ways::Own {
+        let says_so = status == StatusCode::OK || self.files.ways == Ways::Own;
+        if says_so && self.files.max_ranges != Some(0) {
             head.headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         }
         head.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));

@@ -193,7 +193,7 @@ impl Exchange {
 }
 
 /// A parameter's value as it stands in the query; the first of that name.
-fn argument<'q>(query: &'q str, name: &str) -> Option<&'q str> {
+pub(super) fn argument<'q>(query: &'q str, name: &str) -> Option<&'q str> {
     let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     pairs.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }

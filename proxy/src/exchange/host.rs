@@ -5,10 +5,11 @@ use std::net::Ipv6Addr;
 use vordr_rules::table::{Server, without_port};
 
 impl Exchange {
-    /// The host that is asked for, without its port; its server's name where a client of HTTP/1.0 names none. A `_` stands
+    /// The host that is asked for, without its port and its last dot; its server's name where a client of HTTP/1.0 names none. A `_` stands
     /// for no name.
     pub(super) fn host_name(&self) -> &str {
-        match without_port(self.public.host.to_str().unwrap_or_default()) {
+        let host = without_port(self.public.host.to_str().unwrap_or_default());
+        match host.strip_suffix('.').unwrap_or(host) {
             "" => self
                 .server()
                 .map(Server::name)
@@ -29,7 +30,7 @@ pub(super) fn is_host(host: &[u8]) -> bool {
     let fine = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let is_name = match in_brackets {
         Some(address) => address.parse::<Ipv6Addr>().is_ok(),
-        None => !name.is_empty() && name.bytes().all(fine),
+        None => !name.is_empty() && name.bytes().all(fine) && !name.contains(".."),
     };
     let is_port =
         port.bytes().all(|byte| byte.is_ascii_digit()) && (port.is_empty() || port.parse::<u16>().is_ok());
@@ -46,8 +47,8 @@ mod tests {
             assert!(is_host(fine.as_bytes()), "{fine}");
         }
         for wrong in [
-            "", ":", ":80", "a:b", "a:65536", "a:80:80", "a:+8", "a b", "a,b", "a@b", "a/b", "a%62", "[::1",
-            "[a]", "[::1]a", "::1", "é",
+            "", ":", ":80", "a:b", "a:65536", "a:80:80", "a:+8", "a b", "a,b", "a@b", "a/b", "a..b", "a%62",
+            "[::1", "[a]", "[::1]a", "::1", "é",
         ] {
             assert!(!is_host(wrong.as_bytes()), "{wrong}");
         }

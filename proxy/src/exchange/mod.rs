@@ -28,10 +28,12 @@ mod page;
 mod reached;
 mod recover;
 mod replace;
+mod request_id;
 mod retry;
 #[cfg(test)]
 mod scene;
 mod search;
+mod steer;
 mod steps;
 mod told;
 mod variable;

@@ -15,6 +15,9 @@ impl Exchange {
 
     /// What comes of it where an `on-error` has another upstream or another location go on in the place of a failure.
     pub fn falls_back(&mut self, failure: &Failure, request: &Parts) -> Option<Admission> {
+        if *failure == Failure::Elsewhere {
+            return self.follow(request);
+        }
         let index = self.on_error_of(failure).filter(|index| self.goes_elsewhere(*index))?;
         self.stand_in(index, failure);
         // The first failure is what the log tells of.

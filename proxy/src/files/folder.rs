@@ -15,6 +15,7 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
+use vordr_rules::placeholder::Template;
 use vordr_rules::table::{Action, Files, Settings, Symlinks, Table, Ways};
 
 /// How often it is asked whether another folder has taken its place, at most: when somebody wants a file.
@@ -172,6 +173,9 @@ impl Folder {
         match (self.index(&spot.path, sought)?, self.ways) {
             (Some(name), Ways::Own) => return self.file(&below(&spot.path, name), sought).map(Find::from),
             (Some(name), Ways::Nginx) => {
+                if name.starts_with('/') {
+                    return Ok(Find::Index(name.as_bytes().to_vec()));
+                }
                 let slash: &[u8] = if spot.uri.ends_with(b"/") { b"" } else { b"/" };
                 return Ok(Find::Index([&spot.uri, slash, name.as_bytes()].concat()));
             }
@@ -194,7 +198,13 @@ impl Folder {
 
     /// The first of the names of an index that is a file of the folder.
     fn index<'s>(&self, folder: &[u8], sought: &'s Sought) -> Result<Option<&'s str>, Miss> {
-        for name in &sought.files.index {
+        let filled = sought.index.iter().map(|name| Some(name.as_str()));
+        let written = sought.files.index.iter().map(Template::as_text);
+        let names = filled.chain(written.filter(|_| sought.index.is_empty())).flatten();
+        for name in names {
+            if name.starts_with('/') && self.ways == Ways::Nginx {
+                return Ok(Some(name));
+            }
             match self.regular(&below(folder, name)) {
                 Ok(_) => return Ok(Some(name)),
                 Err(Miss::Absent) => {}

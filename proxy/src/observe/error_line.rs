@@ -88,7 +88,11 @@ fn head(level: Level) -> String {
 fn level(failure: &Failure) -> Option<Level> {
     match failure {
         // A status like others: of an upstream, or of nobody.
-        Failure::Status(_) | Failure::NoRoute | Failure::WebSocketOff | Failure::Misdirected => None,
+        Failure::Status(_)
+        | Failure::Elsewhere
+        | Failure::NoRoute
+        | Failure::WebSocketOff
+        | Failure::Misdirected => None,
         Failure::Address
         | Failure::RateLimit(_)
         | Failure::Concurrency(_)

@@ -148,7 +148,7 @@ pub(super) fn failed_while_proxying(
     let UnderWay { generation, exchange, journey, tunnel, .. } = &mut **under_way;
     let is_the_servers = match failure {
         // An answer that is passed on, or replaced, is one all the same.
-        Failure::Status(_) => again,
+        Failure::Status(_) | Failure::Elsewhere => again,
         _ => failure.party() == Party::Upstream && !closed_under_us && tunnel.is_none(),
     };
     if let (Some(target), true) = (&journey.target, is_the_servers) {
@@ -282,6 +282,7 @@ pub(super) async fn answer(session: &mut Session, error: &Error, passage: &mut P
     let _ = match what_is_due(under_way, &failure, session.req_header()) {
         // The client may be gone by now, which the log line's failure does not have to tell.
         Admission::Answer(answer) => reply::write(session, &mut under_way.exchange, *answer).await,
+        _ if failure == Failure::Elsewhere => files::serve_elsewhere(session, under_way).await,
         _ => files::serve_instead(session, under_way, &failure).await,
     };
     session.response_written().map_or(0, |response| response.status.as_u16())

@@ -24,6 +24,25 @@ pub(super) async fn serve(session: &mut Session, under_way: &mut UnderWay) -> Re
     Ok(None)
 }
 
+/// A file that an upstream leads to, or what there is in its place.
+pub(super) async fn serve_elsewhere(session: &mut Session, under_way: &mut UnderWay) -> Result<()> {
+    // What one location leaves to the next ends after a few.
+    while let Some(left) = serve(session, under_way).await? {
+        match left {
+            Admission::Files => {}
+            Admission::Answer(answer) => {
+                return reply::write(session, &mut under_way.exchange, *answer).await;
+            }
+            // No further attempt can be made any more.
+            _ => {
+                let page = under_way.exchange.failure_page(&Failure::Elsewhere, session.req_header());
+                return reply::write(session, &mut under_way.exchange, page).await;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// `on-error … { files … }`: a file in the place of the answer that failed, or the failure's page.
 pub(super) async fn serve_instead(
     session: &mut Session,

@@ -284,6 +284,9 @@ impl ProxyHttp for Gateway {
         if may_retry || exchange.replaces(response.status) {
             return Err(failing::error(&Failure::Status(response.status)));
         }
+        if exchange.is_steered(&response.headers) {
+            return Err(failing::error(&Failure::Elsewhere));
+        }
         let own = &session.req_header().method;
         let asked = exchange.proxy().and_then(|proxy| proxy.method.as_ref()).unwrap_or(own);
         if response.version == Version::HTTP_2 {

@@ -28,11 +28,12 @@ fn is_contradiction(condition: &Condition) -> bool {
 
 /// Two locations may share a path only where `match` tells them apart.
 fn report_shared_paths(locations: &[Location], reading: &mut Reading<'_>) {
-    let mut seen: HashMap<(Discriminant<Path>, String, &[Condition]), Span> = HashMap::new();
+    let mut seen: HashMap<(Discriminant<Path>, String, Option<&str>, &[Condition]), Span> = HashMap::new();
     for location in locations {
         for path in &location.paths {
             let (route, span) = route(path);
-            let key = (discriminant(path), route, location.conditions.as_slice());
+            let within = location.within.as_ref().map(|around| around.value.as_str());
+            let key = (discriminant(path), route, within, location.conditions.as_slice());
             let Some(twin) = seen.insert(key, location.span) else { continue };
             let place = reading.sources.place(twin);
             let error = match location.conditions.is_empty() {

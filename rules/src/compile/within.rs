@@ -13,14 +13,16 @@ pub(super) fn find(
     reading: &mut Reading<'_>,
 ) -> Option<LocationId> {
     let around = location.within.as_ref()?;
-    let has_it = |other: &&Location| other.paths.iter().any(|path| prefix(path) == Some(&around.value));
+    let has_it =
+        |other: &&Location| other.paths.iter().any(|path| prefix(path) == Some(around.value.as_str()));
     // Of those that share the path, the one without a `match` is what the search comes to in the end.
     let by_path = || locations.iter().enumerate().filter(|(_, other)| has_it(other));
     let found = by_path().find(|(_, other)| other.conditions.is_empty()).or_else(|| by_path().next());
     let Some((number, _)) = found else {
-        let message = format!("this server has no location with the prefix `{}`", around.value);
+        let message = format!("this server has no location with the prefix or regex `{}`", around.value);
         reading.report(
-            Diagnostic::error("unknown-location", around.span, message).label("`within` names its prefix"),
+            Diagnostic::error("unknown-location", around.span, message)
+                .label("`within` names its prefix, or its regex"),
         );
         return None;
     };
@@ -41,9 +43,11 @@ fn check_beneath(location: &Location, around: &Spanned<String>, reading: &mut Re
     }
 }
 
-fn prefix(path: &Path) -> Option<&String> {
+/// By which a location is known to those within it.
+fn prefix(path: &Path) -> Option<&str> {
     match path {
         Path::Prefix(path) | Path::RawPrefix(path) => Some(&path.value),
-        Path::Exact(_) | Path::Regex(_) => None,
+        Path::Regex(regex) => Some(regex.value.as_str()),
+        Path::Exact(_) => None,
     }
 }

@@ -19,6 +19,7 @@ pub(super) static WORD: Word = Word::simple("files", "FOLDER", "Answer with the 
         "strip-prefix",
         "symlinks",
         "listing",
+        "ranges",
         "path",
         "etag",
         "since",
@@ -57,6 +58,7 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Files> {
     let etag = node.property("etag", reading).is_none_or(|on: Spanned<bool>| on.value);
     let symlinks = read_symlinks(&mut node, ways, reading);
     let listing = read_listing(&mut node, reading);
+    let max_ranges = node.property::<u32>("ranges", reading).map(|most| most.value);
     let since = read_since(&mut node, ways, reading);
     let tries = node.child("try").map(|kdl| read_tries(kdl, reading)).unwrap_or_default();
     let otherwise = node.child("else").and_then(|kdl| read_else(kdl, reading));
@@ -67,8 +69,11 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Files> {
         root,
         within,
         path,
-        index: index
-            .map_or_else(|| Some(vec!["index.html".to_owned()]), |names| read_index(&names, reading))?,
+        index: match index {
+            Some(names) => read_index(&names, ways, reading)?,
+            None => vec![Template { parts: vec![Part::Text("index.html".to_owned())] }],
+        },
+        max_ranges,
         tries,
         fallback: fallback.map(|path| read_fallback(path, reading)),
         otherwise: None,
@@ -118,14 +123,14 @@ pub(crate) fn split_root(mut root: Template) -> Option<(String, Option<Template>
 }
 
 /// Names, as they are looked for in any folder.
-fn read_index(names: &Spanned<String>, reading: &mut Reading<'_>) -> Option<Vec<String>> {
-    let list: Vec<String> =
-        names.value.split(' ').filter(|name| !name.is_empty()).map(str::to_owned).collect();
-    if list.is_empty() || !list.iter().all(|name| is_name(name)) {
+fn read_index(names: &Spanned<String>, ways: Ways, reading: &mut Reading<'_>) -> Option<Vec<Template>> {
+    let list: Vec<&str> = names.value.split(' ').filter(|name| !name.is_empty()).collect();
+    if list.is_empty() || (ways == Ways::Own && !list.iter().all(|name| is_name(name))) {
         reading.report(text::wrong("files", names.span, "`index` is the name of a file, without `/`"));
         return None;
     }
-    Some(list)
+    let read = |name: &str| template(Spanned::new(name.to_owned(), names.span), "files", reading);
+    list.into_iter().map(read).map(|name| Some(name?.value)).collect()
 }
 
 /// A path below the folder, as it stands on the disk.
@@ -147,9 +152,10 @@ fn read_symlinks(node: &mut Node<'_>, ways: Ways, reading: &mut Reading<'_>) -> 
 }
 
 fn read_listing(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Listing> {
-    const KNOWN: [(&str, Option<Listing>); 3] =
-        [("off", None), ("on", Some(Listing::Exact)), ("rounded", Some(Listing::Rounded))];
-    chosen(node, "listing", KNOWN, reading).flatten()
+    let mut words = vec!["off"];
+    words.extend(Listing::NAMES.map(|(word, _)| word));
+    let at = one_of(node.property("listing", reading), &words, "listing", reading)?;
+    Listing::NAMES.get(at.checked_sub(1)?).map(|(_, listing)| *listing)
 }
 
 fn read_since(node: &mut Node<'_>, ways: Ways, reading: &mut Reading<'_>) -> Since {

@@ -28,6 +28,7 @@ pub(super) const WORDS: &[&Word] = &[
     &BODY_LIMIT,
     &REWRITE,
     &FORWARDED,
+    &STEERING,
     &HEADER_NAMES,
     &header::REQUEST,
     &header::RESPONSE,
@@ -60,6 +61,11 @@ static FORWARDED: Word = Word::simple(
     "on | off",
     "Whether vordr adds X-Forwarded-*, X-Real-IP and X-Request-Id. Default on.",
 );
+static STEERING: Word = Word::simple(
+    "steering",
+    "on | off",
+    "Whether an upstream's X-Accel-Redirect leads to another location. Default off.",
+);
 static HEADER_NAMES: Word = Word::simple(
     "header-names",
     "any | underscores | plain",
@@ -79,6 +85,7 @@ pub(crate) struct Settings {
     pub body_limit: Option<Spanned<Limit<Bytes>>>,
     pub rewrite: Option<Spanned<Text>>,
     pub forwarded: Option<Spanned<bool>>,
+    pub steering: Option<Spanned<bool>>,
     pub header_names: Option<Spanned<HeaderNames>>,
     pub request: Vec<Spanned<HeaderOperation>>,
     pub response: Vec<Spanned<HeaderOperation>>,
@@ -159,6 +166,7 @@ impl Settings {
             "buffering" => self.buffering = node.need(reading),
             "body-limit" => self.body_limit = node.need(reading),
             "forwarded" => self.forwarded = node.need(reading),
+            "steering" => self.steering = node.need(reading),
             "expires" => self.expires = media::read_expires(node, reading),
             "bodies" => self.bodies = media::read_bodies(node, reading),
             "header-names" => self.header_names = read_header_names(node, reading),
@@ -186,6 +194,7 @@ impl Settings {
         note("body-limit", self.body_limit.as_ref().map(|value| value.span));
         note("rewrite", self.rewrite.as_ref().map(|value| value.span));
         note("forwarded", self.forwarded.as_ref().map(|value| value.span));
+        note("steering", self.steering.as_ref().map(|value| value.span));
         note("header-names", self.header_names.as_ref().map(|value| value.span));
         note("request", self.request.first().map(|value| value.span));
         note("response", self.response.first().map(|value| value.span));

@@ -43,9 +43,10 @@ impl Nginx<'_, '_> {
             None => (Vec::new(), None),
         };
         let index = scope.all("index");
-        let mut index: Vec<String> = index.iter().flat_map(|directive| self.read_index(directive)).collect();
+        let read = |directive: &&Directive| self.read_index(directive, variables);
+        let mut index: Vec<Template> = index.iter().flat_map(read).collect();
         if index.is_empty() {
-            index.push("index.html".to_owned());
+            index.push(literal("index.html"));
         }
         let table = table::Files {
             root: folder.root,
@@ -59,6 +60,7 @@ impl Nginx<'_, '_> {
             strip_prefix: folder.strip_prefix,
             symlinks: self.read_symlinks(scope),
             listing: self.read_listing(scope),
+            max_ranges: self.read_max_ranges(scope),
             etag: self.switch(scope.find("etag"), true),
             since: self.read_since(scope),
             base: self.redirect_base(scope, variables),
@@ -180,19 +182,37 @@ impl Nginx<'_, '_> {
         }
     }
 
-    fn read_index(&mut self, directive: &Directive) -> Vec<String> {
+    fn read_index(&mut self, directive: &Directive, variables: &Variables) -> Vec<Template> {
         let mut names = Vec::new();
-        for name in &directive.arguments {
+        for (number, name) in directive.arguments.iter().enumerate() {
+            let is_last = number + 1 == directive.arguments.len();
             match name.value.as_str() {
                 "" => self.fault(name.span, "index \"\" in \"index\" directive is invalid"),
-                text if text.contains(['$', '/', ' ']) => {
-                    let message = "an index is the name of a file here, without `/` and variables";
-                    self.refuse(name.span, message, "write `try_files $uri $uri/ /index.php;`");
+                text if text.contains(' ') => {
+                    self.refuse(name.span, "an index has no space in its name here", "rename the file");
                 }
-                text => names.push(text.to_owned()),
+                text => {
+                    if text.starts_with('/') && !is_last {
+                        self.trap(
+                            name.span,
+                            "what stands behind an absolute index is never looked for",
+                            "put it last",
+                        );
+                    }
+                    names.extend(self.template(name, variables));
+                }
             }
         }
         names
+    }
+
+    fn read_max_ranges(&mut self, scope: &Scope<'_>) -> Option<u32> {
+        let directive = scope.find("max_ranges")?;
+        let most = directive.first().parse().ok();
+        if most.is_none() {
+            self.fault(directive.span_of(0), "invalid number");
+        }
+        most
     }
 
     /// The paths, and what is done where none of them is there.
@@ -263,12 +283,20 @@ impl Nginx<'_, '_> {
     fn read_listing(&mut self, scope: &Scope<'_>) -> Option<Listing> {
         let is_on = self.switch(scope.find("autoindex"), false);
         let is_exact = self.switch(scope.find("autoindex_exact_size"), true);
-        if let Some(format) =
-            scope.find("autoindex_format").filter(|format| is_on && format.first() != "html")
-        {
-            self.refuse(format.span_of(0), "a folder is listed in HTML", "write `html`");
-        }
-        is_on.then_some(if is_exact { Listing::Exact } else { Listing::Rounded })
+        let html = if is_exact { Listing::Exact } else { Listing::Rounded };
+        let format = scope.find("autoindex_format");
+        let listing = match format.map_or("html", |format| format.first()) {
+            "html" => html,
+            "json" => Listing::Json,
+            "jsonp" => Listing::Jsonp,
+            "xml" => Listing::Xml,
+            word => {
+                let span = format.map(|format| format.span_of(0)).unwrap_or_default();
+                self.fault(span, format!("invalid value \"{word}\""));
+                html
+            }
+        };
+        is_on.then_some(listing)
     }
 
     fn read_since(&mut self, scope: &Scope<'_>) -> Since {

@@ -182,15 +182,19 @@ impl Nginx<'_, '_> {
         format!("{what}:{}", self.made)
     }
 
-    /// The prefix of the location around, where it decides which regexes are asked.
+    /// The prefix or regex of the location around, where it decides which regexes are asked.
     fn read_within(
         &mut self,
         directive: &Directive,
         outer: &Kind,
         around: &Scope<'_>,
     ) -> Option<Spanned<String>> {
-        let Kind::Prefix { path, .. } = outer else { return None };
-        has_regex(around.innermost()).then(|| Spanned::new(path.clone(), directive.name.span))
+        let around_here = match outer {
+            Kind::Prefix { path, .. } if has_regex(around.innermost()) => path.clone(),
+            Kind::Regex(regex) => regex.as_str().to_owned(),
+            _ => return None,
+        };
+        Some(Spanned::new(around_here, directive.name.span))
     }
 
     /// A location without content is a folder of files.
@@ -307,7 +311,7 @@ impl Nginx<'_, '_> {
                 self.fault(span, format!("location \"{path}\" is outside location \"{around}\""));
                 None
             }
-            (Some(Kind::Prefix { .. }), Kind::Regex(_)) => Some(()),
+            (Some(Kind::Prefix { .. } | Kind::Regex(_)), Kind::Regex(_)) => Some(()),
             (Some(Kind::Named(name)), _) => {
                 self.fault(
                     span,
@@ -319,7 +323,8 @@ impl Nginx<'_, '_> {
                 None
             }
             _ => {
-                self.refuse(span, "vordr looks for no location within a regex", "move it out");
+                let message = "within a regex vordr looks for further regexes alone";
+                self.refuse(span, message, "move it out, or write it as a regex");
                 None
             }
         }

@@ -38,6 +38,7 @@ impl Nginx<'_, '_> {
         self.read_media_of_server(scope, server, &mut settings);
         settings.compress = self.read_packing(scope, scope);
         settings.header_names = Some(Spanned::new(self.header_names(scope), server));
+        settings.steering = Some(Spanned::new(!ignores_redirects(scope), server));
         if !passes_steering(scope) {
             let hidden = HeaderOperation::RemovePrefix(STEERING.to_owned());
             settings.response.push(Spanned::new(hidden, server));
@@ -100,8 +101,10 @@ impl Nginx<'_, '_> {
             client: self.client_timeout(scope),
         };
         let buffering = scope.find("proxy_request_buffering");
+        let ignored = scope.find("proxy_ignore_headers");
         Settings {
             timeouts,
+            steering: ignored.map(|directive| at(directive, !ignores_redirects(scope))),
             body_limit: self.body_limit(scope),
             buffering: buffering.map(|directive| at(directive, self.switch(Some(directive), true))),
             ..Settings::default()
@@ -247,6 +250,13 @@ impl Nginx<'_, '_> {
         }
         networks
     }
+}
+
+fn ignores_redirects(scope: &Scope<'_>) -> bool {
+    scope.find("proxy_ignore_headers").is_some_and(|directive| {
+        let mut names = directive.arguments.iter();
+        names.any(|name| name.value.eq_ignore_ascii_case("x-accel-redirect"))
+    })
 }
 
 /// What an upstream steers nginx by begins so, and is not for the client.

@@ -4,7 +4,7 @@ use super::text::{Page, duration, limit, number, quoted, switch, template, words
 use super::{fix, version_text};
 use crate::placeholder::{Part, Template};
 use crate::table::{
-    Action, Balance, Body, Check, Files, HostHeader, HttpVersion, Listing, Proxy, Respond, Retry, Server,
+    Action, Balance, Body, Check, Files, HostHeader, HttpVersion, Proxy, Respond, Retry, Server,
     ServerAddress, Since, Sticky, Symlinks, Table, Upstream, Ways,
 };
 use http::HeaderValue;
@@ -52,7 +52,8 @@ fn files_line(files: &Files) -> String {
         root.parts.push(Part::Text("/".to_owned()));
         root.parts.extend(within.parts.clone());
     }
-    let mut line = format!("files {} index={}", template(&root), quoted(&files.index.join(" ")));
+    let mut line =
+        format!("files {} index={}", template(&root), quoted(&words(&files.index, ToString::to_string)));
     let mut add = |name: &str, value: Option<String>| {
         if let Some(value) = value {
             line.push_str(&format!(" {name}={value}"));
@@ -69,8 +70,8 @@ fn files_line(files: &Files) -> String {
         Symlinks::Anywhere => "anywhere",
     };
     add("symlinks", Some(symlinks.to_owned()));
-    let listing = files.listing.map(|listing| if listing == Listing::Exact { "on" } else { "rounded" });
-    add("listing", listing.map(str::to_owned));
+    add("listing", files.listing.map(|listing| listing.name().to_owned()));
+    add("ranges", files.max_ranges.map(|most| most.to_string()));
     add("etag", (!files.etag).then(|| "off".to_owned()));
     let since = match files.since {
         Since::Exact => "exact",

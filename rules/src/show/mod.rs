@@ -105,7 +105,7 @@ fn way(location: &Location, server: &Server) -> String {
     }
 }
 
-/// The prefix of the location around another one, by which it is known there.
+/// The prefix or regex of the location around another one, by which it is known there.
 fn around<'s>(inner: &Location, outer: &'s Location) -> Option<&'s str> {
     let is_before = |prefix: &str| {
         inner.patterns.iter().all(|pattern| match pattern {
@@ -119,6 +119,7 @@ fn around<'s>(inner: &Location, outer: &'s Location) -> Option<&'s str> {
         Pattern::Prefix(prefix) | Pattern::RawPrefix(prefix) => {
             Some(&**prefix).filter(|prefix| is_before(prefix))
         }
+        Pattern::Regex(regex) => Some(regex.as_str()),
         _ => None,
     })
 }

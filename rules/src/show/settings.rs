@@ -45,6 +45,9 @@ pub(super) fn write(
     if !settings.forwarded || outer.is_some_and(|outer| !outer.forwarded) {
         page.line(&format!("forwarded {}", switch(settings.forwarded)), place("forwarded"));
     }
+    if outer.is_some_and(|outer| outer.steering) != settings.steering {
+        page.line(&format!("steering {}", switch(settings.steering)), place("steering"));
+    }
     if outer.map_or(HeaderNames::Any, |outer| outer.header_names) != settings.header_names {
         page.line(&format!("header-names {}", settings.header_names.name()), place("header-names"));
     }

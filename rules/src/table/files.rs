@@ -12,8 +12,10 @@ pub struct Files {
     pub within: Option<Template>,
     /// What is looked for in the folder; `None` is the request's path.
     pub path: Option<Template>,
-    /// The names tried in a folder, in order.
-    pub index: Vec<String>,
+    /// The names tried in a folder, in order; in nginx's ways the first that begins with `/` is gone to anyway.
+    pub index: Vec<Template>,
+    /// How many parts of a file one answer may have; `None` is vordr's own bound, 0 is none.
+    pub max_ranges: Option<u32>,
     /// The paths tried, in order; where there are none, the request's own is.
     pub tries: Vec<Template>,
     /// The path served where nothing is found.
@@ -49,13 +51,35 @@ pub enum Symlinks {
     Anywhere,
 }
 
-/// How large files are said to be in a list of a folder.
+/// How a folder is listed, and how large its files are said to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listing {
     /// In bytes.
     Exact,
     /// In K, M and G.
     Rounded,
+    /// As JSON.
+    Json,
+    /// As JSON that is handed to the function that the query's `callback` names.
+    Jsonp,
+    /// As XML.
+    Xml,
+}
+
+impl Listing {
+    /// All of them, by the words of the rules.
+    pub const NAMES: [(&'static str, Self); 5] = [
+        ("on", Self::Exact),
+        ("rounded", Self::Rounded),
+        ("json", Self::Json),
+        ("jsonp", Self::Jsonp),
+        ("xml", Self::Xml),
+    ];
+
+    /// The word of the rules.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, known)| *known == self).map_or("on", |(name, _)| name)
+    }
 }
 
 /// When `If-Modified-Since` spares a client the file.

@@ -148,7 +148,25 @@ impl Server {
         }
         let prefix = self.paths.prefixes(path).find(|id| holds(*id, Way::Prefix));
         let regex = self.regex_for(prefix, path, &mut holds);
+        let regex = regex.map(|found| self.innermost(found, path, &mut holds));
         regex.or_else(|| prefix.map(|id| (id, Captures::default())))
+    }
+
+    /// Of the regexes within the location of one that fits, the first that fits too, and so on inwards.
+    fn innermost(
+        &self,
+        mut found: (LocationId, Captures),
+        path: &[u8],
+        holds: &mut dyn FnMut(LocationId, Way) -> bool,
+    ) -> (LocationId, Captures) {
+        loop {
+            let around = found.0;
+            let within = self.paths.regexes_within.iter().filter(|(parent, ..)| *parent == around);
+            match first_fitting(&mut within.map(|(_, regex, id)| (regex, *id)), path, holds) {
+                Some(inner) => found = inner,
+                None => return found,
+            }
+        }
     }
 
     /// The first regex that fits: of those within the longest prefix, then of those around it, and so on outwards. A

@@ -22,6 +22,8 @@ pub struct Settings {
     pub rewrite: Option<Template>,
     /// Whether vordr's own headers are added: who asked and for what, and the request's id.
     pub forwarded: bool,
+    /// Whether an upstream's `X-Accel-Redirect` leads to another location.
+    pub steering: bool,
     /// Which request headers are passed on at all, by the letters of their names.
     pub header_names: HeaderNames,
     /// What is done to request headers, in order, after vordr's own changes.

@@ -1,8 +1,8 @@
-//! A folder as a page, in the form that nginx gives it.
+//! A folder as a page, or as a list for programs, in the forms that nginx gives it.
 
 use crate::files::Entry;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use std::fmt::Write;
 use vordr_rules::table::Listing;
@@ -13,8 +13,58 @@ const NAME: usize = 50;
 const IN_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const UNITS: [(u64, char); 3] = [(1 << 30, 'G'), (1 << 20, 'M'), (1 << 10, 'K')];
 
-/// The page for the folder at `path`.
-pub(super) fn page(path: &[u8], entries: &[Entry], listing: Listing) -> String {
+/// The list of the folder at `path`, and its media type; JSON for the function `callback` where there is one.
+pub(super) fn page(
+    path: &[u8],
+    entries: &[Entry],
+    listing: Listing,
+    callback: Option<&str>,
+) -> (String, &'static str) {
+    match (listing, callback) {
+        (Listing::Exact | Listing::Rounded, _) => (html(path, entries, listing), "text/html"),
+        (Listing::Xml, _) => (xml(entries), "text/xml; charset=utf-8"),
+        (Listing::Jsonp, Some(callback)) => {
+            (format!("/* callback */\r\n{callback}({});", json(entries)), "application/javascript")
+        }
+        (Listing::Json | Listing::Jsonp, _) => (json(entries), "application/json"),
+    }
+}
+
+/// Whether a text may be called as a function.
+pub(super) fn is_callback(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_$.[]".contains(&byte))
+}
+
+fn json(entries: &[Entry]) -> String {
+    let line = |entry: &Entry| {
+        let changed = changed(entry).strftime("%a, %d %b %Y %H:%M:%S GMT");
+        let kind = if entry.is_folder { "directory" } else { "file" };
+        let size = if entry.is_folder { String::new() } else { format!(", \"size\":{}", entry.size) };
+        let name = serde_json::Value::from(String::from_utf8_lossy(&entry.name));
+        format!("{{ \"name\":{name}, \"type\":\"{kind}\", \"mtime\":\"{changed}\"{size} }}")
+    };
+    let lines: Vec<String> = entries.iter().map(line).collect();
+    format!("[\r\n{}\r\n]", lines.join(",\r\n"))
+}
+
+fn xml(entries: &[Entry]) -> String {
+    let mut page = "<?xml version=\"1.0\"?>\r\n<list>\r\n".to_owned();
+    for entry in entries {
+        let kind = if entry.is_folder { "directory" } else { "file" };
+        let size = if entry.is_folder { String::new() } else { format!(" size=\"{}\"", entry.size) };
+        let name = escaped(&String::from_utf8_lossy(&entry.name));
+        let changed = changed(entry).strftime("%Y-%m-%dT%H:%M:%SZ");
+        // Writing to a string does not fail.
+        let _ = write!(page, "<{kind} mtime=\"{changed}\"{size}>{name}</{kind}>\r\n");
+    }
+    page + "</list>\r\n"
+}
+
+fn changed(entry: &Entry) -> Zoned {
+    Timestamp::try_from(entry.modified).unwrap_or_default().to_zoned(TimeZone::UTC)
+}
+
+fn html(path: &[u8], entries: &[Entry], listing: Listing) -> String {
     let title = escaped(&String::from_utf8_lossy(path));
     let mut page = format!(
         "<html>\r\n<head><title>Index of {title}</title></head>\r\n<body>\r\n<h1>Index of {title}</h1><hr>\
@@ -39,7 +89,7 @@ fn line(entry: &Entry, listing: Listing, page: &mut String) {
             (escaped(&name) + slash, length + slash.len())
         }
     };
-    let changed = Timestamp::try_from(entry.modified).unwrap_or_default().to_zoned(TimeZone::UTC);
+    let changed = changed(entry);
     // Writing to a string does not fail.
     let _ = write!(
         page,
@@ -55,8 +105,6 @@ fn line(entry: &Entry, listing: Listing, page: &mut String) {
 fn size(entry: &Entry, listing: Listing) -> String {
     let size = entry.size;
     match (listing, entry.is_folder) {
-        (Listing::Exact, true) => format!("{:>19}", "-"),
-        (Listing::Exact, false) => format!("{size:>19}"),
         (Listing::Rounded, true) => format!("{:>7}", "-"),
         (Listing::Rounded, false) => {
             // What is below 10,000 bytes is told in bytes.
@@ -66,6 +114,8 @@ fn size(entry: &Entry, listing: Listing) -> String {
                 None => format!(" {size:>6}"),
             }
         }
+        (_, true) => format!("{:>19}", "-"),
+        (_, false) => format!("{size:>19}"),
     }
 }
 
@@ -94,13 +144,28 @@ mod tests {
             "                                    14-Nov-2023 22:13                   7\r\n",
             "</pre><hr></body>\r\n</html>\r\n"
         );
-        assert_eq!(page(b"/x<y/", &entries, Listing::Exact), expected);
+        assert_eq!(page(b"/x<y/", &entries, Listing::Exact, None).0, expected);
+    }
+
+    #[test]
+    fn programs_are_told_of_a_folder_in_json_and_xml() {
+        let entries = [entry("docs", true, 4096), entry("a<\"c\"", false, 7)];
+        let json = "[\r\n{ \"name\":\"docs\", \"type\":\"directory\", \"mtime\":\"Tue, 14 Nov 2023 22:13:20 GMT\" },\r\n\
+                    { \"name\":\"a<\\\"c\\\"\", \"type\":\"file\", \"mtime\":\"Tue, 14 Nov 2023 22:13:20 GMT\", \"size\":7 }\r\n]";
+        assert_eq!(page(b"/", &entries, Listing::Json, Some("f")).0, json);
+        let called = format!("/* callback */\r\nf({json});");
+        assert_eq!(page(b"/", &entries, Listing::Jsonp, Some("f")).0, called);
+        assert_eq!(page(b"/", &entries, Listing::Jsonp, None).0, json);
+        let xml = "<?xml version=\"1.0\"?>\r\n<list>\r\n<directory mtime=\"2023-11-14T22:13:20Z\">docs</directory>\r\n\
+                   <file mtime=\"2023-11-14T22:13:20Z\" size=\"7\">a&lt;&quot;c&quot;</file>\r\n</list>\r\n";
+        assert_eq!(page(b"/", &entries, Listing::Xml, None).0, xml);
+        assert!(is_callback("a.b[0]_$") && !is_callback("f(x"));
     }
 
     #[test]
     fn a_long_name_is_cut_where_it_is_shown_and_whole_where_it_leads() {
         let name = "n".repeat(60);
-        let page = page(b"/", &[entry(&name, false, 1)], Listing::Exact);
+        let page = html(b"/", &[entry(&name, false, 1)], Listing::Exact);
         let line = format!("<a href=\"{name}\">{}..&gt;</a> 14-Nov-2023", "n".repeat(47));
         assert!(page.contains(&line), "{page}");
     }

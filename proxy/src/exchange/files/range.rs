@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// How many parts one answer has at most; who asks for more gets the whole.
+/// How many parts one answer has at most where nothing is said; who asks for more gets the whole.
 const MOST: usize = 16;
 
 /// What a `Range` header comes to.
@@ -16,16 +16,17 @@ pub(super) enum Wanted {
     Nothing,
 }
 
-/// Which parts of a file of this length a `Range` header asks for.
-pub(super) fn wanted(header: &str, length: u64) -> Wanted {
+/// Which parts of a file of this length a `Range` header asks for; `most` is how many it may.
+pub(super) fn wanted(header: &str, length: u64, most: Option<u32>) -> Wanted {
     let asked = header.split_once('=').filter(|(unit, _)| unit.trim().eq_ignore_ascii_case("bytes"));
     let Some((_, list)) = asked else { return Wanted::Whole };
+    let most = most.map_or(MOST, |most| most as usize);
     let mut parts = Vec::new();
     let mut asks = 0;
     for item in list.split(',').map(str::trim).filter(|item| !item.is_empty()) {
         asks += 1;
         match part(item, length) {
-            _ if asks > MOST => return Wanted::Whole,
+            _ if asks > most => return Wanted::Whole,
             None => return Wanted::Whole,
             Some(range) if range.is_empty() => {}
             Some(range) => parts.push(range),
@@ -88,7 +89,7 @@ mod tests {
             ("bytes=,0-1,,", &[(0, 2)]),
         ] {
             assert_eq!(
-                wanted(header, 100),
+                wanted(header, 100, None),
                 Wanted::Parts(parts.iter().map(|(from, to)| *from..*to).collect()),
                 "{header}"
             );
@@ -118,17 +119,17 @@ mod tests {
             &many,
             &each_once,
         ] {
-            assert_eq!(wanted(header, 100), Wanted::Whole, "{header}");
+            assert_eq!(wanted(header, 100, None), Wanted::Whole, "{header}");
         }
-        assert_eq!(wanted("bytes=0-", 0), Wanted::Whole);
+        assert_eq!(wanted("bytes=0-", 0, None), Wanted::Whole);
         // A sparse file can be as long as numbers go.
-        assert_eq!(wanted("bytes=0-,0-,0-", i64::MAX as u64), Wanted::Whole);
+        assert_eq!(wanted("bytes=0-,0-,0-", i64::MAX as u64, None), Wanted::Whole);
     }
 
     #[test]
     fn what_lies_behind_the_end_is_not_there() {
         for header in ["bytes=100-", "bytes=100-200", "bytes=-0", "bytes=99999999999999999999-"] {
-            assert_eq!(wanted(header, 100), Wanted::Nothing, "{header}");
+            assert_eq!(wanted(header, 100, None), Wanted::Nothing, "{header}");
         }
     }
 }

@@ -103,7 +103,7 @@ pub(super) const ALL: &[Definition] = &[
     needless("client_body_temp_path", SITE, 1, 4, "bodies that wait do so in `$TMPDIR`"),
     needless("client_body_in_single_buffer", SITE, 1, 1, OWN_ROOM),
     refused("client_body_in_file_only", SITE, 1, 1, "leave it out: `proxy_request_buffering on;` reads a body whole"),
-    refused("max_ranges", SITE, 1, 1, "vordr answers a few ranges of a file at once, and no more; leave it out"),
+    honoured("max_ranges", SITE, 1, 1),
     needless("subrequest_output_buffer_size", SITE, 1, 1, OWN_ROOM),
     flag("tcp_nodelay", SITE, Support::Needless("what is written is sent at once")),
     flag("tcp_nopush", SITE, Support::Needless(SOCKETS)),

@@ -39,7 +39,7 @@ pub(super) const ALL: &[Definition] = &[
     refused("proxy_limit_rate", SITE, 1, 1, "an upstream is read as fast as its client reads; leave it out"),
     honoured("proxy_hide_header", SITE, 1, 1).many(),
     honoured("proxy_pass_header", SITE, 1, 1).many(),
-    needless("proxy_ignore_headers", SITE, 1, ANY, "no header of an upstream steers vordr"),
+    honoured("proxy_ignore_headers", SITE, 1, ANY),
     honoured("proxy_redirect", SITE, 1, 2).many(),
     honoured("proxy_cookie_domain", SITE, 1, 2).many(),
     honoured("proxy_cookie_path", SITE, 1, 2).many(),

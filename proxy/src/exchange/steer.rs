@@ -1,0 +1,82 @@
+//! `X-Accel-Redirect`: an upstream has another location answer.
+
+use super::admit::Admission;
+use super::context::Exchange;
+use super::failure::Failure;
+use super::headers::Headers;
+use super::search::BAD_PATH;
+use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, EXPIRES, HeaderName, SET_COOKIE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use vordr_rules::table::{LocationId, normal_path};
+
+const REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
+/// What of the upstream's answer stays, as in nginx; its type besides.
+const KEPT: [HeaderName; 4] = [SET_COOKIE, CONTENT_DISPOSITION, CACHE_CONTROL, EXPIRES];
+
+/// Where an upstream leads, and what stays of its answer.
+#[derive(Debug)]
+pub(super) struct Steered {
+    /// A path, perhaps with a query, or `@` and a location's name; nothing once it was followed.
+    target: Option<HeaderValue>,
+    kept: HeaderMap,
+}
+
+impl Exchange {
+    /// Whether the upstream's answer leads to another location, which is then to be followed
+    /// ([`Exchange::falls_back`] for [`Failure::Elsewhere`]).
+    pub fn is_steered(&mut self, answer: &HeaderMap) -> bool {
+        let Some(target) = answer.get(&REDIRECT) else { return false };
+        if !self.settings().is_some_and(|settings| settings.steering) {
+            return false;
+        }
+        let mut kept = HeaderMap::new();
+        for name in KEPT.iter().chain([&CONTENT_TYPE]) {
+            answer.get_all(name).iter().for_each(|value| {
+                kept.append(name, value.clone());
+            });
+        }
+        self.steered = Some(Box::new(Steered { target: Some(target.clone()), kept }));
+        true
+    }
+
+    /// Goes on where the upstream leads.
+    pub(super) fn follow(&mut self, request: &Parts) -> Option<Admission> {
+        let target = self.steered.as_mut()?.target.take()?;
+        // What was asked for is done; what there is now is only read.
+        self.asks_anew = true;
+        (self.status, self.first_byte) = (None, None);
+        let target = String::from_utf8_lossy(target.as_bytes()).into_owned();
+        Some(match target.strip_prefix('@') {
+            Some(name) => match self.named_location(name) {
+                Some(location) => self.enter_named(location, request),
+                None => self.refuse(Failure::Responded(StatusCode::INTERNAL_SERVER_ERROR), request),
+            },
+            None => {
+                let (path, query) =
+                    target.split_once('?').map_or((&*target, None), |(path, query)| (path, Some(query)));
+                match normal_path(path) {
+                    Some(path) => self.search(&path, query, request),
+                    None => self.refuse(BAD_PATH, request),
+                }
+            }
+        })
+    }
+
+    fn named_location(&self, name: &str) -> Option<LocationId> {
+        let locations = &self.server()?.locations;
+        locations.iter().position(|location| location.called.as_deref() == Some(name)).map(LocationId)
+    }
+
+    /// Puts what stays of the answer that led here into the one that is given; `is_own` where no upstream gives it.
+    pub(super) fn keep_steered(&self, status: StatusCode, message: &mut impl Headers, is_own: bool) {
+        let Some(steered) = &self.steered else { return };
+        for (name, value) in &steered.kept {
+            if *name != CONTENT_TYPE {
+                message.add(name, value.clone());
+            } else if is_own && status.is_success() {
+                message.set(name, value.clone());
+            }
+        }
+    }
+}
