@@ -37,7 +37,7 @@ const PAGES: &[(&str, &str)] = pages![
     "location-fix", "log-format", "map", "match", "max-age", "method", "methods", "metrics", "min-rate", "on-error",
     "origin", "origins", "pass-body", "pass-headers", "pass-server", "passive", "proxy", "proxy-protocol",
     "redirect", "remove", "request", "request-line", "resolve", "respond", "response", "retry", "rewrite",
-    "satisfy", "search", "server", "set", "slow-start", "state", "steering", "steps", "sticky", "strip-prefix",
+    "satisfy", "search", "send-rate", "server", "set", "slow-start", "state", "steering", "steps", "sticky", "strip-prefix",
     "stub-status", "template", "timeouts", "tls", "trace", "trusted-proxies", "try", "try-for", "type",
     "types", "upstream", "use", "versions", "vordr", "websocket", "when", "workers",
 ];

@@ -33,6 +33,7 @@ mod retry;
 #[cfg(test)]
 mod scene;
 mod search;
+mod send_rate;
 mod steer;
 mod steps;
 mod told;

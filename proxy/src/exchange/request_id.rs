@@ -6,7 +6,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
 /// The longest request id that is taken over from a client.
-const LONGEST_ID: usize = 128;
+pub(super) const LONGEST_ID: usize = 128;
 
 impl Exchange {
     /// Where no `X-Request-Id` is sent on, none is taken over.

@@ -124,7 +124,10 @@ async fn send(
                 reply::write_part(session, &mut under_way.exchange, bytes, is_last).await?
             }
             Piece::File(mut range) => loop {
-                let part = reading.part(range.clone()).await.map_err(|error| cut(error.to_string()))?;
+                let part = reading
+                    .part(under_way.exchange.share(range.clone()))
+                    .await
+                    .map_err(|error| cut(error.to_string()))?;
                 range.start += part.len() as u64;
                 let is_over = range.start >= range.end;
                 if part.is_empty() && !is_over {
@@ -135,6 +138,9 @@ async fn send(
                 reply::write_part(session, &mut under_way.exchange, part, is_end).await?;
                 if is_over {
                     break;
+                }
+                if let Some(pause) = under_way.exchange.pause() {
+                    tokio::time::sleep(pause).await;
                 }
             },
         }

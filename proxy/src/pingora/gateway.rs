@@ -397,7 +397,7 @@ impl ProxyHttp for Gateway {
             stream::passed(tunnel, Side::Upstream, part.as_ref(), end);
             link.note_frames(tunnel.is_between_frames());
         }
-        Ok(None)
+        Ok(exchange.pause().filter(|_| !end))
     }
 
     fn fail_to_connect(

@@ -28,6 +28,7 @@ pub(crate) mod redirect;
 pub(crate) mod respond;
 pub(crate) mod rewrite_step;
 pub(crate) mod search;
+mod send_rate;
 pub(crate) mod server;
 pub(crate) mod settings;
 pub(crate) mod steps;

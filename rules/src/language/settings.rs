@@ -7,12 +7,13 @@ use super::on_error::{self, OnError};
 use super::text::one_of;
 use super::timeouts::{self, Timeouts};
 use super::websocket::{self, WebSocket};
-use super::{access, auth, compress, header, media};
+use super::{access, auth, compress, header, media, send_rate};
 use crate::node::{Node, Reading};
 use crate::placeholder::Template as Text;
 use crate::source::{Span, Spanned};
 use crate::table::{
-    AccessRule, Auth, Bodies, Charset, Compress, Expires, HeaderNames, HeaderOperation, Satisfy, Types,
+    AccessRule, Auth, Bodies, Charset, Compress, Expires, HeaderNames, HeaderOperation, Satisfy, SendRate,
+    Types,
 };
 use crate::value::{Bytes, Limit};
 use crate::word::Word;
@@ -28,6 +29,7 @@ pub(super) const WORDS: &[&Word] = &[
     &BODY_LIMIT,
     &REWRITE,
     &FORWARDED,
+    &send_rate::WORD,
     &STEERING,
     &HEADER_NAMES,
     &header::REQUEST,
@@ -85,6 +87,8 @@ pub(crate) struct Settings {
     pub body_limit: Option<Spanned<Limit<Bytes>>>,
     pub rewrite: Option<Spanned<Text>>,
     pub forwarded: Option<Spanned<bool>>,
+    /// `None` within is `send-rate off`.
+    pub send_rate: Option<Spanned<Option<SendRate>>>,
     pub steering: Option<Spanned<bool>>,
     pub header_names: Option<Spanned<HeaderNames>>,
     pub request: Vec<Spanned<HeaderOperation>>,
@@ -147,6 +151,7 @@ impl Settings {
             "limit" => self.limits.push(limit::read(kdl, reading)),
             "concurrent" => self.concurrent.extend(limit::read_concurrent(kdl, reading)),
             "auth" => self.auth.extend(auth::read(kdl, reading)),
+            "send-rate" => self.send_rate = send_rate::read(kdl, reading),
             "compress" => self.compress = Some(compress::read(kdl, reading)),
             "types" => self.types = media::read_types(kdl, reading),
             "charset" => self.charset = media::read_charset(kdl, reading),
@@ -194,6 +199,7 @@ impl Settings {
         note("body-limit", self.body_limit.as_ref().map(|value| value.span));
         note("rewrite", self.rewrite.as_ref().map(|value| value.span));
         note("forwarded", self.forwarded.as_ref().map(|value| value.span));
+        note("send-rate", self.send_rate.as_ref().map(|value| value.span));
         note("steering", self.steering.as_ref().map(|value| value.span));
         note("header-names", self.header_names.as_ref().map(|value| value.span));
         note("request", self.request.first().map(|value| value.span));

@@ -6,7 +6,8 @@ use super::process::write_access_logs;
 use super::text::{Page, limit, number, quoted, switch, template, words};
 use crate::table::{
     AnswerStatus, Auth, AuthKind, Bodies, Compress, Concurrency, Condition, Cors, Expires, HeaderNames,
-    HeaderOperation, OnError, OnErrorFrom, Origins, RateLimit, Satisfy, Server, Settings, Table, Types, Ways,
+    HeaderOperation, OnError, OnErrorFrom, Origins, RateLimit, Satisfy, SendRate, Server, Settings, Table,
+    Types, Ways,
 };
 use http::StatusCode;
 use std::collections::BTreeMap;
@@ -44,6 +45,14 @@ pub(super) fn write(
     }
     if !settings.forwarded || outer.is_some_and(|outer| !outer.forwarded) {
         page.line(&format!("forwarded {}", switch(settings.forwarded)), place("forwarded"));
+    }
+    match settings.send_rate {
+        Some(SendRate { bytes, after }) => {
+            let after = if after > 0 { format!(" after={after}") } else { String::new() };
+            page.line(&format!("send-rate {bytes}{after}"), place("send-rate"));
+        }
+        None if outer.is_some_and(|outer| outer.send_rate.is_some()) => page.line("send-rate off", None),
+        None => {}
     }
     if outer.is_some_and(|outer| outer.steering) != settings.steering {
         page.line(&format!("steering {}", switch(settings.steering)), place("steering"));

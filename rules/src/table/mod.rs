@@ -49,7 +49,8 @@ pub use process::{Believed, Limits, Process};
 pub use regex::{Matched, PathRegex, RegexError};
 pub use settings::{
     Access, AccessRule, AnswerStatus, Auth, AuthKind, Compress, Concurrency, Cors, HeaderNames,
-    HeaderOperation, OnError, OnErrorFrom, Origins, RateLimit, Satisfy, Settings, Timeouts, WebSocket,
+    HeaderOperation, OnError, OnErrorFrom, Origins, RateLimit, Satisfy, SendRate, Settings, Timeouts,
+    WebSocket,
 };
 pub use steps::{FileKind, Rewrite, Step, Test, Then, When};
 pub use tls::{Hsts, ServerTls};

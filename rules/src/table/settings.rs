@@ -22,6 +22,8 @@ pub struct Settings {
     pub rewrite: Option<Template>,
     /// Whether vordr's own headers are added: who asked and for what, and the request's id.
     pub forwarded: bool,
+    /// How fast the body of an answer goes to the client; `None` is as fast as it can.
+    pub send_rate: Option<SendRate>,
     /// Whether an upstream's `X-Accel-Redirect` leads to another location.
     pub steering: bool,
     /// Which request headers are passed on at all, by the letters of their names.
@@ -58,6 +60,15 @@ pub struct Settings {
     pub on_error: Vec<OnError>,
     /// Where each word that does not have its default was written.
     pub places: Vec<(&'static str, Place)>,
+}
+
+/// `send-rate`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SendRate {
+    /// In bytes a second; never 0.
+    pub bytes: u64,
+    /// How many bytes go as fast as they can before.
+    pub after: u64,
 }
 
 /// Limits on silence; `None` is no limit.

@@ -1,6 +1,7 @@
 //! Who is believed, who is let in, and what is answered at once.
 #![allow(clippy::unwrap_used)]
 
+use super::super::request_id::LONGEST_ID;
 use super::super::scene::{STRANGER, Scene, values};
 use super::*;
 use crate::exchange::Failure;

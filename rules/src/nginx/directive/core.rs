@@ -122,8 +122,8 @@ pub(super) const ALL: &[Definition] = &[
     needless("open_file_cache_events", SITE, 1, 1, FILES),
     needless("open_file_cache_min_uses", SITE, 1, 1, FILES),
     needless("open_file_cache_valid", SITE, 1, 1, FILES),
-    refused("limit_rate", SITE.or(Context::LOCATION_IF), 1, 1, "vordr does not slow answers down; leave it out"),
-    refused("limit_rate_after", SITE.or(Context::LOCATION_IF), 1, 1, "vordr does not slow answers down; leave it out"),
+    honoured("limit_rate", SITE.or(Context::LOCATION_IF), 1, 1),
+    honoured("limit_rate_after", SITE.or(Context::LOCATION_IF), 1, 1),
     // HTTP/2 and HTTP/3.
     needless("http2", HTTP_SERVER, 1, 1, "HTTP/2 is spoken wherever TLS is"),
     needless("http2_max_concurrent_streams", HTTP_SERVER, 1, 1, "HTTP/2 has bounds of its own"),
