@@ -32,7 +32,6 @@ impl Exchange {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::scene::Scene;
-    use super::*;
     use std::time::Instant;
 
     fn pause(words: &str, sent: u64) -> Option<u64> {
