@@ -5,7 +5,7 @@ use super::arrival::Public;
 use super::context::Exchange;
 use super::failure::Failure;
 use super::fill::Into;
-use super::host::is_host;
+use super::host::{host_of, is_host};
 use super::request_id::request_id;
 use super::search::{BAD_PATH, Phase};
 use super::{cors, page};
@@ -285,7 +285,7 @@ impl Exchange {
         let trusted = &self.table.process.trusted_proxies;
         // A Unix socket's other end counts as 127.0.0.1, which still has to be named to be believed.
         let through_trusted = is_trusted(trusted, self.public.client.address);
-        let host = request.headers.get(HOST).cloned().unwrap_or_else(|| self.public.host.clone());
+        let host = host_of(request).unwrap_or_else(|| self.public.host.clone());
         let mut public = Public { host, through_trusted, ..self.public.clone() };
         if !through_trusted {
             return public;

@@ -4,6 +4,7 @@ use super::admit::{X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWAR
 use super::context::Exchange;
 use super::fill::{Into, path_and_query};
 use super::headers::{Headers, strip_hop_by_hop};
+use super::host::host_of;
 use super::operation;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, ORIGIN, TE, TRANSFER_ENCODING, UPGRADE,
@@ -93,11 +94,8 @@ impl Exchange {
         match &proxy.host {
             HostHeader::Fixed(host) => host.clone(),
             HostHeader::Upstream => self.authority(),
-            HostHeader::Preserve => match request.headers.get(HOST) {
-                Some(host) => host.clone(),
-                // HTTP/1.0 may come without one, and HTTP/1.1 may not go without.
-                None => self.authority(),
-            },
+            // HTTP/1.0 may come without one, and HTTP/1.1 may not go without.
+            HostHeader::Preserve => host_of(request).unwrap_or_else(|| self.authority()),
         }
     }
 

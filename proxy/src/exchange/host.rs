@@ -1,12 +1,15 @@
-//! What may stand in a `Host`.
+//! Which host a request is for, and what may stand in a `Host`.
 
 use super::context::Exchange;
+use http::HeaderValue;
+use http::header::HOST;
+use http::request::Parts;
 use std::net::Ipv6Addr;
 use vordr_rules::table::{Server, without_port};
 
 impl Exchange {
-    /// The host that is asked for, without its port and its last dot; its server's name where a client of HTTP/1.0 names none. A `_` stands
-    /// for no name.
+    /// The host that is asked for, without its port and its last dot; its server's name where a client of HTTP/1.0 names
+    /// none. A `_` stands for no name.
     pub(super) fn host_name(&self) -> &str {
         let host = without_port(self.public.host.to_str().unwrap_or_default());
         match host.strip_suffix('.').unwrap_or(host) {
@@ -18,6 +21,12 @@ impl Exchange {
             host => host,
         }
     }
+}
+
+/// The host that a request is for: its target's where that names one (RFC 9112, section 3.2.2), else its `Host`.
+pub(super) fn host_of(request: &Parts) -> Option<HeaderValue> {
+    let named = request.uri.authority().map(|authority| HeaderValue::try_from(authority.as_str()).ok());
+    named.unwrap_or_else(|| request.headers.get(HOST).cloned())
 }
 
 /// A name or an address, perhaps with a port (RFC 3986, section 3.2.2). Names are those of DNS, without escapes: no two

@@ -103,6 +103,15 @@ fn only_http_1_0_may_come_without_a_host() {
 }
 
 #[test]
+fn a_target_that_names_a_host_is_for_that_host() {
+    for request in ["GET http://a.test/x HTTP/1.0", "GET http://a.test/x\nHost: other.test"] {
+        let seen = Scene::of(PROXY, request).forwarded();
+        assert_eq!(values(&seen, "x-forwarded-host"), ["a.test"], "{request}");
+        assert_eq!(values(&seen, "host"), ["a.test"], "{request}");
+    }
+}
+
+#[test]
 fn a_request_id_is_taken_over_where_it_is_a_plain_word() {
     for (given, taken) in
         [("r-7", true), ("a/b:c=d+e_f.g", true), ("", false), ("a b", false), ("a\"b", false), ("é", false)]
