@@ -128,3 +128,28 @@ async fn an_errors_page_comes_as_the_client_asks_for_it_and_names_the_request() 
     assert!(!html.text().contains("127.0.0.1"), "addresses are nobody's business");
     assert_eq!(vordr.log_error("refused").await["request_id"], "r-7");
 }
+
+#[tokio::test]
+async fn what_takes_an_answers_place_may_tell_of_its_headers() {
+    let response = "HTTP/1.1 503 Some\r\nX-Reason: a\r\nContent-Length: 4\r\n\r\nmine";
+    let origin = Origin::responding(response).await;
+    for (action, expected) in [
+        (r#"respond 200 template="for {upstream.header.x-reason}""#, (200, "for a", None)),
+        (r#"redirect "/{upstream.header.x-reason}""#, (302, "", Some("/a"))),
+        (r#"search "/of/{upstream.header.x-reason}""#, (200, "of a", None)),
+    ] {
+        let vordr = Vordr::running(&format!(
+            r#"server a.test {{ listen 0
+                location "/of/a" {{ respond 200 "of a"; }}
+                location "/" {{ on-error 503 from=upstream {{ {action}; }}; proxy "{}"; }} }}"#,
+            origin.url()
+        ))
+        .await;
+        let response = vordr.get("http://a.test/").await;
+        assert_eq!(
+            (response.status, response.text().as_str(), response.header("Location")),
+            expected,
+            "{action}"
+        );
+    }
+}

@@ -7,7 +7,7 @@ use crate::surroundings::Surroundings;
 use crate::value::{Raw, Value};
 use crate::word::{Often, Word};
 use kdl::{KdlEntry, KdlNode, KdlValue};
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 
 /// What one load has seen so far.
 pub(crate) struct Reading<'w> {
@@ -22,6 +22,8 @@ pub(crate) struct Reading<'w> {
     pub variables: Vec<Spanned<String>>,
     /// Variables that steps and the groups of regexes make.
     pub made_variables: HashSet<String>,
+    /// The headers of upstreams' answers that are asked for anywhere.
+    pub upstream_headers: BTreeSet<String>,
     /// The text that is being read.
     pub source: SourceId,
 }
@@ -37,6 +39,7 @@ impl<'w> Reading<'w> {
             folders: Vec::new(),
             variables: Vec::new(),
             made_variables: HashSet::new(),
+            upstream_headers: BTreeSet::new(),
             source,
         }
     }

@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use ipnet::IpNet;
 use std::borrow::Cow;
 use std::net::IpAddr;
-use vordr_rules::table::{Action, Believed, Outcome, Request, Way};
+use vordr_rules::table::{Action, Believed, Outcome, Request, Server, Way};
 
 pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(super) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -136,12 +136,13 @@ impl Exchange {
 
     /// What the regex of a host captured, where that is how the server was found.
     fn capture_of_host(&mut self, host: &str) {
+        if !self.server().is_some_and(Server::captures_hosts) {
+            return;
+        }
         let table = self.table.clone();
         let server = self.server.and_then(|server| table.servers.get(server.0));
         let Some((regex, captures)) = server.and_then(|server| server.host_captures(host)) else { return };
-        for (number, name) in regex.names().iter() {
-            self.set_variable(name, captures.group(*number).unwrap_or_default().to_vec());
-        }
+        self.name_captures(regex, &captures);
         self.captures = captures;
     }
 

@@ -135,7 +135,7 @@ impl Exchange {
         if files.index.iter().all(|name| name.as_text().is_some()) {
             return Vec::new();
         }
-        let fill = |name| String::from_utf8_lossy(&self.fill(name, request, Into::File)).into_owned();
+        let fill = |name| String::from_utf8_lossy(&self.fill(name, request, Into::Raw)).into_owned();
         files.index.iter().map(fill).collect()
     }
 

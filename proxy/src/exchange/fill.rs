@@ -35,13 +35,11 @@ const IN_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').ad
 /// Where a text is to stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Into {
-    /// In a header: what came is put in as it came.
+    /// In a header: a path is escaped, as in a URL, and all else is put in as it is.
     Header,
     /// In a path or a URL: whatever is not fit for one is escaped.
     Url,
-    /// In the path of a file: nothing is escaped.
-    File,
-    /// In a text that is compared, or kept: everything is put in as it is.
+    /// In a text that is compared or kept, a body, or the path of a file: everything is put in as it is.
     Raw,
     /// In a query that is made of what is written: what was captured is escaped, as in nginx.
     Query,
@@ -127,11 +125,10 @@ impl Exchange {
     ) {
         let request = known.request;
         let mut foreign = |bytes: &[u8]| match into {
-            Into::Header | Into::File | Into::Raw | Into::Query => out.extend_from_slice(bytes),
+            Into::Header | Into::Raw | Into::Query => out.extend_from_slice(bytes),
             Into::Url => out.extend(percent_encode(bytes, IN_PATH).flat_map(str::bytes)),
         };
         match placeholder {
-            Placeholder::Path if into == Into::File => foreign(&self.current_path(request)),
             Placeholder::Header(name) => {
                 foreign(request.headers.get(name).map_or(b"", HeaderValue::as_bytes))
             }
@@ -145,34 +142,30 @@ impl Exchange {
                 let query = self.current_query(request).unwrap_or_default();
                 foreign(argument(query, name).unwrap_or_default().as_bytes());
             }
-            Placeholder::Rest if matches!(into, Into::File | Into::Raw) => foreign(&self.rest(request)),
             Placeholder::NormalPath => foreign(&self.current_path(request)),
-            Placeholder::Path if matches!(into, Into::Raw | Into::Query) => {
-                out.extend_from_slice(&self.current_path(request));
-            }
-            Placeholder::Rest => {
-                out.extend(percent_encode(&self.rest(request), IN_PATH).flat_map(str::bytes));
-            }
+            Placeholder::Path => match into {
+                Into::Raw | Into::Query => out.extend_from_slice(&self.current_path(request)),
+                Into::Header | Into::Url => out.extend_from_slice(self.written_path(request).as_bytes()),
+            },
+            Placeholder::Rest => match into {
+                Into::Raw => out.extend_from_slice(&self.rest(request)),
+                _ => out.extend(percent_encode(&self.rest(request), IN_PATH).flat_map(str::bytes)),
+            },
             Placeholder::Port => out.extend_from_slice(self.arrival.local_port.to_string().as_bytes()),
             Placeholder::ForwardedFor => foreign(&self.forwarded_for(request)),
             Placeholder::QueryMark => {
                 let query = self.current_query(request).filter(|query| !query.is_empty());
                 out.extend_from_slice(query.map_or(b"", |_| b"?"));
             }
-            // Decoded for matching; into a header it goes escaped too, as it may hold any byte.
             Placeholder::Capture(number) => {
                 let group = known.captures.group(*number).unwrap_or_default();
                 match into {
-                    Into::File | Into::Raw => out.extend_from_slice(group),
                     Into::Query => out.extend(percent_encode(group, IN_QUERY).flat_map(str::bytes)),
-                    Into::Header | Into::Url => {
-                        out.extend(percent_encode(group, IN_PATH).flat_map(str::bytes));
-                    }
+                    _ => foreign(group),
                 }
             }
             Placeholder::Host => out.extend(self.host_name().bytes().map(|byte| byte.to_ascii_lowercase())),
             Placeholder::Uri => out.extend_from_slice(path_and_query(request).as_bytes()),
-            Placeholder::Path => out.extend_from_slice(self.written_path(request).as_bytes()),
             Placeholder::Query => {
                 out.extend_from_slice(self.current_query(request).unwrap_or_default().as_bytes());
             }

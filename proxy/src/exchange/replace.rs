@@ -6,7 +6,6 @@ use super::headers::Headers;
 use http::header::{LOCATION, REFRESH, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
-use vordr_rules::placeholder::{Part, Placeholder, Template};
 use vordr_rules::table::{Captures, CookieFix, CookieFlags, Replacement, SameSite, Wanted};
 
 impl Exchange {
@@ -115,24 +114,9 @@ impl Exchange {
             }
             Wanted::Regex(regex) => {
                 let captures = Captures::of(regex, value)?;
-                Some(self.fill_captured(&rule.to, Known { request, captures: &captures, answer: None }))
+                Some(self.fill_known(&rule.to, Known { request, captures: &captures, answer: None }, Into::Header))
             }
         })
-    }
-
-    /// A template whose captures are those of another regex than the location's, and stay as they came.
-    fn fill_captured(&self, template: &Template, known: Known<'_>) -> Vec<u8> {
-        let mut out = Vec::new();
-        for part in &template.parts {
-            match part {
-                Part::Text(text) => out.extend_from_slice(text.as_bytes()),
-                Part::Placeholder(Placeholder::Capture(number)) => {
-                    out.extend_from_slice(known.captures.group(*number).unwrap_or_default());
-                }
-                Part::Placeholder(placeholder) => self.fill_one(placeholder, known, Into::Header, &mut out),
-            }
-        }
-        out
     }
 
     fn is_of(&self, flags: &CookieFlags, name: &[u8], request: &Parts) -> bool {

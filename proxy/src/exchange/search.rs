@@ -11,7 +11,7 @@ use http::StatusCode;
 use http::request::Parts;
 use percent_encoding::percent_encode;
 use std::borrow::Cow;
-use vordr_rules::table::{Captures, LocationId, Match, PathRegex, Pattern, normal_of_decoded, normal_path};
+use vordr_rules::table::{LocationId, Match, Pattern, normal_of_decoded, normal_path};
 
 /// How often another location may be looked for, as in nginx: more is a loop.
 const MOST_TURNS: u8 = 10;
@@ -236,23 +236,15 @@ impl Exchange {
         if found.captures.is_empty() {
             return;
         }
-        for (name, value) in self.named(&found.captures) {
-            self.set_variable(&name, value);
+        let table = self.table.clone();
+        let location =
+            table.servers.get(found.server.0).and_then(|server| server.locations.get(found.location.0));
+        for pattern in location.map(|location| location.patterns.as_slice()).unwrap_or_default() {
+            if let Pattern::Regex(regex) = pattern {
+                self.name_captures(regex, &found.captures);
+            }
         }
         self.captures = found.captures;
-    }
-}
-
-impl Exchange {
-    /// What the groups with a name of the location's regex captured: they are variables, too.
-    fn named(&self, captures: &Captures) -> Vec<(String, Vec<u8>)> {
-        let patterns = self.location().map(|location| location.patterns.as_slice()).unwrap_or_default();
-        let regexes = patterns.iter().filter_map(|pattern| match pattern {
-            Pattern::Regex(regex) => Some(regex),
-            _ => None,
-        });
-        let value = |number: usize| captures.group(number).unwrap_or_default().to_vec();
-        regexes.flat_map(PathRegex::names).map(|(number, name)| (name.clone(), value(*number))).collect()
     }
 }
 

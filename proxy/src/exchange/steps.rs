@@ -145,13 +145,6 @@ impl Exchange {
         true
     }
 
-    /// A group with a name is a variable, too.
-    fn name_captures(&mut self, regex: &PathRegex, captures: &Captures) {
-        for (number, name) in regex.names() {
-            self.set_variable(name, captures.group(*number).unwrap_or_default().to_vec());
-        }
-    }
-
     fn rewrite(
         &mut self,
         rewrite: &Rewrite,

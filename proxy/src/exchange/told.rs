@@ -2,8 +2,9 @@
 
 use super::context::Exchange;
 use super::fill::path_and_query;
+use http::header::WWW_AUTHENTICATE;
 use http::request::Parts;
-use http::{HeaderValue, Version};
+use http::{HeaderMap, HeaderValue, StatusCode, Version};
 use std::cell::RefCell;
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -94,13 +95,27 @@ impl Exchange {
     }
 
     /// Remembers what of an upstream's answer the rules ask for later on.
-    pub(super) fn remember(&mut self, headers: &http::HeaderMap) {
-        self.upstream_headers.clear();
+    pub(super) fn remember(&mut self, headers: &HeaderMap) {
+        self.forget_answer();
         for name in &self.table.upstream_headers {
             for value in headers.get_all(name) {
                 self.upstream_headers.append(name.clone(), HeaderValue::clone(value));
             }
         }
+    }
+
+    /// An answer is not the one that the client gets. What asks for credentials is passed on all the same where another
+    /// answer takes its place, as nginx does it.
+    pub(crate) fn give_up(&mut self, status: StatusCode, headers: &HeaderMap, is_tried_again: bool) {
+        self.remember(headers);
+        if status == StatusCode::UNAUTHORIZED && !is_tried_again {
+            self.challenge = headers.get(WWW_AUTHENTICATE).cloned();
+        }
+    }
+
+    /// Another server is asked: what was remembered is of an answer that nobody is given.
+    pub(crate) fn forget_answer(&mut self) {
+        self.upstream_headers.clear();
     }
 }
 

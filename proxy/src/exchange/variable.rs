@@ -4,6 +4,7 @@ use super::context::Exchange;
 use super::fill::{Into, Known};
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use std::borrow::Cow;
+use vordr_rules::table::{Captures, PathRegex};
 
 /// What never stands in a URL as it is. A variable may hold a whole URL, so that its own signs stay (RFC 3986,
 /// section 2).
@@ -28,11 +29,18 @@ impl Exchange {
         }
     }
 
+    /// What the groups with a name of a regex captured: they are variables, too.
+    pub(super) fn name_captures(&mut self, regex: &PathRegex, captures: &Captures) {
+        for (number, name) in regex.names() {
+            self.set_variable(name, captures.group(*number).unwrap_or_default().to_vec());
+        }
+    }
+
     /// Fills a variable in: its own, else what a `map` makes; one that nothing has made yet is nothing.
     pub(super) fn fill_variable(&self, name: &str, known: Known<'_>, into: Into, out: &mut Vec<u8>) {
         if let Some((_, value)) = self.variables.iter().find(|(own, _)| own == name) {
             match into {
-                Into::Header | Into::File | Into::Raw | Into::Query => out.extend_from_slice(value),
+                Into::Header | Into::Raw | Into::Query => out.extend_from_slice(value),
                 Into::Url => out.extend(Cow::from(percent_encode(value, IN_ANY_URL)).bytes()),
             }
         } else if let Some(map) = self.table.maps.get(name) {

@@ -282,6 +282,7 @@ impl ProxyHttp for Gateway {
             generation.upstreams.answered(target, &self.shared.observer);
         }
         if may_retry || exchange.replaces(response.status) {
+            exchange.give_up(response.status, &response.headers, may_retry);
             return Err(failing::error(&Failure::Status(response.status)));
         }
         if exchange.is_steered(&response.headers) {

@@ -33,6 +33,7 @@ impl Upstreams {
             .filter(|mark| !wish.mark.is_some_and(|named| mark.is(named)))
             .map(|mark| mark.header(exchange.public.scheme == "https"));
         exchange.reached = endpoint.map(|endpoint| Reached { tls, cookie, ..Reached::new(endpoint) });
+        exchange.forget_answer();
         exchange.retry_after = None;
         if let Err(Unavailable::Out(left)) = &chosen {
             exchange.retry_after = Some(left.as_secs() + 1);

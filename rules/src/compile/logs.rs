@@ -5,7 +5,6 @@ use crate::language::File;
 use crate::language::log::{AccessLog as Written, BUILT_IN};
 use crate::language::settings::Settings as Layer;
 use crate::node::Reading;
-use crate::placeholder::Template;
 use crate::source::Spanned;
 use crate::table::{AccessLog, LineFormat, LogFormat, LogTarget, Process, Server};
 use std::sync::Arc;
@@ -114,13 +113,4 @@ pub(super) fn number(process: &mut Process, servers: &mut [Server]) -> Vec<LogTa
         });
     }
     targets
-}
-
-/// What the lines of logs are made of, and what decides whether they are written.
-pub(super) fn templates(log: &AccessLog) -> impl Iterator<Item = &Template> {
-    let line = match &log.format {
-        Some(LogFormat::Own(format)) => Some(&format.line),
-        Some(LogFormat::Json | LogFormat::Combined) | None => None,
-    };
-    line.into_iter().chain(&log.condition)
 }

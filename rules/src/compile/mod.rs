@@ -9,7 +9,6 @@ mod maps;
 mod names;
 mod pending;
 mod process;
-mod remembered;
 mod settings;
 mod steps;
 mod templates;
@@ -71,7 +70,7 @@ pub(crate) fn compile(file: &File, reading: &mut Reading<'_>) -> Outcome {
     };
     let log_targets = logs::number(&mut process, &mut servers);
     let tls_places = file.servers.iter().enumerate().filter_map(tls_places).collect();
-    let upstream_headers = remembered::upstream_headers(&process, &servers, &maps);
+    let upstream_headers = reading.upstream_headers.iter().filter_map(|name| name.parse().ok()).collect();
     let upstreams = pools.finish();
     let table = Table { process, listeners, servers, upstreams, maps, log_targets, upstream_headers };
     Outcome { table, pending, tls_places }

@@ -154,10 +154,11 @@ pub(super) fn template(
     Some(template)
 }
 
-/// What a text asks for has to be made somewhere.
+/// What a text asks for has to be made somewhere, or remembered of an answer.
 pub(super) fn ask_for_variables(template: &Spanned<Template>, reading: &mut Reading<'_>) {
     let asked = template.value.variables().map(|name| Spanned::new(name.to_owned(), template.span));
     reading.variables.extend(asked);
+    reading.upstream_headers.extend(template.value.upstream_headers().map(|name| name.as_str().to_owned()));
 }
 
 /// Text with placeholders, whoever makes its variables.

@@ -1,9 +1,9 @@
 //! `types`, `charset`, `expires` and `bodies`: what is said of bodies, and how those of vordr's own look.
 
+use super::header::template;
 use super::text::{one_of, wrong};
 use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
-use crate::placeholder::Template;
 use crate::source::{Span, Spanned};
 use crate::table::{Bodies, Charset, Expires, Types};
 use crate::word::Word;
@@ -100,18 +100,16 @@ pub(crate) fn is_charset(name: &str) -> bool {
 
 pub(super) fn read_expires(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Spanned<Expires>> {
     let text = node.need::<String>(reading)?;
-    let expires = expires(&text.value);
+    let span = text.span;
+    if text.value.contains('{') {
+        let filled = template(text, "expires", reading)?;
+        return Some(Spanned::new(Expires::Filled(filled.value), span));
+    }
+    let expires = text.value.parse().ok().map(Expires::Always);
     if expires.is_none() {
-        report_lifetime(text.span, reading);
+        report_lifetime(span, reading);
     }
-    Some(Spanned::new(expires?, text.span))
-}
-
-fn expires(text: &str) -> Option<Expires> {
-    match text.contains('{') {
-        true => Template::compile(text).ok().map(Expires::Filled),
-        false => text.parse().ok().map(Expires::Always),
-    }
+    Some(Spanned::new(expires?, span))
 }
 
 fn report_lifetime(span: Span, reading: &mut Reading<'_>) {

@@ -201,6 +201,9 @@ impl Nginx<'_, '_> {
             return Some(literal(NGINX));
         }
         if let Some(placeholder) = placeholder(name) {
+            if let Placeholder::UpstreamHeader(header) = &placeholder {
+                self.reading.upstream_headers.insert(header.as_str().to_owned());
+            }
             return Some(Template { parts: vec![Part::Placeholder(placeholder)] });
         }
         if let Some(made) = self.made_by_map(name) {

@@ -22,9 +22,14 @@ impl Listener {
 }
 
 impl Server {
+    /// Whether a regex is among its hosts, and may capture.
+    pub fn captures_hosts(&self) -> bool {
+        !self.host_regexes.is_empty()
+    }
+
     /// What the regex captured by which a host belongs to it, and that regex; `None` where it has it by its name.
     pub fn host_captures(&self, host: &str) -> Option<(&PathRegex, Captures)> {
-        if self.host_regexes.is_empty() {
+        if !self.captures_hosts() {
             return None;
         }
         let name = normal(host);

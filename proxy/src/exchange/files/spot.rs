@@ -34,7 +34,7 @@ impl Exchange {
     fn spot_asked_for(&self, files: &Files, request: &Parts) -> Result<Spot, Failure> {
         let current = self.current_path(request);
         if let Some(path) = &files.path {
-            let path = self.fill(path, request, Into::File);
+            let path = self.fill(path, request, Into::Raw);
             return self.spot(files, &path, current.into_owned(), request);
         }
         let rewrite = self.settings().and_then(|settings| settings.rewrite.as_ref());
@@ -50,7 +50,7 @@ impl Exchange {
     }
 
     fn spot_tried(&self, files: &Files, path: &Template, request: &Parts) -> Result<Spot, Failure> {
-        let mut uri = self.fill(path, request, Into::File);
+        let mut uri = self.fill(path, request, Into::Raw);
         // As in nginx it is what is written that says so, and its `/` is no part of what is looked for.
         let wants_folder = matches!(path.parts.last(), Some(Part::Text(text)) if text.ends_with('/'));
         if wants_folder {
@@ -67,7 +67,7 @@ impl Exchange {
     fn spot(&self, files: &Files, path: &[u8], uri: Vec<u8>, request: &Parts) -> Result<Spot, Failure> {
         let below = path.strip_prefix(b"/").unwrap_or(path);
         let is_folder = below.is_empty() || below.ends_with(b"/");
-        let within = files.within.as_ref().map(|within| self.fill(within, request, Into::File));
+        let within = files.within.as_ref().map(|within| self.fill(within, request, Into::Raw));
         let names = match files.ways {
             Ways::Own => own_names(below)?,
             Ways::Nginx => nginx_names(below),
