@@ -22,6 +22,7 @@ mod failures;
 mod files;
 mod files_tricks;
 mod files_words;
+mod filled_urls;
 mod forwarded;
 mod hand_over;
 mod harness;

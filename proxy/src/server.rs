@@ -352,6 +352,12 @@ pub(crate) fn announce_sockets(shared: &Shared, sockets: &[BoundSocket], control
 /// What an action does, in a few words.
 pub(crate) fn summary(action: &Action, (table, server): (&Table, &Server)) -> String {
     match action {
+        Action::Proxy(proxy) if proxy.filled.is_some() => {
+            format!(
+                "proxy {}",
+                proxy.filled.as_ref().map(|filled| filled.url.to_string()).unwrap_or_default()
+            )
+        }
         Action::Proxy(proxy) => {
             let upstream =
                 table.upstreams.get(proxy.upstream.0).map_or("", |upstream| upstream.name.as_str());

@@ -4,6 +4,7 @@ use super::arrival::{Arrival, Public};
 use super::attempts::Earlier;
 use super::coding::Coding;
 use super::failure::{Failure, Party};
+use super::goal::Filled;
 use super::guarded::Learnt;
 use super::reached::Reached;
 use super::search::Current;
@@ -98,6 +99,8 @@ pub struct Exchange {
     pub sent: Sent,
     /// When the answer's head came or was made.
     pub first_byte: Option<Instant>,
+    /// Where it goes, where it says so itself.
+    pub(crate) filled: Option<Box<Filled>>,
     /// The upstream that was reached last.
     pub reached: Option<Reached>,
     /// The attempts before the present one.
@@ -178,6 +181,7 @@ impl Exchange {
             bytes_of_upstream: 0,
             sent: Sent::default(),
             first_byte: None,
+            filled: None,
             reached: None,
             earlier: Vec::new(),
             retries: 0,

@@ -11,6 +11,8 @@ pub enum Failure {
     // Of the upstream.
     /// The upstream's name has not been resolved (yet): 503.
     Dns(String),
+    /// What the request says is no upstream's host, or one that does not resolve: 502.
+    NoUpstream(String),
     /// The connection was refused, or the address cannot be reached: 502.
     Refused,
     /// `timeouts connect`: 504.
@@ -133,6 +135,7 @@ impl Failure {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Dns(_) => "dns",
+            Self::NoUpstream(_) => "no_upstream",
             Self::Refused => "refused",
             Self::ConnectTimeout => "connect_timeout",
             Self::Tls(_) => "tls",
@@ -184,9 +187,12 @@ impl Failure {
     /// The status a client is answered, or that the log notes where nothing can be answered.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Refused | Self::Tls(_) | Self::Reset | Self::EarlyClose | Self::Protocol(_) => {
-                StatusCode::BAD_GATEWAY
-            }
+            Self::NoUpstream(_)
+            | Self::Refused
+            | Self::Tls(_)
+            | Self::Reset
+            | Self::EarlyClose
+            | Self::Protocol(_) => StatusCode::BAD_GATEWAY,
             Self::Dns(_)
             | Self::NoneUp
             | Self::NeverUp
@@ -226,6 +232,7 @@ impl Failure {
     pub fn party(&self) -> Party {
         match self {
             Self::Dns(_)
+            | Self::NoUpstream(_)
             | Self::Refused
             | Self::ConnectTimeout
             | Self::Tls(_)
@@ -282,6 +289,7 @@ impl Failure {
         let upstream = upstream.map_or_else(|| "the upstream".to_owned(), |name| format!("upstream {name}"));
         match self {
             Self::Dns(reason) => format!("{upstream}: its name is not resolved: {reason}"),
+            Self::NoUpstream(reason) => format!("{upstream}: it leads nowhere: {reason}"),
             Self::Refused => format!("{upstream}: connection refused"),
             Self::ConnectTimeout => format!("{upstream}: no connection within `timeouts connect`"),
             Self::Tls(reason) => format!("{upstream}: TLS failed: {reason}"),
@@ -349,6 +357,7 @@ mod tests {
         let text = || "x".to_owned();
         for (failure, status, reason, timeout) in [
             (Failure::Dns(text()), 503, "dns", None),
+            (Failure::NoUpstream(text()), 502, "no_upstream", None),
             (Failure::Refused, 502, "refused", None),
             (Failure::ConnectTimeout, 504, "connect_timeout", Some("timeouts connect")),
             (Failure::Tls(text()), 502, "tls", None),

@@ -100,6 +100,9 @@ impl Exchange {
     }
 
     fn authority(&self) -> HeaderValue {
+        if let Some(filled) = &self.filled {
+            return filled.goal.host();
+        }
         self.reached.as_ref().map_or(HeaderValue::from_static(""), |reached| reached.authority().clone())
     }
 
@@ -115,7 +118,7 @@ impl Exchange {
         if !request.headers.get(ORIGIN).is_some_and(|origin| self.is_public_origin(origin)) {
             return;
         }
-        let scheme = if proxy.tls.is_some() { "https" } else { "http" };
+        let scheme = if self.speaks_tls(proxy) { "https" } else { "http" };
         let host = self.upstream_host(proxy, request);
         let ours = [scheme.as_bytes(), b"://", host.as_bytes()].concat();
         if let Ok(ours) = HeaderValue::from_bytes(&ours) {
@@ -171,6 +174,7 @@ impl Exchange {
             }
             path
         });
+        let rewritten = self.behind_goal(rewritten.as_deref()).or(rewritten);
         let rewritten = rewritten.or_else(|| self.written_target());
         let rewritten = rewritten.or_else(|| proxy.strip_prefix.as_ref().and(self.merged_target(request)));
         let current = rewritten.as_deref().unwrap_or_else(|| path_and_query(request).as_bytes());

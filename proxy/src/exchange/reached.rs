@@ -13,6 +13,8 @@ pub struct Endpoint {
     pub upstream: String,
     /// The server, as the rules have it.
     pub peer: String,
+    /// The server, as metrics know it: no client makes a name for one.
+    pub counted: String,
     /// Its authority without the default port of http.
     pub http: HeaderValue,
     /// Its authority without the default port of https.
@@ -59,7 +61,12 @@ impl Endpoint {
             HeaderValue::try_from(authority).unwrap_or(HeaderValue::from_static(""))
         };
         let (http, https) = (authority(":80"), authority(":443"));
-        Self { upstream: upstream.to_owned(), peer, http, https }
+        Self { upstream: upstream.to_owned(), counted: peer.clone(), peer, http, https }
+    }
+
+    /// A server that a request named.
+    pub fn of_requests(upstream: &str, address: &ServerAddress) -> Self {
+        Self { counted: upstream.to_owned(), ..Self::new(upstream, address) }
     }
 }
 

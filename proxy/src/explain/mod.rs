@@ -236,7 +236,10 @@ fn tell_action(told: &mut Explanation, table: &Table, server: &Server, location:
             });
             let scheme = if proxy.tls.is_some() { "https" } else { "http" };
             let name = upstream.map_or("", |upstream| upstream.name.as_str());
-            let servers = servers.unwrap_or_default().join(", ");
+            let servers = match &proxy.filled {
+                Some(filled) => format!("what the request makes of {}", filled.url),
+                None => servers.unwrap_or_default().join(", "),
+            };
             let policy = upstream.map(|upstream| standing::policy(&upstream.balance)).unwrap_or_default();
             told.tell("upstream", format!("{name}: {scheme} to {servers}{policy}"), None);
         }

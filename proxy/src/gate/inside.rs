@@ -62,12 +62,14 @@ async fn ask(
         Ok(inner) => inner,
         Err(status) => return Ok((status, HeaderMap::new())),
     };
-    let tls = match inner.action() {
-        Some(Action::Proxy(proxy)) => proxy.tls.is_some(),
+    match inner.action() {
+        Some(Action::Proxy(_)) => {}
         Some(Action::Respond(respond)) => return Ok((respond.status, HeaderMap::new())),
         Some(Action::Redirect(redirect)) => return Ok((redirect.status, HeaderMap::new())),
         _ => return Err(format!("{path} is neither `proxy` nor `respond`")),
-    };
+    }
+    upstreams.fill(&mut inner, request).await.map_err(|failure| failure.detail(None))?;
+    let tls = inner.proxy().is_some_and(|proxy| inner.speaks_tls(proxy));
     let target = upstreams.choose(&mut inner, request, &[]).map_err(|failure| failure.detail(None))?;
     let place = match tls {
         // The name that its certificate bears.

@@ -30,6 +30,8 @@ impl Named {
                 server.locations.iter().for_each(|location| named.route(server.name(), &location.name));
             }
             for pool in generation.upstreams.report() {
+                // Servers that requests name are counted together.
+                named.peer(&pool.name, &pool.name);
                 pool.peers.iter().for_each(|peer| named.peer(&pool.name, &peer.address));
             }
             named

@@ -65,7 +65,7 @@ impl Upstreams {
 
     /// A connection to a server carries an exchange, until the guard is dropped.
     pub(crate) fn connection(&self, reached: &Reached) -> InUse {
-        let (upstream, peer) = (reached.upstream(), reached.endpoint.peer.as_str());
+        let (upstream, peer) = (reached.upstream(), reached.endpoint.counted.as_str());
         let server = self
             .servers
             .mine()
@@ -101,7 +101,10 @@ impl Upstreams {
 }
 
 fn name(exchange: &Exchange) -> &str {
-    exchange.reached.as_ref().map_or("", Reached::upstream)
+    // A request that names no upstream reaches none.
+    let meant = || exchange.table.upstreams.get(exchange.proxy()?.upstream.0);
+    let meant = || meant().map_or("", |upstream| upstream.name.as_str());
+    exchange.reached.as_ref().map_or_else(meant, Reached::upstream)
 }
 
 /// A connection to a server that carries an exchange.

@@ -180,7 +180,7 @@ pub(super) fn retries_status(session: &Session, under_way: &mut UnderWay, status
 /// Whether `retry` has the request tried again, and there is a server to try it at.
 fn retries(session: &Session, under_way: &mut UnderWay, attempt: Attempt, failure: &Failure) -> bool {
     let UnderWay { generation, exchange, journey, .. } = under_way;
-    let rules = exchange.proxy().and_then(|proxy| exchange.table.upstreams.get(proxy.upstream.0));
+    let rules = generation.upstreams.rules(exchange);
     let method = &session.req_header().method;
     if !rules.is_some_and(|rules| exchange.may_retry(&rules.retry, attempt, failure, method)) {
         return false;
@@ -246,6 +246,7 @@ pub(super) fn falls_back(
         }
     }
     under_way.exchange.reached = before;
+    under_way.exchange.filled = None;
     under_way.journey = Journey::default();
     counted(shared, request, &mut under_way.exchange, failure);
     under_way.exchange.leaves_the_pool();

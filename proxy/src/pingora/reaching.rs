@@ -112,8 +112,7 @@ pub(super) fn connected(
 /// The answer has come to its end: the connection may be kept, if the pool has room for it.
 pub(super) fn rest(under_way: &mut UnderWay) {
     let Some(line) = under_way.line.take().filter(|_| under_way.tunnel.is_none()) else { return };
-    let upstream = under_way.exchange.proxy().map(|proxy| proxy.upstream);
-    if let Some(rules) = upstream.and_then(|id| under_way.exchange.table.upstreams.get(id.0)) {
+    if let Some(rules) = under_way.generation.upstreams.rules(&under_way.exchange) {
         line.rest(rules.keepalive);
     }
 }
@@ -129,6 +128,7 @@ pub(super) fn is_whole(method: &Method, response: &ResponseHeader) -> bool {
 async fn choose(session: &mut Session, under_way: &mut UnderWay) -> std::result::Result<Target, Failure> {
     let UnderWay { generation, journey, exchange, .. } = under_way;
     let pools = &generation.upstreams;
+    pools.fill(exchange, session.req_header()).await?;
     if journey.turn.refused {
         wait(session, pools, journey, exchange, Failure::Refused).await?;
     }

@@ -4,12 +4,12 @@ use super::Upstreams;
 use super::member::Member;
 use super::pool::{Pool, Target, Unavailable};
 use super::wish::Wish;
-use crate::exchange::{Exchange, Failure, Reached};
+use crate::exchange::{Exchange, Failure, Filled, Reached};
 use crate::observe::Observer;
 use http::request::Parts;
 use std::sync::Arc;
 use std::time::Instant;
-use vordr_rules::table::Proxy;
+use vordr_rules::table::{Proxy, Upstream};
 
 impl Upstreams {
     /// Chooses a server for an exchange that is to be forwarded, and notes in it whom it is about.
@@ -19,7 +19,20 @@ impl Upstreams {
         request: &Parts,
         tried: &[Arc<Member>],
     ) -> Result<Target, Failure> {
-        let Some((pool, tls)) = self.pool_of(exchange) else {
+        let filled = exchange.filled.take();
+        let chosen = self.choose_in(filled.as_deref(), exchange, request, tried);
+        exchange.filled = filled;
+        chosen
+    }
+
+    fn choose_in(
+        &self,
+        filled: Option<&Filled>,
+        exchange: &mut Exchange,
+        request: &Parts,
+        tried: &[Arc<Member>],
+    ) -> Result<Target, Failure> {
+        let Some((pool, tls)) = exchange.proxy().and_then(|proxy| self.pool_for(proxy, filled)) else {
             return Err(Failure::Internal("the action is not `proxy`".to_owned()));
         };
         let wish = Wish::of(exchange, request, &pool.rules, tried);
@@ -47,9 +60,20 @@ impl Upstreams {
     }
 
     /// The pool that an exchange is about.
-    pub(super) fn pool_of(&self, exchange: &Exchange) -> Option<(&Arc<Pool>, bool)> {
-        let proxy: &Proxy = exchange.proxy()?;
-        Some((self.pool(proxy.upstream)?, proxy.tls.is_some()))
+    pub(super) fn pool_of<'a>(&'a self, exchange: &'a Exchange) -> Option<(&'a Arc<Pool>, bool)> {
+        self.pool_for(exchange.proxy()?, exchange.filled.as_deref())
+    }
+
+    fn pool_for<'a>(&'a self, proxy: &Proxy, filled: Option<&'a Filled>) -> Option<(&'a Arc<Pool>, bool)> {
+        match filled {
+            Some(filled) => Some((&filled.pool, filled.goal.tls)),
+            None => Some((self.pool(proxy.upstream)?, proxy.tls.is_some())),
+        }
+    }
+
+    /// The words of the pool that an exchange is about.
+    pub(crate) fn rules<'a>(&'a self, exchange: &'a Exchange) -> Option<&'a Upstream> {
+        self.pool_of(exchange).map(|(pool, _)| &pool.rules)
     }
 
     /// Whether the request could go to a server that was not tried.

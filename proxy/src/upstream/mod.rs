@@ -7,6 +7,7 @@ mod check;
 mod choose;
 mod classify;
 mod dial;
+mod filled;
 mod hash;
 mod health;
 mod member;
@@ -25,7 +26,7 @@ mod wish;
 
 pub(crate) use classify::{classify, was_refused};
 pub(crate) use member::Member;
-pub(crate) use pool::Target;
+pub(crate) use pool::{Pool, Target};
 pub(crate) use report::{PeerReport, PoolReport};
 pub(crate) use reserve::Line;
 pub(crate) use wait::Turn;
@@ -33,8 +34,8 @@ pub(crate) use wait::Turn;
 use crate::observe::Observer;
 use crate::start_error::StartError;
 use authority::Authorities;
+use filled::FilledPools;
 use patience::Patience;
-use pool::Pool;
 use resolve::Names;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -45,6 +46,8 @@ use vordr_rules::table::{Action, Location, Proxy, Settings, Table, Upstream, Ups
 pub(crate) struct Upstreams {
     /// In the table's order.
     pools: Vec<Arc<Pool>>,
+    /// Those that requests named.
+    filled: FilledPools,
     names: Names,
     authorities: Authorities,
     patience: Arc<Patience>,
@@ -77,7 +80,7 @@ impl Upstreams {
             Pool::new(rules, first_proxy(table, rules), live, patience.clone(), &names)
         });
         let pools = pools.collect();
-        Ok(Arc::new(Self { pools, names, authorities, patience }))
+        Ok(Arc::new(Self { pools, filled: FilledPools::default(), names, authorities, patience }))
     }
 
     /// The pool that a `proxy` of this table names.

@@ -35,23 +35,20 @@ impl Upstreams {
         let (Some(proxy), Some(settings)) = (exchange.proxy(), exchange.settings()) else {
             return Err(unexpected());
         };
-        let (pool, _) = self.pool_of(exchange).ok_or_else(unexpected)?;
-        let sni = proxy
-            .tls
-            .as_ref()
-            .map(|tls| sni(tls, &exchange.upstream_host(proxy, request)))
-            .unwrap_or_default();
+        let (pool, speaks_tls) = self.pool_of(exchange).ok_or_else(unexpected)?;
+        let tls = proxy.tls.as_ref().filter(|_| speaks_tls);
+        let sni = tls.map(|tls| sni(tls, &exchange.upstream_host(proxy, request))).unwrap_or_default();
         let (mut peer, handed) = match &target.member.destination {
             Destination::Unix(path) => {
-                let peer = HttpPeer::new_uds(path, proxy.tls.is_some(), sni);
+                let peer = HttpPeer::new_uds(path, tls.is_some(), sni);
                 (peer.map_err(|_| Failure::Refused)?, None)
             }
             Destination::Tcp(addresses) => {
                 let (address, handed) = self.address(target, addresses, settings).await?;
-                (HttpPeer::new(address, proxy.tls.is_some(), sni), handed)
+                (HttpPeer::new(address, tls.is_some(), sni), handed)
             }
         };
-        self.set_options(&mut peer, proxy, exchange.upgrade, pool, settings);
+        self.set_options(&mut peer, (proxy, tls), exchange.upgrade, pool, settings);
         let dialer = target.member.dialers.of(settings.timeouts.send);
         let dialer: Arc<dyn Connect + Send + Sync> = match (handed, dialer) {
             (Some(stream), Some(dialer)) => Handed::new(stream, dialer),
@@ -115,7 +112,7 @@ impl Upstreams {
     fn set_options(
         &self,
         peer: &mut HttpPeer,
-        proxy: &Proxy,
+        (proxy, tls): (&Proxy, Option<&UpstreamTls>),
         upgrade: bool,
         pool: &Pool,
         settings: &Settings,
@@ -129,11 +126,11 @@ impl Upstreams {
             0 => Some(Duration::ZERO),
             _ => pool.rules.keepalive_idle,
         };
-        options.alpn = version(proxy.http, proxy.tls.is_some(), upgrade);
+        options.alpn = version(proxy.http, tls.is_some(), upgrade);
         options.max_h2_streams = STREAMS;
         // Pingora's own key for kept connections leaves out what they were set up with.
         peer.group_key = hash::both(pool.key, manner(proxy.http, upgrade, settings.timeouts.send));
-        if let Some(secured) = proxy.tls.as_ref().and_then(|tls| self.authorities.of(tls)) {
+        if let Some(secured) = tls.and_then(|tls| self.authorities.of(tls)) {
             peer.group_key = hash::both(peer.group_key, secured.key);
             set_tls(peer, secured);
         }

@@ -126,11 +126,36 @@ impl Pool {
         names: &Names,
     ) -> Arc<Self> {
         let endpoint = |server: &UpstreamServer| Arc::new(Endpoint::new(&rules.name, &server.address));
+        let endpoints = rules.servers.iter().map(endpoint).collect();
+        let speech = proxy.map(Speech::from).unwrap_or_default();
+        Self::with(endpoints, speech, rules.clone(), (live, patience), names)
+    }
+
+    /// A pool that a request named.
+    pub(super) fn of_requests(
+        rules: Upstream,
+        proxy: &Proxy,
+        patience: Arc<Patience>,
+        names: &Names,
+    ) -> Arc<Self> {
+        let endpoint =
+            |server: &UpstreamServer| Arc::new(Endpoint::of_requests(&rules.name, &server.address));
+        let endpoints = rules.servers.iter().map(endpoint).collect();
+        Self::with(endpoints, Speech::from(proxy), rules, (Arc::default(), patience), names)
+    }
+
+    fn with(
+        endpoints: Vec<Arc<Endpoint>>,
+        speech: Speech,
+        rules: Upstream,
+        (live, patience): (Arc<Live>, Arc<Patience>),
+        names: &Names,
+    ) -> Arc<Self> {
         let pool = Self {
-            endpoints: rules.servers.iter().map(endpoint).collect(),
-            rules: rules.clone(),
-            speech: proxy.map(Speech::from).unwrap_or_default(),
+            endpoints,
+            speech,
             key: hash::of(rules.name.as_bytes()),
+            rules,
             refreshed: Notify::new(),
             patience,
             live,

@@ -10,8 +10,8 @@ use crate::language::respond::Body as WrittenBody;
 use crate::node::Reading;
 use crate::source::Spanned;
 use crate::table::{
-    Action, Body, Files, HostHeader, HttpVersion, LocationFix, Proxy, Redirect, Respond, ServerAddress,
-    TlsVersion, UpstreamTls,
+    Action, Body, Files, FilledTarget, HostHeader, HttpVersion, LocationFix, Proxy, Redirect, Respond,
+    ServerAddress, TlsVersion, UpstreamTls,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,7 +67,9 @@ fn compile_proxy(written: &WrittenProxy, pools: &mut Pools, reading: &mut Readin
             pools.named(name, reading)?
         }
         Target::Inline(endpoints) => pools.inline(endpoints, &written.pool, reading),
+        Target::Filled(url) => pools.filled(url, &written.pool, reading),
     };
+    let filled = filled(written, pools, reading);
     let default_host = if speaks_tls { HostHeader::Upstream } else { HostHeader::Preserve };
     let host = written.host.as_ref().map_or(default_host, |host| host.value.clone());
     let tls = compile_tls(written, speaks_tls, reading);
@@ -76,6 +78,7 @@ fn compile_proxy(written: &WrittenProxy, pools: &mut Pools, reading: &mut Readin
     }
     Some(Proxy {
         upstream: id,
+        filled,
         host,
         origin_fix: written.origin_fix.unwrap_or(true),
         location_fix: written.fix.location.clone().unwrap_or(LocationFix::Auto),
@@ -90,6 +93,28 @@ fn compile_proxy(written: &WrittenProxy, pools: &mut Pools, reading: &mut Readin
         resolve: written.resolve.unwrap_or(RESOLVE).max(Duration::from_secs(1)),
         proxy_protocol: written.proxy_protocol.as_ref().map(|version| version.value),
     })
+}
+
+/// Where each request says where it goes, and the pools that it may name.
+fn filled(written: &WrittenProxy, pools: &Pools, reading: &mut Reading<'_>) -> Option<Box<FilledTarget>> {
+    let Target::Filled(url) = &written.target else {
+        if let Some((host, _)) = written.names.first() {
+            let error = Diagnostic::error("conflict", host.span, "`name` is for a URL with placeholders");
+            reading.report(error.label("leave it out"));
+        }
+        return None;
+    };
+    if let Some((span, _)) = written.pool.first.filter(|_| written.pool.health.is_some()) {
+        let message = "which servers a URL with placeholders leads to is not known before there is a request";
+        reading.report(Diagnostic::error("conflict", span, message).label("leave out `health`"));
+    }
+    let named = written
+        .names
+        .iter()
+        .filter_map(|(host, name)| Some((host.value.clone(), pools.named(name, reading)?.id)));
+    let mut all: Vec<_> = named.collect();
+    all.extend(pools.all_named());
+    Some(Box::new(FilledTarget { url: url.value.clone(), pools: all }))
 }
 
 /// The words of a pool belong to the `upstream` that is named.
@@ -132,6 +157,7 @@ fn check_sni(
         let span = match &written.target {
             Target::Named(Spanned { span, .. }) => *span,
             Target::Inline(endpoints) => endpoints.first().map_or(written.span, |endpoint| endpoint.span),
+            Target::Filled(url) => url.span,
         };
         let message = "TLS to an address needs the name that its certificate bears";
         let error = Diagnostic::error("sni-needed", span, message).label("add `{ tls sni=\"name\"; }`");

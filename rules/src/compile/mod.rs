@@ -10,6 +10,7 @@ mod names;
 mod pending;
 mod process;
 mod settings;
+mod steered;
 mod steps;
 mod templates;
 mod upstreams;
@@ -63,6 +64,7 @@ pub(crate) fn compile(file: &File, reading: &mut Reading<'_>) -> Outcome {
         reading.report(warning.label("add `server \"example.org\" { listen 80; location \"/\" { … } }`"));
     }
     let maps = maps::compile(&file.maps, reading);
+    steered::warn(pools.filled_urls(), &maps, &servers, reading);
     let pending = pending::find(file, &templates);
     let mut process = match &file.process {
         Some(process) => process::compile(&process.value, &formats),

@@ -4,6 +4,7 @@ use crate::diagnostic::{Diagnostic, nearest};
 use crate::language::pool::Pool;
 use crate::language::upstream::{Endpoint, Upstream as Written};
 use crate::node::Reading;
+use crate::placeholder::Template;
 use crate::source::{Span, Spanned};
 use crate::table::{Retry, ServerAddress, Upstream, UpstreamId, UpstreamServer};
 use std::collections::{BTreeMap, HashMap};
@@ -23,6 +24,8 @@ pub(super) struct Pools {
     inline: HashMap<(bool, Vec<ServerAddress>), Vec<UpstreamId>>,
     /// How many pools want the same name.
     namesakes: HashMap<String, usize>,
+    /// URLs with placeholders.
+    filled: Vec<Spanned<Template>>,
 }
 
 /// A pool, and whether TLS is spoken with it.
@@ -118,6 +121,41 @@ impl Pools {
         upstream.name = self.free_name(endpoints, tls);
         self.list.push(upstream);
         Resolved { id, tls }
+    }
+
+    /// What the pools have in common that a URL with placeholders leads to. Where its scheme is one of them, TLS may be
+    /// spoken.
+    pub(super) fn filled(
+        &mut self,
+        url: &Spanned<Template>,
+        pool: &Pool,
+        reading: &mut Reading<'_>,
+    ) -> Resolved {
+        let written = url.value.to_string();
+        let name = written.split_once("://").map_or(written.as_str(), |(_, host)| host).to_owned();
+        let tls = !written.starts_with("http://");
+        let mut upstream = make(name, &[], pool, url.span, reading);
+        upstream.tls = tls;
+        let alike = |known: &Upstream| {
+            known.servers.is_empty()
+                && Upstream { place: upstream.place.clone(), ..known.clone() } == upstream
+        };
+        if let Some(at) = self.list.iter().position(alike) {
+            return Resolved { id: UpstreamId(at), tls };
+        }
+        self.filled.push(url.clone());
+        self.list.push(upstream);
+        Resolved { id: UpstreamId(self.list.len() - 1), tls }
+    }
+
+    /// The URLs with placeholders.
+    pub(super) fn filled_urls(&self) -> &[Spanned<Template>] {
+        &self.filled
+    }
+
+    /// Every `upstream`.
+    pub(super) fn all_named(&self) -> impl Iterator<Item = (String, UpstreamId)> {
+        self.named.iter().map(|(name, id)| (name.clone(), *id))
     }
 
     /// A pool written in place is known by its first server, without the port that its scheme implies.

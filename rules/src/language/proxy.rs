@@ -1,12 +1,14 @@
 //! `proxy`: send the request to an upstream.
 
 use super::fix::{self, Fix};
+use super::header::template;
 use super::pool::{self, Pool};
 use super::text::{self, one_of};
 use super::tls::version;
 use super::upstream::{Endpoint, endpoint};
 use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
+use crate::placeholder::{Part, Template};
 use crate::source::{Span, Spanned};
 use crate::table::{HostHeader, HttpVersion, TlsVersion};
 use crate::word::Word;
@@ -16,7 +18,7 @@ use std::time::Duration;
 
 pub(super) static WORD: Word = Word::simple("proxy", "URL… | NAME", "Send the request to an upstream.")
     .block(&[
-        &[&HOST, &ORIGIN],
+        &[&HOST, &ORIGIN, &NAME],
         fix::WORDS,
         &[&STRIP_PREFIX, &METHOD, &PASS_HEADERS, &PASS_BODY, &PASS_SERVER],
         &[&HTTP, &TLS, &RESOLVE, &PROXY_PROTOCOL],
@@ -30,6 +32,12 @@ static HOST: Word = Word::simple(
 );
 static ORIGIN: Word =
     Word::simple("origin", "auto | off", "Whether the public Origin becomes the upstream's where Host does.");
+static NAME: Word = Word::simple(
+    "name",
+    "HOST NAME",
+    "The upstream that a host stands for, where the URL has placeholders. Each has its own name anyway.",
+)
+.many();
 static STRIP_PREFIX: Word =
     Word::simple("strip-prefix", "PATH", "A prefix taken off the path that the upstream sees.");
 static METHOD: Word =
@@ -62,6 +70,8 @@ pub(crate) struct Proxy {
     pub target: Target,
     pub host: Option<Spanned<HostHeader>>,
     pub origin_fix: Option<bool>,
+    /// Hosts of a URL with placeholders, and the upstreams that they stand for.
+    pub names: Vec<(Spanned<String>, Spanned<String>)>,
     pub fix: Fix,
     pub strip_prefix: Option<Spanned<String>>,
     pub method: Option<Method>,
@@ -82,6 +92,8 @@ pub(crate) enum Target {
     Named(Spanned<String>),
     /// A pool written in place; never empty.
     Inline(Vec<Spanned<Endpoint>>),
+    /// A URL with placeholders.
+    Filled(Spanned<Template>),
 }
 
 /// `tls` in the block of a `proxy`.
@@ -103,6 +115,7 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Proxy> {
         target: Target::Inline(Vec::new()),
         host: None,
         origin_fix: None,
+        names: Vec::new(),
         fix: Fix::default(),
         strip_prefix: None,
         method: None,
@@ -138,6 +151,7 @@ fn read_word(proxy: &mut Proxy, node: &mut Node<'_>, reading: &mut Reading<'_>) 
     match node.word.name {
         "host" => proxy.host = node.need(reading).and_then(|host| read_host(&host, reading)),
         "origin" => proxy.origin_fix = auto(node, reading),
+        "name" => proxy.names.extend(node.need(reading).zip(node.need(reading))),
         "strip-prefix" => {
             proxy.strip_prefix = node.need(reading).and_then(|prefix| read_prefix(prefix, reading))
         }
@@ -175,12 +189,37 @@ fn read_method(method: Spanned<Method>, reading: &mut Reading<'_>) -> Option<Met
 fn read_target(written: &[Spanned<String>], reading: &mut Reading<'_>) -> Option<Target> {
     let is_name = |word: &str| !word.contains([':', '/', '.']) && !word.is_empty();
     match written {
-        [one] if is_name(&one.value) => Some(Target::Named(one.clone())),
+        [one] if is_name(&one.value) && !one.value.contains('{') => Some(Target::Named(one.clone())),
+        [one] if one.value.contains('{') => read_filled(one, reading),
         _ => {
             let endpoints: Vec<_> = written.iter().filter_map(|url| read_url(url, reading)).collect();
             (endpoints.len() == written.len() && !endpoints.is_empty()).then_some(Target::Inline(endpoints))
         }
     }
+}
+
+/// A URL with placeholders. Its scheme may be one of them; what follows its host is the business of `rewrite`.
+fn read_filled(written: &Spanned<String>, reading: &mut Reading<'_>) -> Option<Target> {
+    let url = template(written.clone(), "proxy", reading)?;
+    let start = match url.value.parts.first() {
+        Some(Part::Text(text)) => text.as_str(),
+        _ => "",
+    };
+    let (scheme, _) = start.split_once("://").unwrap_or(("", start));
+    if !start.is_empty() && !["http", "https"].contains(&scheme) {
+        let error =
+            Diagnostic::error("bad-url", written.span, "the URL of an upstream begins with its scheme");
+        reading.report(error.label("write `\"http://…\"` or `\"https://…\"`"));
+        return None;
+    }
+    let has_path =
+        |part: &Part| matches!(part, Part::Text(text) if text.replacen("://", "", 1).contains('/'));
+    if url.value.parts.iter().any(has_path) {
+        let error = Diagnostic::error("path-in-url", written.span, "an upstream's URL has no path");
+        reading.report(error.label("`rewrite \"/y{path}\"` makes a new one"));
+        return None;
+    }
+    Some(Target::Filled(url))
 }
 
 /// A URL, whose scheme says whether TLS is spoken.

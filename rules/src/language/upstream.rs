@@ -85,7 +85,7 @@ pub(crate) fn endpoint(written: &Spanned<String>, reading: &mut Reading<'_>) -> 
 
 /// What is wrong with an address.
 #[derive(Debug)]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     pub code: &'static str,
     pub message: String,
     pub label: String,
@@ -147,7 +147,7 @@ fn authority_alone<'a>(written: &str, rest: &'a str) -> Result<&'a str, Problem>
 }
 
 /// A host, by its name or address, and its port.
-pub(super) fn host_and_port(text: &str, default: Option<u16>) -> Result<ServerAddress, Problem> {
+pub(crate) fn host_and_port(text: &str, default: Option<u16>) -> Result<ServerAddress, Problem> {
     if text.contains('@') {
         return Err(problem(
             "bad-url",

@@ -102,7 +102,7 @@ impl Nginx<'_, '_> {
         if url.contains('$') {
             return None;
         }
-        let (from, to) = match (super::proxy::split_path(url), kind) {
+        let (from, to) = match (super::pass::split_path(url), kind) {
             ((_, ""), _) => (format!("{url}/"), "/"),
             (_, Kind::Prefix { path, .. } | Kind::Exact(path)) => (url.to_owned(), path.as_str()),
             (_, _) => return None,

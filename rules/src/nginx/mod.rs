@@ -22,6 +22,7 @@ mod map;
 mod media;
 mod methods;
 mod outline;
+mod pass;
 mod process;
 mod proxy;
 mod scope;

@@ -1,9 +1,10 @@
 //! `proxy_pass`: where a request goes, and what becomes of its path.
 
 use super::location::Kind;
+use super::pass::{self, Address, Pass};
 use super::scope::Scope;
 use super::tree::Directive;
-use super::variable::Variables;
+use super::variable::{Variables, literal};
 use super::{Nginx, answer};
 use crate::language::pool::Pool;
 use crate::language::proxy::{Proxy, Target};
@@ -15,18 +16,8 @@ use crate::table::{HeaderOperation, HostHeader, Retry, ServerAddress};
 use http::{HeaderValue, StatusCode};
 use std::time::Duration;
 
-/// A `proxy_pass`, taken apart.
-#[derive(Debug)]
-struct Pass {
-    tls: bool,
-    /// `app:8000`, or `unix:/path`.
-    authority: String,
-    /// From the `/` on; `None` where the URL ends before it.
-    path: Option<Template>,
-    /// Whether it has a variable: then its path is all that the upstream sees.
-    has_variables: bool,
-    span: Span,
-}
+/// Hosts, and the pools that they stand for.
+type Names = Vec<(Spanned<String>, Spanned<String>)>;
 
 impl Nginx<'_, '_> {
     /// The proxy of a location; what it asks of the path and of headers goes into `settings`.
@@ -39,11 +30,13 @@ impl Nginx<'_, '_> {
         settings: &mut Settings,
     ) -> Option<Proxy> {
         let pass = self.read_pass(directive, variables)?;
-        let retry = self.read_retry(scope, &pass);
-        let target = self.read_target(&pass, retry.clone())?;
-        let called = self.called(&pass);
+        let (target, names, retry) = self.read_target(&pass, scope)?;
+        let called = called(&pass);
         let mut variables = variables.clone();
-        variables.set_text("proxy_host", &called);
+        if let Some(called) = &called {
+            variables.set("proxy_host", called.clone());
+        }
+        let called = called.as_ref().and_then(Template::as_text);
         let headers = self.read_request_headers(scope, &variables);
         if let Some(path) = &pass.path {
             settings.rewrite = self.read_path(path, pass.has_variables, kind, pass.span);
@@ -53,13 +46,13 @@ impl Nginx<'_, '_> {
             settings.websocket.allowed = Some(Spanned::new(true, directive.name.span));
         }
         self.check_version(scope, headers.upgrades);
-        let host = self.read_host(headers.host.as_ref(), &called, &target, &variables, settings);
-        let name = called.split(':').next().unwrap_or_default().to_owned();
+        let host = self.read_host(headers.host.as_ref(), called, &target, &variables, settings);
+        let name = called.and_then(|called| called.split(':').next());
         let tls = pass
-            .tls
-            .then(|| Spanned::new(self.read_upstream_tls(scope, &name, &variables), directive.name.span));
+            .may_be_tls()
+            .then(|| Spanned::new(self.read_upstream_tls(scope, name, &variables), directive.name.span));
         let pool = match &target {
-            Target::Inline(_) => {
+            Target::Inline(_) | Target::Filled(_) => {
                 Pool { retry: retry.map(|retry| Spanned::new(retry, pass.span)), ..Pool::default() }
             }
             Target::Named(_) => Pool::default(),
@@ -69,6 +62,7 @@ impl Nginx<'_, '_> {
             target,
             host: Some(Spanned::new(host, directive.name.span)),
             origin_fix: Some(false),
+            names,
             fix: self.read_fix((directive, kind), scope, &variables),
             strip_prefix: None,
             method: self.read_method(scope, &variables),
@@ -83,75 +77,50 @@ impl Nginx<'_, '_> {
         })
     }
 
-    fn read_pass(&mut self, directive: &Directive, variables: &Variables) -> Option<Pass> {
-        let written = directive.arguments.first()?;
-        let whole = self.template(written, variables)?;
-        // What stands behind the address may well be known at run time alone.
-        let mut parts = whole.parts.into_iter();
-        let url = match parts.next() {
-            Some(Part::Text(url)) => url,
-            _ => return self.unknown_address(written),
-        };
-        let (address, inner) = split_path(&url);
-        let mut path: Vec<Part> = Some(inner)
-            .filter(|inner| !inner.is_empty())
-            .map(|inner| Part::Text(inner.to_owned()))
-            .into_iter()
-            .collect();
-        path.extend(parts);
-        let is_path = match path.first() {
-            None | Some(Part::Text(_)) => true,
-            Some(Part::Placeholder(first)) => matches!(first, Placeholder::Uri | Placeholder::Path),
-        };
-        if !is_path {
-            return self.unknown_address(written);
-        }
-        let path = Some(path).filter(|path| !path.is_empty()).map(|parts| Template { parts });
-        let (tls, authority) = match (address.strip_prefix("http://"), address.strip_prefix("https://")) {
-            (Some(rest), _) => (false, rest),
-            (_, Some(rest)) => (true, rest),
-            _ => {
-                self.fault(written.span, "invalid URL prefix");
-                return None;
+    /// Where to; the upstreams that a URL with variables may name, where they are called otherwise here; and when a
+    /// request is tried again.
+    fn read_target(&mut self, pass: &Pass, scope: &Scope<'_>) -> Option<(Target, Names, Option<Retry>)> {
+        let authority = match &pass.address {
+            Address::Known { authority, .. } => authority,
+            Address::Filled(url) => {
+                let names = self.read_names(pass, scope);
+                let retry = self.read_retry(scope, "");
+                return Some((Target::Filled(Spanned::new(url.clone(), pass.span)), names, retry));
             }
         };
-        if authority.is_empty() {
-            self.fault(written.span, format!("no host in upstream \"{url}\""));
-            return None;
+        let (tls, retry) = (pass.may_be_tls(), self.read_retry(scope, authority));
+        if let Some(name) = self.pool(authority, tls, retry.clone()) {
+            return Some((Target::Named(Spanned::new(name, pass.span)), Vec::new(), retry));
         }
-        let has_variables = written.value.contains('$');
-        let authority = authority.trim_end_matches(':').to_owned();
-        Some(Pass { tls, authority, path, has_variables, span: written.span })
-    }
-
-    fn unknown_address(&mut self, written: &Spanned<String>) -> Option<Pass> {
-        let message = format!("\"{}\" is not known before there is a request", written.value);
-        self.refuse(written.span, message, "write it out");
-        None
-    }
-
-    fn read_target(&mut self, pass: &Pass, retry: Option<Retry>) -> Option<Target> {
-        if let Some(name) = self.pool(&pass.authority, pass.tls, retry) {
-            return Some(Target::Named(Spanned::new(name, pass.span)));
-        }
-        let port = if pass.tls { 443 } else { 80 };
-        let text = match pass.authority.as_str() {
+        let port = if tls { 443 } else { 80 };
+        let text = match authority.as_str() {
             unix if unix.starts_with("unix:") => unix.to_owned(),
             plain if plain.ends_with(']') || !plain.contains(':') => format!("{plain}:{port}"),
             plain => plain.to_owned(),
         };
         let endpoint = self.address(&text, pass.span)?;
-        let endpoint = Endpoint { tls: pass.tls, address: endpoint.value.address };
-        Some(Target::Inline(vec![Spanned::new(endpoint, pass.span)]))
+        let endpoint = Endpoint { tls, address: endpoint.value.address };
+        Some((Target::Inline(vec![Spanned::new(endpoint, pass.span)]), Vec::new(), retry))
     }
 
-    /// `$proxy_host`: the host as the URL has it, without the port that its scheme implies.
-    fn called(&self, pass: &Pass) -> String {
-        let usual = if pass.tls { ":443" } else { ":80" };
-        match pass.authority.starts_with("unix:") {
-            true => "localhost".to_owned(),
-            false => pass.authority.strip_suffix(usual).unwrap_or(&pass.authority).to_owned(),
+    /// Any upstream of the file may be what a URL with variables names.
+    fn read_names(&mut self, pass: &Pass, scope: &Scope<'_>) -> Names {
+        let mut upstreams: Vec<String> = self.upstreams.keys().cloned().collect();
+        upstreams.sort();
+        let mut names = Vec::new();
+        for upstream in upstreams {
+            let retry = self.read_retry(scope, &upstream);
+            for tls in pass.schemes() {
+                match self.pool(&upstream, *tls, retry.clone()) {
+                    Some(name) if name != upstream => {
+                        let spanned = |text| Spanned::new(text, pass.span);
+                        names.push((spanned(upstream.clone()), spanned(name)));
+                    }
+                    _ => {}
+                }
+            }
         }
+        names
     }
 
     /// A path in the URL takes the place of the location's prefix, byte by byte.
@@ -190,14 +159,14 @@ impl Nginx<'_, '_> {
     fn read_host(
         &mut self,
         written: Option<&Spanned<String>>,
-        called: &str,
+        called: Option<&str>,
         target: &Target,
         variables: &Variables,
         settings: &mut Settings,
     ) -> HostHeader {
         let by_default = match target {
             Target::Inline(endpoints) if !is_unix(endpoints) => HostHeader::Upstream,
-            _ => fixed(called),
+            _ => called.map_or(HostHeader::Upstream, fixed),
         };
         let Some(written) = written.filter(|written| !written.value.is_empty()) else { return by_default };
         if matches!(written.value.as_str(), "$proxy_host" | "${proxy_host}") {
@@ -234,8 +203,8 @@ impl Nginx<'_, '_> {
     }
 
     /// `proxy_next_upstream`, where there is more than one server to try.
-    fn read_retry(&mut self, scope: &Scope<'_>, pass: &Pass) -> Option<Retry> {
-        let servers = self.upstreams.get(&pass.authority).map_or(1, |upstream| upstream.size());
+    fn read_retry(&mut self, scope: &Scope<'_>, upstream: &str) -> Option<Retry> {
+        let servers = self.upstreams.get(upstream).map_or(1, |upstream| upstream.size());
         let others = u32::try_from(servers.saturating_sub(1)).unwrap_or(u32::MAX);
         let within = scope.find("proxy_next_upstream_timeout").and_then(|time| self.time(time, 0));
         let tries =
@@ -283,35 +252,23 @@ impl Nginx<'_, '_> {
     }
 }
 
+/// `$proxy_host`: the host as the URL has it, without the port that its scheme implies.
+fn called(pass: &Pass) -> Option<Template> {
+    let (tls, authority) = match &pass.address {
+        Address::Known { tls, authority } => (*tls, authority),
+        Address::Filled(url) => return pass::without_scheme(url),
+    };
+    let usual = if tls { ":443" } else { ":80" };
+    Some(match authority.starts_with("unix:") {
+        true => literal("localhost"),
+        false => literal(authority.strip_suffix(usual).unwrap_or(authority)),
+    })
+}
+
 fn is_unix(endpoints: &[Spanned<Endpoint>]) -> bool {
     endpoints.iter().any(|endpoint| matches!(endpoint.value.address, ServerAddress::Unix(_)))
 }
 
 fn fixed(host: &str) -> HostHeader {
     HeaderValue::from_str(host).map_or(HostHeader::Upstream, HostHeader::Fixed)
-}
-
-/// An address, and the path behind it. `http://unix:/run/a.sock:/path` has its path behind the second `:`.
-pub(super) fn split_path(url: &str) -> (&str, &str) {
-    let start = url.find("://").map_or(0, |at| at + 3);
-    let rest = url.get(start..).unwrap_or_default();
-    let end = match rest.strip_prefix("unix:") {
-        Some(socket) => socket.find(':').map_or(rest.len(), |at| "unix:".len() + at + 1),
-        None => rest.find('/').unwrap_or(rest.len()),
-    };
-    url.split_at_checked(start + end).unwrap_or((url, ""))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_url_ends_where_its_path_begins() {
-        assert_eq!(split_path("http://a:80/x/y"), ("http://a:80", "/x/y"));
-        assert_eq!(split_path("http://a"), ("http://a", ""));
-        assert_eq!(split_path("http://unix:/run/a.sock"), ("http://unix:/run/a.sock", ""));
-        assert_eq!(split_path("http://unix:/run/a.sock:/x"), ("http://unix:/run/a.sock:", "/x"));
-        assert_eq!(split_path("$backend/x"), ("$backend", "/x"));
-    }
 }

@@ -90,11 +90,11 @@ impl Nginx<'_, '_> {
         if versions.is_empty() { all } else { versions }
     }
 
-    /// How TLS is spoken with an upstream that is called by `host`.
+    /// How TLS is spoken with an upstream that is called by `host`, or by a request.
     pub(super) fn read_upstream_tls(
         &mut self,
         scope: &Scope<'_>,
-        host: &str,
+        host: Option<&str>,
         variables: &Variables,
     ) -> UpstreamTls {
         let verify = self.switch(scope.find("proxy_ssl_verify"), false);
@@ -113,7 +113,7 @@ impl Nginx<'_, '_> {
         UpstreamTls {
             min: self.read_versions(scope, "proxy_ssl_protocols").first().copied(),
             verify: Some(verify),
-            sni: Some(name.unwrap_or_else(|| host.to_owned())),
+            sni: name.or_else(|| host.map(str::to_owned)),
             ca: file("proxy_ssl_trusted_certificate").filter(|_| verify),
             client: file("proxy_ssl_certificate").zip(file("proxy_ssl_certificate_key")),
         }

@@ -114,9 +114,10 @@ pub(super) fn text_of(value: &HeaderValue) -> Cow<'_, str> {
 fn write_proxy(proxy: &Proxy, table: &Table, page: &mut Page) {
     let Some(upstream) = table.upstreams.get(proxy.upstream.0) else { return };
     let scheme = if proxy.tls.is_some() { "https" } else { "http" };
-    let target = match upstream.named {
-        true => quoted(&upstream.name),
-        false => words(&upstream.servers, |server| url(&server.address, scheme)),
+    let target = match (&proxy.filled, upstream.named) {
+        (Some(filled), _) => template(&filled.url),
+        (None, true) => quoted(&upstream.name),
+        (None, false) => words(&upstream.servers, |server| url(&server.address, scheme)),
     };
     page.open(&format!("proxy {target}"), None);
     let host = match &proxy.host {
@@ -127,6 +128,12 @@ fn write_proxy(proxy: &Proxy, table: &Table, page: &mut Page) {
     let auto = |on: bool| if on { "auto" } else { "off" };
     page.line(&format!("host {host}"), None);
     page.line(&format!("origin {}", auto(proxy.origin_fix)), None);
+    for (host, id) in proxy.filled.iter().flat_map(|filled| &filled.pools) {
+        let name = table.upstreams.get(id.0).map_or("", |upstream| upstream.name.as_str());
+        if name != host {
+            page.line(&format!("name {} {}", quoted(host), quoted(name)), None);
+        }
+    }
     fix::write(proxy, page);
     if let Some(prefix) = &proxy.strip_prefix {
         page.line(&format!("strip-prefix {}", quoted(&format!("{prefix}/"))), None);

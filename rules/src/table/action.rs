@@ -28,8 +28,10 @@ pub enum Action {
 /// `proxy`: which upstream, and how the request is changed on its way there.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Proxy {
-    /// The pool.
+    /// The pool; where `filled` says where to, what its pools have in common.
     pub upstream: UpstreamId,
+    /// Where to, where each request says it anew.
+    pub filled: Option<Box<FilledTarget>>,
     /// What `Host` the upstream sees.
     pub host: HostHeader,
     /// `origin auto`: the request's own public `Origin` becomes the upstream's.
@@ -56,6 +58,15 @@ pub struct Proxy {
     pub resolve: Duration,
     /// Send the client's address in a PROXY header of this version (1 or 2).
     pub proxy_protocol: Option<u8>,
+}
+
+/// A URL with placeholders, which is known at each request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FilledTarget {
+    /// `http://{var.backend}`: it names a host, or a pool. A path behind that takes the place of the request's.
+    pub url: Template,
+    /// The pools that it may name, those first that have this name in it alone.
+    pub pools: Vec<(String, UpstreamId)>,
 }
 
 /// What `Host` an upstream sees.

@@ -29,7 +29,7 @@ mod trace;
 mod upstream;
 
 pub use acme::{Acme, AcmeAccount, AcmeChallenge, ExternalAccount};
-pub use action::{Action, Body, HostHeader, Proxy, Redirect, Respond};
+pub use action::{Action, Body, FilledTarget, HostHeader, Proxy, Redirect, Respond};
 pub use condition::{Condition, cookie};
 pub use expires::{Expires, Lifetime, NoLifetime};
 pub use files::{Files, Listing, Since, Symlinks, Ways};

@@ -65,6 +65,13 @@ pub enum ServerAddress {
     Unix(String),
 }
 
+impl ServerAddress {
+    /// The host and port of a URL; `None` where it is none, or a Unix socket.
+    pub fn of_authority(authority: &str, usual_port: u16) -> Option<Self> {
+        crate::language::upstream::host_and_port(authority, Some(usual_port)).ok()
+    }
+}
+
 /// `host:port` as it stands in a URL, IPv6 in brackets; a Unix socket as `unix:/path`.
 impl std::fmt::Display for ServerAddress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

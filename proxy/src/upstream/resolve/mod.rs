@@ -45,6 +45,17 @@ impl Names {
         Self { by_name: BTreeMap::new(), nameserver }
     }
 
+    /// No names yet, that are asked for at the same name servers.
+    pub(super) fn beside(&self) -> Self {
+        Self::new(self.nameserver)
+    }
+
+    /// Asks for an address's name once. How long the answer lasts; `None` is for ever, as it is no name.
+    pub(super) async fn ask_once(&self, address: &ServerAddress) -> Result<Option<Duration>, String> {
+        let Some(name) = self.known(address) else { return Ok(None) };
+        name.ask_once(&resolver(self.nameserver)?).await.map(Some)
+    }
+
     /// Takes an address's name in, with what was known of it before; where it stands twice, the shorter time holds.
     pub(super) fn add(&mut self, address: &ServerAddress, longest: Duration, before: Option<&Self>) {
         let (name, kind) = match address {

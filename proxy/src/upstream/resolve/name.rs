@@ -79,10 +79,7 @@ impl Name {
     ) {
         let mut pause = SHORTEST;
         loop {
-            let answer = match &self.kind {
-                Kind::Host => ask::host(&resolver, &self.name).await,
-                Kind::Service(name) => ask::service(&resolver, name).await,
-            };
+            let answer = self.ask(&resolver).await;
             let before = self.state.load_full();
             let sleep = match answer {
                 Ok(answer) => {
@@ -103,6 +100,18 @@ impl Name {
             self.asked.send_replace(true);
             tokio::time::sleep(sleep).await;
         }
+    }
+
+    async fn ask(&self, resolver: &TokioResolver) -> Result<Answer, String> {
+        match &self.kind {
+            Kind::Host => ask::host(resolver, &self.name).await,
+            Kind::Service(name) => ask::service(resolver, name).await,
+        }
+    }
+
+    /// Asks once, and notes the answer; how long it is believed.
+    pub(super) async fn ask_once(&self, resolver: &TokioResolver) -> Result<Duration, String> {
+        self.ask(resolver).await.map(|answer| self.succeeded(answer))
     }
 
     /// Notes an answer; how long it is believed.

@@ -1,0 +1,109 @@
+//! A `proxy` whose URL has placeholders: each request says where it goes.
+
+use crate::harness::{NameServer, Origin, Vordr};
+use std::net::Ipv4Addr;
+
+const HERE: Option<Ipv4Addr> = Some(Ipv4Addr::LOCALHOST);
+
+fn rules(words: &str) -> String {
+    format!("server a.test {{ listen 0; location \"/\" {{ {words}; }} }}")
+}
+
+fn asking(to: &str) -> String {
+    format!("GET /x?y HTTP/1.1\r\nHost: a.test\r\nX-To: {to}\r\n\r\n")
+}
+
+#[tokio::test]
+async fn a_host_that_a_request_names_is_resolved_when_it_is_needed() {
+    let origin = Origin::answering("found").await;
+    let names = NameServer::answering(HERE).await;
+    let rules = rules(r#"proxy "http://{header.x-to}" { host upstream; }"#);
+    let vordr = Vordr::running_with_nameserver(names.address(), &rules).await;
+    assert_eq!(names.questions(), 0);
+    let to = format!("chat.test:{}", origin.port());
+    let response = vordr.send(&asking(&to)).await;
+    assert_eq!((response.status, response.text().as_str()), (200, "found"));
+    let seen = origin.only_request();
+    assert_eq!((seen.target(), seen.header("host")), ("/x?y", Some(to.as_str())));
+}
+
+#[tokio::test]
+async fn no_label_of_a_metric_is_a_host_that_a_request_names() {
+    let origin = Origin::answering("found").await;
+    let names = NameServer::answering(HERE).await;
+    let vordr =
+        Vordr::running_with_nameserver(names.address(), &rules(r#"proxy "http://{header.x-to}""#)).await;
+    for name in ["one", "two"] {
+        assert_eq!(vordr.send(&asking(&format!("{name}.test:{}", origin.port()))).await.status, 200);
+    }
+    let name = "{header.x-to}";
+    let series =
+        format!(r#"vordr_upstream_requests_total{{code_class="2xx",peer="{name}",upstream="{name}"}}"#);
+    vordr.metric_becomes(&series, 2.0).await;
+    assert!(!vordr.admin("/metrics").await.text().contains("one.test"));
+}
+
+#[tokio::test]
+async fn what_names_nobody_is_a_502_that_says_so() {
+    let names = NameServer::answering(None).await;
+    let vordr =
+        Vordr::running_with_nameserver(names.address(), &rules(r#"proxy "http://{header.x-to}""#)).await;
+    for to in ["nobody.test", "", "a b", "a@b", "127.0.0.1:99999", "unix:/run/a.sock", "[::1", "a%0d%0ab"] {
+        let response = vordr.send(&asking(to)).await;
+        assert_eq!(response.status, 502, "{to}");
+    }
+    let line = vordr.log_error("no_upstream").await;
+    assert!(line["error_detail"].as_str().is_some_and(|detail| detail.contains("nobody.test")), "{line}");
+}
+
+#[tokio::test]
+async fn a_name_that_leads_nowhere_is_asked_for_again_a_second_later() {
+    let origin = Origin::answering("found").await;
+    let names = NameServer::answering(None).await;
+    let vordr =
+        Vordr::running_with_nameserver(names.address(), &rules(r#"proxy "http://{header.x-to}""#)).await;
+    let request = asking(&format!("chat.test:{}", origin.port()));
+    assert_eq!(vordr.send(&request).await.status, 502);
+    let asked = names.questions();
+    assert_eq!(vordr.send(&request).await.status, 502);
+    assert_eq!(names.questions(), asked);
+    names.change(HERE);
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    assert_eq!(vordr.send(&request).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_upstream_is_named_by_its_own_name_or_by_another() {
+    let (one, two) = (Origin::answering("one").await, Origin::answering("two").await);
+    let vordr = Vordr::running(&format!(
+        r#"upstream one {{ server "127.0.0.1:{}"; }}
+        upstream two {{ server "127.0.0.1:{}"; }}
+        {}"#,
+        one.port(),
+        two.port(),
+        rules(r#"proxy "http://{header.x-to}" { name "two.internal" two; }"#)
+    ))
+    .await;
+    for (to, answer) in [("one", "one"), ("two", "two"), ("two.internal", "two")] {
+        assert_eq!(vordr.send(&asking(to)).await.text(), answer, "{to}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_of_it_falls_back_as_any_other_does() {
+    let origin = Origin::answering("spare").await;
+    let words = format!(r#"on-error 502 {{ proxy "{}"; }}; proxy "http://{{header.x-to}}""#, origin.url());
+    let vordr = Vordr::running(&rules(&words)).await;
+    for to in ["a b", "127.0.0.1:1"] {
+        assert_eq!(vordr.send(&asking(to)).await.text(), "spare", "{to}");
+    }
+}
+
+#[tokio::test]
+async fn a_path_in_it_takes_the_place_of_the_requests() {
+    let origin = Origin::answering("ok").await;
+    let vordr = Vordr::running(&rules(r#"proxy "{header.x-to}""#)).await;
+    let to = format!("{}/in/here?z", origin.url());
+    assert_eq!(vordr.send(&asking(&to)).await.status, 200);
+    assert_eq!(origin.only_request().target(), "/in/here%3Fz");
+}
