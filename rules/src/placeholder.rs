@@ -45,6 +45,8 @@ pub enum Placeholder {
     Scheme,
     /// `{client_ip}`: the believed one.
     ClientIp,
+    /// `{peer_ip}`: the address at the other end of the connection, whatever headers say; a PROXY header is believed.
+    PeerIp,
     /// `{request_id}`
     RequestId,
     /// `{client_subject}`: whose verified certificate the client showed; empty where it showed none.
@@ -152,6 +154,7 @@ const PLAIN: &[(&str, Placeholder)] = &[
     ("method", Placeholder::Method),
     ("scheme", Placeholder::Scheme),
     ("client_ip", Placeholder::ClientIp),
+    ("peer_ip", Placeholder::PeerIp),
     ("request_id", Placeholder::RequestId),
     ("client_subject", Placeholder::ClientSubject),
     ("normal_path", Placeholder::NormalPath),

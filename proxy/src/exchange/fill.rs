@@ -171,6 +171,7 @@ impl Exchange {
             }
             Placeholder::Method => out.extend_from_slice(request.method.as_str().as_bytes()),
             Placeholder::Scheme => out.extend_from_slice(self.public.scheme.as_bytes()),
+            Placeholder::PeerIp => out.extend_from_slice(self.arrival.peer.text.as_bytes()),
             Placeholder::ClientIp => out.extend_from_slice(self.public.client.text.as_bytes()),
             // A name may hold letters that no URL may.
             Placeholder::ClientSubject => foreign(self.client_subject().map_or(b"", HeaderValue::as_bytes)),

@@ -57,7 +57,10 @@ impl Exchange {
             let dropped: Vec<_> = message.headers().keys().filter(|name| !stays(name)).cloned().collect();
             dropped.iter().for_each(|name| message.remove(name));
         }
-        if !proxy.pass_body {
+        if let Some(body) = self.own_body(request) {
+            [TRANSFER_ENCODING, EXPECT].iter().for_each(|name| message.remove(name));
+            message.set(&CONTENT_LENGTH, HeaderValue::from(body.len()));
+        } else if !proxy.pass_body {
             let has_body = |name| request.headers.contains_key(name);
             let is_left_out = has_body(CONTENT_LENGTH) || has_body(TRANSFER_ENCODING);
             [CONTENT_LENGTH, TRANSFER_ENCODING, EXPECT].iter().for_each(|name| message.remove(name));
@@ -66,6 +69,12 @@ impl Exchange {
                 message.set(&CONTENT_LENGTH, HeaderValue::from_static("0"));
             }
         }
+    }
+
+    /// What is sent in the place of the request's body, where the rules say so.
+    pub fn own_body(&self, request: &Parts) -> Option<Vec<u8>> {
+        let body = self.proxy()?.body.as_ref().filter(|_| !self.upgrade)?;
+        Some(self.fill(body, request, Into::Raw))
     }
 
     /// `forwarded`: whether vordr's own headers are added.

@@ -9,6 +9,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode, percent_encode};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
+use vordr_rules::placeholder::Template;
 use vordr_rules::table::{
     Action, Captures, FileKind, LocationId, Matched, PathRegex, Rewrite, Step, Test, Then, When,
 };
@@ -78,6 +79,10 @@ impl Exchange {
                     self.set_variable(name, value);
                     None
                 }
+                Step::Query(text) => {
+                    self.put_query(text, request)?;
+                    None
+                }
                 Step::When(when) if self.holds(when, request) => {
                     self.take(&when.steps, is_changed, request)?
                 }
@@ -98,6 +103,13 @@ impl Exchange {
             }
         }
         Ok(None)
+    }
+
+    fn put_query(&mut self, text: &Template, request: &Parts) -> Result<(), Failure> {
+        let query = self.fill(text, request, Into::Raw);
+        let query = percent_encode(&query, NOT_IN_A_QUERY).to_string();
+        let path = self.current_path(request).into_owned();
+        self.stand_at(&path, Some(&query))
     }
 
     fn act_at_once(&mut self, action: &Action, request: &Parts) -> Result<Run, Failure> {

@@ -237,7 +237,7 @@ impl ProxyHttp for Gateway {
 
     async fn request_body_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         part: &mut Option<Bytes>,
         end: bool,
         passage: &mut Passage,
@@ -245,7 +245,11 @@ impl ProxyHttp for Gateway {
         let under_way = passage.get()?;
         under_way.link.progress();
         body::count_request(under_way, part.as_ref(), end)?;
-        if under_way.tunnel.is_none() && under_way.exchange.proxy().is_some_and(|proxy| !proxy.pass_body) {
+        if let Some(own) = under_way.exchange.own_body(session.req_header()) {
+            *part = Some(if end { own.into() } else { Bytes::new() });
+        } else if under_way.tunnel.is_none()
+            && under_way.exchange.proxy().is_some_and(|proxy| !proxy.pass_body)
+        {
             // It is read all the same: what comes next on the connection is behind it.
             *part = Some(Bytes::new());
         }

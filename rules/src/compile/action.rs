@@ -86,6 +86,7 @@ fn compile_proxy(written: &WrittenProxy, pools: &mut Pools, reading: &mut Readin
         method: written.method.clone(),
         pass_headers: written.pass_headers.unwrap_or(true),
         pass_body: written.pass_body.unwrap_or(true),
+        body: written.body.clone(),
         pass_server: written.pass_server.unwrap_or(false),
         strip_prefix: written.strip_prefix.as_ref().map(|prefix| prefix.value.clone()),
         tls,

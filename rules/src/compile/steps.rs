@@ -32,6 +32,7 @@ fn compile_one(
 ) -> Option<Step> {
     Some(match written {
         Written::Set(name, value) => Step::Set(name.value.clone(), value.clone()),
+        Written::Query(text) => Step::Query(text.clone()),
         Written::When(when) => {
             let WrittenWhen { subject, test, steps } = &**when;
             let steps = compile(steps, in_location, (names, pools), reading);

@@ -20,7 +20,7 @@ pub(super) static WORD: Word = Word::simple("proxy", "URL… | NAME", "Send the 
     .block(&[
         &[&HOST, &ORIGIN, &NAME],
         fix::WORDS,
-        &[&STRIP_PREFIX, &METHOD, &PASS_HEADERS, &PASS_BODY, &PASS_SERVER],
+        &[&STRIP_PREFIX, &METHOD, &PASS_HEADERS, &PASS_BODY, &BODY, &PASS_SERVER],
         &[&HTTP, &TLS, &RESOLVE, &PROXY_PROTOCOL],
         pool::WORDS,
     ]);
@@ -49,6 +49,7 @@ static PASS_HEADERS: Word = Word::simple(
 );
 static PASS_BODY: Word =
     Word::simple("pass-body", "on | off", "Whether the request's body is sent to the upstream. Default on.");
+static BODY: Word = Word::simple("body", "TEXT", "What is sent in the place of the request's body.");
 static PASS_SERVER: Word = Word::simple(
     "pass-server",
     "on | off",
@@ -77,6 +78,7 @@ pub(crate) struct Proxy {
     pub method: Option<Method>,
     pub pass_headers: Option<bool>,
     pub pass_body: Option<bool>,
+    pub body: Option<Template>,
     pub pass_server: Option<bool>,
     pub http: Option<Spanned<HttpVersion>>,
     pub tls: Option<Spanned<Tls>>,
@@ -121,6 +123,7 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Proxy> {
         method: None,
         pass_headers: None,
         pass_body: None,
+        body: None,
         pass_server: None,
         http: None,
         tls: None,
@@ -158,6 +161,10 @@ fn read_word(proxy: &mut Proxy, node: &mut Node<'_>, reading: &mut Reading<'_>) 
         "method" => proxy.method = node.need(reading).and_then(|method| read_method(method, reading)),
         "pass-headers" => proxy.pass_headers = node.need(reading).map(|on| on.value),
         "pass-body" => proxy.pass_body = node.need(reading).map(|on| on.value),
+        "body" => {
+            let text = node.need::<String>(reading);
+            proxy.body = text.and_then(|text| template(text, "body", reading)).map(|body| body.value);
+        }
         "pass-server" => proxy.pass_server = node.need(reading).map(|on| on.value),
         "http" => {
             let word = node.need::<String>(reading);

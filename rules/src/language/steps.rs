@@ -17,6 +17,7 @@ pub(super) static WORD: Word =
 /// The steps that hold no others.
 pub(super) const SIMPLE: &[&Word] = &[
     &SET,
+    &QUERY,
     &rewrite_step::WORD,
     &ACT_AS,
     &BREAK,
@@ -27,6 +28,8 @@ pub(super) const SIMPLE: &[&Word] = &[
 ];
 
 static SET: Word = Word::simple("set", "NAME TEXT", "Give a variable a value, read as `{var.NAME}`.").many();
+static QUERY: Word =
+    Word::simple("query", "TEXT", "Put another query in the place of the present one, `{query}`.").many();
 static ACT_AS: Word = Word::simple(
     "act-as",
     "NAME",
@@ -40,6 +43,7 @@ static BREAK: Word =
 #[derive(Debug)]
 pub(crate) enum Step {
     Set(Spanned<String>, Template),
+    Query(Template),
     When(Box<When>),
     Rewrite(Box<Rewrite>),
     ActAs(Spanned<String>),
@@ -73,7 +77,7 @@ fn read_one(word: &'static Word, kdl: &KdlNode, reading: &mut Reading<'_>) -> Op
     match word.name {
         "when" => when::read(kdl, reading).map(|when| Step::When(Box::new(when))),
         "rewrite" => rewrite_step::read(kdl, reading).map(|rewrite| Step::Rewrite(Box::new(rewrite))),
-        "set" | "act-as" | "break" => {
+        "set" | "query" | "act-as" | "break" => {
             let mut node = Node::open(kdl, word, reading);
             let step = read_simple(&mut node, reading);
             node.finish(reading);
@@ -90,6 +94,10 @@ fn read_simple(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Step> {
     match node.word.name {
         "break" => Some(Step::Break(node.span)),
         "act-as" => node.need(reading).map(Step::ActAs),
+        "query" => {
+            let text = node.need::<String>(reading)?;
+            template(text, "query", reading).map(|text| Step::Query(text.value))
+        }
         _ => {
             let name = node.need::<String>(reading).filter(|name| is_name(name, reading));
             let value = node.need::<String>(reading).and_then(|value| template(value, "set", reading));

@@ -1,6 +1,6 @@
 //! Which variables have a value that is known when the file is read, and which get it from each request.
 
-use super::steps::may_end;
+use super::steps::{ARGS, may_end};
 use super::tree::Directive;
 use super::variable::{Piece, pieces};
 use std::collections::{HashMap, HashSet};
@@ -95,8 +95,8 @@ fn gather<'d>(
     let mut seen = HashSet::new();
     for (number, directive) in block.iter().enumerate() {
         let is_set = directive.name.value == "set";
-        if let (true, Some(name), Some(inner)) = (is_set, directive.first().strip_prefix('$'), around.last())
-        {
+        let name = directive.first().strip_prefix('$').filter(|name| *name != ARGS);
+        if let (true, Some(name), Some(inner)) = (is_set, name, around.last()) {
             let value = directive.argument(1);
             let its = uses.entry(name).or_default();
             // One that is set again, or that the steps may end before, is not known either.

@@ -104,8 +104,16 @@ impl Nginx<'_, '_> {
                 operations.push(Spanned::new(HeaderOperation::Remove(name), directive.span_of(0)));
             }
         }
-        let directives = scope.all("add_header");
-        self.warn_of_lost(scope, "add_header", &directives);
+        let inherits = scope.find("add_header_inherit");
+        match inherits.map_or("on", Directive::first) {
+            "on" => self.warn_of_lost(scope, "add_header", &scope.all("add_header")),
+            "merge" | "off" => {}
+            other => {
+                let span = inherits.map(|inherits| inherits.span_of(0)).unwrap_or_default();
+                self.fault(span, format!("invalid value \"{other}\""));
+            }
+        }
+        let directives = scope.all_by("add_header", "add_header_inherit");
         for directive in directives {
             operations.extend(self.read_add_header(directive, variables));
         }

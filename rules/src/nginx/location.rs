@@ -2,7 +2,7 @@
 
 use super::methods::tells_methods_apart;
 use super::scope::Scope;
-use super::steps::{Here, returned};
+use super::steps::{ARGS, Here, returned};
 use super::tree::Directive;
 use super::variable::{Variables, literal};
 use super::{Nginx, answer};
@@ -344,6 +344,9 @@ impl Nginx<'_, '_> {
     /// `set`: variables with values that are known, or placeholders, from here on.
     pub(super) fn read_sets(&mut self, directives: &[Directive], variables: &mut Variables) {
         for set in directives.iter().filter(|directive| directive.name.value == "set") {
+            if set.first().strip_prefix('$') == Some(ARGS) {
+                continue;
+            }
             let Some(name) = set.first().strip_prefix('$').filter(|name| !name.is_empty()) else {
                 self.fault(set.span_of(0), format!("invalid variable name \"{}\"", set.first()));
                 continue;

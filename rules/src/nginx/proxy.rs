@@ -36,6 +36,9 @@ impl Nginx<'_, '_> {
         if let Some(called) = &called {
             variables.set("proxy_host", called.clone());
         }
+        if let Some(port) = port(&pass) {
+            variables.set_text("proxy_port", &port);
+        }
         let called = called.as_ref().and_then(Template::as_text);
         let headers = self.read_request_headers(scope, &variables);
         if let Some(path) = &pass.path {
@@ -68,6 +71,7 @@ impl Nginx<'_, '_> {
             method: self.read_method(scope, &variables),
             pass_headers: scope.find("proxy_pass_request_headers").map(|on| self.switch(Some(on), true)),
             pass_body: scope.find("proxy_pass_request_body").map(|on| self.switch(Some(on), true)),
+            body: self.read_body(scope, &variables),
             pass_server: self.passes(scope, "Server").then_some(true),
             http: None,
             tls,
@@ -186,6 +190,12 @@ impl Nginx<'_, '_> {
         }
     }
 
+    /// `proxy_set_body`
+    fn read_body(&mut self, scope: &Scope<'_>, variables: &Variables) -> Option<Template> {
+        let text = scope.find("proxy_set_body")?.arguments.first()?.clone();
+        self.template(&text, variables)
+    }
+
     /// HTTP/1.1 is spoken whatever is said, as nginx does since 1.29.7.
     fn check_version(&mut self, scope: &Scope<'_>, upgrades: bool) {
         let Some(version) = scope.find("proxy_http_version") else { return };
@@ -263,6 +273,13 @@ fn called(pass: &Pass) -> Option<Template> {
         true => literal("localhost"),
         false => literal(authority.strip_suffix(usual).unwrap_or(authority)),
     })
+}
+
+/// `$proxy_port`: the port of the URL, or that which its scheme implies.
+fn port(pass: &Pass) -> Option<String> {
+    let Address::Known { tls, authority } = &pass.address else { return None };
+    let written = authority.rsplit_once(':').map(|(_, port)| port).filter(|port| port.parse::<u16>().is_ok());
+    Some(written.unwrap_or(if *tls { "443" } else { "80" }).to_owned())
 }
 
 fn is_unix(endpoints: &[Spanned<Endpoint>]) -> bool {

@@ -63,6 +63,24 @@ impl<'d> Scope<'d> {
         self.lists(name).next().unwrap_or_default()
     }
 
+    /// The same where a directive says whether the outer ones are replaced (`on`), kept (`merge`) or dropped (`off`).
+    pub(super) fn all_by(&self, name: &str, inherits: &str) -> Vec<&'d Directive> {
+        let mut all = Vec::new();
+        let mut how = "on";
+        for block in &self.blocks {
+            let said = block.iter().find(|directive| directive.name.value == inherits);
+            how = said.map_or(how, |said| said.first());
+            let own: Vec<_> = block.iter().filter(|directive| directive.name.value == name).collect();
+            match how {
+                "merge" => all.extend(own),
+                "off" => all = own,
+                _ if own.is_empty() => {}
+                _ => all = own,
+            }
+        }
+        all
+    }
+
     /// Those that the nearer ones replace.
     pub(super) fn replaced(&self, name: &str) -> Vec<&'d Directive> {
         self.lists(name).nth(1).unwrap_or_default()

@@ -37,6 +37,11 @@ impl Nginx<'_, '_> {
         {
             variables.set_text("server_port", &port.to_string());
         }
+        if listens.list.iter().all(|listen| listen.proxy_protocol.is_none()) {
+            ["addr", "port", "server_addr", "server_port"]
+                .iter()
+                .for_each(|name| variables.set_text(&format!("proxy_protocol_{name}"), ""));
+        }
         let speaks_tls = listens.list.iter().any(|listen| listen.tls.is_some());
         let tls = self.read_tls(&scope, speaks_tls, directive.name.span);
         let mut settings = self.read_server_settings(&scope, directive.name.span);

@@ -19,6 +19,9 @@ use http::StatusCode;
 /// The directives of the rewrite module, which need no settings of their own.
 const OWN: [&str; 6] = ["set", "if", "rewrite", "break", "return", "rewrite_log"];
 
+/// The one variable of nginx's own whose `set` changes the request: its query.
+pub(super) const ARGS: &str = "args";
+
 /// Where steps stand.
 pub(super) struct Here<'h, 'd> {
     /// The location; `None` in a server.
@@ -97,7 +100,11 @@ impl Nginx<'_, '_> {
 
     /// A value that is not known when the file is read.
     fn read_set(&mut self, set: &Directive, variables: &Variables) -> Option<Step> {
-        let name = set.first().strip_prefix('$').filter(|name| self.changing.contains(*name))?;
+        let name = set.first().strip_prefix('$')?;
+        if name == ARGS {
+            return self.template(set.arguments.get(1)?, variables).map(Step::Query);
+        }
+        Some(name).filter(|name| self.changing.contains(*name))?;
         let value = self.template(set.arguments.get(1)?, variables)?;
         Some(Step::Set(Spanned::new(name.to_owned(), set.span_of(0)), value))
     }

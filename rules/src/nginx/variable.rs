@@ -1,6 +1,7 @@
 //! nginx's variables: text with `$name` in it becomes text with placeholders.
 
 use super::Nginx;
+use super::steps::ARGS;
 use super::tree::Directive;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::placeholder::{Part, Placeholder, Template};
@@ -43,7 +44,9 @@ pub(super) fn set_in(directives: &[Directive]) -> Variables {
     let mut waiting: Vec<&Directive> = directives.iter().collect();
     while let Some(directive) = waiting.pop() {
         waiting.extend(directive.inside());
-        if let ("set", Some(name)) = (directive.name.value.as_str(), directive.first().strip_prefix('$')) {
+        if let ("set", Some(name)) = (directive.name.value.as_str(), directive.first().strip_prefix('$'))
+            && name != ARGS
+        {
             variables.set_by_request(name);
         }
     }
@@ -72,6 +75,12 @@ const PLAIN: &[(&str, Placeholder)] = &[
     ("request_method", Placeholder::Method),
     ("scheme", Placeholder::Scheme),
     ("remote_addr", Placeholder::ClientIp),
+    ("realip_remote_addr", Placeholder::PeerIp),
+    ("realip_remote_port", Placeholder::ClientPort),
+    ("proxy_protocol_addr", Placeholder::PeerIp),
+    ("proxy_protocol_port", Placeholder::ClientPort),
+    ("proxy_protocol_server_addr", Placeholder::ServerIp),
+    ("proxy_protocol_server_port", Placeholder::Port),
     ("binary_remote_addr", Placeholder::ClientIp),
     ("proxy_add_x_forwarded_for", Placeholder::ForwardedFor),
     ("request_id", Placeholder::RequestId),

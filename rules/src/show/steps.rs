@@ -24,6 +24,7 @@ pub fn lines(steps: &[Step], scope: (&Table, &Server)) -> Vec<String> {
 fn write_one(step: &Step, scope: (&Table, &Server), page: &mut Page) {
     match step {
         Step::Set(name, value) => page.line(&format!("set {} {}", quoted(name), template(value)), None),
+        Step::Query(text) => page.line(&format!("query {}", template(text)), None),
         Step::When(when) => {
             page.open(&head(when), None);
             when.steps.iter().for_each(|step| write_one(step, scope, page));

@@ -46,6 +46,8 @@ pub struct Proxy {
     pub pass_headers: bool,
     /// Whether the request's body is sent.
     pub pass_body: bool,
+    /// What is sent in the place of the request's body.
+    pub body: Option<Template>,
     /// Whether the upstream's own `Server` reaches the client.
     pub pass_server: bool,
     /// Path prefix taken off before forwarding; never ends in `/`.

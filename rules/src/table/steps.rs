@@ -9,6 +9,8 @@ use http::StatusCode;
 pub enum Step {
     /// Gives a variable a value.
     Set(String, Template),
+    /// Another query.
+    Query(Template),
     /// Further steps, where something holds.
     When(Box<When>),
     /// Another path, where a regex fits the present one.

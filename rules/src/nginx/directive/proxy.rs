@@ -51,7 +51,7 @@ pub(super) const ALL: &[Definition] = &[
     honoured("proxy_method", SITE, 1, 1),
     flag("proxy_pass_request_headers", SITE, Support::Honoured),
     flag("proxy_pass_request_body", SITE, Support::Honoured),
-    refused("proxy_set_body", SITE, 1, 1, "the body is passed on as it came; leave it out"),
+    honoured("proxy_set_body", SITE, 1, 1),
     refused("proxy_bind", SITE, 1, 2, "the system chooses the address; leave it out"),
     refused("proxy_store", SITE, 1, 1, NO_CACHE),
     refused("proxy_store_access", SITE, 1, 3, NO_CACHE),
