@@ -210,10 +210,10 @@ impl Nginx<'_, '_> {
             return Some(literal(NGINX));
         }
         if let Some(placeholder) = placeholder(name) {
-            if let Placeholder::UpstreamHeader(header) = &placeholder {
-                self.reading.upstream_headers.insert(header.as_str().to_owned());
-            }
-            return Some(Template { parts: vec![Part::Placeholder(placeholder)] });
+            let template = Template { parts: vec![Part::Placeholder(placeholder)] };
+            let asked = template.upstream_headers().map(|name| name.as_str().to_owned());
+            self.reading.upstream_headers.extend(asked);
+            return Some(template);
         }
         if let Some(made) = self.made_by_map(name) {
             return Some(made);
