@@ -63,12 +63,11 @@ impl Tier {
         left().nth(turn.checked_rem(left().count())?)
     }
 
-    /// Ties are broken in turn, or an idle pool's first server would do all the work.
+    /// Those that are equally busy are asked in turn, by weight: else an idle pool's first server would do all the work.
     fn least_busy(&self, turn: usize, usable: &impl Fn(&Member) -> bool) -> Option<&Arc<Member>> {
-        let start = turn.checked_rem(self.members.len())?;
-        let (before, after) = self.members.split_at_checked(start)?;
-        let all = after.iter().chain(before).filter(|member| usable(member));
-        all.reduce(|best, next| if is_busier(best, next) { next } else { best })
+        let all = self.members.iter().filter(|member| usable(member));
+        let best = all.reduce(|best, next| if is_busier(best, next) { next } else { best })?;
+        self.nth_turn(turn, &|member| usable(member) && !is_busier(member, best))
     }
 
     /// Rendezvous hashing by weight: a server that comes takes its share of the keys from all others alike, and
@@ -81,7 +80,7 @@ impl Tier {
 }
 
 fn is_busier(one: &Member, other: &Member) -> bool {
-    let load = |member: &Member| member.standing.in_flight() as u64 + 1;
+    let load = |member: &Member| member.standing.in_flight() as u64;
     load(one) * u64::from(other.weight) > load(other) * u64::from(one.weight)
 }
 

@@ -63,6 +63,14 @@ fn idle_servers_are_asked_in_turn_by_least_conn_too() {
 }
 
 #[test]
+fn the_weight_of_idle_servers_counts_in_least_conn_too() {
+    let tier = tier(&[2, 1]);
+    let names: Vec<String> =
+        (0..6).map(|turn| tier.choose(By::LeastBusy, turn, |_| true).unwrap().name.clone()).collect();
+    assert_eq!(last_digits(&names), "010010");
+}
+
+#[test]
 fn the_better_of_two_is_never_the_busiest_of_all() {
     let tier = tier(&[1, 1, 1]);
     let _busy: Vec<_> = (0..9).map(|_| tier.members[0].standing.take(None).unwrap()).collect();
