@@ -2,8 +2,9 @@
 
 use super::admit::X_FORWARDED_FOR;
 use super::context::Exchange;
+use http::header::COOKIE;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_encode};
 use vordr_rules::placeholder::{Part, Placeholder, Template};
 use vordr_rules::table::{Captures, cookie};
@@ -130,7 +131,11 @@ impl Exchange {
         };
         match placeholder {
             Placeholder::Header(name) => {
-                foreign(request.headers.get(name).map_or(b"", HeaderValue::as_bytes))
+                let mut lines = request.headers.get_all(name).iter().map(HeaderValue::as_bytes);
+                foreign(lines.next().unwrap_or_default());
+                if let Some(separator) = separator(name) {
+                    lines.for_each(|line| foreign(&[separator, line].concat()));
+                }
             }
             Placeholder::Auth(name) => {
                 foreign(self.learnt.answer.get(name).map_or(b"", HeaderValue::as_bytes));
@@ -184,6 +189,14 @@ impl Exchange {
             other => foreign(&self.told(other, request)),
         }
     }
+}
+
+/// What stands between the lines of a header that is a list by its nature; of others the first line is meant.
+fn separator(name: &HeaderName) -> Option<&'static [u8]> {
+    if *name == COOKIE {
+        return Some(b"; ");
+    }
+    (*name == X_FORWARDED_FOR).then_some(b", ")
 }
 
 /// A parameter's value as it stands in the query; the first of that name.

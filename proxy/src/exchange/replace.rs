@@ -114,7 +114,11 @@ impl Exchange {
             }
             Wanted::Regex(regex) => {
                 let captures = Captures::of(regex, value)?;
-                Some(self.fill_known(&rule.to, Known { request, captures: &captures, answer: None }, Into::Header))
+                Some(self.fill_known(
+                    &rule.to,
+                    Known { request, captures: &captures, answer: None },
+                    Into::Header,
+                ))
             }
         })
     }
