@@ -1,7 +1,7 @@
 //! `impl ProxyHttp`: the phases of an exchange, in the order Pingora calls them.
 
 use super::reaching::{self, Journey};
-use super::{body, failing, files, guarding, reply, stream, target};
+use super::{answering, body, failing, files, guarding, reply, stream, target};
 use crate::connection::Link;
 use crate::exchange::{Admission, Arrival, Client, Exchange, Failure, Headers, Packer, Sent, settle};
 use crate::generation::Generation;
@@ -124,17 +124,6 @@ impl Gateway {
             }
         }
     }
-
-    /// Whether the connection may carry a further request; a stream of HTTP/2 is one request.
-    fn keeps_alive(under_way: &UnderWay) -> bool {
-        let limits = &under_way.exchange.table.process.limits;
-        let used_up =
-            limits.keepalive_requests.is_some_and(|limit| under_way.link.requests() >= u64::from(limit));
-        !under_way.link.http2
-            && limits.keepalive.is_some()
-            && !used_up
-            && !under_way.link.leaving.is_cancelled()
-    }
 }
 
 #[async_trait]
@@ -184,7 +173,7 @@ impl ProxyHttp for Gateway {
             under_way.exchange.trace = tracer.begin(&under_way.exchange, &request.headers);
         }
         under_way.in_flight = Some(self.shared.observer.exchange_started(&under_way.exchange));
-        if !Self::keeps_alive(under_way) {
+        if !answering::keeps_alive(under_way) {
             session.set_keepalive(None);
         }
         let settings = under_way.exchange.settings();
@@ -265,42 +254,7 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         passage: &mut Passage,
     ) -> Result<()> {
-        let under_way = passage.get()?;
-        under_way.link.progress();
-        settle(response.version, response.status, response).map_err(|failure| failing::error(&failure))?;
-        if response.status.is_informational() && response.status != StatusCode::SWITCHING_PROTOCOLS {
-            return Ok(());
-        }
-        let may_retry = failing::retries_status(session, under_way, response.status);
-        let UnderWay { generation, exchange, journey, .. } = under_way;
-        if response.status == StatusCode::SWITCHING_PROTOCOLS && !exchange.upgrade {
-            let reason = "it switches protocols and was not asked to".to_owned();
-            return Err(failing::error(&Failure::Protocol(reason)));
-        }
-        if let Some(reached) = exchange.reached.as_mut() {
-            reached.status = Some(response.status.as_u16());
-            reached.answered = Some(Instant::now());
-        }
-        exchange.attempt_answered(response.status.as_u16());
-        if let Some(target) = journey.target.as_ref().filter(|_| !may_retry) {
-            generation.upstreams.answered(target, &self.shared.observer);
-        }
-        if may_retry || exchange.replaces(response.status) {
-            exchange.give_up(response.status, &response.headers, may_retry);
-            return Err(failing::error(&Failure::Status(response.status)));
-        }
-        if exchange.is_steered(&response.headers) {
-            return Err(failing::error(&Failure::Elsewhere));
-        }
-        let own = &session.req_header().method;
-        let asked = exchange.proxy().and_then(|proxy| proxy.method.as_ref()).unwrap_or(own);
-        if response.version == Version::HTTP_2 {
-            // One connection carries many at once, and is idle when Pingora says so.
-            under_way.line = None;
-        } else if reaching::is_whole(asked, response) {
-            reaching::rest(under_way);
-        }
-        Ok(())
+        answering::taken(&self.shared, session, response, passage.get()?)
     }
 
     async fn response_filter(
@@ -309,38 +263,7 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         passage: &mut Passage,
     ) -> Result<()> {
-        let status = response.status;
-        if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
-            return Ok(());
-        }
-        let under_way = passage.get()?;
-        let closes = !Self::keeps_alive(under_way);
-        let status = match under_way.exchange.status_instead(false) {
-            Some(instead) if status != StatusCode::SWITCHING_PROTOCOLS => {
-                response.set_status(instead)?;
-                instead
-            }
-            _ => status,
-        };
-        under_way.exchange.deliver(session.req_header(), status, response);
-        under_way.packer = body::packer(&mut under_way.exchange)?;
-        under_way.link.patience.answer_begins();
-        if status == StatusCode::SWITCHING_PROTOCOLS {
-            stream::open_tunnel(&self.shared.observer, session, under_way);
-        } else if under_way.exchange.event_stream {
-            stream::open_event_stream(session, under_way);
-        }
-        // A proxy answers in its own version (RFC 9110, section 2.5).
-        response.set_version(Version::HTTP_11);
-        let old = session.req_header().version == Version::HTTP_10;
-        if old && under_way.tunnel.is_none() {
-            // A client of HTTP/1.0 knows no chunks (RFC 9112, section 7): the end of the connection ends the body.
-            response.remove(&http::header::TRANSFER_ENCODING);
-        }
-        if closes || (old && !response.headers.contains_key(CONTENT_LENGTH)) {
-            session.set_keepalive(None);
-        }
-        Ok(())
+        answering::passed_on(&self.shared, session, response, passage.get()?)
     }
 
     fn upstream_response_body_filter(
