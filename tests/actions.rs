@@ -1,6 +1,6 @@
 //! A location does one thing: it answers, redirects, or proxies.
 
-use crate::harness::{Origin, Vordr};
+use crate::harness::{Origin, Vordr, within};
 
 #[tokio::test]
 async fn respond_answers_with_a_text_and_its_length() {
@@ -32,6 +32,31 @@ async fn respond_answers_with_json_or_html_and_their_types() {
     assert_eq!(vordr.get("http://a.test/own").await.header("Content-Type"), Some("text/csv"));
     let none = vordr.get("http://a.test/none").await;
     assert_eq!((none.status, none.header("Content-Length")), (204, None));
+}
+
+#[tokio::test]
+async fn respond_444_closes_the_connection_without_a_word_and_stands_in_the_log() {
+    let vordr = Vordr::running(
+        r#"server a.test {
+            listen 0
+            location "/none" { respond 444; }
+            location "/step" { steps { when "{arg.q}" is="bad" { respond 444; }; }; respond 200 "fine"; }
+            location "/instead" { proxy "http://127.0.0.1:1"; on-error 502 { respond 444; }; }
+        }"#,
+    )
+    .await;
+    for path in ["/none", "/step?q=bad", "/instead"] {
+        let mut client = vordr.connect().await;
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: a.test\r\n\r\n")).await;
+        assert_eq!(within(client.until_end()).await.unwrap(), b"", "{path}");
+    }
+    assert_eq!(vordr.get("http://a.test/step?q=good").await.text(), "fine");
+    for path in ["/none", "/step"] {
+        let line = vordr.log_line(|line| line["path"] == path).await;
+        assert_eq!((&line["status"], &line["bytes_out"]), (&444.into(), &0.into()), "{line}");
+    }
+    let line = vordr.log_error("refused").await;
+    assert_eq!(line["path"], "/instead", "{line}");
 }
 
 #[tokio::test]

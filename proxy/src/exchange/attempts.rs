@@ -87,8 +87,11 @@ impl Exchange {
     }
 }
 
+/// Tells one thing of an attempt, where it is known.
+type Teller = fn(&Told) -> Option<Vec<u8>>;
+
 /// What a placeholder tells of an attempt; `None` where it tells of something else.
-fn teller(placeholder: &Placeholder) -> Option<fn(&Told) -> Option<Vec<u8>>> {
+fn teller(placeholder: &Placeholder) -> Option<Teller> {
     Some(match placeholder {
         Placeholder::UpstreamAddress => |told| Some(told.address.clone().into()),
         Placeholder::UpstreamStatus => |told| told.status.map(text),

@@ -79,6 +79,8 @@ pub struct Exchange {
     pub(super) variables: Vec<(String, Vec<u8>)>,
     /// The status of the answer, once it is known.
     pub(super) status: Option<StatusCode>,
+    /// Nothing is answered, which has this status in the log.
+    silence: Option<StatusCode>,
     /// What is remembered of the upstream's answer.
     pub(super) upstream_headers: HeaderMap,
     /// It asks for a WebSocket that may be forwarded.
@@ -171,6 +173,7 @@ impl Exchange {
             is_counted: false,
             variables: Vec::new(),
             status: None,
+            silence: None,
             upstream_headers: HeaderMap::new(),
             upgrade: false,
             event_stream: false,
@@ -289,6 +292,16 @@ impl Exchange {
         if matches!(failure, Failure::Status(_)) {
             self.first_byte = None;
         }
+    }
+
+    /// Notes that the connection is closed without an answer, which has this status in the log.
+    pub(crate) fn fall_silent(&mut self, status: StatusCode) {
+        self.silence = Some(status);
+    }
+
+    /// The status in the log where nothing is answered.
+    pub(crate) fn silence_as(&self) -> Option<StatusCode> {
+        self.silence
     }
 
     /// Notes a failure; the first one is what the log tells of.

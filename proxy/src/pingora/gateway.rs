@@ -3,7 +3,7 @@
 use super::reaching::{self, Journey};
 use super::{answering, body, failing, files, guarding, reply, stream, target};
 use crate::connection::Link;
-use crate::exchange::{Admission, Arrival, Client, Exchange, Failure, Headers, Packer, Sent, settle};
+use crate::exchange::{Admission, Arrival, Client, Exchange, Packer, Sent};
 use crate::generation::Generation;
 use crate::observe::{InFlight, InUse, Record};
 use crate::shared::Shared;
@@ -11,8 +11,7 @@ use crate::upstream::Line;
 use crate::websocket::{Side, Tunnel};
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Method, StatusCode, Version};
+use http::{HeaderMap, Method};
 use pingora_core::modules::http::HttpModules;
 use pingora_core::protocols::Digest;
 use pingora_core::upstreams::peer::HttpPeer;
@@ -368,7 +367,8 @@ impl ProxyHttp for Gateway {
         stream::note_farewell(under_way);
         let answered = session.response_written().map(|response| response.status.as_u16());
         let failed = under_way.exchange.failure.as_ref().map(|failure| failure.status().as_u16());
-        let status = answered.or(failed).unwrap_or(0);
+        let silent = under_way.exchange.silence_as().map(|status| status.as_u16());
+        let status = answered.or(failed).or(silent).unwrap_or(0);
         // Where it failed and a page says so, that was sent.
         let whole = error.is_none() || (answered.is_some() && answered == failed);
         under_way.exchange.over(status, Sent { bytes: under_way.link.answered(), whole });

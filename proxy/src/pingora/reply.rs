@@ -6,10 +6,18 @@ use pingora_core::Result;
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
-/// Writes a whole answer, and counts its body.
+/// The status by which nginx closes a connection without a word.
+const SILENCE: u16 = 444;
+
+/// Writes a whole answer, and counts its body; of 444 nothing is written.
 pub(super) async fn write(session: &mut Session, exchange: &mut Exchange, answer: Answer) -> Result<()> {
     // Whoever has all of it may ask again at once.
     exchange.places.clear();
+    if answer.status.as_u16() == SILENCE {
+        exchange.fall_silent(answer.status);
+        session.set_keepalive(None);
+        return Ok(());
+    }
     let empty = answer.body.is_empty();
     write_head(session, &answer, empty).await?;
     match empty {

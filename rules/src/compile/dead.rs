@@ -26,9 +26,12 @@ fn is_contradiction(condition: &Condition) -> bool {
     condition.methods.iter().any(|method| Some(method) != condition.methods.first())
 }
 
+/// What tells one path from another: its kind, its text, the location that it is asked within, and its conditions.
+type Route<'l> = (Discriminant<Path>, String, Option<&'l str>, &'l [Condition]);
+
 /// Two locations may share a path only where `match` tells them apart.
 fn report_shared_paths(locations: &[Location], reading: &mut Reading<'_>) {
-    let mut seen: HashMap<(Discriminant<Path>, String, Option<&str>, &[Condition]), Span> = HashMap::new();
+    let mut seen: HashMap<Route<'_>, Span> = HashMap::new();
     for location in locations {
         for path in &location.paths {
             let (route, span) = route(path);

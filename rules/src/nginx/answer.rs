@@ -94,7 +94,7 @@ impl Nginx<'_, '_> {
             }
         };
         let known = StatusCode::from_u16(status).ok().filter(|_| (200..=599).contains(&status));
-        let Some(status) = known.filter(|status| !matches!(status.as_u16(), 444 | 499)) else {
+        let Some(status) = known.filter(|status| status.as_u16() != 499) else {
             if status > 999 {
                 self.fault(directive.span_of(0), format!("invalid return code \"{first}\""));
             } else {
@@ -105,7 +105,7 @@ impl Nginx<'_, '_> {
         };
         match (status.as_u16(), text) {
             (301..=303 | 307 | 308, Some(target)) => self.read_redirect(status, target, scope, variables),
-            (204 | 304, _) => Some(respond(status, false, Body::default())),
+            (204 | 304 | 444, _) => Some(respond(status, false, Body::default())),
             (400..=599, None) => Some(failing(status)),
             (_, text) => {
                 let body = text.map_or_else(|| Some(Body::default()), |text| self.body(text, variables))?;
