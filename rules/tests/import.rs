@@ -23,6 +23,13 @@ fn in_force(loaded: &vordr_rules::Loaded) -> String {
     shown.lines().map(without_place).collect()
 }
 
+#[test]
+fn a_comment_ends_where_it_ended_whatever_kdl_takes_for_the_end_of_a_line() {
+    let kdl = imported("# one\u{5}\u{c}location\u{2028}two\nserver { listen 80; return 204; }").kdl;
+    assert!(kdl.contains("\n// one  location two\nserver "), "{kdl}");
+    assert!(load("again.kdl", &kdl, &world()).is_ok(), "{kdl}");
+}
+
 /// A site as people write it.
 const SITE: &str = r#"# All of it.
 worker_processes auto;    # one a core

@@ -49,6 +49,12 @@ mod trace {
     pub(crate) use recording::Part;
 }
 
+/// An exchange only carries them.
+mod upstream {
+    #[derive(Debug)]
+    pub(crate) struct Pool;
+}
+
 #[path = "../../src/websocket"]
 mod websocket {
     pub(crate) mod frames;

@@ -3,6 +3,7 @@
 use super::tree::Item;
 use crate::nginx::{COMMAND_LINE, Comment, Outline};
 use crate::source::Sources;
+use crate::stumble::{is_disallowed, is_newline};
 
 /// Which word of KDL says what a directive said.
 const WORDS: &[(&str, &[&str])] = &[
@@ -55,13 +56,19 @@ pub(super) fn carry_over(sources: &Sources, items: &mut Vec<Item>) {
         let outline = Outline::of(&source.text);
         for comment in &outline.comments {
             let path = place(&outline, comment, &source.name, items).unwrap_or_default();
+            let text = in_kdl(&comment.text);
             match item_at(items, &path) {
-                Some(item) => item.comments.push(comment.text.clone()),
+                Some(item) => item.comments.push(text),
                 // Below everything, where it stood.
-                None => items.push(Item { text: format!("// {}", comment.text), ..Item::default() }),
+                None => items.push(Item { text: format!("// {text}"), ..Item::default() }),
             }
         }
     }
+}
+
+/// A comment as KDL may have it: what would end its line there, or may not stand in it, is a blank.
+fn in_kdl(comment: &str) -> String {
+    comment.chars().map(|c| if is_newline(c) || is_disallowed(c) { ' ' } else { c }).collect()
 }
 
 /// From block to block, which item of each.

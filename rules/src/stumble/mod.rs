@@ -3,6 +3,8 @@
 mod order;
 mod tokens;
 
+pub(crate) use tokens::{is_disallowed, is_newline};
+
 use crate::diagnostic::Diagnostic;
 use crate::source::{SourceId, Span};
 use tokens::{Kind, Token};
