@@ -41,6 +41,7 @@ async fn a_server_that_is_back_has_a_twentieth_of_its_share_at_first() {
 #[tokio::test]
 async fn it_has_its_whole_share_in_the_end() {
     let (vordr, _origins) = one_is_back("1s").await;
-    within(async { while answers(&vordr, 20).await.matches('b').count() != 10 {} }).await;
-    assert_eq!(answers(&vordr, 4).await.matches('b').count(), 2);
+    // Taking turns so often is no luck of the start.
+    let turns = ["ab".repeat(20), "ba".repeat(20)];
+    within(async { while !turns.contains(&answers(&vordr, 40).await) {} }).await;
 }
