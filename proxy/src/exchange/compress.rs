@@ -77,9 +77,7 @@ impl Exchange {
             self.packing = Some(coding);
         }
     }
-}
 
-impl Exchange {
     /// Packs a body that is there already, so that its length can be told.
     pub(super) fn pack_whole(&mut self, answer: &mut Answer) {
         let Some(coding) = self.packing.take() else { return };
