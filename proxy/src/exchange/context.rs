@@ -3,7 +3,7 @@
 use super::arrival::{Arrival, Public};
 use super::attempts::Earlier;
 use super::coding::Coding;
-use super::failure::{Failure, Party};
+use super::failure::Failure;
 use super::goal::Filled;
 use super::guarded::Learnt;
 use super::reached::Reached;
@@ -11,15 +11,13 @@ use super::search::Current;
 use super::steer::Steered;
 use crate::gate::Place;
 use crate::trace::Part;
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vordr_rules::table::{
     AccessLog, Action, AnswerStatus, Captures, Location, LocationId, Proxy, Server, ServerId, Settings, Table,
 };
-
-/// How many addresses that could not be reached the log tells of.
-const MOST_TOLD: usize = 8;
 
 /// What is known of an answer once it is over.
 #[derive(Debug, Clone, Copy, Default)]
@@ -101,6 +99,8 @@ pub struct Exchange {
     pub sent: Sent,
     /// When the answer's head came or was made.
     pub first_byte: Option<Instant>,
+    /// What is sent in the place of its body.
+    pub own_body: Option<Bytes>,
     /// Where it goes, where it says so itself.
     pub(crate) filled: Option<Box<Filled>>,
     /// The upstream that was reached last.
@@ -184,6 +184,7 @@ impl Exchange {
             bytes_of_upstream: 0,
             sent: Sent::default(),
             first_byte: None,
+            own_body: None,
             filled: None,
             reached: None,
             earlier: Vec::new(),
@@ -287,13 +288,6 @@ impl Exchange {
         own.unwrap_or(&self.table.process.access_logs)
     }
 
-    /// Takes back an upstream's answer that turned out not to be one.
-    pub(crate) fn failure_seen(&mut self, failure: &Failure) {
-        if matches!(failure, Failure::Status(_)) {
-            self.first_byte = None;
-        }
-    }
-
     /// Notes that the connection is closed without an answer, which has this status in the log.
     pub(crate) fn fall_silent(&mut self, status: StatusCode) {
         self.silence = Some(status);
@@ -302,38 +296,6 @@ impl Exchange {
     /// The status in the log where nothing is answered.
     pub(crate) fn silence_as(&self) -> Option<StatusCode> {
         self.silence
-    }
-
-    /// Notes a failure; the first one is what the log tells of.
-    pub fn note(&mut self, failure: Failure) {
-        self.failure.get_or_insert(failure);
-    }
-
-    /// A failure in words for the log: with each address that was tried, as one alone may mislead.
-    pub fn told_in_full(&self, failure: &Failure) -> String {
-        let detail = failure.detail(self.reached.as_ref().map(|reached| reached.upstream()));
-        match failure {
-            Failure::Undecided(reason) | Failure::Decided(_, reason) | Failure::Unreadable(reason) => {
-                return format!("{detail}: {reason}");
-            }
-            Failure::NoFile(reason) => return format!("{detail}: {reason}"),
-            Failure::InternalLocation => return format!("{detail}: its location is `internal=on`"),
-            _ => {}
-        }
-        if self.unreached.is_empty() || failure.party() != Party::Upstream {
-            return detail;
-        }
-        let tried = self.unreached.iter().map(|(address, reason)| format!("{address} {reason}"));
-        format!("{detail} ({})", tried.collect::<Vec<_>>().join(", "))
-    }
-
-    /// Notes that an address could not be reached; each is told of once, and of no more than a few.
-    pub(crate) fn could_not_reach(&mut self, address: &str, reason: impl Into<String>) {
-        if let Some((_, earlier)) = self.unreached.iter_mut().find(|(known, _)| known == address) {
-            *earlier = reason.into();
-        } else if self.unreached.len() < MOST_TOLD {
-            self.unreached.push((address.to_owned(), reason.into()));
-        }
     }
 
     /// Counts a part of the request's body, and holds it against `body-limit`.
@@ -358,32 +320,6 @@ mod tests {
         scene.admit();
         scene.reach();
         scene
-    }
-
-    #[test]
-    fn each_address_that_was_tried_is_told_with_its_reason() {
-        let mut exchange = scene("").exchange;
-        let upstream = format!("upstream {}", exchange.reached.as_ref().unwrap().upstream());
-        assert_eq!(exchange.told_in_full(&Failure::Refused), format!("{upstream}: connection refused"));
-        for reason in ["refused", "connect_timeout"] {
-            exchange.could_not_reach("192.0.2.1:80", reason);
-        }
-        exchange.could_not_reach("[2001:db8::1]:80", "refused");
-        assert_eq!(
-            exchange.told_in_full(&Failure::Refused),
-            format!(
-                "{upstream}: connection refused (192.0.2.1:80 connect_timeout, [2001:db8::1]:80 refused)"
-            )
-        );
-        assert_eq!(exchange.told_in_full(&Failure::NoRoute), Failure::NoRoute.detail(None));
-    }
-
-    #[test]
-    fn the_first_failure_is_what_the_log_tells_of() {
-        let mut exchange = scene("").exchange;
-        exchange.note(Failure::Refused);
-        exchange.note(Failure::ReadTimeout);
-        assert_eq!(exchange.failure, Some(Failure::Refused));
     }
 
     #[test]

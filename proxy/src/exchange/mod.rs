@@ -11,6 +11,7 @@ mod context;
 mod cors;
 mod deliver;
 mod failure;
+mod faults;
 mod files;
 mod fill;
 mod forward;
