@@ -45,6 +45,22 @@ async fn a_body_that_is_left_out_need_not_be_awaited() {
 }
 
 #[tokio::test]
+async fn a_body_of_the_rules_is_as_long_as_its_length_says() {
+    let origin = Origin::answering("ok").await;
+    // More has been received at the end of the request than at its head.
+    let vordr = proxying(&origin, "body \"<{bytes_received}>\"", "").await;
+    let mut client = vordr.connect().await;
+    for _ in 0..2 {
+        let head = "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 20000\r\n\r\n";
+        client.send(format!("{head}{}", "x".repeat(20_000))).await;
+        assert_eq!(client.response().await.status, 200);
+        let seen = origin.requests().pop().unwrap();
+        assert!(seen.text().starts_with('<') && seen.text().ends_with('>'), "{}", seen.text());
+        assert_eq!(seen.header("Content-Length"), Some(seen.text().len().to_string().as_str()));
+    }
+}
+
+#[tokio::test]
 async fn headers_that_are_left_out_never_reach_the_upstream() {
     let origin = Origin::answering("ok").await;
     let settings = "forwarded off; request { set X-Token \"{header.X-Name}\"; }";

@@ -57,7 +57,7 @@ impl Exchange {
             let dropped: Vec<_> = message.headers().keys().filter(|name| !stays(name)).cloned().collect();
             dropped.iter().for_each(|name| message.remove(name));
         }
-        if let Some(body) = self.own_body(request) {
+        if let Some(body) = &self.own_body {
             [TRANSFER_ENCODING, EXPECT].iter().for_each(|name| message.remove(name));
             message.set(&CONTENT_LENGTH, HeaderValue::from(body.len()));
         } else if !proxy.pass_body {
@@ -71,10 +71,11 @@ impl Exchange {
         }
     }
 
-    /// What is sent in the place of the request's body, where the rules say so.
-    pub fn own_body(&self, request: &Parts) -> Option<Vec<u8>> {
-        let body = self.proxy()?.body.as_ref().filter(|_| !self.upgrade)?;
-        Some(self.fill(body, request, Into::Raw))
+    /// Fills in what is sent in the place of the request's body, where the rules say so: once for each attempt, as its
+    /// length is told before it.
+    pub fn fill_body(&mut self, request: &Parts) {
+        let body = self.proxy().and_then(|proxy| proxy.body.as_ref()).filter(|_| !self.upgrade);
+        self.own_body = body.map(|body| self.fill(body, request, Into::Raw).into());
     }
 
     /// `forwarded`: whether vordr's own headers are added.

@@ -209,6 +209,7 @@ impl ProxyHttp for Gateway {
     ) -> Result<()> {
         let UnderWay { exchange, .. } = passage.get()?;
         let original = session.req_header();
+        exchange.fill_body(original);
         exchange.forward(original, request);
         if exchange.asks_anew && original.method != Method::HEAD {
             request.set_method(Method::GET);
@@ -225,7 +226,7 @@ impl ProxyHttp for Gateway {
 
     async fn request_body_filter(
         &self,
-        session: &mut Session,
+        _session: &mut Session,
         part: &mut Option<Bytes>,
         end: bool,
         passage: &mut Passage,
@@ -233,8 +234,8 @@ impl ProxyHttp for Gateway {
         let under_way = passage.get()?;
         under_way.link.progress();
         body::count_request(under_way, part.as_ref(), end)?;
-        if let Some(own) = under_way.exchange.own_body(session.req_header()) {
-            *part = Some(if end { own.into() } else { Bytes::new() });
+        if let Some(own) = &under_way.exchange.own_body {
+            *part = Some(if end { own.clone() } else { Bytes::new() });
         } else if under_way.tunnel.is_none()
             && under_way.exchange.proxy().is_some_and(|proxy| !proxy.pass_body)
         {
