@@ -93,26 +93,34 @@ impl Gate {
         observer: &Observer,
     ) -> Result<Duration, Failure> {
         let mut longest = Duration::ZERO;
-        let mut taken = Vec::new();
         let mut refused = None;
-        for (limit, name) in exchange.limits() {
+        for (number, (limit, name)) in exchange.limits().enumerate() {
             let Some(key) = exchange.counted_key(&limit.key, limit.zone.as_deref(), request) else {
                 continue;
             };
             match self.take(store, exchange, (limit, name), &key, observer).await? {
                 Ok(turn) => longest = longest.max(turn),
                 Err(wait) => {
-                    refused = Some((wait, limit.status));
+                    refused = Some((number, wait, limit.status));
                     break;
                 }
             }
-            taken.push((self.limits.key(&name, &key), limit));
         }
-        let Some((wait, status)) = refused else { return Ok(longest) };
-        // A request that is refused costs nothing.
-        taken.iter().for_each(|(key, limit)| self.limits.give_back(*key, limit));
+        let Some((number, wait, status)) = refused else { return Ok(longest) };
+        if store.is_none() {
+            self.give_back(number, exchange, request);
+        }
         exchange.retry_after = Some(wait.as_secs_f64().ceil().max(1.0) as u64);
         Err(Failure::RateLimit(status))
+    }
+
+    /// A request that one limit refuses costs nothing under those before it.
+    fn give_back(&self, before: usize, exchange: &Exchange, request: &Parts) {
+        for (limit, name) in exchange.limits().take(before) {
+            if let Some(key) = exchange.counted_key(&limit.key, limit.zone.as_deref(), request) {
+                self.limits.give_back(self.limits.key(&name, &key), limit);
+            }
+        }
     }
 
     /// Takes a token, from the store where there is one.
