@@ -30,7 +30,7 @@ pub(super) async fn check(
     let status = answer.status();
     if status.is_success() {
         take(auth, answer.headers(), learnt);
-        learnt.answer = answer.headers().clone();
+        learnt.answer = answer.into_parts().0.headers;
         return Ok(());
     }
     match matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308 | 401 | 403) {

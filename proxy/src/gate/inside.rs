@@ -94,5 +94,6 @@ async fn ask(
     [CONTENT_LENGTH, TRANSFER_ENCODING, EXPECT].iter().for_each(|name| drop(headers.remove(name)));
     *question.headers_mut() = headers;
     let answer = asker.ask(question).await?;
-    Ok((answer.status(), answer.headers().clone()))
+    let head = answer.into_parts().0;
+    Ok((head.status, head.headers))
 }
