@@ -143,6 +143,8 @@ impl Door {
         };
         loop {
             self.begin(acceptor.accept(failed).await);
+            // Who is there already comes before the next: many who connect at once would keep it waiting.
+            tokio::task::yield_now().await;
         }
     }
 
