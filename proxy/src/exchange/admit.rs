@@ -53,7 +53,7 @@ impl Exchange {
     /// What it comes to that a location was found, or an answer before its action, or a failure.
     pub(super) fn decided(&mut self, found: Result<Option<Answer>, Failure>, request: &Parts) -> Admission {
         match found {
-            Ok(Some(answer)) => self.answered(answer, request),
+            Ok(Some(answer)) => self.made(answer, request),
             Ok(None) if self.is_guarded() => Admission::Guarded,
             Ok(None) => self.act(request),
             Err(failure) => self.refuse(failure, request),
@@ -216,7 +216,15 @@ impl Exchange {
             }
             None => return self.refuse(Failure::NoRoute, request),
         };
-        self.answered(answer, request)
+        self.made(answer, request)
+    }
+
+    /// An answer of the rules; a redirect may be what an `on-error` is for.
+    pub(super) fn made(&mut self, answer: Answer, request: &Parts) -> Admission {
+        match self.led_elsewhere(&answer, request) {
+            Some(replaced) => replaced,
+            None => self.answered(answer, request),
+        }
     }
 
     /// The host that chooses the server; in HTTP/1.0 it may be absent.

@@ -129,6 +129,8 @@ pub struct Exchange {
     pub(super) steered: Option<Box<Steered>>,
     /// Which credentials were asked for, and are still.
     pub(super) challenge: Option<HeaderValue>,
+    /// Where a redirect led that something else stands in for.
+    pub(super) destination: Option<HeaderValue>,
     /// Where no file is, and something else is done: `files … { else { … }; }`.
     pub(super) does_otherwise: bool,
     /// It is a question of another exchange's, and nobody keeps it out.
@@ -199,6 +201,7 @@ impl Exchange {
             asks_anew: false,
             steered: None,
             challenge: None,
+            destination: None,
             does_otherwise: false,
             is_question: false,
             learnt: Learnt::default(),

@@ -82,6 +82,11 @@ impl Exchange {
         {
             message.set(&WWW_AUTHENTICATE, challenge.clone());
         }
+        if let Some(destination) = &self.destination
+            && !message.headers().contains_key(LOCATION)
+        {
+            message.set(&LOCATION, destination.clone());
+        }
         let Some(settings) = self.settings() else { return };
         if let Some(cors) = &settings.cors {
             cors::apply(cors, &request.headers, message, preflight);

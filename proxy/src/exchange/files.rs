@@ -200,7 +200,7 @@ impl Exchange {
     }
 
     /// Sends a client that asked for a folder to its path with a `/`, where the links of its index lead right.
-    pub fn to_folder(&mut self, path: &[u8], request: &Parts) -> Answer {
+    pub fn to_folder(&mut self, path: &[u8], request: &Parts) -> Admission {
         let slashes = path.iter().take_while(|byte| **byte == b'/').count().max(1);
         // `//host` would lead elsewhere.
         let path = path.get(slashes - 1..).unwrap_or(b"/");
@@ -212,7 +212,7 @@ impl Exchange {
         let mut target = base.unwrap_or_default();
         target.extend_from_slice(format!("{}/{query}", percent_encode(path, IN_PATH)).as_bytes());
         let answer = self.moved(StatusCode::MOVED_PERMANENTLY, &target);
-        self.finish_answer(answer, request)
+        self.made(answer, request)
     }
 }
 

@@ -1,9 +1,11 @@
 //! `on-error`: what is done in the place of a failure.
 
 use super::admit::Admission;
+use super::answer::Answer;
 use super::context::{Exchange, Instead};
 use super::failure::Failure;
 use http::StatusCode;
+use http::header::LOCATION;
 use http::request::Parts;
 use vordr_rules::table::{Action, AnswerStatus, OnError};
 
@@ -52,6 +54,15 @@ impl Exchange {
         let index = self.on_error_of(failure)?;
         self.stand_in(index, failure);
         Some(self.act(request))
+    }
+
+    /// What an `on-error` does in the place of a redirect; `None` where none names its status. Where that leads stays said.
+    pub(super) fn led_elsewhere(&mut self, redirect: &Answer, request: &Parts) -> Option<Admission> {
+        let target = redirect.headers.get(LOCATION).filter(|_| redirect.status.is_redirection())?;
+        let failure = Failure::Responded(redirect.status);
+        self.on_error_of(&failure)?;
+        self.destination = Some(target.clone());
+        self.replaced(&failure, request)
     }
 
     /// The status of what is answered in the place of a failure; `None` where that is its own. `is_file` where a file
@@ -104,10 +115,8 @@ impl Exchange {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Answer;
     use super::super::scene::Scene;
     use super::*;
-    use http::header::LOCATION;
 
     fn answered(admission: Admission) -> Answer {
         match admission {
@@ -186,6 +195,19 @@ mod tests {
         scene.admit();
         let answer = answered(scene.exchange.recover(&Failure::Refused, &scene.request));
         assert_eq!((answer.status.as_u16(), &*answer.body), (404, b"404".as_slice()));
+    }
+
+    #[test]
+    fn what_stands_in_for_a_redirect_says_where_it_led() {
+        for (action, on_error, status) in [
+            ("redirect 302 \"/new\"", "on-error 302 { respond 200 \"moved\"; }", 200),
+            ("redirect 302 \"/new\"", "on-error 302 as=failure { respond 200 \"moved\"; }", 302),
+            ("redirect 301 \"/new\"", "on-error 302 { respond 200 \"moved\"; }", 301),
+        ] {
+            let answer = Scene::of(&format!("{on_error}\n {action}"), "GET /x").answer();
+            assert_eq!((answer.status.as_u16(), &answer.headers[LOCATION]), (status, &"/new".parse().unwrap()));
+            assert_eq!(answer.body.is_empty(), status == 301, "{on_error}");
+        }
     }
 
     #[test]

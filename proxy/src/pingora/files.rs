@@ -80,10 +80,7 @@ async fn send_found(
             let answer = exchange.answer_with(&representation, request);
             send(session, under_way, answer, &reading).await?;
         }
-        Find::Folder(path) => {
-            let answer = exchange.to_folder(&path, request);
-            reply::write(session, exchange, answer).await?;
-        }
+        Find::Folder(path) => return Ok(Ok(Some(exchange.to_folder(&path, request)))),
         Find::Listing(path, entries) => {
             let answer = exchange.list(&path, &entries, request);
             reply::write(session, exchange, answer).await?;

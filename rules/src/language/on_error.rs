@@ -28,9 +28,9 @@ pub(crate) struct OnError {
 pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> OnError {
     let mut node = Node::open(kdl, &WORD, reading);
     let statuses = node.need_some::<StatusCode>(reading);
-    for status in statuses.iter().filter(|status| status.value.as_u16() < 400) {
+    for status in statuses.iter().filter(|status| status.value.as_u16() < 300) {
         let message = format!("{} is no failure", status.value.as_u16());
-        reading.report(text::wrong("on-error", status.span, message).label("expected 400 to 599"));
+        reading.report(text::wrong("on-error", status.span, message).label("expected 300 to 599"));
     }
     let statuses = statuses.into_iter().map(|status| status.value).collect();
     let from = node.property::<String>("from", reading);

@@ -3,7 +3,7 @@
 use super::Nginx;
 use super::scope::Scope;
 use super::tree::Directive;
-use super::variable::Variables;
+use super::variable::{Variables, push};
 use crate::language::action::Action;
 use crate::language::on_error::OnError;
 use crate::language::redirect::Redirect;
@@ -69,11 +69,7 @@ impl Nginx<'_, '_> {
             return None;
         };
         match number {
-            400..=498 | 500..=599 => StatusCode::from_u16(number).ok(),
-            300..=399 => {
-                self.refuse(code.span, "a redirect is no failure here", "leave this status out");
-                None
-            }
+            300..=498 | 500..=599 => StatusCode::from_u16(number).ok(),
             _ => {
                 self.fault(code.span, format!("value \"{}\" must be between 300 and 599", code.value));
                 None
@@ -93,7 +89,7 @@ impl Nginx<'_, '_> {
         }
         let target = Spanned::new(self.template(uri, variables)?, uri.span);
         if is_path(&target.value) {
-            return Some(Action::Search(target));
+            return Some(Action::Search(Spanned::new(with_its_own_query(target.value), uri.span)));
         }
         let status = match status {
             AnswerStatus::Fixed(status) if matches!(status.as_u16(), 301..=303 | 307 | 308) => status,
@@ -101,6 +97,19 @@ impl Nginx<'_, '_> {
         };
         Some(Action::Redirect(Redirect { status, target, keeps_query: false }))
     }
+}
+
+/// A path as nginx goes on with it: the query that came does not stay.
+pub(super) fn with_its_own_query(mut path: Template) -> Template {
+    let has_none = |part: &Part| match part {
+        Part::Text(text) => !text.contains('?'),
+        Part::Placeholder(Placeholder::Path | Placeholder::NormalPath | Placeholder::Capture(_)) => true,
+        Part::Placeholder(_) => false,
+    };
+    if path.parts.iter().all(has_none) {
+        push(&mut path.parts, Part::Text("?".to_owned()));
+    }
+    path
 }
 
 /// Whether a text is a path of this server.

@@ -233,7 +233,7 @@ fn a_folder_is_shown_where_it_is_with_the_query_and_on_this_server() {
         let mut scene = Scene::of("files \"/srv\"", &format!("GET {target}"));
         scene.admit();
         let path = scene.exchange.current_path(&scene.request).into_owned();
-        let answer = scene.exchange.to_folder(&path, &scene.request);
+        let Admission::Answer(answer) = scene.exchange.to_folder(&path, &scene.request) else { panic!() };
         assert_eq!((answer.status.as_u16(), values(&answer.headers, "location")), (301, vec![location]));
     }
 }
