@@ -1,6 +1,7 @@
 //! `root`, `alias`, `index`, `try_files`, `autoindex`: what a location does that has no upstream.
 
 use super::Nginx;
+use super::error_page::with_its_own_query;
 use super::location::Kind;
 use super::scope::Scope;
 use super::tree::Directive;
@@ -230,7 +231,10 @@ impl Nginx<'_, '_> {
         let action = match last.value.as_str() {
             status if status.starts_with('=') => self.read_try_status(last)?,
             name if name.starts_with('@') => self.read_entering(last, scope),
-            _ => Action::Search(Spanned::new(self.template(last, variables)?, last.span)),
+            _ => {
+                let path = with_its_own_query(self.template(last, variables)?);
+                Action::Search(Spanned::new(path, last.span))
+            }
         };
         Some((tries, Some(action)))
     }

@@ -292,7 +292,7 @@ fn placeholder(name: &str) -> Option<Placeholder> {
 }
 
 /// Neighbouring text is one part.
-fn push(parts: &mut Vec<Part>, part: Part) {
+pub(super) fn push(parts: &mut Vec<Part>, part: Part) {
     match (parts.last_mut(), part) {
         (Some(Part::Text(before)), Part::Text(text)) => before.push_str(&text),
         (_, part) => parts.push(part),
