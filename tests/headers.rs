@@ -122,3 +122,28 @@ async fn a_locations_header_operations_come_after_its_servers() {
     let response = vordr.get("http://a.test/").await;
     assert_eq!((response.headers("X-A"), response.headers("X-B")), (vec!["server"], vec!["location"]));
 }
+
+#[tokio::test]
+async fn names_are_spelt_as_they_were_written_and_otherwise_as_usual() {
+    let origin = Origin::responding("HTTP/1.1 200 OK\r\nX-oWn: 1\r\nContent-Length: 0\r\n\r\n").await;
+    let words = "request { set X-ODD yes; }; response { set X-URI 1; add X-uPPer 2; }";
+    let vordr = Vordr::proxying_with(&origin, words).await;
+    let request = "GET / HTTP/1.1\r\nHost: a.test\r\nX-theirs: 1\r\n\r\n";
+    let answer = vordr.send(request).await.head.raw;
+    for line in ["\r\nX-oWn: 1\r\n", "\r\nX-URI: 1\r\n", "\r\nX-uPPer: 2\r\n", "\r\nX-Request-Id: "] {
+        assert!(answer.contains(line), "{line:?}: {answer}");
+    }
+    let seen = origin.only_request().head.raw;
+    assert!(seen.contains("\r\nX-ODD: yes\r\n") && seen.contains("\r\nX-theirs: 1\r\n"), "{seen}");
+    let own = "location \"/\" { respond 401; response { set X-URI 1; set WWW-Authenticate \"Basic\"; set \"etag\" a; }; }";
+    let vordr = Vordr::running(&format!("server a.test {{ listen \"127.0.0.1:0\"; {own}; }}")).await;
+    let answer = vordr.send(request).await.head.raw;
+    for line in [
+        "\r\nX-URI: 1\r\n",
+        "\r\nWWW-Authenticate: Basic\r\n",
+        "\r\netag: a\r\n",
+        "\r\nContent-Length: 0\r\n",
+    ] {
+        assert!(answer.contains(line), "{line:?}: {answer}");
+    }
+}

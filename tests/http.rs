@@ -202,3 +202,33 @@ async fn pipelined_requests_are_answered_in_order() {
         assert_eq!(client.response().await.text(), expected);
     }
 }
+
+#[tokio::test]
+async fn what_two_servers_could_read_in_two_ways_is_taken_where_heads_are_lenient() {
+    let origin = Origin::answering("ok").await;
+    let lenient = "limits { heads lenient; }";
+    let vordr = Vordr::running_with(lenient, &proxying(&origin.url(), "")).await;
+    assert_eq!(vordr.send("GET /lf HTTP/1.0\nHost: a.test\nX-A: b\n\n").await.status, 200);
+    let url = "GET http://a.test/url HTTP/1.1\r\nX-A: b\r\nHost: other.test\r\nX-C: d\r\n\r\n";
+    assert_eq!(vordr.send(url).await.status, 200);
+    for (seen, target) in origin.requests().iter().zip(["/lf", "/url"]) {
+        assert_eq!(
+            (seen.head.target(), seen.header("Host"), seen.header("X-A")),
+            (target, Some("a.test"), Some("b"))
+        );
+        assert!(!seen.head.raw.replace("\r\n", "").contains('\n'), "{:?}", seen.head.raw);
+    }
+    let vordr = Vordr::proxying(&origin).await;
+    assert_eq!(vordr.send("GET /lf HTTP/1.0\nHost: a.test\n\n").await.status, 400);
+    let refused = vordr.send(url).await;
+    assert_eq!((refused.status, refused.header("Server")), (400, Some("vordr")));
+    assert_eq!(origin.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn a_target_with_what_no_url_has_is_escaped() {
+    let origin = Origin::answering("ok").await;
+    let vordr = Vordr::proxying(&origin).await;
+    assert_eq!(vordr.send("GET /a<b>?c|d HTTP/1.1\r\nHost: a.test\r\n\r\n").await.status, 200);
+    assert_eq!(origin.only_request().head.target(), "/a%3Cb%3E?c%7Cd");
+}

@@ -198,3 +198,16 @@ async fn a_file_is_printed_as_kdl_with_a_report_on_what_was_left_out() {
     let faulty = ends(&["import", faulty.1.to_str().unwrap()]);
     assert_eq!((faulty.status.code(), faulty.stdout.len()), (Some(1), 0));
 }
+
+#[tokio::test]
+async fn the_status_line_is_nginxs() {
+    let directives =
+        "location / { return 302 /a; } location /gone { return 504; } location /odd { return 306; }";
+    let vordr = Vordr::reading_nginx(&server(directives)).await;
+    for (target, line) in
+        [("/", "302 Moved Temporarily"), ("/gone", "504 Gateway Time-out"), ("/odd", "306 ")]
+    {
+        let answer = vordr.send(&format!("GET {target} HTTP/1.1\nHost: a.test\n\n")).await;
+        assert_eq!(answer.head.start(), format!("HTTP/1.1 {line}"));
+    }
+}

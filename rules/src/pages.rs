@@ -28,11 +28,12 @@ macro_rules! pages {
 /// Kept complete by a test: each word of the language is here, and each page of `docs/rules/`.
 #[rustfmt::skip]
 const PAGES: &[(&str, &str)] = pages![
-    "access-log", "acme", "act-as", "add", "admin", "allow", "auth", "balance", "bodies", "body", "body-limit",
+    "access-log", "acme", "act-as", "add", "admin", "allow", "auth", "balance", "bodies", "body",
+    "body-limit",
     "break", "buffering", "case", "cert", "charset", "client-ca", "compress", "concurrent", "connections",
     "cookie-domain", "cookie-flags", "cookie-path", "cors", "credentials", "default", "deny", "drain",
     "drain-delay", "else", "enter", "error-detail", "error-log", "expires", "expose", "files", "forwarded",
-    "header", "header-count", "header-names", "header-size", "header-timeout", "headers", "health", "host",
+    "header", "header-count", "header-names", "header-size", "header-timeout", "headers", "heads", "health", "host",
     "hsts", "http", "include", "keepalive", "key", "limit", "limit-store", "limits", "listen", "location",
     "location-fix", "log-format", "map", "match", "max-age", "method", "methods", "metrics", "min-rate", "name",
     "on-error", "origin", "origins", "pass-body", "pass-headers", "pass-server", "passive", "proxy", "proxy-protocol", "query",

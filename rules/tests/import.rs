@@ -122,7 +122,7 @@ fn every_comment_is_there_once() {
 #[test]
 fn what_several_locations_say_is_a_template() {
     let kdl = imported(SITE).kdl;
-    assert_eq!(kdl.matches("set \"x-real-ip\"").count(), 1, "{kdl}");
+    assert_eq!(kdl.matches("set \"X-Real-IP\"").count(), 1, "{kdl}");
     assert_eq!(kdl.matches("use websocket-and-request-headers\n").count(), 2, "{kdl}");
 }
 

@@ -20,15 +20,25 @@ const VOUCHED_FOR: [&str; 10] = [
 /// Refuses a target that is neither a path, nor `*` of OPTIONS, nor a URL of HTTP (RFC 9112, section 3.2). A fragment
 /// has no place in one, and some cut it off where others match it.
 pub(super) fn target(method: &str, target: &str) -> Result<(), Failure> {
-    let is_url = ["http://", "https://"]
-        .iter()
-        .any(|scheme| target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
-    match target.as_bytes() {
+    let url = ["http://", "https://"].iter().find_map(|scheme| {
+        let (start, rest) = target.split_at_checked(scheme.len())?;
+        start.eq_ignore_ascii_case(scheme).then_some(rest)
+    });
+    match (target.as_bytes(), url) {
         _ if target.contains('#') => Err(Failure::BadRequest("the target has a fragment")),
-        [b'/', ..] => Ok(()),
-        b"*" if method == "OPTIONS" => Ok(()),
-        _ if is_url => Ok(()),
+        ([b'/', ..], _) => Ok(()),
+        (b"*", _) if method == "OPTIONS" => Ok(()),
+        (_, Some(url)) => authority(url),
         _ => Err(Failure::BadRequest("the target is neither a path nor a URL")),
+    }
+}
+
+/// Refuses a URL whose host some find elsewhere in it.
+fn authority(url: &str) -> Result<(), Failure> {
+    let authority = url.split(['/', '?']).next().unwrap_or_default();
+    match authority.is_empty() || authority.contains(['@', '\\']) {
+        true => Err(Failure::BadRequest("the target's host has more than one reading")),
+        false => Ok(()),
     }
 }
 
@@ -71,12 +81,26 @@ mod tests {
             ("GET", "//a"),
             ("GET", "http://a/b"),
             ("GET", "HTTPS://a"),
+            ("GET", "http://a?b@c"),
             ("OPTIONS", "*"),
         ] {
             assert_eq!(target(method, fine), Ok(()), "{fine}");
         }
-        for wrong in ["", "*", "a", "?a", "a:80", "ftp://a/", "/a#b", "http://a/#b", "http:/a", "httpé://a"]
-        {
+        for wrong in [
+            "",
+            "*",
+            "a",
+            "?a",
+            "a:80",
+            "ftp://a/",
+            "/a#b",
+            "http://a/#b",
+            "http:/a",
+            "httpé://a",
+            "http://b@a/",
+            "http:///a",
+            "http://b\\a",
+        ] {
             assert!(target("GET", wrong).is_err(), "{wrong}");
         }
     }

@@ -21,6 +21,8 @@ pub(crate) struct HeadBounds {
     pub request_line: usize,
     /// How many fields there may be.
     pub fields: usize,
+    /// `heads lenient`.
+    pub lenient: bool,
 }
 
 impl HeadBounds {
@@ -43,6 +45,7 @@ impl From<&Limits> for HeadBounds {
             size: bytes(limits.header_size),
             request_line: bytes(limits.request_line),
             fields: limits.header_count as usize,
+            lenient: limits.lenient_heads,
         }
     }
 }
@@ -63,16 +66,24 @@ pub(crate) struct HeadScan {
     scanned: usize,
     /// How long the first line is that is not empty, once it has come whole.
     first_line: Option<usize>,
+    lenient: bool,
 }
 
 impl HeadScan {
+    /// Of a head that has these bounds.
+    pub(crate) fn within(bounds: HeadBounds) -> Self {
+        Self { lenient: bounds.lenient, ..Self::default() }
+    }
+
     /// The head's length with its last empty line, once `bytes` hold it whole.
     pub(crate) fn end(&mut self, bytes: &[u8]) -> Result<Option<usize>, Failure> {
         while let Some(found) = bytes.get(self.scanned..).and_then(|rest| memchr(b'\n', rest)) {
             let newline = self.scanned + found;
             let line = bytes.get(self.line_start..newline).unwrap_or_default();
-            let Some((b'\r', line)) = line.split_last() else {
-                return Err(Failure::BadRequest("a line of the head ends in LF without CR"));
+            let line = match line.split_last() {
+                Some((b'\r', line)) => line,
+                _ if self.lenient => line,
+                _ => return Err(Failure::BadRequest("a line of the head ends in LF without CR")),
             };
             self.scanned = newline + 1;
             self.line_start = self.scanned;
@@ -212,6 +223,15 @@ mod tests {
         assert!(HeadScan::default().end(b"GET / HTTP/1.1\nHost").is_err());
         assert!(HeadScan::default().end(b"GET / HTTP/1.1\r\nHost: a\n\r\n").is_err());
         assert!(HeadScan::default().end(b"\n").is_err());
+    }
+
+    #[test]
+    fn a_bare_line_feed_ends_a_line_where_the_rules_say_so() {
+        let head = b"GET / HTTP/1.0\nHost: a\r\n\nGET";
+        let mut scan = HeadScan { lenient: true, ..HeadScan::default() };
+        assert_eq!(scan.end(head), Ok(Some(head.len() - 3)));
+        assert_eq!(judge(&head[..head.len() - 3], MAX_HEADERS), Ok(Framing::Length(0)));
+        assert!(judge(b"GET / HTTP/1.0\nHost: a\rX: b\n\n", MAX_HEADERS).is_err());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A connection's heads: awaited within their limits, and judged.
 
 use super::head::{HeadBounds, HeadScan, judge};
+use super::retarget::retargeted;
 use super::stream::{ClientStream, READ_STEP};
 use crate::exchange::Failure;
 use crate::http2::PREFACE;
@@ -46,7 +47,7 @@ impl ClientStream {
         }
         let bounds = limits.bounds;
         let pipelined = !self.ahead.is_empty() && self.link.requests() > 0;
-        let mut wait = HeadWait { scan: HeadScan::default(), since: None, counted: None, heads, limits };
+        let mut wait = HeadWait { scan: HeadScan::within(bounds), since: None, counted: None, heads, limits };
         let length = match poll_fn(|cx| self.poll_head(&mut wait, cx)).await {
             Ok(length) => length,
             Err(over) => {
@@ -64,7 +65,7 @@ impl ClientStream {
 
     /// Takes a head that came on another way; its body may then be read.
     pub(crate) fn hold_head(&mut self, head: BytesMut, bounds: HeadBounds) -> Result<BytesMut, Failure> {
-        let mut scan = HeadScan::default();
+        let mut scan = HeadScan::within(bounds);
         let length = scan.end(&head)?;
         bounds.hold(&scan, length.unwrap_or(head.len()))?;
         self.judge(head, bounds, (Instant::now(), false))
@@ -77,10 +78,11 @@ impl ClientStream {
         (since, pipelined): (Instant, bool),
     ) -> Result<BytesMut, Failure> {
         self.body = judge(&head, bounds.fields).inspect_err(|_| self.link.refused(&head))?.into();
+        let again = retargeted(&head, bounds.lenient).inspect_err(|_| self.link.refused(&head))?;
         self.link.head_arrived(since, head.len(), pipelined);
         self.upload.reset();
         self.download.reset();
-        Ok(head)
+        Ok(again.map_or(head, |head| head.as_slice().into()))
     }
 
     fn poll_head(&mut self, wait: &mut HeadWait<'_>, cx: &mut Context<'_>) -> Poll<Result<usize, NoHead>> {

@@ -12,6 +12,7 @@ mod identity;
 mod introduce;
 mod link;
 mod pace;
+mod retarget;
 mod secure;
 mod serve;
 mod spool;

@@ -88,6 +88,11 @@ impl Exchange {
         self.settings().is_some_and(|settings| settings.bodies == Bodies::Nginx)
     }
 
+    /// What the status line of an answer of vordr's own says (RFC 9112, section 4), where that is not the usual.
+    pub fn reason(&self, status: StatusCode) -> Option<&'static str> {
+        if self.has_nginxs_bodies() { nginx_page::reason(status) } else { None }
+    }
+
     /// An answer that leads elsewhere.
     pub(super) fn moved(&self, status: StatusCode, target: &[u8]) -> Answer {
         let mut answer = match self.has_nginxs_bodies() {

@@ -1,6 +1,7 @@
 //! A message's headers, whoever holds them.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use vordr_rules::table::FieldName;
 
 /// Headers that can be edited: a plain map, and Pingora's messages, which also keep how names are spelt.
 pub trait Headers {
@@ -10,6 +11,14 @@ pub trait Headers {
     fn set(&mut self, name: &HeaderName, value: HeaderValue);
     /// Appends one.
     fn add(&mut self, name: &HeaderName, value: HeaderValue);
+    /// [`Headers::set`], with the name spelt as the operator wrote it.
+    fn set_as(&mut self, name: &FieldName, value: HeaderValue) {
+        self.set(name, value);
+    }
+    /// [`Headers::add`], with the name spelt as the operator wrote it.
+    fn add_as(&mut self, name: &FieldName, value: HeaderValue) {
+        self.add(name, value);
+    }
     /// Deletes all of that name.
     fn remove(&mut self, name: &HeaderName);
 }

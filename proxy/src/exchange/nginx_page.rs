@@ -38,6 +38,17 @@ const TITLES: [(u16, &str); 31] = [
     (507, "Insufficient Storage"),
 ];
 
+/// What nginx's status line says of a status.
+pub(super) fn reason(status: StatusCode) -> Option<&'static str> {
+    let code = status.as_u16();
+    match code {
+        302 => Some("Moved Temporarily"),
+        401 => Some("Unauthorized"),
+        200..300 | 304 => status.canonical_reason(),
+        _ => TITLES.iter().find(|(known, _)| *known == code).map(|(_, title)| *title),
+    }
+}
+
 /// The page of a status; one without a page has no body.
 pub(super) fn page(status: StatusCode) -> Answer {
     let code = status.as_u16();

@@ -5,7 +5,7 @@ use super::headers::Headers;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use vordr_rules::placeholder::Template;
-use vordr_rules::table::HeaderOperation;
+use vordr_rules::table::{FieldName, HeaderOperation};
 
 /// Applies `operations` to `message`; placeholders are filled in from `request`. A value that is not fit for a
 /// header once it is filled in is left out. `success` tells of an answer whether it is no failure.
@@ -27,17 +27,18 @@ pub(super) fn apply(
         };
         match operation {
             HeaderOperation::Set(name, value) => match value_of(value, message.headers()) {
-                Some(value) => message.set(name, value),
+                Some(value) => message.set_as(name, value),
                 None => message.remove(name),
             },
             HeaderOperation::Add(name, value) => {
                 if let Some(value) = value_of(value, message.headers()) {
-                    message.add(name, value);
+                    message.add_as(name, value);
                 }
             }
             HeaderOperation::Default(name, value) => {
-                if !message.headers().contains_key(name) {
-                    value_of(value, message.headers()).into_iter().for_each(|value| message.set(name, value));
+                if !message.headers().contains_key(&**name) {
+                    let value = value_of(value, message.headers());
+                    value.into_iter().for_each(|value| message.set_as(name, value));
                 }
             }
             HeaderOperation::Remove(name) => message.remove(name),
@@ -45,6 +46,23 @@ pub(super) fn apply(
             // It holds no further one of its kind.
             HeaderOperation::OnSuccess(_) => {}
         }
+    }
+}
+
+impl Exchange {
+    /// A header's name as the operator's changes to the answer spell it.
+    pub fn written_name(&self, name: &HeaderName) -> Option<&FieldName> {
+        self.settings()?.response.iter().find_map(|operation| spelling(operation, name))
+    }
+}
+
+fn spelling<'o>(operation: &'o HeaderOperation, sought: &HeaderName) -> Option<&'o FieldName> {
+    match operation {
+        HeaderOperation::Set(name, _) | HeaderOperation::Add(name, _) | HeaderOperation::Default(name, _) => {
+            Some(name).filter(|name| HeaderName::eq(name, sought))
+        }
+        HeaderOperation::OnSuccess(operation) => spelling(operation, sought),
+        HeaderOperation::Remove(_) | HeaderOperation::RemovePrefix(_) => None,
     }
 }
 

@@ -205,7 +205,10 @@ mod tests {
             ("redirect 301 \"/new\"", "on-error 302 { respond 200 \"moved\"; }", 301),
         ] {
             let answer = Scene::of(&format!("{on_error}\n {action}"), "GET /x").answer();
-            assert_eq!((answer.status.as_u16(), &answer.headers[LOCATION]), (status, &"/new".parse().unwrap()));
+            assert_eq!(
+                (answer.status.as_u16(), &answer.headers[LOCATION]),
+                (status, &"/new".parse().unwrap())
+            );
             assert_eq!(answer.body.is_empty(), status == 301, "{on_error}");
         }
     }

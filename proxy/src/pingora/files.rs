@@ -112,7 +112,7 @@ async fn send(
     reading: &Reading,
 ) -> Result<()> {
     let mut packer = body::packer(&mut under_way.exchange)?;
-    reply::write_head(session, &answer.head, answer.body.is_empty()).await?;
+    reply::write_head(session, &under_way.exchange, &answer.head, answer.body.is_empty()).await?;
     let pieces = answer.body.len();
     for (number, piece) in answer.body.into_iter().enumerate() {
         let is_last = number + 1 == pieces;

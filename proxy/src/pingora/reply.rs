@@ -19,7 +19,7 @@ pub(super) async fn write(session: &mut Session, exchange: &mut Exchange, answer
         return Ok(());
     }
     let empty = answer.body.is_empty();
-    write_head(session, &answer, empty).await?;
+    write_head(session, exchange, &answer, empty).await?;
     match empty {
         true => Ok(()),
         false => write_part(session, exchange, answer.body, true).await,
@@ -27,10 +27,19 @@ pub(super) async fn write(session: &mut Session, exchange: &mut Exchange, answer
 }
 
 /// Writes an answer's head.
-pub(super) async fn write_head(session: &mut Session, answer: &Answer, is_all: bool) -> Result<()> {
+pub(super) async fn write_head(
+    session: &mut Session,
+    exchange: &Exchange,
+    answer: &Answer,
+    is_all: bool,
+) -> Result<()> {
     let mut head = ResponseHeader::build(answer.status, Some(answer.headers.len() + 2))?;
+    head.set_reason_phrase(exchange.reason(answer.status))?;
     for (name, value) in &answer.headers {
-        head.add(name, value.clone());
+        match exchange.written_name(name) {
+            Some(name) => head.add_as(name, value.clone()),
+            None => head.add(name, value.clone()),
+        }
     }
     session.write_response_header(Box::new(head), is_all).await.map_err(|error| error.into_down())
 }

@@ -48,5 +48,6 @@ fn limits(written: &crate::language::limits::Limits) -> Limits {
             .connections_per_client
             .map_or(default.connections_per_client, |limit| limit.0),
         min_rate: written.min_rate.map_or(default.min_rate, |limit| limit.0.map(|bytes| bytes.0)),
+        lenient_heads: written.lenient_heads.unwrap_or(default.lenient_heads),
     }
 }

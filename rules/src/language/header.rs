@@ -4,7 +4,7 @@ use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::placeholder::{Template, TemplateError};
 use crate::source::{Span, Spanned};
-use crate::table::HeaderOperation;
+use crate::table::{FieldName, HeaderOperation};
 use crate::word::Word;
 use http::{HeaderName, HeaderValue};
 use kdl::KdlNode;
@@ -66,7 +66,7 @@ fn read_operation(
         }
         _ => {
             let name = node
-                .need::<HeaderName>(reading)
+                .need::<FieldName>(reading)
                 .filter(|name| may_be_had(name.value.as_str(), name.span, reading));
             let value =
                 node.need::<String>(reading).and_then(|value| header_template(value, word.name, reading));
@@ -94,7 +94,7 @@ fn check_errors(errors: Option<&Spanned<bool>>, parent: &Word, reading: &mut Rea
     }
 }
 
-fn operation(word: &str, name: HeaderName, value: Template) -> HeaderOperation {
+fn operation(word: &str, name: FieldName, value: Template) -> HeaderOperation {
     match word {
         "set" => HeaderOperation::Set(name, value),
         "add" => HeaderOperation::Add(name, value),

@@ -18,6 +18,7 @@ pub(super) static WORD: Word =
         &KEEPALIVE,
         &CONNECTIONS,
         &MIN_RATE,
+        &HEADS,
     ]]);
 
 static HEADER_TIMEOUT: Word = Word::simple(
@@ -41,6 +42,9 @@ static MIN_RATE: Word = Word::simple(
     "Bytes a second that a client has to send of a body, or take of an answer. Default 128.",
 );
 
+static HEADS: Word =
+    Word::simple("heads", "strict | lenient", "How requests' heads are read. Default strict.");
+
 /// As written.
 #[derive(Debug, Default)]
 pub(crate) struct Limits {
@@ -53,6 +57,7 @@ pub(crate) struct Limits {
     pub connections: Option<Limit<u64>>,
     pub connections_per_client: Option<Limit<u64>>,
     pub min_rate: Option<Limit<Bytes>>,
+    pub lenient_heads: Option<bool>,
 }
 
 pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Limits {
@@ -77,6 +82,10 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Limits {
             "keepalive" => {
                 limits.keepalive = child.need(reading).map(|found| found.value);
                 limits.keepalive_requests = limit("requests", child.property("requests", reading), reading);
+            }
+            "heads" => {
+                let how = text::one_of(child.need(reading), &["strict", "lenient"], word.name, reading);
+                limits.lenient_heads = how.map(|how| how == 1);
             }
             "min-rate" => limits.min_rate = limit(word.name, child.need(reading), reading),
             _ => {

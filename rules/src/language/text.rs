@@ -3,7 +3,7 @@
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::node::{Node, Reading};
 use crate::source::{Span, Spanned};
-use crate::table::{RegexError, Ways};
+use crate::table::{FieldName, RegexError, Ways};
 use crate::value::{Limit, Raw, Value};
 use http::{HeaderName, Method};
 use ipnet::IpNet;
@@ -27,6 +27,15 @@ impl Value for HeaderName {
     fn read(raw: &Raw<'_>) -> Result<Self, Option<String>> {
         let Raw::Text(text) = raw else { return Err(None) };
         text.parse().map_err(|_| Some(format!("`{text}` is no header's name")))
+    }
+}
+
+impl Value for FieldName {
+    const EXPECTED: &'static str = HeaderName::EXPECTED;
+    fn read(raw: &Raw<'_>) -> Result<Self, Option<String>> {
+        HeaderName::read(raw)?;
+        let Raw::Text(text) = raw else { return Err(None) };
+        text.parse().map_err(|_| None)
     }
 }
 

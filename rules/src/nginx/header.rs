@@ -7,7 +7,7 @@ use super::tree::Directive;
 use super::variable::Variables;
 use crate::language::header::NOT_TO_BE_HAD;
 use crate::source::{Span, Spanned};
-use crate::table::HeaderOperation;
+use crate::table::{FieldName, HeaderOperation};
 use http::{HeaderName, HeaderValue};
 
 /// What is made of the `proxy_set_header` that hold at a place.
@@ -50,7 +50,9 @@ impl Nginx<'_, '_> {
                     }
                 }
                 _ if value.value.is_empty() => {
-                    headers.operations.push(Spanned::new(HeaderOperation::Remove(name), value.span));
+                    headers
+                        .operations
+                        .push(Spanned::new(HeaderOperation::Remove(HeaderName::clone(&name)), value.span));
                 }
                 _ => {
                     if let Some(value) = self.header_template(value, variables) {
@@ -101,7 +103,10 @@ impl Nginx<'_, '_> {
                 continue;
             }
             if let Some(name) = self.header_name(directive) {
-                operations.push(Spanned::new(HeaderOperation::Remove(name), directive.span_of(0)));
+                operations.push(Spanned::new(
+                    HeaderOperation::Remove(HeaderName::clone(&name)),
+                    directive.span_of(0),
+                ));
             }
         }
         let inherits = scope.find("add_header_inherit");
@@ -149,7 +154,7 @@ impl Nginx<'_, '_> {
         Some(Spanned::new(operation, directive.name.span))
     }
 
-    fn header_name(&mut self, directive: &Directive) -> Option<HeaderName> {
+    fn header_name(&mut self, directive: &Directive) -> Option<FieldName> {
         let name = directive.first().parse().ok();
         if name.is_none() {
             let message = format!("\"{}\" is no header's name", directive.first());

@@ -234,6 +234,7 @@ impl Nginx<'_, '_> {
             header_size: self.header_size(scope),
             keepalive,
             keepalive_requests: requests.map(|requests| Limit(Some(requests))),
+            lenient_heads: Some(true),
             ..Limits::default()
         }
     }

@@ -183,7 +183,7 @@ impl Nginx<'_, '_> {
                 HostHeader::Preserve
             }
             _ => {
-                let operation = HeaderOperation::Set(http::header::HOST, value);
+                let operation = HeaderOperation::Set(http::header::HOST.into(), value);
                 settings.request.insert(0, Spanned::new(operation, written.span));
                 HostHeader::Preserve
             }

@@ -150,5 +150,6 @@ fn write_limits(limits: &Limits, page: &mut Page) {
     let each = number(limits.connections_per_client);
     page.line(&format!("connections {} per-client={each}", number(limits.connections)), None);
     page.line(&format!("min-rate {}", number(limits.min_rate)), None);
+    page.line(if limits.lenient_heads { "heads lenient" } else { "heads strict" }, None);
     page.close();
 }

@@ -88,10 +88,10 @@ fn operations(name: &str, operations: &[HeaderOperation], page: &mut Page) {
 
 fn operation_line(operation: &HeaderOperation) -> String {
     match operation {
-        HeaderOperation::Set(name, value) => format!("set {} {}", quoted(name.as_str()), template(value)),
-        HeaderOperation::Add(name, value) => format!("add {} {}", quoted(name.as_str()), template(value)),
+        HeaderOperation::Set(name, value) => format!("set {} {}", quoted(name.spelling()), template(value)),
+        HeaderOperation::Add(name, value) => format!("add {} {}", quoted(name.spelling()), template(value)),
         HeaderOperation::Default(name, value) => {
-            format!("default {} {}", quoted(name.as_str()), template(value))
+            format!("default {} {}", quoted(name.spelling()), template(value))
         }
         HeaderOperation::Remove(name) => format!("remove {}", quoted(name.as_str())),
         HeaderOperation::RemovePrefix(prefix) => format!("remove {}", quoted(&format!("{prefix}*"))),

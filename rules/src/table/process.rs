@@ -85,6 +85,9 @@ pub struct Limits {
     pub connections_per_client: Option<u64>,
     /// How many bytes a second a client has to send of a body, or take of an answer, in the long run.
     pub min_rate: Option<u64>,
+    /// Whether a line of a head may end in LF without CR (RFC 9112, section 2.2), and a URL as the target may name another
+    /// host than `Host` does (section 3.2.2).
+    pub lenient_heads: bool,
 }
 
 impl Default for Limits {
@@ -99,6 +102,7 @@ impl Default for Limits {
             connections: Some(20_000),
             connections_per_client: None,
             min_rate: Some(128),
+            lenient_heads: false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The settings that hold in a location, inheritance done.
 
-use super::{AccessLog, Action, Bodies, Charset, Expires, Place, Types, Ways};
+use super::{AccessLog, Action, Bodies, Charset, Expires, FieldName, Place, Types, Ways};
 use crate::placeholder::Template;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use ipnet::IpNet;
@@ -144,11 +144,11 @@ impl HeaderNames {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeaderOperation {
     /// Replace all of that name.
-    Set(HeaderName, Template),
+    Set(FieldName, Template),
     /// Append one.
-    Add(HeaderName, Template),
+    Add(FieldName, Template),
     /// Set it where there is none.
-    Default(HeaderName, Template),
+    Default(FieldName, Template),
     /// Delete all of that name.
     Remove(HeaderName),
     /// Delete all whose lowercase name starts with this.
