@@ -1,7 +1,7 @@
 //! Lines to a file or a stream, from a thread of its own, so that a slow disk never slows a request.
 //!
-//! Each worker appends to a buffer of its own, and the writing thread empties them all twenty times a second: a
-//! line costs its bytes, and neither an allocation nor a wake-up. Lines of one worker keep their order; between two
+//! Each worker appends to a buffer of its own, and the writing thread empties them all: at once when a line comes after a
+//! silence, and under load twenty times a second, so that a line costs its bytes, and neither an allocation nor a wake-up. Lines of one worker keep their order; between two
 //! of them it may differ within that time.
 
 use super::cells::PerWorker;
@@ -18,7 +18,7 @@ use vordr_rules::table::LogTarget;
 
 /// How many bytes of one buffer may wait; what comes then is dropped and counted.
 const WAITING: usize = 4 * 1024 * 1024;
-/// How long lines are gathered.
+/// How long lines are gathered, counted from those before them.
 const GATHER: Duration = Duration::from_millis(50);
 /// How long a flush waits for a disk, or for whoever reads a pipe.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -113,10 +113,13 @@ impl Lines {
     /// The writing thread's whole life: to the last line after the [`Writer`] is gone.
     fn write_on(&self, mut out: Out) {
         let mut batch = Vec::new();
+        let mut last: Option<Instant> = None;
         loop {
             let over = self.over.load(Relaxed);
             if self.waiting.swap(false, Relaxed) || over {
-                thread::sleep(if over { Duration::ZERO } else { GATHER });
+                let since = last.map_or(GATHER, |last| last.elapsed());
+                thread::sleep(if over { Duration::ZERO } else { GATHER.saturating_sub(since) });
+                last = Some(Instant::now());
                 for buffer in self.buffers.all() {
                     std::mem::swap(&mut *lock(buffer), &mut batch);
                     out.write(&batch);
