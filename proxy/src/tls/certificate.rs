@@ -9,7 +9,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{FromDer, X509Certificate, X509Version};
 
 /// A chain of certificates with the key of the first one.
 #[derive(Debug)]
@@ -59,12 +59,34 @@ impl Certificate {
         let validity = parsed.validity();
         let (not_before, not_after) =
             (time(validity.not_before.timestamp()), time(validity.not_after.timestamp()));
-        let key = CertifiedKey::from_der(chain, key, &provider()).map_err(|error| match error {
-            Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => Flaw::WrongKey,
-            Error::InvalidCertificate(_) => Flaw::Garbled,
-            other => Flaw::UnusableKey(other.to_string()),
-        })?;
+        let key = match parsed.version() {
+            X509Version::V3 => {
+                CertifiedKey::from_der(chain, key, &provider()).map_err(|error| match error {
+                    Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => Flaw::WrongKey,
+                    Error::InvalidCertificate(_) => Flaw::Garbled,
+                    other => Flaw::UnusableKey(other.to_string()),
+                })?
+            }
+            _ => {
+                let public_key = parsed.public_key().raw.to_vec();
+                Self::old(chain, &key, &public_key)?
+            }
+        };
         Ok(Self { key: Arc::new(key), not_before, not_after })
+    }
+
+    /// Takes a certificate of a version before 3, as `openssl x509` makes them where nobody asks for an extension: rustls
+    /// looks into none, and shows it all the same.
+    fn old(
+        chain: Vec<CertificateDer<'static>>,
+        key: &PrivateKeyDer<'static>,
+        public_key: &[u8],
+    ) -> Result<CertifiedKey, Flaw> {
+        let key = any_supported_type(key).map_err(|error| Flaw::UnusableKey(error.to_string()))?;
+        match key.public_key() {
+            Some(its) if its.as_ref() != public_key => Err(Flaw::WrongKey),
+            _ => Ok(CertifiedKey::new(chain, key)),
+        }
     }
 
     /// Takes a certificate that answers a challenge: it has a critical extension (RFC 8737, section 3), and rustls
@@ -141,6 +163,34 @@ mod tests {
         for host in ["b.test", "x.a.test", "*.a.test", "y.x.b.test", "192.0.2.2"] {
             assert!(!certificate.covers(host), "{host}");
         }
+    }
+
+    /// Of version 1, until the year 2126.
+    const OLD: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBIjCByQIUMfqHqUBiuLWWV0JaDNl7RTOdsAAwCgYIKoZIzj0EAwIwEzERMA8G
+A1UEAwwIb2xkLnRlc3QwIBcNMjYxMTIxMjIwNzQ3WhgPMjEyNjEwMjgyMjA3NDda
+MBMxETAPBgNVBAMMCG9sZC50ZXN0MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE
+SdGnZh6d4asjMnTGxxwku1NIJycJ6woLQ4obbo1nu6c6y0h2TVDbLe3pzu1f1alO
+vI4hiKPdUbWQAMwXgKgVxzAKBggqhkjOPQQDAgNIADBFAiEAiRbDmD2rWpbJ7V2x
+OB3drCZeiqkhPfYMQIDx+s1ZOagCIEvfGbYZu4/fjgRsFELaUPgYopi4pjv6UEFH
+Z562Itub
+-----END CERTIFICATE-----
+";
+    const KEY_OF_OLD: &str = "\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgrEmfQ1eOf/F/d/aB
+wB1k9aYo0z5AcKPunNeArW8DoumhRANCAARJ0admHp3hqyMydMbHHCS7U0gnJwnr
+CgtDihtujWe7pzrLSHZNUNst7enO7V/VqU68jiGIo91RtZAAzBeAqBXH
+-----END PRIVATE KEY-----
+";
+
+    #[test]
+    fn a_certificate_of_version_1_is_shown_with_its_own_key_alone() {
+        let old = read(OLD, KEY_OF_OLD).unwrap();
+        assert!(old.not_after() > SystemTime::now() && !old.covers("old.test"));
+        let other = made(&["old.test"]).signing_key.serialize_pem();
+        assert_eq!(read(OLD, &other).unwrap_err(), Flaw::WrongKey);
     }
 
     #[test]
