@@ -141,11 +141,16 @@ impl Nginx<'_, '_> {
             self.refuse(directive.span_of(0), message, "leave it out");
             return None;
         }
-        let value = directive.arguments.get(1).filter(|value| !value.value.is_empty())?;
+        let value = directive.arguments.get(1)?;
+        let takes_the_place = matches!(name.as_str(), "last-modified" | "etag");
+        if value.value.is_empty() {
+            let remove = HeaderOperation::Remove(HeaderName::clone(&name));
+            return takes_the_place.then(|| Spanned::new(remove, directive.name.span));
+        }
         let value = self.header_template(value, variables)?;
-        let operation = match name.as_str() {
-            "last-modified" | "etag" => HeaderOperation::Set(name, value.value),
-            _ => HeaderOperation::Add(name, value.value),
+        let operation = match takes_the_place {
+            true => HeaderOperation::Set(name, value.value),
+            false => HeaderOperation::Add(name, value.value),
         };
         let operation = match always {
             "always" => operation,
