@@ -3,6 +3,7 @@
 use crate::harness::{Connection, Origin, REFUSING, Response, Vordr, answers, pooled, servers};
 
 const POST: &str = "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nbody";
+const GET: &str = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
 
 /// Reads a request and breaks the connection.
 async fn breaking() -> Origin {
@@ -22,6 +23,17 @@ async fn forgetful(mut connection: Connection) {
 
 async fn with_retry(origins: &[Origin], retry: &str) -> Vordr {
     Vordr::running(&pooled(&format!("{}\n{retry}", servers(origins, &[])), "")).await
+}
+
+/// Of one client's requests, so that one worker has them.
+async fn statuses(vordr: &Vordr, requests: [&str; 2]) -> [u16; 2] {
+    let mut client = vordr.connect().await;
+    let mut statuses = [0; 2];
+    for (request, status) in requests.iter().zip(&mut statuses) {
+        client.send(request).await;
+        *status = client.response().await.status;
+    }
+    statuses
 }
 
 async fn post(vordr: &Vordr) -> Response {
@@ -131,6 +143,45 @@ async fn an_answer_that_retry_names_gives_way_to_another_servers() {
     let vordr = with_retry(&both, "retry 3 on=\"503\"").await;
     let response = vordr.get("http://a.test/").await;
     assert_eq!((response.status, response.text().as_str()), (503, "busy"), "the last answer is the client's");
+}
+
+#[tokio::test]
+async fn a_server_that_closes_without_a_word_is_left_for_another_where_the_rules_say_so() {
+    let origins = [breaking().await, Origin::answering("second").await];
+    let vordr = with_retry(&origins, "retry 1 on=\"closed\"").await;
+    assert_eq!(answers(&vordr, 4).await, "secondsecondsecondsecond");
+    let plain = with_retry(&origins, "").await;
+    let statuses = [plain.get("http://a.test/").await.status, plain.get("http://a.test/").await.status];
+    assert_eq!(statuses, [502, 200], "nothing is said of it");
+    plain.log_error("early_close").await;
+}
+
+#[tokio::test]
+async fn a_post_on_a_connection_that_nginx_keeps_too_is_sent_once() {
+    let origins = [Origin::scripted(forgetful).await];
+    let rules = |kept: &str| {
+        format!(
+            "upstream app {{ server 127.0.0.1:{}; {kept} }}
+             server {{ listen 127.0.0.1:0; server_name a.test; location / {{ proxy_pass http://app; }} }}",
+            origins[0].port()
+        )
+    };
+    let vordr = Vordr::reading_nginx(&rules("keepalive 4;")).await;
+    assert_eq!(statuses(&vordr, [GET, POST]).await, [200, 502]);
+    assert_eq!(vordr.log_error("early_close").await["retries"], 0);
+    assert_eq!(origins[0].requests().len(), 2);
+    assert_eq!(statuses(&vordr, [GET, GET]).await, [200, 200], "what may be asked twice is");
+    let vordr = Vordr::reading_nginx(&rules("")).await;
+    assert_eq!(statuses(&vordr, [POST, POST]).await, [200, 200], "nginx would keep none");
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_no_fault_of_the_server() {
+    let none = Origin::responding("HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone").await;
+    let origins = [none, Origin::answering("there").await];
+    let vordr = with_retry(&origins, "retry 1 on=\"404\"; passive fails=1 within=\"30s\" for=\"30s\"").await;
+    assert_eq!(answers(&vordr, 4).await, "theretheretherethere");
+    assert_eq!(origins[0].requests().len(), 4, "it is asked first, again and again");
 }
 
 #[tokio::test]

@@ -27,9 +27,16 @@ impl Exchange {
             Attempt::NotSent => retry.connect && is_of_connecting(failure),
             Attempt::ReusedAndClosed if retry.reused => true,
             Attempt::ReusedAndClosed | Attempt::Sent => {
-                (method.is_idempotent() || retry.non_idempotent) && is_named(retry, failure)
+                (method.is_idempotent() || retry.non_idempotent)
+                    && (self.is_closed(failure) && retry.closed || is_named(retry, failure))
             }
         }
+    }
+
+    /// Whether the server broke the connection before it answered.
+    fn is_closed(&self, failure: &Failure) -> bool {
+        matches!(failure, Failure::EarlyClose | Failure::Reset)
+            && self.reached.as_ref().is_none_or(|reached| reached.status.is_none())
     }
 }
 
@@ -96,6 +103,19 @@ mod tests {
         assert!(!may(r#"retry 1 on="502""#, Attempt::Sent, &busy, &Method::GET));
         assert!(!may(r#"retry 1 on="502""#, Attempt::Sent, &Failure::ReadTimeout, &Method::GET));
         assert!(may(r#"retry 1 on="504""#, Attempt::Sent, &Failure::ReadTimeout, &Method::GET));
+    }
+
+    #[test]
+    fn a_connection_that_breaks_before_an_answer_is_tried_again_where_that_is_said() {
+        let closed = r#"retry 1 on="closed""#;
+        for (failure, attempt) in
+            [(Failure::EarlyClose, Attempt::Sent), (Failure::Reset, Attempt::ReusedAndClosed)]
+        {
+            assert!(may(closed, attempt, &failure, &Method::GET), "{failure:?}");
+            assert!(!may(closed, attempt, &failure, &Method::POST), "{failure:?}");
+            assert!(may(r#"retry 1 on="closed non-idempotent""#, attempt, &failure, &Method::POST));
+        }
+        assert!(!may(closed, Attempt::Sent, &Failure::ReadTimeout, &Method::GET));
     }
 
     #[test]

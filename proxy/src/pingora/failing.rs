@@ -147,6 +147,8 @@ pub(super) fn failed_while_proxying(
     let again = sendable && retries(session, under_way, attempt, &failure);
     let UnderWay { generation, exchange, journey, tunnel, .. } = &mut **under_way;
     let is_the_servers = match failure {
+        // Who may not have it, or asks for what is not there, is told the same by a server that is well.
+        Failure::Status(StatusCode::FORBIDDEN | StatusCode::NOT_FOUND) => false,
         // An answer that is passed on, or replaced, is one all the same.
         Failure::Status(_) | Failure::Elsewhere => again,
         _ => failure.party() == Party::Upstream && !closed_under_us && tunnel.is_none(),
@@ -248,6 +250,8 @@ pub(super) fn falls_back(
     under_way.exchange.reached = before;
     under_way.exchange.filled = None;
     under_way.journey = Journey::default();
+    // What `retry` says of one pool is not used up by another.
+    (under_way.exchange.retried, under_way.exchange.first_tried) = (0, None);
     counted(shared, request, &mut under_way.exchange, failure);
     under_way.exchange.leaves_the_pool();
     true

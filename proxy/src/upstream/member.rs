@@ -38,6 +38,8 @@ pub(crate) struct Member {
     pub(super) destination: Destination,
     /// The destination as text.
     pub(super) name: String,
+    /// How many before it in its pool have the same destination.
+    pub(super) place: usize,
     pub(super) weight: u32,
     /// What a key is held against, to find its server.
     pub(super) seed: u64,
@@ -61,11 +63,17 @@ impl Member {
             destination,
             seed: hash::of(name.as_bytes()),
             name,
+            place: 0,
             weight,
             mark: None,
             dialers: Dialers::new(patience, &standing.reserve),
             standing,
         }
+    }
+
+    /// Whether both are the same server of a pool, which may have an address more than once.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.place == other.place && self.name == other.name
     }
 
     /// Its addresses, or its path, for the log.

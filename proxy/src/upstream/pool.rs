@@ -65,8 +65,9 @@ pub(super) struct Live {
     turn: AtomicUsize,
     /// A request is under way to see whether a server that is out is well again.
     probing: AtomicBool,
-    /// By address. Held weakly: one that is gone is forgotten when its last stream ends.
-    standings: Mutex<HashMap<String, Weak<Standing>>>,
+    /// By address, and by place among those with the same. Held weakly: one that is gone is forgotten when its last
+    /// stream ends.
+    standings: Mutex<HashMap<(String, usize), Weak<Standing>>>,
 }
 
 /// The servers of a pool whose addresses are known.
@@ -170,13 +171,16 @@ impl Pool {
         let before = self.members();
         let mut tiers: BTreeMap<(bool, u16), Vec<Arc<Member>>> = BTreeMap::new();
         let mut problem = None;
+        let mut seen: HashMap<String, usize> = HashMap::new();
         for (server, endpoint) in self.rules.servers.iter().zip(&self.endpoints) {
             match found(&server.address, names) {
                 Ok(found) => {
                     for found in found {
                         let tier = tiers.entry((server.backup, found.priority)).or_default();
                         let weight = server.weight.saturating_mul(found.weight);
-                        tier.push(self.member(endpoint, found.destination, weight, &before));
+                        let name = found.destination.to_string();
+                        let place = seen.entry(name).and_modify(|place| *place += 1).or_default();
+                        tier.push(self.member(endpoint, found.destination, weight, *place, &before));
                     }
                 }
                 Err(reason) => problem = Some(reason),
@@ -199,18 +203,20 @@ impl Pool {
         endpoint: &Arc<Endpoint>,
         destination: Destination,
         weight: u32,
+        place: usize,
         before: &[Arc<Member>],
     ) -> Arc<Member> {
         let is_same = |known: &&Arc<Member>| {
             Arc::ptr_eq(&known.endpoint, endpoint)
                 && known.destination == destination
-                && known.weight == weight
+                && (known.weight, known.place) == (weight, place)
         };
         if let Some(known) = before.iter().find(is_same) {
             return known.clone();
         }
-        let standing = self.live.standing(&destination.to_string());
+        let standing = self.live.standing(&destination.to_string(), place);
         let mut member = Member::new(endpoint, destination, weight.max(1), standing, &self.patience);
+        member.place = place;
         if let Some(Sticky::Cookie { name, secret }) = &self.rules.sticky {
             member.mark = Some(Mark::new(name, &self.rules.name, &member.name, secret.as_deref()));
         }
@@ -297,7 +303,7 @@ impl Pool {
         members.tiers.iter().flat_map(|tier| &tier.members).any(|member| {
             member.standing.is_up()
                 && member.standing.has_place(self.rules.connections)
-                && !tried.iter().any(|tried| tried.name == member.name)
+                && !tried.iter().any(|tried| tried.is(member))
         })
     }
 
@@ -307,7 +313,7 @@ impl Pool {
         members.tiers.iter().flat_map(|tier| &tier.members).any(|member| {
             Arc::ptr_eq(&member.endpoint, &of.endpoint)
                 && member.standing.is_up()
-                && !tried.iter().any(|tried| tried.name == member.name)
+                && !tried.iter().any(|tried| tried.is(member))
         })
     }
 }
@@ -322,14 +328,15 @@ impl Members {
 }
 
 impl Live {
-    fn standing(&self, address: &str) -> Arc<Standing> {
+    fn standing(&self, address: &str, place: usize) -> Arc<Standing> {
         let mut standings = self.standings.lock().unwrap_or_else(PoisonError::into_inner);
         standings.retain(|_, standing| standing.strong_count() > 0);
-        if let Some(known) = standings.get(address).and_then(Weak::upgrade) {
+        let key = (address.to_owned(), place);
+        if let Some(known) = standings.get(&key).and_then(Weak::upgrade) {
             return known;
         }
         let fresh = Standing::new(self.queue.clone());
-        standings.insert(address.to_owned(), Arc::downgrade(&fresh));
+        standings.insert(key, Arc::downgrade(&fresh));
         fresh
     }
 }

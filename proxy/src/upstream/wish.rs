@@ -40,7 +40,7 @@ impl<'r> Wish<'r> {
 
     /// Whether a server was tried already.
     pub(super) fn has_tried(&self, member: &Member) -> bool {
-        self.tried.iter().any(|tried| tried.name == member.name)
+        self.tried.iter().any(|tried| tried.is(member))
     }
 
     fn belongs_to(&mut self, key: Option<&[u8]>) {

@@ -256,6 +256,7 @@ fn read_retry(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Retry> {
             match (word, word.parse().ok().and_then(|code: u16| StatusCode::from_u16(code).ok())) {
                 ("connect", _) => retry.connect = true,
                 ("reused", _) => retry.reused = true,
+                ("closed", _) => retry.closed = true,
                 ("timeout", _) => retry.timeout = true,
                 ("non-idempotent", _) => retry.non_idempotent = true,
                 (_, Some(status)) if status.is_server_error() || status.is_client_error() => {

@@ -212,9 +212,12 @@ impl Nginx<'_, '_> {
         }
     }
 
-    /// `proxy_next_upstream`, where there is more than one server to try.
+    /// `proxy_next_upstream`, where there is more than one server to try, or where connections are kept: then nginx asks
+    /// anew what may be asked twice. Where it would keep none, whatever was sent on one that is kept here is sent again.
     fn read_retry(&mut self, scope: &Scope<'_>, upstream: &str) -> Option<Retry> {
-        let servers = self.upstreams.get(upstream).map_or(1, |upstream| upstream.size());
+        let known = self.upstreams.get(upstream);
+        let servers = known.map_or(1, |upstream| upstream.size());
+        let keeps = known.is_some_and(|upstream| upstream.keeps());
         let others = u32::try_from(servers.saturating_sub(1)).unwrap_or(u32::MAX);
         let within = scope.find("proxy_next_upstream_timeout").and_then(|time| self.time(time, 0));
         let tries =
@@ -223,14 +226,15 @@ impl Nginx<'_, '_> {
             Some(tries @ 1..) => others.min(tries - 1),
             _ => others,
         };
-        if others == 0 {
+        if others == 0 && !keeps {
             return None;
         }
         let within = within.map(|time| time.value).filter(|time| !time.is_zero());
         let mut retry = Retry {
             times,
             connect: true,
-            reused: true,
+            reused: !keeps,
+            closed: true,
             timeout: true,
             within: within.unwrap_or(Duration::from_secs(365 * 24 * 3600)),
             ..Retry::default()
@@ -238,14 +242,22 @@ impl Nginx<'_, '_> {
         if let Some(directive) = scope.find("proxy_next_upstream") {
             self.read_next(directive, &mut retry);
         }
-        Some(retry)
+        if others == 0 {
+            // There is one server, to which a closed connection is made anew, and no other to go to.
+            let (closed, non_idempotent) = (retry.closed, retry.non_idempotent);
+            let times = u32::from(closed);
+            retry = Retry { times, reused: false, closed, non_idempotent, ..Retry::default() };
+        }
+        let tries_nothing = !(retry.connect || retry.closed || retry.timeout) && retry.statuses.is_empty();
+        Some(if tries_nothing || retry.times == 0 { Retry { times: 0, ..Retry::default() } } else { retry })
     }
 
     fn read_next(&mut self, directive: &Directive, retry: &mut Retry) {
-        (retry.connect, retry.reused, retry.timeout) = (false, false, false);
+        let reused = std::mem::take(&mut retry.reused);
+        (retry.connect, retry.closed, retry.timeout) = (false, false, false);
         for (number, word) in directive.arguments.iter().enumerate() {
             match word.value.as_str() {
-                "error" => (retry.connect, retry.reused) = (true, true),
+                "error" => (retry.connect, retry.reused, retry.closed) = (true, reused, true),
                 "timeout" => retry.timeout = true,
                 "non_idempotent" => retry.non_idempotent = true,
                 "off" => retry.times = 0,

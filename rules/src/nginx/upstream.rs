@@ -43,6 +43,11 @@ impl Written {
     pub(super) fn size(&self) -> usize {
         self.servers.len()
     }
+
+    /// Whether it is said that connections to it are kept.
+    pub(super) fn keeps(&self) -> bool {
+        self.keepalive.as_ref().is_some_and(|kept| kept.value > 0)
+    }
 }
 
 impl Nginx<'_, '_> {

@@ -263,9 +263,13 @@ fn check_text(check: &Check) -> String {
 }
 
 fn retry_line(retry: &Retry) -> String {
+    if retry.times == 0 {
+        return "retry off".to_owned();
+    }
     let mut on: Vec<String> = Vec::new();
     on.extend(retry.connect.then(|| "connect".to_owned()));
     on.extend(retry.reused.then(|| "reused".to_owned()));
+    on.extend(retry.closed.then(|| "closed".to_owned()));
     on.extend(retry.timeout.then(|| "timeout".to_owned()));
     on.extend(retry.statuses.iter().map(|status| status.as_str().to_owned()));
     on.extend(retry.non_idempotent.then(|| "non-idempotent".to_owned()));

@@ -177,6 +177,8 @@ pub struct Retry {
     pub connect: bool,
     /// On a kept-alive connection that turns out closed.
     pub reused: bool,
+    /// On a connection that breaks before there is an answer.
+    pub closed: bool,
     /// On a timeout.
     pub timeout: bool,
     /// On these statuses, of the upstream or of vordr's making.
@@ -193,6 +195,7 @@ impl Default for Retry {
             times: 1,
             connect: false,
             reused: true,
+            closed: false,
             timeout: false,
             statuses: Vec::new(),
             non_idempotent: false,
