@@ -166,7 +166,7 @@ impl Exchange {
         let wanted = Request {
             listener: self.arrival.listener,
             // A preflight is answered by the location that will take the request it asks about.
-            method: preflight.as_ref().unwrap_or(&request.method),
+            method: preflight.as_ref().unwrap_or(self.method(request)),
             host: "",
             path: request.uri.path(),
             query: self.current_query(request),

@@ -174,7 +174,7 @@ impl Exchange {
             Placeholder::Query => {
                 out.extend_from_slice(self.current_query(request).unwrap_or_default().as_bytes());
             }
-            Placeholder::Method => out.extend_from_slice(request.method.as_str().as_bytes()),
+            Placeholder::Method => out.extend_from_slice(self.method(request).as_str().as_bytes()),
             Placeholder::Scheme => out.extend_from_slice(self.public.scheme.as_bytes()),
             Placeholder::PeerIp => out.extend_from_slice(self.arrival.peer.text.as_bytes()),
             Placeholder::ClientIp => out.extend_from_slice(self.public.client.text.as_bytes()),

@@ -7,8 +7,8 @@ use super::context::Exchange;
 use super::failure::Failure;
 use super::fill::IN_PATH;
 use super::steps::Run;
-use http::StatusCode;
 use http::request::Parts;
+use http::{Method, StatusCode};
 use percent_encoding::percent_encode;
 use std::borrow::Cow;
 use vordr_rules::table::{LocationId, Match, Pattern, normal_of_decoded, normal_path};
@@ -58,6 +58,12 @@ impl Exchange {
     /// A path as its server compares it.
     fn normal_of<'p>(&self, path: &'p str) -> Option<Cow<'p, [u8]>> {
         self.server().map_or_else(|| normal_path(path), |server| server.normal_path(path))
+    }
+
+    /// The method that it is served by: the one that it came with, or GET where a page is read in the place of what was
+    /// to be done.
+    pub fn method<'e>(&'e self, request: &'e Parts) -> &'e Method {
+        if self.asks_anew && request.method != Method::HEAD { &Method::GET } else { &request.method }
     }
 
     /// The query that goes with [`Exchange::current_path`], without its `?`.

@@ -5,14 +5,16 @@ use super::context::Exchange;
 use super::failure::Failure;
 use super::headers::Headers;
 use super::search::BAD_PATH;
-use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, EXPIRES, HeaderName, SET_COOKIE};
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, EXPIRES, HeaderName, SET_COOKIE,
+};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use vordr_rules::table::{LocationId, normal_path};
 
 const REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
 /// What of the upstream's answer stays, as in nginx; its type besides.
-const KEPT: [HeaderName; 4] = [SET_COOKIE, CONTENT_DISPOSITION, CACHE_CONTROL, EXPIRES];
+const KEPT: [HeaderName; 5] = [SET_COOKIE, CONTENT_DISPOSITION, CACHE_CONTROL, EXPIRES, ACCEPT_RANGES];
 
 /// Where an upstream leads, and what stays of its answer.
 #[derive(Debug)]
@@ -36,6 +38,7 @@ impl Exchange {
                 kept.append(name, value.clone());
             });
         }
+        self.remember(answer);
         self.steered = Some(Box::new(Steered { target: Some(target.clone()), kept }));
         true
     }
