@@ -81,6 +81,7 @@ mod timeouts;
 mod tls;
 mod trace_delivery;
 mod traces;
+mod unread_bodies;
 mod upstream_http2;
 mod websocket;
 mod websocket_idle;

@@ -11,7 +11,7 @@ use crate::upstream::Line;
 use crate::websocket::{Side, Tunnel};
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::HeaderMap;
 use pingora_core::modules::http::HttpModules;
 use pingora_core::protocols::Digest;
 use pingora_core::upstreams::peer::HttpPeer;
@@ -103,14 +103,15 @@ impl Gateway {
                 Admission::Guarded => guarding::decide(&self.shared, session, under_way).await,
                 Admission::Files => match files::serve(session, under_way).await? {
                     Some(left) => left,
-                    None => return Ok(true),
+                    None => break,
                 },
                 Admission::StubStatus => {
                     let counts = self.shared.observer.stub_status();
                     under_way.exchange.counts_page(counts, session.req_header())
                 }
                 Admission::Answer(answer) => {
-                    return reply::write(session, &mut under_way.exchange, *answer).await.map(|()| true);
+                    reply::write(session, &mut under_way.exchange, *answer).await?;
+                    break;
                 }
                 Admission::Forward => {
                     let settings = under_way.exchange.settings();
@@ -122,6 +123,8 @@ impl Gateway {
                 }
             }
         }
+        reply::read_away(session, &mut under_way.exchange).await;
+        Ok(true)
     }
 }
 
@@ -211,8 +214,8 @@ impl ProxyHttp for Gateway {
         let original = session.req_header();
         exchange.fill_body(original);
         exchange.forward(original, request);
-        if exchange.asks_anew && original.method != Method::HEAD {
-            request.set_method(Method::GET);
+        if exchange.method(original) != original.method {
+            request.set_method(exchange.method(original).clone());
         }
         if let Some(path) = target::upstream_path(exchange, original) {
             request.set_raw_path(&path)?;

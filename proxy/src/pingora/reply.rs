@@ -2,12 +2,20 @@
 
 use crate::exchange::{Answer, Exchange, Headers};
 use bytes::Bytes;
+use http::StatusCode;
+use http::header::{CONTENT_LENGTH, EXPECT};
 use pingora_core::Result;
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// The status by which nginx closes a connection without a word.
 const SILENCE: u16 = 444;
+/// How much of a body that nobody wants is read away, so that the connection can go on.
+const UNWANTED: usize = 64 * 1024;
+/// How long that may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Writes a whole answer, and counts its body; of 444 nothing is written.
 pub(super) async fn write(session: &mut Session, exchange: &mut Exchange, answer: Answer) -> Result<()> {
@@ -41,6 +49,9 @@ pub(super) async fn write_head(
             None => head.add(name, value.clone()),
         }
     }
+    if is_worth_reading_away(session, answer.status) {
+        session.as_mut().set_close_on_response_before_downstream_finish(false);
+    }
     session.write_response_header(Box::new(head), is_all).await.map_err(|error| error.into_down())
 }
 
@@ -56,4 +67,45 @@ pub(super) async fn write_part(
     }
     exchange.bytes_out += part.len() as u64;
     session.write_response_body(Some(part), is_last).await.map_err(|error| error.into_down())
+}
+
+/// Whether what is left of the request's body is little, as far as can be told, and its client does not wait to be asked for
+/// it. Behind a request that was wrong nothing more is read.
+fn is_worth_reading_away(session: &mut Session, status: StatusCode) -> bool {
+    if session.as_mut().is_body_done() {
+        return false;
+    }
+    let headers = &session.req_header().headers;
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let is_wrong = matches!(
+        status,
+        StatusCode::BAD_REQUEST | StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE
+    );
+    !is_wrong
+        && !status.is_server_error()
+        && !headers.contains_key(EXPECT)
+        && length.is_none_or(|length: usize| length <= UNWANTED)
+}
+
+/// Reads away what is left of a request's body behind its answer, up to a bound: what is not read away ends the
+/// connection, and is never taken for a request.
+pub(super) async fn read_away(session: &mut Session, exchange: &mut Exchange) {
+    if session.as_mut().is_body_done() || session.as_ref().get_keepalive().is_none() {
+        return;
+    }
+    let reading = async {
+        let mut read = 0;
+        while let Ok(part) = session.as_mut().read_request_body().await {
+            let Some(part) = part else { return true };
+            read += part.len();
+            exchange.bytes_in = exchange.bytes_in.saturating_add(part.len() as u64);
+            if read > UNWANTED {
+                return false;
+            }
+        }
+        false
+    };
+    if !timeout(PATIENCE, reading).await.unwrap_or(false) {
+        session.set_keepalive(None);
+    }
 }
