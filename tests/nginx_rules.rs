@@ -211,3 +211,16 @@ async fn the_status_line_is_nginxs() {
         assert_eq!(answer.head.start(), format!("HTTP/1.1 {line}"));
     }
 }
+
+#[tokio::test]
+async fn a_head_that_is_refused_at_once_has_nginxs_page() {
+    let vordr = Vordr::reading_nginx(&server("location / { return 204; }")).await;
+    for (request, line) in [
+        ("GET / HTTP/1.1\r\n\r\n", "400 Bad Request"),
+        (&format!("GET /{} HTTP/1.1\r\nHost: a.test\r\n\r\n", "a".repeat(9000)), "414 Request-URI Too Large"),
+    ] {
+        let answer = vordr.send(request).await;
+        assert_eq!(answer.head.start(), format!("HTTP/1.1 {line}"));
+        assert!(answer.text().contains(&format!("<center><h1>{line}</h1></center>")), "{}", answer.text());
+    }
+}

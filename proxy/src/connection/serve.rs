@@ -23,7 +23,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use vordr_rules::table::Limits;
+use vordr_rules::table::{Bodies, Limits, usual_spelling};
 
 /// What every connection of one worker uses.
 pub(crate) struct Worker {
@@ -159,19 +159,23 @@ async fn until_cut<T>(exchange: impl Future<Output = T>, worker: &Worker, link: 
 
 /// Answers what is refused, and closes.
 async fn refuse(shared: &Shared, mut stream: ClientStream, link: &Arc<Link>, failure: Failure) {
-    let answer = refusal(&failure);
+    let bodies = {
+        let generation = shared.current();
+        let server = generation.table.default_server(&link.listener);
+        server.map_or_else(Bodies::default, |server| server.settings.bodies)
+    };
+    let (answer, reason) = refusal(&failure, bodies);
     shared.observer.rejected(&link.rejection(failure).answered(answer.body.len()));
     stream.still_sending();
     // A client that does not read its refusal is not waited for: closing lingers in the background.
-    let _ = stream.write_all(&in_http1(&answer)).await;
+    let _ = stream.write_all(&in_http1(&answer, reason)).await;
 }
 
 /// An answer as bytes, with the end of the connection in it.
-fn in_http1(answer: &Answer) -> Vec<u8> {
-    let reason = answer.status.canonical_reason().unwrap_or_default();
+fn in_http1(answer: &Answer, reason: &str) -> Vec<u8> {
     let mut bytes = format!("HTTP/1.1 {} {reason}\r\nServer: vordr\r\n", answer.status.as_u16()).into_bytes();
     for (name, value) in &answer.headers {
-        bytes.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+        bytes.extend([usual_spelling(name).as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
     }
     bytes.extend(format!("Content-Length: {}\r\nConnection: close\r\n\r\n", answer.body.len()).bytes());
     bytes.extend_from_slice(&answer.body);

@@ -6,6 +6,7 @@ use super::failure::{Failure, Party};
 use super::nginx_page;
 use http::header::{ACCEPT, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use vordr_rules::table::Bodies;
 
 /// The failure's page in the form that the request asks for.
 pub(super) fn page(exchange: &Exchange, failure: &Failure, request: &HeaderMap) -> Answer {
@@ -27,9 +28,14 @@ pub(super) fn page(exchange: &Exchange, failure: &Failure, request: &HeaderMap) 
     answer
 }
 
-/// A page for a request whose head was refused, so that nothing more is known of it.
-pub fn refusal(failure: &Failure) -> Answer {
-    make(failure.status(), &failure.detail(None), None, Form::Text)
+/// A page for a request whose head was refused, so that nothing more is known of it, and what the status line says.
+pub fn refusal(failure: &Failure, bodies: Bodies) -> (Answer, &'static str) {
+    let status = failure.status();
+    let (page, reason) = match bodies {
+        Bodies::Nginx => (nginx_page::page(status), nginx_page::reason(status)),
+        Bodies::Own => (make(status, &failure.detail(None), None, Form::Text), None),
+    };
+    (page, reason.or(status.canonical_reason()).unwrap_or_default())
 }
 
 /// A pool written in place is named after its address, which is nobody's business.
@@ -172,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_refusal_without_a_request_is_text() {
-        let answer = refusal(&Failure::HeaderTimeout);
+        let (answer, _) = refusal(&Failure::HeaderTimeout, Bodies::Own);
         assert_eq!(answer.status, StatusCode::REQUEST_TIMEOUT);
         assert!(text(&answer).contains("limits header-timeout"));
     }

@@ -76,8 +76,7 @@ impl AccessLogs {
 }
 
 fn logs_at<'t>(table: &'t Table, rejection: &Rejection) -> &'t [AccessLog] {
-    let listener = table.listeners.iter().find(|listener| listener.address == rejection.listener);
-    let server = listener.and_then(|listener| table.servers.get(listener.default.server.0));
-    let own = server.and_then(|server| server.settings.access_logs.as_deref());
+    let own =
+        table.default_server(&rejection.listener).and_then(|server| server.settings.access_logs.as_deref());
     own.unwrap_or(&table.process.access_logs)
 }

@@ -1,7 +1,7 @@
 //! The one search that `explain` and the running proxy share.
 
 use super::path::{merged_path, normal_path};
-use super::{Binding, ListenerId, LocationId, Matched, PathRegex, Server, ServerId, Table};
+use super::{Address, Binding, ListenerId, LocationId, Matched, PathRegex, Server, ServerId, Table};
 use http::{HeaderMap, Method};
 use std::borrow::Cow;
 
@@ -84,6 +84,12 @@ impl Table {
     /// The server for a host on a listener, and what the listener asks of it; `None` where there is no such listener.
     pub fn binding(&self, listener: ListenerId, host: &str) -> Option<Binding> {
         self.listeners.get(listener.0).map(|listener| listener.binding(host))
+    }
+
+    /// The server that takes every host that no other one takes, at a listener's address; `None` where nobody listens.
+    pub fn default_server(&self, address: &Address) -> Option<&Server> {
+        let listener = self.listeners.iter().find(|listener| listener.address == *address)?;
+        self.servers.get(listener.default.server.0)
     }
 
     /// The location that takes a request: an exact path; else the longest prefix if it is final; else the first
