@@ -24,6 +24,8 @@ pub(crate) struct Reading<'w> {
     pub made_variables: HashSet<String>,
     /// The headers of upstreams' answers that are asked for anywhere.
     pub upstream_headers: BTreeSet<String>,
+    /// Whether the bodies of requests are asked for anywhere.
+    pub keeps_bodies: bool,
     /// The text that is being read.
     pub source: SourceId,
 }
@@ -40,6 +42,7 @@ impl<'w> Reading<'w> {
             variables: Vec::new(),
             made_variables: HashSet::new(),
             upstream_headers: BTreeSet::new(),
+            keeps_bodies: false,
             source,
         }
     }

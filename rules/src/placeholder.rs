@@ -133,6 +133,8 @@ pub enum Placeholder {
     TlsResumed,
     /// `{upstream_length}`: the bytes of the upstream's body that came.
     UpstreamLength,
+    /// `{request_body}`: the body that went to the upstream, as far as it has; nothing of one beyond 16 KiB.
+    RequestBody,
     /// `{packing_ratio}`: how many times smaller its packing has made the body.
     PackingRatio,
     /// `{upstream.cookie.NAME}`: a cookie that the upstream's answer sets.
@@ -191,6 +193,7 @@ const PLAIN: &[(&str, Placeholder)] = &[
     ("tls_name", Placeholder::TlsName),
     ("tls_resumed", Placeholder::TlsResumed),
     ("upstream_length", Placeholder::UpstreamLength),
+    ("request_body", Placeholder::RequestBody),
     ("packing_ratio", Placeholder::PackingRatio),
 ];
 
@@ -258,6 +261,11 @@ impl Template {
             Part::Placeholder(Placeholder::UpstreamCookie(_)) => Some(&http::header::SET_COOKIE),
             _ => None,
         })
+    }
+
+    /// Whether the request's body is asked for.
+    pub fn asks_for_body(&self) -> bool {
+        self.parts.contains(&Part::Placeholder(Placeholder::RequestBody))
     }
 
     /// The variables asked for.

@@ -101,6 +101,8 @@ pub struct Exchange {
     pub first_byte: Option<Instant>,
     /// What is sent in the place of its body.
     pub own_body: Option<Bytes>,
+    /// What has gone of its body, where the rules ask for that.
+    pub(super) kept_body: Option<Vec<u8>>,
     /// Where it goes, where it says so itself.
     pub(crate) filled: Option<Box<Filled>>,
     /// The upstream that was reached last.
@@ -187,6 +189,7 @@ impl Exchange {
             sent: Sent::default(),
             first_byte: None,
             own_body: None,
+            kept_body: None,
             filled: None,
             reached: None,
             earlier: Vec::new(),

@@ -16,6 +16,8 @@ use vordr_rules::table::{HeaderNames, HostHeader, HttpVersion, Proxy};
 
 const X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
 const X_FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
+/// How much of a body is kept, as in nginx.
+const LONGEST_KEPT: usize = 16 * 1024;
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
 impl Exchange {
@@ -74,8 +76,19 @@ impl Exchange {
     /// Fills in what is sent in the place of the request's body, where the rules say so: once for each attempt, as its
     /// length is told before it.
     pub fn fill_body(&mut self, request: &Parts) {
+        self.kept_body = self.table.keeps_bodies.then(Vec::new);
         let body = self.proxy().and_then(|proxy| proxy.body.as_ref()).filter(|_| !self.upgrade);
         self.own_body = body.map(|body| self.fill(body, request, Into::Raw).into());
+    }
+
+    /// Keeps a part of the body that passes, where the rules ask for it; of a long one nothing is kept.
+    pub fn keep_body(&mut self, part: &[u8]) {
+        let Some(kept) = &mut self.kept_body else { return };
+        if kept.len() + part.len() <= LONGEST_KEPT {
+            kept.extend_from_slice(part);
+        } else {
+            self.kept_body = None;
+        }
     }
 
     /// `forwarded`: whether vordr's own headers are added.

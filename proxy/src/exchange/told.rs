@@ -47,6 +47,7 @@ impl Exchange {
             Placeholder::ClientVerify if self.arrival.tls.is_some() => {
                 if self.client_subject().is_some() { "SUCCESS" } else { "NONE" }.into()
             }
+            Placeholder::RequestBody => self.kept_body.clone().unwrap_or_default(),
             Placeholder::Hostname => HOSTNAME.as_bytes().to_vec(),
             Placeholder::Pid => text(std::process::id()),
             Placeholder::UpstreamHeader(name) => {

@@ -237,6 +237,7 @@ impl ProxyHttp for Gateway {
         let under_way = passage.get()?;
         under_way.link.progress();
         body::count_request(under_way, part.as_ref(), end)?;
+        under_way.exchange.keep_body(part.as_deref().unwrap_or_default());
         if let Some(own) = &under_way.exchange.own_body {
             *part = Some(if end { own.clone() } else { Bytes::new() });
         } else if under_way.tunnel.is_none()

@@ -74,7 +74,9 @@ pub(crate) fn compile(file: &File, reading: &mut Reading<'_>) -> Outcome {
     let tls_places = file.servers.iter().enumerate().filter_map(tls_places).collect();
     let upstream_headers = reading.upstream_headers.iter().filter_map(|name| name.parse().ok()).collect();
     let upstreams = pools.finish();
-    let table = Table { process, listeners, servers, upstreams, maps, log_targets, upstream_headers };
+    let keeps_bodies = reading.keeps_bodies;
+    let table =
+        Table { process, listeners, servers, upstreams, maps, log_targets, upstream_headers, keeps_bodies };
     Outcome { table, pending, tls_places }
 }
 

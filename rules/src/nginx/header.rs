@@ -56,6 +56,7 @@ impl Nginx<'_, '_> {
                 }
                 _ => {
                     if let Some(value) = self.header_template(value, variables) {
+                        self.refuse_body_in(&value.value, value.span);
                         let operation = HeaderOperation::Set(name, value.value);
                         headers.operations.push(Spanned::new(operation, value.span));
                     }
@@ -157,6 +158,14 @@ impl Nginx<'_, '_> {
             _ => HeaderOperation::OnSuccess(Box::new(operation)),
         };
         Some(Spanned::new(operation, directive.name.span))
+    }
+
+    /// The body passes after the head has gone.
+    pub(super) fn refuse_body_in(&mut self, template: &crate::placeholder::Template, span: Span) {
+        if template.asks_for_body() {
+            let message = "\"$request_body\" is not known before the body has gone to the upstream";
+            self.refuse(span, message, "it may stand in a log_format and in add_header");
+        }
     }
 
     fn header_name(&mut self, directive: &Directive) -> Option<FieldName> {

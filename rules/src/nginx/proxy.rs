@@ -193,7 +193,9 @@ impl Nginx<'_, '_> {
     /// `proxy_set_body`
     fn read_body(&mut self, scope: &Scope<'_>, variables: &Variables) -> Option<Template> {
         let text = scope.find("proxy_set_body")?.arguments.first()?.clone();
-        self.template(&text, variables)
+        let body = self.template(&text, variables)?;
+        self.refuse_body_in(&body, text.span);
+        Some(body)
     }
 
     /// HTTP/1.1 is spoken whatever is said, as nginx does since 1.29.7.

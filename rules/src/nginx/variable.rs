@@ -120,6 +120,7 @@ const PLAIN: &[(&str, Placeholder)] = &[
     ("ssl_server_name", Placeholder::TlsName),
     ("ssl_session_reused", Placeholder::TlsResumed),
     ("upstream_response_length", Placeholder::UpstreamLength),
+    ("request_body", Placeholder::RequestBody),
     ("gzip_ratio", Placeholder::PackingRatio),
 ];
 
@@ -213,6 +214,7 @@ impl Nginx<'_, '_> {
             let template = Template { parts: vec![Part::Placeholder(placeholder)] };
             let asked = template.upstream_headers().map(|name| name.as_str().to_owned());
             self.reading.upstream_headers.extend(asked);
+            self.reading.keeps_bodies |= template.asks_for_body();
             return Some(template);
         }
         if let Some(made) = self.made_by_map(name) {
@@ -253,7 +255,6 @@ const NOT_HAD: &[&str] = &[
     "document_root",
     "invalid_referer",
     "realpath_root",
-    "request_body",
     "request_body_file",
     "request_filename",
     "uid_*",

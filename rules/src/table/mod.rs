@@ -83,6 +83,8 @@ pub struct Table {
     pub log_targets: Vec<LogTarget>,
     /// The headers of upstreams' answers that are asked for, and so have to be remembered.
     pub upstream_headers: Vec<HeaderName>,
+    /// Whether the bodies of requests are asked for, and so have to be kept while they pass.
+    pub keeps_bodies: bool,
 }
 
 impl Table {
