@@ -1,10 +1,12 @@
 //! Messages of HTTP/1: where they end.
 
 use crate::connection::chunks::ChunkScan;
-use crate::connection::head::{Framing, HeadScan, judge};
+use crate::connection::head::{Framing, HeadBounds, HeadScan, judge};
+use crate::connection::retarget::retargeted;
 
 /// A head is found in pieces as it is found whole, and one that is believed says in one way where its request ends.
 pub fn heads(bytes: &[u8]) {
+    lenient_heads(bytes);
     let whole = HeadScan::default().end(bytes);
     let mut scan = HeadScan::default();
     let pieces = (0..=bytes.len()).map(|length| scan.end(&bytes[..length])).find(|found| *found != Ok(None));
@@ -25,6 +27,19 @@ pub fn heads(bytes: &[u8]) {
         head.split(|byte| *byte == b'\n').all(|line| line.is_empty() || line.ends_with(b"\r")),
         "no bare LF"
     );
+}
+
+/// A head that lenient rules take, and one that is written anew, says what it said before.
+fn lenient_heads(bytes: &[u8]) {
+    let bounds = HeadBounds { size: 1 << 15, request_line: 1 << 13, fields: 128, lenient: true };
+    let Ok(Some(length)) = HeadScan::within(bounds).end(bytes) else { return };
+    let head = &bytes[..length];
+    let Ok(framing) = judge(head, 128) else { return };
+    let Ok(Some(again)) = retargeted(head, true) else { return };
+    assert_eq!(judge(&again, 128), Ok(framing));
+    let others = |head| fields(head).filter(|(name, _)| !name.eq_ignore_ascii_case("host")).count();
+    assert_eq!(others(&again), others(head));
+    assert_eq!(retargeted(&again, true), Ok(None), "once is enough");
 }
 
 /// The fields of a head, read without the library: after the first line that is not empty.

@@ -12,6 +12,7 @@ mod connection {
     pub(crate) mod chunks;
     mod doubt;
     pub(crate) mod head;
+    pub(crate) mod retarget;
 }
 
 #[path = "../../src/files"]

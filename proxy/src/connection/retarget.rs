@@ -9,7 +9,7 @@ const ESCAPED: &[u8] = br"<>\^`{|}";
 
 /// The head as Pingora takes it; `None` where it does so as it is. Where a target names another host than `Host` does, it is
 /// the target's that counts (RFC 9112, section 3.2.2), or where that is not `lenient`, the head is refused.
-pub(super) fn retargeted(head: &[u8], lenient: bool) -> Result<Option<Vec<u8>>, Failure> {
+pub(crate) fn retargeted(head: &[u8], lenient: bool) -> Result<Option<Vec<u8>>, Failure> {
     let Some(Parts { method, target, version, fields }) = Parts::of(head) else { return Ok(None) };
     let named = named_host(target, fields);
     if named.is_some() && !lenient {
