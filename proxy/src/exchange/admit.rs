@@ -191,7 +191,7 @@ impl Exchange {
     }
 
     /// What the action in force comes to, where it is not `proxy`.
-    pub(super) fn act(&mut self, request: &Parts) -> Admission {
+    pub(crate) fn act(&mut self, request: &Parts) -> Admission {
         if let Some(Action::Respond(respond)) = self.action() {
             // Its body may tell of it.
             self.status = Some(self.status_instead(false).unwrap_or(respond.status));

@@ -103,7 +103,7 @@ impl Exchange {
     pub fn seek(&self, request: &Parts) -> Result<Sought, Failure> {
         let Some(Action::Files(files)) = self.action() else { return Err(Failure::NoRoute) };
         // An error's page is for whoever met the error.
-        let is_page = self.is_instead() || self.asks_anew;
+        let is_page = self.is_instead() || self.asks_anew || self.is_question;
         let asks = match request.method {
             Method::GET | Method::HEAD => Asks::Read,
             _ if is_page => Asks::Read,

@@ -1,12 +1,11 @@
 //! `auth`: each kind asked in the order written; all must agree.
 
-use super::Gate;
 use super::basic::of_scheme;
 use super::credentials::Credentials;
+use super::{Gate, Known};
 use super::{forward, inside, jwt};
 use crate::exchange::{Answer, Exchange, Failure, Learnt};
 use crate::observe::Observer;
-use crate::upstream::Upstreams;
 use http::HeaderValue;
 use http::request::Parts;
 use vordr_rules::table::{Auth, AuthKind, Ways};
@@ -24,15 +23,14 @@ impl Gate {
     /// Whether the request may come in, and what is known of its user then.
     pub(super) async fn check_credentials(
         &self,
-        (credentials, upstreams): (&Credentials, &Upstreams),
+        known: Known<'_>,
         exchange: &Exchange,
         request: &Parts,
         observer: &Observer,
     ) -> Result<Learnt, Refusal> {
         let mut learnt = Learnt::default();
         for auth in exchange.auths() {
-            self.check_one(auth, (credentials, upstreams), exchange, (request, observer), &mut learnt)
-                .await?;
+            self.check_one(auth, known, exchange, (request, observer), &mut learnt).await?;
         }
         Ok(learnt)
     }
@@ -40,11 +38,12 @@ impl Gate {
     async fn check_one(
         &self,
         auth: &Auth,
-        (credentials, upstreams): (&Credentials, &Upstreams),
+        known: Known<'_>,
         exchange: &Exchange,
         (request, observer): (&Parts, &Observer),
         learnt: &mut Learnt,
     ) -> Result<(), Refusal> {
+        let credentials = known.credentials;
         match &auth.kind {
             AuthKind::Basic { file, realm, ways } => {
                 let realm = exchange.key(realm, request);
@@ -76,7 +75,7 @@ impl Gate {
             }
             AuthKind::Location { path } => {
                 let Some(asker) = &credentials.asker else { return Err(lost(path)) };
-                inside::check((asker, upstreams), path, auth, exchange, request, learnt).await
+                inside::check((asker, known), path, auth, exchange, request, learnt).await
             }
             AuthKind::Forward { url } => {
                 let Some(asker) = &credentials.asker else { return Err(lost(url)) };

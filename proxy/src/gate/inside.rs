@@ -1,8 +1,10 @@
 //! `auth location`: a location of the same server decides, by what it answers to the head of the request.
 
+use super::Known;
 use super::auth::{Refusal, unauthorized};
 use crate::ask::Asker;
-use crate::exchange::{Exchange, Failure, Learnt, stripped};
+use crate::exchange::{Admission, Exchange, Failure, Learnt, stripped};
+use crate::files::{Find, Folders};
 use crate::upstream::Upstreams;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING, WWW_AUTHENTICATE};
@@ -13,14 +15,14 @@ use vordr_rules::table::{Action, Auth};
 
 /// Asks the location of a path whether the request may come in, and notes what it answers.
 pub(super) async fn check(
-    (asker, upstreams): (&Asker, &Upstreams),
+    (asker, known): (&Asker, Known<'_>),
     path: &str,
     auth: &Auth,
     exchange: &Exchange,
     request: &Parts,
     learnt: &mut Learnt,
 ) -> Result<(), Refusal> {
-    let (status, headers) = match ask((asker, upstreams), path, exchange, request).await {
+    let (status, headers) = match ask((asker, known), path, exchange, request).await {
         Ok(answer) => answer,
         Err(reason) => return Err(decided(StatusCode::INTERNAL_SERVER_ERROR, reason)),
     };
@@ -53,7 +55,7 @@ fn decided(status: StatusCode, reason: String) -> Refusal {
 
 /// What a location answers; why it does not.
 async fn ask(
-    (asker, upstreams): (&Asker, &Upstreams),
+    (asker, known): (&Asker, Known<'_>),
     path: &str,
     exchange: &Exchange,
     request: &Parts,
@@ -62,12 +64,55 @@ async fn ask(
         Ok(inner) => inner,
         Err(status) => return Ok((status, HeaderMap::new())),
     };
-    match inner.action() {
-        Some(Action::Proxy(_)) => {}
-        Some(Action::Respond(respond)) => return Ok((respond.status, HeaderMap::new())),
-        Some(Action::Redirect(redirect)) => return Ok((redirect.status, HeaderMap::new())),
-        _ => return Err(format!("{path} is neither `proxy` nor `respond`")),
+    match status_here(known.folders, &mut inner, request).await {
+        Some(status) => Ok((status, HeaderMap::new())),
+        None => ask_upstream((asker, known.upstreams), path, inner, request).await,
     }
+}
+
+/// The status of what is answered without an upstream; `None` where one is to be asked. What one location leaves to the next
+/// ends after a few.
+async fn status_here(folders: &Folders, inner: &mut Exchange, request: &Parts) -> Option<StatusCode> {
+    loop {
+        let admission = match inner.action() {
+            Some(Action::Proxy(_)) => return None,
+            Some(Action::Respond(respond)) => return Some(respond.status),
+            Some(Action::Redirect(redirect)) => return Some(redirect.status),
+            Some(Action::StubStatus) => return Some(StatusCode::OK),
+            Some(Action::Files(_)) => match find(folders, inner, request).await {
+                Ok(Find::File(_) | Find::Listing(..)) => return Some(StatusCode::OK),
+                Ok(Find::Folder(_)) => return Some(StatusCode::MOVED_PERMANENTLY),
+                Ok(Find::Index(path)) => {
+                    let query = inner.current_query(request).map(str::to_owned);
+                    inner.search(&path, query.as_deref(), request)
+                }
+                Ok(Find::Nothing) => inner.do_otherwise(request),
+                Err(failure) => return Some(failure.status()),
+            },
+            Some(Action::Enter(_) | Action::Search(_)) => inner.act(request),
+            None => return Some(StatusCode::NOT_FOUND),
+        };
+        if let Admission::Answer(answer) = admission {
+            return Some(answer.status);
+        }
+    }
+}
+
+/// Looks for the file, on a thread that may wait for a disk.
+async fn find(folders: &Folders, inner: &Exchange, request: &Parts) -> Result<Find, Failure> {
+    let sought = inner.seek(request)?;
+    let folder = folders.of(&sought.files).ok_or(Failure::NoRoute)?.clone();
+    let finding = tokio::task::spawn_blocking(move || folder.find(&sought));
+    finding.await.unwrap_or_else(|error| Err(Failure::Unreadable(error.to_string())))
+}
+
+/// What the upstream of a location answers; why it does not.
+async fn ask_upstream(
+    (asker, upstreams): (&Asker, &Upstreams),
+    path: &str,
+    mut inner: Exchange,
+    request: &Parts,
+) -> Result<(StatusCode, HeaderMap), String> {
     upstreams.fill(&mut inner, request).await.map_err(|failure| failure.detail(None))?;
     let tls = inner.proxy().is_some_and(|proxy| inner.speaks_tls(proxy));
     let target = upstreams.choose(&mut inner, request, &[]).map_err(|failure| failure.detail(None))?;

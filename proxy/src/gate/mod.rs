@@ -23,6 +23,7 @@ pub(crate) use credentials::Credentials;
 pub(crate) use store::{State as StoreState, Store};
 
 use crate::exchange::{Admission, Exchange, Failure};
+use crate::files::Folders;
 use crate::observe::Observer;
 use crate::upstream::Upstreams;
 use auth::Refusal;
@@ -33,6 +34,17 @@ use limit::Limits;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vordr_rules::table::{OnFailure, RateLimit};
+
+/// What one generation of the rules knows of whoever may be asked.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'g> {
+    /// Files and keys that credentials are held against.
+    pub credentials: &'g Credentials,
+    /// The pools.
+    pub upstreams: &'g Upstreams,
+    /// The folders that are served.
+    pub folders: &'g Folders,
+}
 
 /// Who has asked how often, how much of it is under way, and whose password was right.
 #[derive(Debug, Default)]
@@ -70,7 +82,7 @@ impl Gate {
     /// Decides on a request that keeps to its rate.
     pub(crate) async fn decide(
         &self,
-        known: (&Credentials, &Upstreams),
+        known: Known<'_>,
         exchange: &mut Exchange,
         request: &Parts,
         observer: &Observer,

@@ -2,6 +2,7 @@
 
 use super::gateway::UnderWay;
 use crate::exchange::{Admission, Failure};
+use crate::gate::Known;
 use crate::shared::Shared;
 use pingora_proxy::Session;
 use std::time::Duration;
@@ -19,7 +20,11 @@ pub(super) async fn decide(shared: &Shared, session: &mut Session, under_way: &m
     let UnderWay { generation, exchange, .. } = under_way;
     match waited {
         Ok(()) => {
-            let known = (&generation.credentials, &*generation.upstreams);
+            let known = Known {
+                credentials: &generation.credentials,
+                upstreams: &generation.upstreams,
+                folders: &generation.folders,
+            };
             shared.gate.decide(known, exchange, session.req_header(), &shared.observer).await
         }
         Err(failure) => exchange.turn_away(failure, session.req_header()),
