@@ -1,6 +1,6 @@
 //! `limit`: who asks too often is told so, and when to come back; in memory and in a store.
 
-use crate::harness::{Counting, Origin, Vordr, proxying};
+use crate::harness::{Counting, Origin, Vordr, eventually, proxying};
 
 async fn ask(vordr: &Vordr, more: &str) -> u16 {
     vordr.send(&format!("GET /x HTTP/1.1\r\nHost: a.test\r\n{more}\r\n")).await.status
@@ -172,5 +172,47 @@ async fn what_one_limit_refuses_another_does_not_count() {
     let vordr = Vordr::running(rules).await;
     for (b, status) in [("x", 200), ("x", 429), ("x", 429), ("y", 200), ("z", 429)] {
         assert_eq!(ask(&vordr, &format!("X-A: a\r\nX-B: {b}\r\n")).await, status, "{b}");
+    }
+}
+
+#[tokio::test]
+async fn a_dry_limit_refuses_nobody_and_says_whom_it_would_have_refused() {
+    let origin = Origin::answering("ok").await;
+    let settings = r#"limit rate="1/h" at-once=0 burst=1 dry=on level="warn"; concurrent 5 dry=on"#;
+    let vordr = Vordr::running(&proxying(&origin.url(), settings)).await;
+    for _ in 0..3 {
+        assert_eq!(vordr.get("http://a.test/").await.status, 200, "and nobody waits");
+    }
+    let line = eventually("a line", || {
+        let log = vordr.error_log();
+        log.lines().find(|line| line.contains("would have refused")).map(str::to_owned)
+    })
+    .await;
+    for part in [r#""level":"warn""#, r#""reason":"rate_limit""#, r#""client":"127.0.0.1""#] {
+        assert!(line.contains(part), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn the_error_log_has_nginxs_words_and_level_for_what_is_limited() {
+    let origin = Origin::answering("ok").await;
+    let vordr = Vordr::reading_nginx(&format!(
+        "limit_req_zone $binary_remote_addr zone=few:1m rate=1r/m;
+         server {{
+             listen 127.0.0.1:0; server_name a.test; limit_req zone=few;
+             location /dry {{ limit_req_dry_run on; proxy_pass {0}; }}
+             location / {{ limit_req_log_level notice; proxy_pass {0}; }}
+         }}",
+        origin.url()
+    ))
+    .await;
+    for (path, status) in [("/", 200), ("/dry", 200), ("/", 503)] {
+        assert_eq!(vordr.get(&format!("http://a.test{path}")).await.status, status, "{path}");
+    }
+    for (level, words) in
+        [("[error]", " limiting requests, dry run, client:"), ("[notice]", " limiting requests, client:")]
+    {
+        let is_it = |line: &str| line.contains(level) && line.contains(words);
+        eventually(words, || vordr.error_log().lines().any(is_it).then_some(())).await;
     }
 }

@@ -16,7 +16,8 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vordr_rules::table::{
-    AccessLog, Action, AnswerStatus, Captures, Location, LocationId, Proxy, Server, ServerId, Settings, Table,
+    AccessLog, Action, AnswerStatus, Captures, Level, Location, LocationId, Proxy, Server, ServerId,
+    Settings, Table,
 };
 
 /// What is known of an answer once it is over.
@@ -137,6 +138,8 @@ pub struct Exchange {
     pub(super) does_otherwise: bool,
     /// It is a question of another exchange's, and nobody keeps it out.
     pub(super) is_question: bool,
+    /// How grave it is to the error log that a limit refused it.
+    pub(crate) refused_as: Option<Level>,
     /// What its credentials told.
     pub learnt: Learnt,
     /// Its places among the requests under way that `concurrent` counts.
@@ -207,6 +210,7 @@ impl Exchange {
             destination: None,
             does_otherwise: false,
             is_question: false,
+            refused_as: None,
             learnt: Learnt::default(),
             places: Vec::new(),
             failure: None,

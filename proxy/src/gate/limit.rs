@@ -117,7 +117,8 @@ mod tests {
     fn limit(requests: u32, seconds: u64, burst: u32) -> RateLimit {
         let key = Template::compile("{client_ip}").unwrap();
         let (per, status) = (Duration::from_secs(seconds), http::StatusCode::TOO_MANY_REQUESTS);
-        RateLimit { requests, per, burst, at_once: None, spaced: false, key, zone: None, status }
+        let (dry, level) = (false, vordr_rules::table::Level::Error);
+        RateLimit { requests, per, burst, at_once: None, spaced: false, key, zone: None, status, dry, level }
     }
 
     /// A clock that is put by hand, and how many of many requests are let through at its time.

@@ -65,15 +65,28 @@ impl Gate {
         observer: &Observer,
     ) -> Result<Duration, Failure> {
         let turn = self.check_rates(store, exchange, request, observer).await?;
-        let mut places = Vec::new();
+        let (mut places, mut refused) = (Vec::new(), None);
         for (limit, name) in exchange.concurrencies() {
             let Some(key) = exchange.counted_key(&limit.key, limit.zone.as_deref(), request) else {
                 continue;
             };
             match self.counts.enter(&name, &key, limit.most) {
                 Some(place) => places.push(place),
-                None => return Err(Failure::Concurrency(limit.status)),
+                None if limit.dry => {
+                    let failure = Failure::Concurrency(limit.status);
+                    observer.would_be_refused(exchange, request, &failure, limit.level);
+                    places.clear();
+                    break;
+                }
+                None => {
+                    refused = Some((limit.status, limit.level));
+                    break;
+                }
             }
+        }
+        if let Some((status, level)) = refused {
+            exchange.refused_as = Some(level);
+            return Err(Failure::Concurrency(status));
         }
         exchange.places.extend(places);
         Ok(turn)
@@ -111,17 +124,23 @@ impl Gate {
                 continue;
             };
             match self.take(store, exchange, (limit, name), &key, observer).await? {
-                Ok(turn) => longest = longest.max(turn),
+                // Nobody waits where nobody is refused.
+                Ok(turn) => longest = longest.max(if limit.dry { Duration::ZERO } else { turn }),
                 Err(wait) => {
-                    refused = Some((number, wait, limit.status));
+                    refused = Some((number, wait, (limit.status, limit.level, limit.dry)));
                     break;
                 }
             }
         }
-        let Some((number, wait, status)) = refused else { return Ok(longest) };
+        let Some((number, wait, (status, level, dry))) = refused else { return Ok(longest) };
         if store.is_none() {
             self.give_back(number, exchange, request);
         }
+        if dry {
+            observer.would_be_refused(exchange, request, &Failure::RateLimit(status), level);
+            return Ok(longest);
+        }
+        exchange.refused_as = Some(level);
         exchange.retry_after = Some(wait.as_secs_f64().ceil().max(1.0) as u64);
         Err(Failure::RateLimit(status))
     }

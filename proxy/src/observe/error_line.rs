@@ -19,23 +19,37 @@ pub(super) struct Failed<'a> {
     pub exchange: &'a Exchange,
     pub request: &'a Parts,
     pub failure: &'a Failure,
+    /// It went on all the same.
+    pub dry: bool,
 }
 
 impl<'a> Failed<'a> {
     /// What went wrong with an exchange, if nginx has a line for it.
     pub(super) fn of(record: &Record<'a>) -> Option<Self> {
         let failure = record.exchange.failure.as_ref()?;
-        Some(Self { exchange: record.exchange, request: record.request, failure })
+        Some(Self { exchange: record.exchange, request: record.request, failure, dry: false })
     }
 
     /// How grave it is; `None` where it is no matter of the error log: the access log tells of the status.
     pub(super) fn level(&self) -> Option<Level> {
-        level(self.failure)
+        let is_limited = matches!(self.failure, Failure::RateLimit(_) | Failure::Concurrency(_));
+        self.exchange.refused_as.filter(|_| is_limited).or_else(|| level(self.failure))
+    }
+
+    /// Whose request it was, and what it is about.
+    pub(super) fn about(&self) -> [(&'static str, &str); 4] {
+        let (server, route) = super::record::labels(self.exchange);
+        [
+            ("reason", self.failure.reason()),
+            ("client", self.exchange.public.client.as_str()),
+            ("server", server),
+            ("route", route),
+        ]
     }
 
     /// `2026/11/21 10:00:00 [error] 7#9: *3 connect() failed …, client: 192.0.2.1, server: a.test, request: "GET / HTTP/1.1", …`
     pub(super) fn line(&self, level: Level) -> String {
-        let Self { exchange, request, failure } = self;
+        let Self { exchange, request, failure, dry } = self;
         let mut line = head(level);
         let what = words(failure, exchange.reached.as_ref().is_some_and(|reached| reached.status.is_some()));
         let server = exchange.server().map_or("", |server| server.name());
@@ -43,8 +57,9 @@ impl<'a> Failed<'a> {
         let (number, client) = (exchange.arrival.connection, exchange.public.client.as_str());
         let _ = write!(
             line,
-            "*{number} {}, client: {client}, server: {server}, request: \"{} {} {}\"",
+            "*{number} {}{}, client: {client}, server: {server}, request: \"{} {} {}\"",
             clean(&what),
+            if *dry { ", dry run" } else { "" },
             request.method,
             clean(&request.uri.to_string()),
             protocol(version),

@@ -8,6 +8,9 @@ use crate::start_error::StartError;
 use prometheus::IntCounter;
 use vordr_rules::table::{ErrorFormat, ErrorLog as Rules, Level};
 
+/// What is said of a request that goes on all the same.
+const DRY: &str = "a limit would have refused a request";
+
 /// The error logs.
 #[derive(Debug)]
 pub(crate) struct ErrorLog {
@@ -64,6 +67,17 @@ impl ErrorLog {
         if nginx.peek().is_some() {
             let line = failed.line(level);
             nginx.for_each(|log| log.line(&line));
+        }
+    }
+
+    /// A request that a limit would have refused, which no other log tells of.
+    pub(super) fn limited(&self, failed: &Failed<'_>, level: Level) {
+        for log in self.heard(level) {
+            match log.form {
+                Form::Nginx => log.line(&failed.line(level)),
+                Form::Words(drawing) => log.line(&drawing.event(level, DRY, &failed.about())),
+                Form::Json => log.line(&json(level, DRY, &failed.about())),
+            }
         }
     }
 

@@ -52,7 +52,7 @@ use metrics::Metrics;
 use refusals::{Refusals, Turned};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
-use vordr_rules::table::{Address, Table};
+use vordr_rules::table::{Address, Level, Table};
 
 /// Logs, metrics and counts; one for each vordr, whatever is reloaded.
 #[derive(Debug)]
@@ -189,10 +189,21 @@ impl Observer {
         }
     }
 
+    /// A limit that refuses nobody would have refused this request.
+    pub(crate) fn would_be_refused(
+        &self,
+        exchange: &Exchange,
+        request: &Parts,
+        failure: &Failure,
+        level: Level,
+    ) {
+        self.log().limited(&Failed { exchange, request, failure, dry: true }, level);
+    }
+
     /// An attempt failed and is made again, or something else is done in its place.
     pub(crate) fn retried(&self, exchange: &Exchange, request: &Parts, failure: &Failure) {
         self.metrics.upstreams.retried(exchange, failure);
-        self.log().failed(&Failed { exchange, request, failure });
+        self.log().failed(&Failed { exchange, request, failure, dry: false });
     }
 
     /// A request was refused before it reached a route.

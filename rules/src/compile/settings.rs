@@ -12,8 +12,8 @@ use crate::node::Reading;
 use crate::placeholder::{Part, Placeholder, Template};
 use crate::source::Spanned;
 use crate::table::{
-    Access, Auth, Concurrency, Cors, Expires, Lifetime, OnError, Origins, RateLimit, Satisfy, Settings,
-    Timeouts, WebSocket,
+    Access, Auth, Concurrency, Cors, Expires, Level, Lifetime, OnError, Origins, RateLimit, Satisfy,
+    Settings, Timeouts, WebSocket,
 };
 use crate::value::Limit;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -148,6 +148,8 @@ fn limit(chain: &[&RateWritten], reading: &mut Reading<'_>) -> Option<RateLimit>
         key: chain.iter().find_map(|limit| limit.key.clone()).unwrap_or_else(by_client),
         zone: own.iter().find_map(|limit| limit.zone.clone()),
         status: own.iter().find_map(|limit| limit.status).unwrap_or(StatusCode::TOO_MANY_REQUESTS),
+        dry: own.iter().find_map(|limit| limit.dry).unwrap_or(false),
+        level: own.iter().find_map(|limit| limit.level).unwrap_or(Level::Error),
     })
 }
 
@@ -167,6 +169,8 @@ fn concurrent(layers: &[&Layer]) -> Vec<Concurrency> {
                 key: written.key.clone().unwrap_or_else(by_client),
                 zone: written.zone.clone(),
                 status: written.status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE),
+                dry: written.dry.unwrap_or(false),
+                level: written.level.unwrap_or(Level::Error),
             }),
         }
     }

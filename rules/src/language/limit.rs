@@ -5,6 +5,7 @@ use super::text;
 use crate::node::{Node, Reading};
 use crate::placeholder::Template;
 use crate::source::{Span, Spanned};
+use crate::table::Level;
 use crate::word::Word;
 use http::StatusCode;
 use kdl::KdlNode;
@@ -12,14 +13,14 @@ use std::time::Duration;
 
 pub(super) static WORD: Word =
     Word::simple("limit", "[off]", "How often a client may ask; more is answered 429.")
-        .properties(&["rate", "burst", "at-once", "spaced", "key", "zone", "status"])
+        .properties(&["rate", "burst", "at-once", "spaced", "key", "zone", "status", "dry", "level"])
         .many();
 pub(super) static CONCURRENT: Word = Word::simple(
     "concurrent",
     "NUMBER | off",
     "How many requests of a client may be under way at once; more is answered 503.",
 )
-.properties(&["key", "zone", "status"])
+.properties(&["key", "zone", "status", "dry", "level"])
 .many();
 
 /// As written.
@@ -37,6 +38,8 @@ pub(crate) struct Limit {
     pub key: Option<Template>,
     pub zone: Option<String>,
     pub status: Option<StatusCode>,
+    pub dry: Option<bool>,
+    pub level: Option<Level>,
 }
 
 /// As written; no number is `off`.
@@ -47,6 +50,8 @@ pub(crate) struct Concurrent {
     pub key: Option<Template>,
     pub zone: Option<String>,
     pub status: Option<StatusCode>,
+    pub dry: Option<bool>,
+    pub level: Option<Level>,
 }
 
 pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Limit {
@@ -69,6 +74,8 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Limit {
         key: read_key(&mut node, reading),
         zone: node.property("zone", reading).map(|zone| zone.value),
         status: read_status(&mut node, reading),
+        dry: node.property("dry", reading).map(|dry| dry.value),
+        level: read_level(&mut node, reading),
     };
     node.finish(reading);
     limit
@@ -94,6 +101,8 @@ pub(super) fn read_concurrent(kdl: &KdlNode, reading: &mut Reading<'_>) -> Optio
         key: limited.then(|| read_key(&mut node, reading)).flatten(),
         zone: limited.then(|| node.property("zone", reading)).flatten().map(|zone| zone.value),
         status: limited.then(|| read_status(&mut node, reading)).flatten(),
+        dry: limited.then(|| node.property("dry", reading)).flatten().map(|dry| dry.value),
+        level: limited.then(|| read_level(&mut node, reading)).flatten(),
     };
     node.finish(reading);
     most.map(|_| concurrent)
@@ -112,6 +121,12 @@ fn read_status(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<StatusC
         return None;
     }
     Some(status.value)
+}
+
+fn read_level(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Level> {
+    let level = node.property::<String>("level", reading);
+    let level = text::one_of(level, &Level::ALL.map(Level::name), "level", reading);
+    level.and_then(|at| Level::ALL.get(at).copied())
 }
 
 /// `20/s`, `100/m`, `1000/h`, `5000/d`.

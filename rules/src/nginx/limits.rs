@@ -6,7 +6,7 @@ use super::variable::Variables;
 use super::{Nginx, at};
 use crate::language::limit::{Concurrent, Limit};
 use crate::source::{Span, Spanned};
-use crate::table::Compress;
+use crate::table::{Compress, Level};
 use http::StatusCode;
 use std::time::Duration;
 
@@ -55,11 +55,10 @@ impl Nginx<'_, '_> {
         let directives = scope.all("limit_req");
         let dry = self.switch(scope.find("limit_req_dry_run"), false);
         let status = self.refusal(scope, "limit_req_status");
+        let level = self.gravity(scope, "limit_req_log_level");
         let limits =
             directives.into_iter().filter_map(|directive| self.read_rate(directive, status, variables));
-        let limits: Vec<Limit> = limits.collect();
-        // What would be refused is only told of in nginx's error log then.
-        if dry { Vec::new() } else { limits }
+        limits.map(|limit| Limit { dry: Some(dry), level, ..limit }).collect()
     }
 
     fn read_rate(
@@ -120,6 +119,7 @@ impl Nginx<'_, '_> {
         let directives = scope.all("limit_conn");
         let dry = self.switch(scope.find("limit_conn_dry_run"), false);
         let status = self.refusal(scope, "limit_conn_status");
+        let level = self.gravity(scope, "limit_conn_log_level");
         let mut all = Vec::new();
         for directive in directives {
             let Some(zone) = self.zone(directive.first(), directive.span_of(0)) else { continue };
@@ -135,9 +135,22 @@ impl Nginx<'_, '_> {
                 key: self.template(&zone.key, variables),
                 zone: Some(directive.first().to_owned()),
                 status: Some(status),
+                dry: Some(dry),
+                level,
             });
         }
-        if dry { Vec::new() } else { all }
+        all
+    }
+
+    /// `limit_req_log_level` and its kin.
+    fn gravity(&mut self, scope: &Scope<'_>, name: &str) -> Option<Level> {
+        let directive = scope.find(name)?;
+        let known = [Level::Info, Level::Notice, Level::Warn, Level::Error];
+        let level = known.into_iter().find(|level| level.name() == directive.first());
+        if level.is_none() {
+            self.fault(directive.span_of(0), format!("invalid value \"{}\"", directive.first()));
+        }
+        level
     }
 
     fn zone(&mut self, name: &str, span: Span) -> Option<Zone> {

@@ -6,8 +6,8 @@ use super::process::write_access_logs;
 use super::text::{Page, limit, number, quoted, switch, template, words};
 use crate::table::{
     AnswerStatus, Auth, AuthKind, Bodies, Compress, Concurrency, Condition, Cors, Expires, HeaderNames,
-    HeaderOperation, OnError, OnErrorFrom, Origins, RateLimit, Satisfy, SendRate, Server, Settings, Table,
-    Types, Ways,
+    HeaderOperation, Level, OnError, OnErrorFrom, Origins, RateLimit, Satisfy, SendRate, Server, Settings,
+    Table, Types, Ways,
 };
 use http::StatusCode;
 use std::collections::BTreeMap;
@@ -214,19 +214,28 @@ fn limit_line(limit: &RateLimit) -> String {
     let key = template(&limit.key);
     let zone = zone_text(limit.zone.as_deref());
     format!(
-        "limit rate=\"{}/{unit}\" burst={}{at_once}{spaced} key={key}{zone}{status}",
-        limit.requests, limit.burst
+        "limit rate=\"{}/{unit}\" burst={}{at_once}{spaced} key={key}{zone}{status}{}",
+        limit.requests,
+        limit.burst,
+        told(limit.dry, limit.level)
     )
 }
 
 fn concurrent_line(limit: &Concurrency) -> String {
     let status = status_text(limit.status, StatusCode::SERVICE_UNAVAILABLE);
     format!(
-        "concurrent {} key={}{}{status}",
+        "concurrent {} key={}{}{status}{}",
         limit.most,
         template(&limit.key),
-        zone_text(limit.zone.as_deref())
+        zone_text(limit.zone.as_deref()),
+        told(limit.dry, limit.level)
     )
+}
+
+fn told(dry: bool, level: Level) -> String {
+    let dry = if dry { " dry=on" } else { "" };
+    let level = Some(level).filter(|level| *level != Level::Error);
+    format!("{dry}{}", level.map(|level| format!(" level={}", level.name())).unwrap_or_default())
 }
 
 fn zone_text(zone: Option<&str>) -> String {

@@ -1,6 +1,6 @@
 //! The settings that hold in a location, inheritance done.
 
-use super::{AccessLog, Action, Bodies, Charset, Expires, FieldName, Place, Types, Ways};
+use super::{AccessLog, Action, Bodies, Charset, Expires, FieldName, Level, Place, Types, Ways};
 use crate::placeholder::Template;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use ipnet::IpNet;
@@ -245,6 +245,10 @@ pub struct RateLimit {
     pub zone: Option<String>,
     /// What a request beyond it is answered.
     pub status: StatusCode,
+    /// Whether what is beyond it is let through all the same, and only told of in the error log.
+    pub dry: bool,
+    /// How grave that is to the error log.
+    pub level: Level,
 }
 
 impl RateLimit {
@@ -265,6 +269,10 @@ pub struct Concurrency {
     pub zone: Option<String>,
     /// What a request beyond it is answered.
     pub status: StatusCode,
+    /// Whether what is beyond it is let through all the same, and only told of in the error log.
+    pub dry: bool,
+    /// How grave that is to the error log.
+    pub level: Level,
 }
 
 /// One `auth`.

@@ -75,6 +75,8 @@ mod tests {
                 key,
                 zone: None,
                 status: http::StatusCode::TOO_MANY_REQUESTS,
+                dry: false,
+                level: vordr_rules::table::Level::Error,
             })
         };
         assert_eq!(pace(20, 1, 40), Pace { each: 50_000.0, whole: 3_000_000.0 });
