@@ -5,6 +5,7 @@
 
 use fancy_regex::BytesMode;
 use regex::bytes;
+use std::borrow::Cow;
 use std::fmt;
 
 /// After how many steps back a regex is given up. A path of some hundred bytes takes a few thousand.
@@ -46,10 +47,13 @@ impl PathRegex {
     /// Compiles a regex. It is held against bytes; `.` is any of them but a line's end, so that nobody gets past it with
     /// bytes that are no text. Classes of Unicode's are looked for in text.
     pub fn new(written: &str) -> Result<Self, RegexError> {
-        let plain = bytes::RegexBuilder::new(written).unicode(false).build();
-        let kind = match plain.or_else(|_| bytes::Regex::new(written)) {
+        let unquoted = unquoted(written);
+        let plain = bytes::RegexBuilder::new(&unquoted).unicode(false).build();
+        let kind = match plain.or_else(|_| bytes::Regex::new(&unquoted)) {
             Ok(regex) => Kind::Plain(regex),
-            Err(error) => Kind::Fancy(Box::new(fancy(written).ok_or_else(|| RegexError(last_line(&error)))?)),
+            Err(error) => {
+                Kind::Fancy(Box::new(fancy(&unquoted).ok_or_else(|| RegexError(last_line(&error)))?))
+            }
         };
         let names = named_groups(&kind);
         Ok(Self { written: written.to_owned(), kind, names })
@@ -112,6 +116,29 @@ impl PathRegex {
     }
 }
 
+/// PCRE's `\Q…\E`, which takes what stands between them literally, as escapes.
+fn unquoted(written: &str) -> Cow<'_, str> {
+    if !written.contains("\\Q") {
+        return Cow::Borrowed(written);
+    }
+    let (mut out, mut rest) = (String::new(), written);
+    while let Some((before, after)) = rest.split_once('\\') {
+        out.push_str(before);
+        if let Some(quoted) = after.strip_prefix('Q') {
+            let (literal, behind) = quoted.split_once("\\E").unwrap_or((quoted, ""));
+            out.push_str(&regex::escape(literal));
+            rest = behind;
+            continue;
+        }
+        let mut escaped = after.chars();
+        out.push('\\');
+        out.extend(escaped.next());
+        rest = escaped.as_str();
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
 fn named_groups(kind: &Kind) -> Vec<(usize, String)> {
     let names: Vec<Option<&str>> = match kind {
         Kind::Plain(regex) => regex.capture_names().collect(),
@@ -172,6 +199,16 @@ mod tests {
         assert_eq!((regex.groups(), regex.group("lang"), regex.group("x")), (2, Some(1), None));
         assert_eq!(regex.captures(b"/de/a b"), Some(vec![Some(b"de".to_vec()), Some(b"a b".to_vec())]));
         assert_eq!(matched(r"^/(a+)/\1$", b"/aa/aa"), Matched::Yes);
+    }
+
+    #[test]
+    fn what_is_quoted_stands_for_itself() {
+        let regex = r"^(?<name>.+)\Q.a+b\E$";
+        assert_eq!(PathRegex::new(regex).unwrap().as_str(), regex);
+        assert_eq!(matched(regex, b"x.a+b"), Matched::Yes);
+        assert_eq!(matched(regex, b"xyaab"), Matched::No);
+        assert_eq!(matched(r"^\Q(.", b"(."), Matched::Yes);
+        assert_eq!(matched(r"^\\Q\.$", br"\Q."), Matched::Yes);
     }
 
     #[test]
