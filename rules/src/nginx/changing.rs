@@ -71,7 +71,7 @@ pub(super) fn named_groups(server: &Directive) -> HashSet<String> {
 }
 
 /// `(?<name>`, `(?P<name>` and `(?'name'`.
-fn groups_of(regex: &str) -> impl Iterator<Item = String> {
+pub(super) fn groups_of(regex: &str) -> impl Iterator<Item = String> {
     let starts = regex.split("(?").skip(1);
     starts.filter_map(|group| {
         let group = group.strip_prefix('P').unwrap_or(group);

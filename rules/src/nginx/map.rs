@@ -1,6 +1,7 @@
 //! `map`, `geo` and `split_clients`: variables that are made of others, when they are asked for.
 
 use super::Nginx;
+use super::changing::groups_of;
 use super::tree::Directive;
 use super::variable::{Variables, literal};
 use crate::diagnostic::Diagnostic;
@@ -16,6 +17,8 @@ use std::net::{IpAddr, Ipv4Addr};
 #[derive(Debug, Clone)]
 pub(super) struct Making {
     directive: Directive,
+    /// The group of its regexes that the variable stands for, where it is not what the block makes.
+    group: Option<String>,
 }
 
 /// What is gathered while a block is read.
@@ -55,7 +58,19 @@ impl Nginx<'_, '_> {
                 self.fault(entry.name.span, format!("invalid number of the {kind} parameters"));
             }
         }
-        self.maps.insert(name.to_owned(), Making { directive: directive.clone() });
+        if kind == "map" {
+            self.read_groups(directive);
+        }
+        self.maps.insert(name.to_owned(), Making { directive: directive.clone(), group: None });
+    }
+
+    /// What the groups with a name of a map's regexes capture are variables too, unless something else makes them.
+    fn read_groups(&mut self, directive: &Directive) {
+        let regexes = directive.inside().iter().filter(|entry| entry.name.value.starts_with('~'));
+        for group in regexes.flat_map(|entry| groups_of(&entry.name.value)) {
+            let making = || Making { directive: directive.clone(), group: Some(group.clone()) };
+            self.maps.entry(group.clone()).or_insert_with(making);
+        }
     }
 
     /// A variable that a block makes, to be filled in; the block is read in the end.
@@ -73,8 +88,12 @@ impl Nginx<'_, '_> {
     pub(super) fn finish_maps(&mut self) -> Vec<Map> {
         let mut maps = Vec::new();
         while let Some(name) = self.wanted_maps.get(maps.len()).cloned() {
-            let Some(Making { directive }) = self.maps.get(&name).cloned() else { break };
-            maps.push(self.read_making(name, &directive));
+            let Some(Making { directive, group }) = self.maps.get(&name).cloned() else { break };
+            let mut map = self.read_making(name, &directive);
+            if let Some(group) = group {
+                captured(&group, &mut map);
+            }
+            maps.push(map);
         }
         maps
     }
@@ -226,6 +245,19 @@ impl Gathered {
         let is_meant =
             |case: &Case| matches!(&case.key, CaseKey::Network(network) if networks.contains(network));
         self.cases.retain(|case| !is_meant(&case.value));
+    }
+}
+
+/// Makes of a map one whose variable is what a group of its regexes captures.
+fn captured(group: &str, map: &mut Map) {
+    map.default = None;
+    for case in &mut map.cases {
+        let number = match &case.value.key {
+            CaseKey::Regex(regex) => regex.group(group),
+            _ => None,
+        };
+        let parts = number.map(|number| Part::Placeholder(Placeholder::Capture(number)));
+        case.value.value = Template { parts: parts.into_iter().collect() };
     }
 }
 
