@@ -98,6 +98,8 @@ impl Target {
 /// Why no server can be chosen.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Unavailable {
+    /// The rules have each of them `down`.
+    AllDown,
     /// No address is known.
     Unresolved(String),
     /// All are out; the first is back after this long.
@@ -112,6 +114,7 @@ impl From<Unavailable> for Failure {
     fn from(unavailable: Unavailable) -> Self {
         match unavailable {
             Unavailable::Unresolved(reason) => Self::Dns(reason),
+            Unavailable::AllDown => Self::NoUpstream("all its servers are `down`".to_owned()),
             Unavailable::Busy => Self::QueueFull,
             Unavailable::Out(_) | Unavailable::Exhausted => Self::NoneUp,
         }
@@ -126,10 +129,12 @@ impl Pool {
         patience: Arc<Patience>,
         names: &Names,
     ) -> Arc<Self> {
+        let mut rules = rules.clone();
+        rules.servers.retain(|server| !server.down);
         let endpoint = |server: &UpstreamServer| Arc::new(Endpoint::new(&rules.name, &server.address));
         let endpoints = rules.servers.iter().map(endpoint).collect();
         let speech = proxy.map(Speech::from).unwrap_or_default();
-        Self::with(endpoints, speech, rules.clone(), (live, patience), names)
+        Self::with(endpoints, speech, rules, (live, patience), names)
     }
 
     /// A pool that a request named.
@@ -270,6 +275,9 @@ impl Pool {
     /// No server can be asked. Where all are out, one request at a time goes to see whether they still are.
     fn probe(&self, members: &Members, wish: &Wish<'_>) -> Result<Target, Unavailable> {
         let all: Vec<&Arc<Member>> = members.tiers.iter().flat_map(|tier| &tier.members).collect();
+        if self.rules.servers.is_empty() {
+            return Err(Unavailable::AllDown);
+        }
         if all.is_empty() {
             let problem = members.problem.clone().unwrap_or_else(|| "it has no address".to_owned());
             return Err(Unavailable::Unresolved(problem));

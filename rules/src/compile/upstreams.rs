@@ -65,6 +65,7 @@ impl Pools {
         for (server, written) in upstream.servers.iter_mut().zip(&written.servers) {
             server.weight = written.weight;
             server.backup = written.backup.as_ref().is_some_and(|backup| backup.value);
+            server.down = written.down;
         }
         if !upstream.servers.is_empty() && upstream.servers.iter().all(|server| server.backup) {
             let error =
@@ -177,7 +178,7 @@ impl Pools {
     /// Whether requests to the pool may go to more than one server without a client staying with its own.
     pub(super) fn scatters(&self, id: UpstreamId) -> bool {
         self.list.get(id.0).is_some_and(|known| {
-            let active = known.servers.iter().filter(|server| !server.backup).count();
+            let active = known.servers.iter().filter(|server| !server.backup && !server.down).count();
             let by_client = !matches!(
                 known.balance,
                 crate::table::Balance::RoundRobin
@@ -218,6 +219,7 @@ fn make(
         address: endpoint.value.address.clone(),
         weight: 1,
         backup: false,
+        down: false,
     });
     let value = |limit: &Spanned<crate::value::Limit<u64>>| {
         limit.value.0.and_then(|limit| usize::try_from(limit).ok())

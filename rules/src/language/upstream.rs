@@ -15,7 +15,7 @@ pub(super) static WORD: Word =
 
 static SERVER: Word =
     Word::simple("server", "\"HOST:PORT\" | URL | \"unix:PATH\" | \"srv://NAME\"", "A server of the pool.")
-        .properties(&["weight", "backup"])
+        .properties(&["weight", "backup", "down"])
         .many();
 
 /// As written.
@@ -32,6 +32,7 @@ pub(crate) struct Server {
     pub endpoint: Spanned<Endpoint>,
     pub weight: u32,
     pub backup: Option<Spanned<bool>>,
+    pub down: bool,
 }
 
 /// Where a server is, and whether TLS is spoken with it.
@@ -60,12 +61,13 @@ fn read_server(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Server> {
     let written = node.need::<String>(reading);
     let weight = node.property::<u32>("weight", reading);
     let backup = node.property("backup", reading);
+    let down = node.property::<bool>("down", reading).is_some_and(|down| down.value);
     node.finish(reading);
     if let Some(weight) = weight.as_ref().filter(|weight| !(1..=1000).contains(&weight.value)) {
         reading.report(text::out_of_range("weight", weight.span, "1 to 1000"));
     }
     let endpoint = endpoint(&written?, reading)?;
-    Some(Server { endpoint, weight: weight.map_or(1, |weight| weight.value), backup })
+    Some(Server { endpoint, weight: weight.map_or(1, |weight| weight.value), backup, down })
 }
 
 /// An address with or without a scheme; what is wrong with it is reported.

@@ -41,7 +41,7 @@ struct Use {
 impl Written {
     /// How many servers a request may be tried on.
     pub(super) fn size(&self) -> usize {
-        self.servers.len()
+        self.servers.iter().filter(|server| !server.down).count()
     }
 
     /// Whether it is said that connections to it are kept.
@@ -90,7 +90,7 @@ impl Nginx<'_, '_> {
             return;
         }
         let (fails, pause, span) = fails.unwrap_or((1, FAIL_TIMEOUT, directive.span_of(0)));
-        if upstream.servers.len() > 1 && fails > 0 {
+        if upstream.size() > 1 && fails > 0 {
             upstream.passive = Some(Spanned::new(Passive { fails, within: pause, pause }, span));
         }
         self.upstreams.insert(name, upstream);
@@ -103,8 +103,8 @@ impl Nginx<'_, '_> {
         fails: &mut Option<(u32, Duration, Span)>,
     ) {
         let Some(endpoint) = self.address(directive.first(), directive.span_of(0)) else { return };
-        let mut server = Server { endpoint, weight: 1, backup: None };
-        let (mut down, mut most, mut pause) = (false, None, None);
+        let mut server = Server { endpoint, weight: 1, backup: None, down: false };
+        let (mut most, mut pause) = (None, None);
         for (number, parameter) in directive.arguments.iter().enumerate().skip(1) {
             let (name, value) = parameter.value.split_once('=').unwrap_or((&parameter.value, ""));
             let span = directive.span_of(number);
@@ -128,7 +128,7 @@ impl Nginx<'_, '_> {
                     Err(_) => self.fault(span, wrong),
                 },
                 "backup" => server.backup = Some(Spanned::new(true, span)),
-                "down" => down = true,
+                "down" => server.down = true,
                 "slow_start" => match super::value::parse_time(value) {
                     Some(time) => {
                         upstream.slow_start = Some(Spanned::new(time, span)).filter(|_| !time.is_zero())
@@ -155,9 +155,7 @@ impl Nginx<'_, '_> {
             }
             *fails = Some(own);
         }
-        if !down {
-            upstream.servers.push(server);
-        }
+        upstream.servers.push(server);
     }
 
     /// The address of a server; without a port it is 80, whatever is spoken.
@@ -244,6 +242,7 @@ impl Written {
             ),
             weight: server.weight,
             backup: server.backup.clone(),
+            down: server.down,
         };
         let pool = Pool {
             balance: self.balance.clone(),

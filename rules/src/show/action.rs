@@ -190,7 +190,9 @@ pub(super) fn write_upstream(upstream: &Upstream, page: &mut Page) {
     for server in &upstream.servers {
         let scheme = if upstream.tls { "https" } else { "http" };
         let backup = if server.backup { " backup=on" } else { "" };
-        page.line(&format!("server {} weight={}{backup}", url(&server.address, scheme), server.weight), None);
+        let down = if server.down { " down=on" } else { "" };
+        let address = url(&server.address, scheme);
+        page.line(&format!("server {address} weight={}{backup}{down}", server.weight), None);
     }
     write_pool(upstream, page);
     page.close();

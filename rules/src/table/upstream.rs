@@ -50,6 +50,8 @@ pub struct UpstreamServer {
     pub weight: u32,
     /// Used only while no other is up.
     pub backup: bool,
+    /// Never used.
+    pub down: bool,
 }
 
 /// Where an upstream server is.
