@@ -47,7 +47,11 @@ impl Nginx<'_, '_> {
         let block = self.for_all_servers(http, servers);
         let scope = &Scope::of(&block);
         let outer = |name: &str| main.iter().find(|directive| directive.name.value == name);
-        let workers = outer("worker_processes").and_then(|workers| self.read_workers(workers));
+        let workers = match outer("worker_processes") {
+            Some(workers) => self.read_workers(workers),
+            // A file of servers alone is a part of one that may say more.
+            None => main.iter().any(|directive| directive.name.value == "http").then_some(Some(1)),
+        };
         let trusted = scope.all("set_real_ip_from");
         let variables = self.set_by_requests.clone();
         let process = Process {
