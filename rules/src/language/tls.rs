@@ -30,7 +30,7 @@ static HSTS: Word = Word::simple("hsts", "DURATION", "`Strict-Transport-Security
     .properties(&["subdomains"]);
 
 /// As it runs, with where its files are named.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Tls {
     pub span: Span,
     pub runs: ServerTls,

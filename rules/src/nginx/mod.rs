@@ -169,6 +169,8 @@ struct Nginx<'r, 'w> {
     asks_for_files: bool,
     /// How many locations of the present server had to be given a name.
     made: usize,
+    /// How each address is spoken with.
+    spoken: listen::Spoken,
     /// Each `limit_req_zone` and `limit_conn_zone`, by its name.
     zones: HashMap<String, limits::Zone>,
     /// Each `log_format`.
@@ -189,6 +191,7 @@ impl<'r, 'w> Nginx<'r, 'w> {
             asks_for_files: false,
             made: 0,
             seen: Vec::new(),
+            spoken: listen::Spoken::default(),
             zones: HashMap::new(),
             formats: Vec::new(),
         }
@@ -228,11 +231,13 @@ impl<'r, 'w> Nginx<'r, 'w> {
             words.any(|word| word.contains("document_root") || word.contains("request_filename"))
         });
         let servers: Vec<&Directive> = named("server").collect();
+        self.spoken = listen::Spoken::by(&servers);
         file.process = self.read_process(main, http, &servers);
         for server in &servers {
             let server = self.read_server(server, &scope, http);
             file.servers.push(server);
         }
+        self.share_certificates(&mut file.servers);
         self.name_servers(&mut file.servers);
         if let Some(process) = &mut file.process {
             process.value.log_formats = self.finish_formats();

@@ -27,8 +27,7 @@ impl Nginx<'_, '_> {
         let listens = self.read_listens(directive);
         let hosts = self.read_hosts(directive);
         let mut variables = Variables::default();
-        let name = hosts.first().map_or("", |host| host.value.as_str());
-        variables.set_text("server_name", name);
+        variables.set_text("server_name", &name_of(directive));
         for regex in hosts.iter().filter_map(|host| host_regex(&host.value)) {
             regex.names().iter().for_each(|(_, name)| variables.set_by_request(name));
         }
@@ -43,7 +42,7 @@ impl Nginx<'_, '_> {
                 .for_each(|name| variables.set_text(&format!("proxy_protocol_{name}"), ""));
         }
         let speaks_tls = listens.list.iter().any(|listen| listen.tls.is_some());
-        let tls = self.read_tls(&scope, speaks_tls, directive.name.span);
+        let tls = if speaks_tls { self.read_tls(&scope, directive.name.span) } else { None };
         let mut settings = self.read_server_settings(&scope, directive.name.span);
         self.look_over(directive, http, &mut variables);
         let mut locations = Vec::new();
@@ -181,6 +180,16 @@ impl Nginx<'_, '_> {
                 }
             }
         }
+    }
+}
+
+/// `$server_name`: the first name, a regex as it is written.
+fn name_of(server: &Directive) -> String {
+    let name = server.inside().iter().find(|directive| directive.name.value == "server_name");
+    let written = name.map(Directive::first).unwrap_or_default();
+    match written.starts_with('~') {
+        true => written.to_owned(),
+        false => written.strip_prefix('.').unwrap_or(written).to_ascii_lowercase(),
     }
 }
 

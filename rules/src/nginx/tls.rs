@@ -4,20 +4,20 @@ use super::Nginx;
 use super::scope::Scope;
 use super::variable::Variables;
 use crate::language::proxy::Tls as UpstreamTls;
+use crate::language::server::Server;
 use crate::language::tls::Tls;
 use crate::source::Span;
-use crate::table::{ServerTls, TlsVersion};
+use crate::table::{Address, ServerTls, TlsVersion};
 
 impl Nginx<'_, '_> {
-    /// A server's certificate, where it has an address that speaks TLS.
-    pub(super) fn read_tls(&mut self, scope: &Scope<'_>, speaks_tls: bool, server: Span) -> Option<Tls> {
-        if !speaks_tls {
-            return None;
-        }
+    /// A server's certificate, where it has one of its own.
+    pub(super) fn read_tls(&mut self, scope: &Scope<'_>, server: Span) -> Option<Tls> {
         let (certificates, keys) = (scope.all("ssl_certificate"), scope.all("ssl_certificate_key"));
-        let (Some(cert), Some(key)) = (certificates.first(), keys.first()) else {
-            let lacks = if certificates.is_empty() { "ssl_certificate" } else { "ssl_certificate_key" };
-            self.fault(server, format!("no \"{lacks}\" is defined for the \"listen ... ssl\" directive"));
+        let cert = certificates.first()?;
+        let Some(key) = keys.first() else {
+            let message =
+                format!("no \"ssl_certificate_key\" is defined for certificate \"{}\"", cert.first());
+            self.fault(cert.span_of(0), message);
             return None;
         };
         if let Some(second) = certificates.get(1) {
@@ -43,6 +43,29 @@ impl Nginx<'_, '_> {
         let client_ca = client_ca.map(|(_, _, span)| span);
         let (cert, key) = (Some(cert.span_of(0)), Some(key.span_of(0)));
         Some(Tls { span: server, runs, cert, key, client_ca, acme: None })
+    }
+
+    /// A server without a certificate shows that of the default server of its address, and asks clients for none.
+    pub(super) fn share_certificates(&mut self, servers: &mut [Server]) {
+        let lacking = |server: &Server| {
+            let address = server.listens.iter().find(|listen| listen.tls.is_some())?.address.value.clone();
+            server.tls.is_none().then_some(address)
+        };
+        for number in 0..servers.len() {
+            let Some(address) = servers.get(number).and_then(lacking) else { continue };
+            let shared = default_of(&address, servers).and_then(|default| default.tls.clone());
+            let Some(server) = servers.get_mut(number) else { continue };
+            match shared {
+                Some(mut tls) => {
+                    (tls.runs.client_ca, tls.client_ca) = (None, None);
+                    server.tls = Some(tls);
+                }
+                None => self.fault(
+                    server.span,
+                    "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive",
+                ),
+            }
+        }
     }
 
     fn read_client_ca(&mut self, scope: &Scope<'_>) -> Option<(String, bool, Span)> {
@@ -118,4 +141,11 @@ impl Nginx<'_, '_> {
             client: file("proxy_ssl_certificate").zip(file("proxy_ssl_certificate_key")),
         }
     }
+}
+
+/// The server of an address for hosts that no other has.
+fn default_of<'s>(address: &Address, servers: &'s [Server]) -> Option<&'s Server> {
+    let here = |server: &&Server| server.listens.iter().any(|listen| listen.address.value == *address);
+    let named = servers.iter().filter(here).find(|server| server.default.is_some());
+    named.or_else(|| servers.iter().find(here))
 }

@@ -17,9 +17,42 @@ fn the_name_says_which_syntax_a_file_has() {
 fn a_file_of_servers_alone_is_read_as_if_it_stood_in_http() {
     let server = "server { listen 80; location / { proxy_pass http://app:8000; } }";
     let alone = loaded("site.conf", &format!("upstream x {{ server a; }}\n{server}"));
-    let whole =
-        loaded("nginx.conf", &format!("events {{}}\nhttp {{ upstream x {{ server a; }}\n{server} }}"));
+    let http = format!("events {{}}\nhttp {{ upstream x {{ server a; }}\n{server} }}");
+    let whole = loaded("nginx.conf", &format!("worker_processes auto;\n{http}"));
     assert_eq!(alone.table.without_places(), whole.table.without_places());
+}
+
+#[test]
+fn a_whole_file_has_one_worker_unless_it_says_otherwise() {
+    let workers = |text: &str| loaded("nginx.conf", text).table.process.workers;
+    let http = "http { server { listen 80; return 204; } }";
+    assert_eq!(workers(http), Some(1));
+    assert_eq!(workers(&format!("worker_processes 3; {http}")), Some(3));
+    assert_eq!(workers(&format!("worker_processes auto; {http}")), None);
+    // What stands around these is in another file.
+    assert_eq!(workers("server { listen 80; return 204; }"), None);
+}
+
+#[test]
+fn how_an_address_is_spoken_with_holds_for_all_servers_on_it() {
+    let certificate = "ssl_certificate a; ssl_certificate_key k;";
+    let of = |first: &str, second: &str| {
+        let text = format!(
+            "http {{ server {{ {first} server_name a; return 204; }} server {{ {second} server_name b; return 204; }} }}"
+        );
+        load("nginx.conf", &text, &world())
+    };
+    for (first, second) in [("listen 443 ssl;", "listen 443;"), ("listen 443;", "listen [::]:443 ssl;")] {
+        let verify = "ssl_client_certificate c; ssl_verify_client on;";
+        let table = of(&format!("{first} {certificate} {verify}"), second).unwrap().table;
+        assert!(table.listeners.iter().all(|listener| listener.tls));
+        let tls = table.servers.iter().map(|server| server.tls.clone().unwrap()).collect::<Vec<_>>();
+        assert_eq!(tls[0].certificate, tls[1].certificate);
+        assert!(tls[0].client_ca.is_some() && tls[1].client_ca.is_none());
+        assert!(of(first, &format!("{second} {certificate}")).is_err());
+        let second = second.replace(';', " default_server;");
+        assert!(of(first, &format!("{second} {certificate}")).is_ok());
+    }
 }
 
 #[test]
