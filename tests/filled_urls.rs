@@ -28,6 +28,31 @@ async fn a_host_that_a_request_names_is_resolved_when_it_is_needed() {
 }
 
 #[tokio::test]
+async fn name_servers_of_the_rules_are_asked_and_may_be_for_what_requests_name_alone() {
+    let origin = Origin::answering("found").await;
+    let names = NameServer::answering(HERE).await;
+    let to = format!("chat.test:{}", origin.port());
+    let resolver = |more: &str| format!("resolver \"{}\" {more}", names.address());
+    let filled = rules(r#"proxy "http://{header.x-to}""#);
+    for more in ["", "for=placeholders", "for=placeholders ipv6=off valid=\"1h\""] {
+        let vordr = Vordr::running_with(&resolver(more), &filled).await;
+        let asked = names.questions();
+        for _ in 0..2 {
+            assert_eq!(vordr.send(&asking(&to)).await.status, 200, "{more}");
+        }
+        assert_eq!(names.questions() - asked, if more.contains("ipv6") { 1 } else { 2 }, "{more}");
+    }
+    let asked = names.questions();
+    let plain = rules(&format!("proxy \"http://{to}\""));
+    let vordr = Vordr::running_with(&resolver("for=placeholders"), &plain).await;
+    assert_eq!(vordr.get("http://a.test/").await.status, 503);
+    assert_eq!(names.questions(), asked);
+    let vordr = Vordr::running_with(&resolver(""), &plain).await;
+    vordr.resolved().await;
+    assert_eq!(vordr.get("http://a.test/").await.status, 200);
+}
+
+#[tokio::test]
 async fn no_label_of_a_metric_is_a_host_that_a_request_names() {
     let origin = Origin::answering("found").await;
     let names = NameServer::answering(HERE).await;

@@ -100,7 +100,7 @@ impl Upstreams {
     }
 
     async fn look_up(&self, proxy: &Proxy, address: ServerAddress, before: Option<Arc<Pool>>) -> Found {
-        let mut names = self.names.beside();
+        let mut names = self.names.of_requests();
         names.add(&address, proxy.resolve, None);
         let until = match (names.ask_once(&address).await, &before) {
             (Ok(lasts), _) => lasts.map(|lasts| Instant::now() + lasts),

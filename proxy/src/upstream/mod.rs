@@ -39,7 +39,7 @@ use patience::Patience;
 use resolve::Names;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use vordr_rules::table::{Action, Location, Proxy, Settings, Table, Upstream, UpstreamId};
+use vordr_rules::table::{Action, Location, Proxy, Resolver, Settings, Table, Upstream, UpstreamId};
 
 /// The pools of one table. What is known of them and of their servers outlives it.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl Upstreams {
         nameserver: Option<SocketAddr>,
         before: Option<&Self>,
     ) -> Result<Arc<Self>, StartError> {
-        let mut names = Names::new(nameserver);
+        let mut names = Names::new(nameserver.map(at).or_else(|| table.process.resolver.clone()));
         let mut authorities = Authorities::new()?;
         for proxy in proxies(table) {
             if let Some(tls) = &proxy.tls {
@@ -94,6 +94,11 @@ impl Upstreams {
         let refresh = move || this.pools.iter().for_each(|pool| pool.refresh(&this.names));
         tokio::join!(self.names.resolve(Arc::new(refresh)), self.clone().watch_health(observer));
     }
+}
+
+/// One name server, for all names.
+fn at(nameserver: SocketAddr) -> Resolver {
+    Resolver { servers: vec![nameserver], valid: None, ipv4: true, ipv6: true, placeholders_alone: false }
 }
 
 /// The first `proxy` that names a pool: as it speaks with the pool's servers, so do the checks.

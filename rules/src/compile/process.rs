@@ -12,6 +12,7 @@ pub(super) fn compile(written: &Written, formats: &Formats) -> Process {
         drain_delay: written.drain_delay.map_or(default.drain_delay, |delay| delay.0.unwrap_or_default()),
         trusted_proxies: written.trusted_proxies.clone(),
         believed: written.believed.clone(),
+        resolver: written.resolver.clone(),
         admin: written.admin.as_ref().map(|address| address.value.clone()),
         admin_token: written.admin_token.clone(),
         metrics: written.metrics.as_ref().map(|address| address.value.clone()),

@@ -45,6 +45,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ("log_format", &["log-format"]),
     ("error_log", &["error-log"]),
     ("worker_processes", &["workers"]),
+    ("resolver", &["resolver"]),
     ("set_real_ip_from", &["trusted-proxies"]),
 ];
 /// Directives whose first argument says which of many they are.

@@ -25,6 +25,7 @@ pub(crate) mod pool;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod redirect;
+mod resolver;
 pub(crate) mod respond;
 pub(crate) mod rewrite_step;
 pub(crate) mod search;

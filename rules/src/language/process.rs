@@ -4,12 +4,13 @@ use super::acme;
 use super::limit_store;
 use super::limits::{self, Limits};
 use super::log::{self, AccessLog, LineFormat};
+use super::resolver;
 use super::text;
 use super::trace;
 use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::source::Spanned;
-use crate::table::{Address, Believed, ErrorLog, LimitStore, Trace};
+use crate::table::{Address, Believed, ErrorLog, LimitStore, Resolver, Trace};
 use crate::value::Limit;
 use crate::word::Word;
 use http::HeaderName;
@@ -23,6 +24,7 @@ pub(super) static WORD: Word =
         &DRAIN,
         &DRAIN_DELAY,
         &TRUSTED_PROXIES,
+        &resolver::WORD,
         &ADMIN,
         &METRICS,
         &log::FORMAT,
@@ -70,6 +72,7 @@ pub(crate) struct Process {
     pub drain_delay: Option<Limit<Duration>>,
     pub trusted_proxies: Vec<IpNet>,
     pub believed: Believed,
+    pub resolver: Option<Resolver>,
     pub admin: Option<Spanned<Address>>,
     pub admin_token: Option<String>,
     pub metrics: Option<Spanned<Address>>,
@@ -135,6 +138,7 @@ fn read_simple(process: &mut Process, node: &mut Node<'_>, reading: &mut Reading
                 node.need_some::<IpNet>(reading).into_iter().map(|found| found.value).collect();
             process.believed = read_believed(node, reading);
         }
+        "resolver" => process.resolver = resolver::read(node, reading),
         "admin" => {
             process.admin = node.need(reading);
             process.admin_token = read_admin_token(process.admin.as_ref(), node, reading);

@@ -3,17 +3,19 @@
 use super::Nginx;
 use super::scope::Scope;
 use super::tree::Directive;
+use super::value::parse_time;
 use crate::diagnostic::Diagnostic;
 use crate::language::limits::Limits;
 use crate::language::process::{Process, is_private};
 use crate::source::{Span, Spanned};
-use crate::table::{Address, Believed, ErrorFormat, ErrorLog, Level, LogTarget};
+use crate::table::{Address, Believed, ErrorFormat, ErrorLog, Level, LogTarget, Resolver};
 use crate::value::{Bytes, Limit, Raw, Value};
 use http::HeaderName;
 use std::time::Duration;
 
 /// What nginx has for each server, or each location, and vordr once for the process.
-const OF_PROCESS: [&str; 8] = [
+const OF_PROCESS: [&str; 9] = [
+    "resolver",
     "error_log",
     "keepalive_timeout",
     "keepalive_requests",
@@ -58,6 +60,7 @@ impl Nginx<'_, '_> {
             workers,
             trusted_proxies: self.read_trusted(&trusted),
             believed: if trusted.is_empty() { Believed::Forwarded } else { self.read_believed(scope) },
+            resolver: self.read_resolver(scope),
             drain: self.read_drain(main),
             access_logs: self.read_access_logs(&Scope::of(http), &variables),
             error_logs: self.read_error_logs(main, scope),
@@ -164,6 +167,43 @@ impl Nginx<'_, '_> {
                 }
             },
         }
+    }
+
+    /// Whom nginx asks for the hosts that variables make.
+    fn read_resolver(&mut self, scope: &Scope<'_>) -> Option<Resolver> {
+        let directive = scope.find("resolver")?;
+        let mut resolver =
+            Resolver { servers: Vec::new(), valid: None, ipv4: true, ipv6: true, placeholders_alone: true };
+        for (number, word) in directive.arguments.iter().enumerate() {
+            let wrong = || format!("invalid parameter: {}", word.value);
+            match word.value.split_once('=') {
+                Some(("valid", time)) => match parse_time(time) {
+                    Some(time) => resolver.valid = Some(time),
+                    None => self.fault(directive.span_of(number), wrong()),
+                },
+                Some((name @ ("ipv4" | "ipv6"), switch @ ("on" | "off"))) => match name {
+                    "ipv4" => resolver.ipv4 = switch == "on",
+                    _ => resolver.ipv6 = switch == "on",
+                },
+                Some(("status_zone", _)) => {}
+                Some(_) => self.fault(directive.span_of(number), wrong()),
+                None => match Resolver::server(&word.value) {
+                    Some(server) => resolver.servers.push(server),
+                    None => self.trap(
+                        directive.span_of(number),
+                        format!(
+                            "the name server \"{}\" is not asked, as it is named by no address",
+                            word.value
+                        ),
+                        "write its address; where there is none, the system's name servers are asked",
+                    ),
+                },
+            }
+        }
+        if !resolver.ipv4 && !resolver.ipv6 {
+            self.fault(directive.name.span, "\"ipv4\" and \"ipv6\" cannot both be \"off\"");
+        }
+        Some(resolver).filter(|resolver| !resolver.servers.is_empty())
     }
 
     /// How long open connections may live after a stop or a reload.

@@ -2,7 +2,8 @@
 
 use super::text::{Page, duration, limit, number, quoted, switch, template, words};
 use crate::table::{
-    AccessLog, Believed, ErrorFormat, Limits, LogFormat, LogTarget, OnFailure, Place, Process, Trace,
+    AccessLog, Believed, ErrorFormat, Limits, LogFormat, LogTarget, OnFailure, Place, Process, Resolver,
+    Trace,
 };
 
 pub(super) fn write(process: &Process, page: &mut Page) {
@@ -25,6 +26,9 @@ pub(super) fn write(process: &Process, page: &mut Page) {
         };
         page.line(&format!("trusted-proxies {networks}{believed}"), None);
     }
+    if let Some(resolver) = &process.resolver {
+        write_resolver(resolver, page);
+    }
     if let Some(admin) = &process.admin {
         // A secret wherever it came from.
         let token = process.admin_token.as_ref().map_or("", |_| " token=\"***\"");
@@ -42,6 +46,17 @@ pub(super) fn write(process: &Process, page: &mut Page) {
     write_limits(&process.limits, page);
     page.line(&format!("error-detail {}", switch(process.error_detail)), None);
     page.close();
+}
+
+fn write_resolver(resolver: &Resolver, page: &mut Page) {
+    let servers = words(&resolver.servers, |server| match server.port() {
+        53 => quoted(&server.ip().to_string()),
+        _ => quoted(&server.to_string()),
+    });
+    let valid = resolver.valid.map(|valid| format!(" valid={}", duration(valid))).unwrap_or_default();
+    let (ipv4, ipv6) = (switch(resolver.ipv4), switch(resolver.ipv6));
+    let names = if resolver.placeholders_alone { "placeholders" } else { "all" };
+    page.line(&format!("resolver {servers}{valid} ipv4={ipv4} ipv6={ipv6} for={names}"), None);
 }
 
 fn write_logs(process: &Process, page: &mut Page) {

@@ -22,6 +22,7 @@ mod paths;
 mod pattern;
 mod process;
 mod regex;
+mod resolver;
 mod segments;
 mod settings;
 mod steps;
@@ -49,6 +50,7 @@ pub(crate) use paths::Paths;
 pub use pattern::Pattern;
 pub use process::{Believed, Limits, Process};
 pub use regex::{Matched, PathRegex, RegexError};
+pub use resolver::Resolver;
 pub use settings::{
     Access, AccessRule, AnswerStatus, Auth, AuthKind, Compress, Concurrency, Cors, HeaderNames,
     HeaderOperation, OnError, OnErrorFrom, Origins, RateLimit, Satisfy, SendRate, Settings, Timeouts,

@@ -1,6 +1,8 @@
 //! `vordr { … }`: what concerns the process as a whole.
 
-use super::{AccessLog, AcmeAccount, Address, ErrorLog, Level, LimitStore, LineFormat, LogTarget, Trace};
+use super::{
+    AccessLog, AcmeAccount, Address, ErrorLog, Level, LimitStore, LineFormat, LogTarget, Resolver, Trace,
+};
 use http::HeaderName;
 use ipnet::IpNet;
 use std::sync::Arc;
@@ -36,6 +38,8 @@ pub struct Process {
     pub trusted_proxies: Vec<IpNet>,
     /// Which of them.
     pub believed: Believed,
+    /// The name servers that are asked, if not the system's.
+    pub resolver: Option<Resolver>,
     /// Where `/health`, `/status` and the rest are served.
     pub admin: Option<Address>,
     /// Whoever asks at `admin` must bear this (`admin … token=`); always there where others than this machine may.
@@ -115,6 +119,7 @@ impl Default for Process {
             drain_delay: Duration::ZERO,
             trusted_proxies: Vec::new(),
             believed: Believed::Forwarded,
+            resolver: None,
             admin: None,
             admin_token: None,
             metrics: None,

@@ -34,6 +34,30 @@ fn a_whole_file_has_one_worker_unless_it_says_otherwise() {
 }
 
 #[test]
+fn name_servers_are_asked_for_what_variables_name() {
+    let of = |words: &str| {
+        let text = format!("http {{ {words} server {{ listen 80; return 204; }} }}");
+        let loaded = loaded("nginx.conf", &text);
+        let servers = loaded.table.process.resolver.map(|resolver| {
+            assert!(resolver.placeholders_alone);
+            resolver.servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        });
+        (servers.unwrap_or_default(), loaded.warnings.len())
+    };
+    assert_eq!(of(""), (String::new(), 0));
+    assert_eq!(of("resolver 9.9.9.9 [::1]:5353 valid=30s;"), ("9.9.9.9:53 [::1]:5353".to_owned(), 0));
+    assert_eq!(of("resolver dns.example;"), (String::new(), 1));
+    assert_eq!(of("resolver dns.example 9.9.9.9;"), ("9.9.9.9:53".to_owned(), 1));
+    let server = |words: &str| format!("resolver 9.9.9.9; server {{ listen 81; {words} return 204; }}");
+    assert_eq!(of(&server("resolver 9.9.9.9;")).1, 0);
+    assert_eq!(of(&server("resolver 8.8.8.8;")), ("9.9.9.9:53".to_owned(), 1));
+    for wrong in ["valid=x", "ipv4=off ipv6=off", "nice=1"] {
+        let text = format!("http {{ resolver 9.9.9.9 {wrong}; server {{ listen 80; return 204; }} }}");
+        assert!(load("nginx.conf", &text, &world()).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn how_an_address_is_spoken_with_holds_for_all_servers_on_it() {
     let certificate = "ssl_certificate a; ssl_certificate_key k;";
     let of = |first: &str, second: &str| {

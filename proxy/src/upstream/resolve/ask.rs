@@ -9,6 +9,7 @@ use hickory_resolver::proto::rr::{RData, RecordType};
 use hickory_resolver::{Resolver, TokioResolver};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
+use vordr_rules::table::Resolver as Rules;
 
 /// How long one family's addresses wait for the other's (RFC 8305, section 3, has less; here nobody waits for it).
 const OTHER_FAMILY: Duration = Duration::from_millis(500);
@@ -31,21 +32,22 @@ pub(super) struct Host {
 }
 
 /// A host's addresses.
-pub(super) async fn host(resolver: &TokioResolver, name: &str) -> Result<Answer, String> {
-    let (addresses, time_to_live) = addresses(resolver, name).await?;
+pub(super) async fn host(asker: &Asker, name: &str) -> Result<Answer, String> {
+    let (addresses, time_to_live) = addresses(asker, name).await?;
+    let time_to_live = asker.valid.unwrap_or(time_to_live);
     Ok(Answer { hosts: vec![Host { addresses, port: 0, priority: 0, weight: 1 }], time_to_live })
 }
 
 /// A service's hosts, each with its addresses. One that cannot be resolved is left out.
-pub(super) async fn service(resolver: &TokioResolver, name: &str) -> Result<Answer, String> {
-    let found = resolver.lookup(name, RecordType::SRV).await.map_err(|error| words(&error))?;
+pub(super) async fn service(asker: &Asker, name: &str) -> Result<Answer, String> {
+    let found = asker.resolver.lookup(name, RecordType::SRV).await.map_err(|error| words(&error))?;
     let mut time_to_live = time_to_live(&found);
     let mut hosts = Vec::new();
     let mut problem = None;
     for record in found.answers() {
         let RData::SRV(service) = &record.data else { continue };
         let target = service.target.to_string();
-        match addresses(resolver, &target).await {
+        match addresses(asker, &target).await {
             Ok((addresses, shorter)) => {
                 time_to_live = time_to_live.min(shorter);
                 // A weight of 0 is the least there is (RFC 2782), and no weight is a server's.
@@ -55,6 +57,7 @@ pub(super) async fn service(resolver: &TokioResolver, name: &str) -> Result<Answ
             Err(reason) => problem = Some(format!("{target}: {reason}")),
         }
     }
+    let time_to_live = asker.valid.unwrap_or(time_to_live);
     hosts.sort_by(|one, other| (&one.addresses, one.port).cmp(&(&other.addresses, other.port)));
     match hosts.is_empty() {
         false => Ok(Answer { hosts, time_to_live }),
@@ -63,7 +66,13 @@ pub(super) async fn service(resolver: &TokioResolver, name: &str) -> Result<Answ
 }
 
 /// Both families are asked at once; one that does not answer does not hold the other up for long.
-async fn addresses(resolver: &TokioResolver, name: &str) -> Result<(Vec<IpAddr>, Duration), String> {
+async fn addresses(asker: &Asker, name: &str) -> Result<(Vec<IpAddr>, Duration), String> {
+    let resolver = &asker.resolver;
+    if let [only] = asker.families {
+        let (mut addresses, time_to_live) = family(resolver, name, *only).await?;
+        addresses.sort();
+        return Ok((addresses, time_to_live));
+    }
     let mut four = Box::pin(family(resolver, name, RecordType::A));
     let mut six = Box::pin(family(resolver, name, RecordType::AAAA));
     let (first, other) = tokio::select! {
@@ -118,22 +127,44 @@ fn time_to_live(lookup: &Lookup) -> Duration {
     lookup.valid_until().saturating_duration_since(Instant::now())
 }
 
-/// The system's name servers, `/etc/hosts` included, or the one that is named. Answers are not cached by the
-/// resolver: each name here keeps its own.
-pub(super) fn resolver(nameserver: Option<SocketAddr>) -> Result<TokioResolver, String> {
-    let mut builder = match nameserver {
-        None => TokioResolver::builder_tokio().map_err(|error| error.to_string())?,
-        Some(address) => {
-            let connections = [ProtocolConfig::Udp, ProtocolConfig::Tcp].map(|protocol| {
-                let mut connection = ConnectionConfig::new(protocol);
-                connection.port = address.port();
-                connection
-            });
-            let server = NameServerConfig::new(address.ip(), true, connections.into());
-            let config = ResolverConfig::from_name_servers(vec![server]);
-            Resolver::builder_with_config(config, TokioRuntimeProvider::default())
-        }
-    };
-    builder.options_mut().cache_size = 0;
-    builder.build().map_err(|error| error.to_string())
+/// Who is asked, and how.
+#[derive(Clone)]
+pub(super) struct Asker {
+    resolver: TokioResolver,
+    /// `A` and `AAAA`, or one of them.
+    families: &'static [RecordType],
+    /// How long answers are believed, whatever they say.
+    valid: Option<Duration>,
+}
+
+impl Asker {
+    /// The system's name servers, `/etc/hosts` included, or those that are named. Answers are not cached by the
+    /// resolver: each name here keeps its own.
+    pub(super) fn new(named: Option<&Rules>) -> Result<Self, String> {
+        let mut builder = match named {
+            None => TokioResolver::builder_tokio().map_err(|error| error.to_string())?,
+            Some(named) => {
+                let servers = named.servers.iter().map(server).collect();
+                let config = ResolverConfig::from_name_servers(servers);
+                Resolver::builder_with_config(config, TokioRuntimeProvider::default())
+            }
+        };
+        builder.options_mut().cache_size = 0;
+        let resolver = builder.build().map_err(|error| error.to_string())?;
+        let families: &[RecordType] = match named.map(|named| (named.ipv4, named.ipv6)) {
+            Some((true, false)) => &[RecordType::A],
+            Some((false, true)) => &[RecordType::AAAA],
+            _ => &[RecordType::A, RecordType::AAAA],
+        };
+        Ok(Self { resolver, families, valid: named.and_then(|named| named.valid) })
+    }
+}
+
+fn server(address: &SocketAddr) -> NameServerConfig {
+    let connections = [ProtocolConfig::Udp, ProtocolConfig::Tcp].map(|protocol| {
+        let mut connection = ConnectionConfig::new(protocol);
+        connection.port = address.port();
+        connection
+    });
+    NameServerConfig::new(address.ip(), true, connections.into())
 }

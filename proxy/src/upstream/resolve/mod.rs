@@ -4,15 +4,14 @@ mod ask;
 mod name;
 
 use super::member::Destination;
-use ask::resolver;
-use hickory_resolver::TokioResolver;
+use ask::Asker;
 use name::{Kind, Name};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::task::JoinSet;
-use vordr_rules::table::ServerAddress;
+use vordr_rules::table::{Resolver, ServerAddress};
 
 /// The shortest time an answer is believed, however short its TTL.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -28,7 +27,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 pub(super) struct Names {
     /// As the rules have them: `chat.example`, `srv://_http._tcp.chat.example`.
     by_name: BTreeMap<String, Arc<Name>>,
-    nameserver: Option<SocketAddr>,
+    /// Who is asked for them, if not the system's name servers.
+    named: Option<Arc<Resolver>>,
+    /// Who is asked for names that requests make.
+    of_requests: Option<Arc<Resolver>>,
 }
 
 /// A server that a name leads to.
@@ -41,19 +43,22 @@ pub(super) struct Found {
 }
 
 impl Names {
-    pub(super) fn new(nameserver: Option<SocketAddr>) -> Self {
-        Self { by_name: BTreeMap::new(), nameserver }
+    pub(super) fn new(resolver: Option<Resolver>) -> Self {
+        let of_requests = resolver.map(Arc::new);
+        let named = of_requests.clone().filter(|resolver| !resolver.placeholders_alone);
+        Self { by_name: BTreeMap::new(), named, of_requests }
     }
 
-    /// No names yet, that are asked for at the same name servers.
-    pub(super) fn beside(&self) -> Self {
-        Self::new(self.nameserver)
+    /// No names yet; requests make them.
+    pub(super) fn of_requests(&self) -> Self {
+        let of_requests = self.of_requests.clone();
+        Self { by_name: BTreeMap::new(), named: of_requests.clone(), of_requests }
     }
 
     /// Asks for an address's name once. How long the answer lasts; `None` is for ever, as it is no name.
     pub(super) async fn ask_once(&self, address: &ServerAddress) -> Result<Option<Duration>, String> {
         let Some(name) = self.known(address) else { return Ok(None) };
-        name.ask_once(&resolver(self.nameserver)?).await.map(Some)
+        name.ask_once(&Asker::new(self.named.as_deref())?).await.map(Some)
     }
 
     /// Takes an address's name in, with what was known of it before; where it stands twice, the shorter time holds.
@@ -63,6 +68,7 @@ impl Names {
             ServerAddress::Srv(name) => (service(name), Kind::Service(name.clone())),
             ServerAddress::Ip(..) | ServerAddress::Unix(_) => return,
         };
+        let longest = self.named.as_ref().and_then(|named| named.valid).unwrap_or(longest);
         let longest = self.by_name.get(&name).map_or(longest, |known| known.longest.min(longest));
         let known = before.and_then(|before| before.by_name.get(&name));
         self.by_name
@@ -119,19 +125,19 @@ impl Names {
         if self.by_name.is_empty() {
             return;
         }
-        let resolver = self.resolver().await;
+        let asker = self.asker().await;
         let mut names = JoinSet::new();
         for name in self.by_name.values() {
-            names.spawn(name.clone().keep_resolved(resolver.clone(), changed.clone()));
+            names.spawn(name.clone().keep_resolved(asker.clone(), changed.clone()));
         }
         while names.join_next().await.is_some() {}
     }
 
-    /// The resolver, as soon as the system's settings can be read.
-    async fn resolver(&self) -> TokioResolver {
+    /// Who is asked, as soon as the system's settings can be read.
+    async fn asker(&self) -> Asker {
         loop {
-            match resolver(self.nameserver) {
-                Ok(resolver) => return resolver,
+            match Asker::new(self.named.as_deref()) {
+                Ok(asker) => return asker,
                 Err(reason) => self.by_name.values().for_each(|name| name.failed(&reason)),
             }
             tokio::time::sleep(SETTINGS).await;

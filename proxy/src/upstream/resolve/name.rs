@@ -1,9 +1,8 @@
 //! One name, and what is known of it.
 
-use super::ask::{self, Answer, Host};
+use super::ask::{self, Answer, Asker, Host};
 use super::{LONGEST_PAUSE, LONGEST_WAIT, SHORTEST};
 use arc_swap::ArcSwap;
-use hickory_resolver::TokioResolver;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
@@ -72,14 +71,10 @@ impl Name {
         self.state.load().last_success
     }
 
-    pub(super) async fn keep_resolved(
-        self: Arc<Self>,
-        resolver: TokioResolver,
-        changed: Arc<dyn Fn() + Send + Sync>,
-    ) {
+    pub(super) async fn keep_resolved(self: Arc<Self>, asker: Asker, changed: Arc<dyn Fn() + Send + Sync>) {
         let mut pause = SHORTEST;
         loop {
-            let answer = self.ask(&resolver).await;
+            let answer = self.ask(&asker).await;
             let before = self.state.load_full();
             let sleep = match answer {
                 Ok(answer) => {
@@ -102,16 +97,16 @@ impl Name {
         }
     }
 
-    async fn ask(&self, resolver: &TokioResolver) -> Result<Answer, String> {
+    async fn ask(&self, asker: &Asker) -> Result<Answer, String> {
         match &self.kind {
-            Kind::Host => ask::host(resolver, &self.name).await,
-            Kind::Service(name) => ask::service(resolver, name).await,
+            Kind::Host => ask::host(asker, &self.name).await,
+            Kind::Service(name) => ask::service(asker, name).await,
         }
     }
 
     /// Asks once, and notes the answer; how long it is believed.
-    pub(super) async fn ask_once(&self, resolver: &TokioResolver) -> Result<Duration, String> {
-        self.ask(resolver).await.map(|answer| self.succeeded(answer))
+    pub(super) async fn ask_once(&self, asker: &Asker) -> Result<Duration, String> {
+        self.ask(asker).await.map(|answer| self.succeeded(answer))
     }
 
     /// Notes an answer; how long it is believed.
