@@ -65,6 +65,8 @@ pub enum Placeholder {
     ClientPort,
     /// `{user}`: who the credentials say it is.
     User,
+    /// `{claimed_user}`: `{user}`, or where nobody checked them, who the credentials of `Basic` claim it is.
+    ClaimedUser,
     /// `{request_line}`: method, target and protocol as they came.
     RequestLine,
     /// `{status}`: the status of the answer, once it is known.
@@ -166,6 +168,7 @@ const PLAIN: &[(&str, Placeholder)] = &[
     ("server_ip", Placeholder::ServerIp),
     ("client_port", Placeholder::ClientPort),
     ("user", Placeholder::User),
+    ("claimed_user", Placeholder::ClaimedUser),
     ("request_line", Placeholder::RequestLine),
     ("status", Placeholder::Status),
     ("bytes_out", Placeholder::BytesOut),

@@ -83,7 +83,8 @@ impl Exchange {
     fn upstream_cookie(&self, name: &str) -> Option<Vec<u8>> {
         let set = self.upstream_headers.get_all(SET_COOKIE).iter();
         let mut set = set.filter_map(|line| line.to_str().ok()?.split(';').next()?.split_once('='));
-        set.find(|(known, _)| known.trim() == name).map(|(_, value)| value.into())
+        let is_its = |known: &str| known.trim_end_matches(' ').eq_ignore_ascii_case(name);
+        set.find(|(known, _)| is_its(known)).map(|(_, value)| value.trim_start_matches(' ').into())
     }
 }
 

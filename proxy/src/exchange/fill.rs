@@ -6,6 +6,7 @@ use http::header::COOKIE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_encode};
+use std::borrow::Cow;
 use vordr_rules::placeholder::{Part, Placeholder, Template};
 use vordr_rules::table::{Captures, cookie};
 
@@ -131,11 +132,7 @@ impl Exchange {
         };
         match placeholder {
             Placeholder::Header(name) => {
-                let mut lines = request.headers.get_all(name).iter().map(HeaderValue::as_bytes);
-                foreign(lines.next().unwrap_or_default());
-                if let Some(separator) = separator(name) {
-                    lines.for_each(|line| foreign(&[separator, line].concat()));
-                }
+                foreign(&all_lines(&request.headers, name));
             }
             Placeholder::Auth(name) => {
                 foreign(self.learnt.answer.get(name).map_or(b"", HeaderValue::as_bytes));
@@ -182,8 +179,7 @@ impl Exchange {
             Placeholder::ClientSubject => foreign(self.client_subject().map_or(b"", HeaderValue::as_bytes)),
             Placeholder::Variable(name) => self.fill_variable(name, known, into, out),
             Placeholder::SentHeader(name) => {
-                let value = known.answer.and_then(|headers| headers.get(name));
-                foreign(value.map_or(b"", HeaderValue::as_bytes));
+                foreign(&known.answer.map(|headers| all_lines(headers, name)).unwrap_or_default());
             }
             Placeholder::RequestId => out.extend_from_slice(self.request_id.as_bytes()),
             other => foreign(&self.told(other, request)),
@@ -191,12 +187,14 @@ impl Exchange {
     }
 }
 
-/// What stands between the lines of a header that is a list by its nature; of others the first line is meant.
-fn separator(name: &HeaderName) -> Option<&'static [u8]> {
-    if *name == COOKIE {
-        return Some(b"; ");
-    }
-    (*name == X_FORWARDED_FOR).then_some(b", ")
+/// Every line of a header as one value (RFC 9110, section 5.2); cookies go together in a way of their own.
+pub(super) fn all_lines<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Cow<'h, [u8]> {
+    let mut lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    let first = lines.next().unwrap_or_default();
+    let Some(second) = lines.next() else { return Cow::Borrowed(first) };
+    let separator: &[u8] = if *name == COOKIE { b"; " } else { b", " };
+    let all: Vec<&[u8]> = [first, second].into_iter().chain(lines).collect();
+    Cow::Owned(all.join(separator))
 }
 
 /// A parameter's value as it stands in the query; the first of that name.

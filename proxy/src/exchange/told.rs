@@ -1,7 +1,8 @@
 //! Placeholders about the connection, the answer and the time, as text.
 
 use super::context::Exchange;
-use super::fill::path_and_query;
+use super::fill::{all_lines, path_and_query};
+use crate::gate::claimed_user;
 use http::header::WWW_AUTHENTICATE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, Version};
@@ -34,6 +35,9 @@ impl Exchange {
             }
             Placeholder::ClientPort => self.arrival.ends.map_or_else(Vec::new, |(peer, _)| text(peer.port())),
             Placeholder::User => self.learnt.user.clone().unwrap_or_default().into(),
+            Placeholder::ClaimedUser => {
+                self.learnt.user.clone().or_else(|| claimed_user(request)).unwrap_or_default().into()
+            }
             Placeholder::RequestLine => {
                 let target = path_and_query(request);
                 text(format_args!("{} {target} {}", request.method, self.protocol(request)))
@@ -50,9 +54,7 @@ impl Exchange {
             Placeholder::RequestBody => self.kept_body.clone().unwrap_or_default(),
             Placeholder::Hostname => HOSTNAME.as_bytes().to_vec(),
             Placeholder::Pid => text(std::process::id()),
-            Placeholder::UpstreamHeader(name) => {
-                self.upstream_headers.get(name).map_or_else(Vec::new, |value| value.as_bytes().to_vec())
-            }
+            Placeholder::UpstreamHeader(name) => all_lines(&self.upstream_headers, name).into_owned(),
             _ => self
                 .told_of_connection(placeholder)
                 .or_else(|| time(placeholder))

@@ -89,6 +89,11 @@ fn credentials(request: &Parts) -> Option<(String, String)> {
     Some((user.to_owned(), password.to_owned()))
 }
 
+/// Who a request says that it comes from, which nobody has checked.
+pub(crate) fn claimed_user(request: &Parts) -> Option<String> {
+    credentials(request).map(|(user, _)| user)
+}
+
 /// What follows the scheme in the one `Authorization` header; of two, nobody knows which is meant.
 pub(super) fn of_scheme<'r>(request: &'r Parts, scheme: &str) -> Option<&'r str> {
     let mut values = request.headers.get_all(AUTHORIZATION).iter();

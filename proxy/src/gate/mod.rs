@@ -28,6 +28,7 @@ use crate::observe::Observer;
 use crate::upstream::Upstreams;
 use auth::Refusal;
 use basic::Basic;
+pub(crate) use basic::claimed_user;
 use concurrent::Counts;
 use http::request::Parts;
 use limit::Limits;

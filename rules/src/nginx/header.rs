@@ -6,6 +6,7 @@ use super::settings::passes_steering;
 use super::tree::Directive;
 use super::variable::Variables;
 use crate::language::header::NOT_TO_BE_HAD;
+use crate::placeholder::Template;
 use crate::source::{Span, Spanned};
 use crate::table::{FieldName, HeaderOperation};
 use http::{HeaderName, HeaderValue};
@@ -42,7 +43,7 @@ impl Nginx<'_, '_> {
                 "host" => headers.host = Some(value.clone()),
                 "upgrade" if value.value.is_empty() => {}
                 "upgrade" => upgrade = Some(value.span),
-                "connection" => connection = self.passes_upgrades(value),
+                "connection" => connection = self.passes_upgrades(value, variables),
                 name if NOT_TO_BE_HAD.contains(&name) => {
                     if !value.value.is_empty() {
                         let message = format!("`{name}` frames the message: vordr sets it itself");
@@ -72,7 +73,7 @@ impl Nginx<'_, '_> {
     }
 
     /// Whether a `Connection` lets an upgrade through; any other value is vordr's to set.
-    fn passes_upgrades(&mut self, value: &Spanned<String>) -> bool {
+    fn passes_upgrades(&mut self, value: &Spanned<String>, variables: &Variables) -> bool {
         let text = value.value.as_str();
         let variable = text.strip_prefix('$').map(|name| name.trim_matches(['{', '}']));
         match variable {
@@ -80,11 +81,11 @@ impl Nginx<'_, '_> {
             Some(name) => match self.maps.get(name) {
                 Some(map) => map.is_for_upgrades(),
                 None => {
-                    self.fault(value.span, format!("unknown \"{name}\" variable"));
-                    false
+                    let known = self.template(value, variables);
+                    known.as_ref().and_then(Template::as_text).is_some_and(asks_for_upgrade)
                 }
             },
-            None => text.split(',').any(|word| word.trim().eq_ignore_ascii_case("upgrade")),
+            None => asks_for_upgrade(text),
         }
     }
 
@@ -181,7 +182,7 @@ impl Nginx<'_, '_> {
         &mut self,
         value: &Spanned<String>,
         variables: &Variables,
-    ) -> Option<Spanned<crate::placeholder::Template>> {
+    ) -> Option<Spanned<Template>> {
         if HeaderValue::from_str(&value.value).is_err() {
             self.refuse(value.span, "a header's value has no control characters", "write it on one line");
             return None;
@@ -200,4 +201,8 @@ impl Nginx<'_, '_> {
             self.trap(first.name.span, message, "repeat here what is wanted");
         }
     }
+}
+
+fn asks_for_upgrade(connection: &str) -> bool {
+    connection.split(',').any(|word| word.trim().eq_ignore_ascii_case("upgrade"))
 }

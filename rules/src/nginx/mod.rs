@@ -157,6 +157,8 @@ struct Nginx<'r, 'w> {
     wanted_maps: Vec<String>,
     /// What is `set` in any server, as it is known outside of them.
     set_by_requests: variable::Variables,
+    /// What `auth_request_set` makes of the answer that let a request in, in any location.
+    set_by_auth: HashMap<String, Spanned<String>>,
     /// Each `upstream`, by its name in nginx.
     upstreams: HashMap<String, upstream::Written>,
     /// Every directive that stands where it may.
@@ -185,6 +187,7 @@ impl<'r, 'w> Nginx<'r, 'w> {
             maps: HashMap::new(),
             wanted_maps: Vec::new(),
             set_by_requests: variable::Variables::default(),
+            set_by_auth: HashMap::new(),
             upstreams: HashMap::new(),
             changing: HashSet::new(),
             has_captures: false,
@@ -216,6 +219,7 @@ impl<'r, 'w> Nginx<'r, 'w> {
         for name in named("server").flat_map(changing::named_groups) {
             self.set_by_requests.set_by_request(&name);
         }
+        self.note_auth_sets(http);
         for zone in named("limit_req_zone").chain(named("limit_conn_zone")) {
             self.read_zone(zone);
         }

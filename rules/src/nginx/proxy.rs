@@ -33,12 +33,7 @@ impl Nginx<'_, '_> {
         let (target, names, retry) = self.read_target(&pass, scope)?;
         let called = called(&pass);
         let mut variables = variables.clone();
-        if let Some(called) = &called {
-            variables.set("proxy_host", called.clone());
-        }
-        if let Some(port) = port(&pass) {
-            variables.set_text("proxy_port", &port);
-        }
+        name_proxied(&pass, &mut variables);
         let called = called.as_ref().and_then(Template::as_text);
         let headers = self.read_request_headers(scope, &variables);
         if let Some(path) = &pass.path {
@@ -273,6 +268,16 @@ impl Nginx<'_, '_> {
                 }
             }
         }
+    }
+}
+
+/// `$proxy_host` and `$proxy_port`.
+pub(super) fn name_proxied(pass: &Pass, variables: &mut Variables) {
+    if let Some(called) = called(pass) {
+        variables.set("proxy_host", called);
+    }
+    if let Some(port) = port(pass) {
+        variables.set_text("proxy_port", &port);
     }
 }
 

@@ -220,19 +220,46 @@ impl Nginx<'_, '_> {
                 self.fault(set.span_of(0), format!("invalid variable name \"{}\"", set.first()));
                 continue;
             };
-            let mut known = variables.clone();
-            for piece in pieces(&value.value) {
-                let Piece::Variable(asked) = piece else { continue };
-                let header = asked.strip_prefix("upstream_http_").map(|header| header.replace('_', "-"));
-                if let Some(header) = header.and_then(|header| header.parse().ok()) {
-                    let part = Part::Placeholder(Placeholder::Auth(header));
-                    known.set(asked, Template { parts: vec![part] });
-                }
-            }
             // Something stands there all the same, so that what uses it is not reported too.
-            let value = self.template(value, &known).unwrap_or_else(|| literal(""));
+            let value = self.of_auth(value, variables).unwrap_or_else(|| literal(""));
             variables.set(name, value);
         }
+    }
+
+    /// Takes down what each `auth_request_set` makes, as its variable is known everywhere.
+    pub(super) fn note_auth_sets(&mut self, http: &[Directive]) {
+        let mut waiting: Vec<&Directive> = http.iter().rev().collect();
+        while let Some(directive) = waiting.pop() {
+            waiting.extend(directive.inside().iter().rev());
+            let is_set = directive.name.value == "auth_request_set";
+            let name = directive.first().strip_prefix('$').filter(|_| is_set);
+            if let (Some(name), Some(value)) = (name, directive.arguments.get(1)) {
+                self.set_by_auth.entry(name.to_owned()).or_insert_with(|| value.clone());
+            }
+        }
+    }
+
+    /// A variable that an `auth_request_set` of another location makes.
+    pub(super) fn made_by_auth(&mut self, name: &str) -> Option<Template> {
+        // Not there while it is read, so that one that is made of itself comes to an end.
+        let value = self.set_by_auth.remove(name)?;
+        let made = self.of_auth(&value, &Variables::default());
+        self.set_by_auth.insert(name.to_owned(), value);
+        made
+    }
+
+    /// A text whose `$upstream_http_…` are those of the answer that let the request in.
+    fn of_auth(&mut self, value: &Spanned<String>, variables: &Variables) -> Option<Template> {
+        let mut known = variables.clone();
+        for piece in pieces(&value.value) {
+            let Piece::Variable(asked) = piece else { continue };
+            let header = asked.strip_prefix("upstream_http_").map(|header| header.replace('_', "-"));
+            if let Some(header) = header.and_then(|header| header.parse().ok()) {
+                let part = Part::Placeholder(Placeholder::Auth(header));
+                known.set(asked, Template { parts: vec![part] });
+            }
+        }
+        self.template(value, &known)
     }
 
     fn read_basic(&mut self, scope: &Scope<'_>, variables: &Variables) -> Vec<Spanned<Option<Auth>>> {

@@ -26,6 +26,11 @@ impl Variables {
         self.known.get(name)?.as_text()
     }
 
+    /// Whether it has a value here.
+    pub(super) fn is_known(&self, name: &str) -> bool {
+        self.known.contains_key(name)
+    }
+
     /// Leaves a variable's value to each request.
     pub(super) fn set_by_request(&mut self, name: &str) {
         let placeholder = Part::Placeholder(Placeholder::Variable(name.to_owned()));
@@ -92,7 +97,7 @@ const PLAIN: &[(&str, Placeholder)] = &[
     ("https", Placeholder::Https),
     ("server_addr", Placeholder::ServerIp),
     ("remote_port", Placeholder::ClientPort),
-    ("remote_user", Placeholder::User),
+    ("remote_user", Placeholder::ClaimedUser),
     ("request", Placeholder::RequestLine),
     ("status", Placeholder::Status),
     ("body_bytes_sent", Placeholder::BytesOut),
@@ -219,6 +224,13 @@ impl Nginx<'_, '_> {
         }
         if let Some(made) = self.made_by_map(name) {
             return Some(made);
+        }
+        if let Some(made) = self.made_by_auth(name) {
+            return Some(made);
+        }
+        if self.set_by_requests.is_known(name) {
+            // Another server makes it, and here it is nothing.
+            return Some(literal(""));
         }
         if NOT_HAD.iter().any(|known| {
             name == *known || known.strip_suffix('*').is_some_and(|start| name.starts_with(start))
