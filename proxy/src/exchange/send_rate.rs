@@ -13,9 +13,8 @@ impl Exchange {
         }
         let sent = self.bytes_out.saturating_sub(rate.after);
         let due = Duration::try_from_secs_f64(sent as f64 / rate.bytes as f64).ok()?;
-        // As in nginx, what may go in the first second goes at once.
-        let elapsed = self.first_byte?.elapsed() + Duration::from_secs(1);
-        due.checked_sub(elapsed).filter(|pause| !pause.is_zero())
+        // As in nginx, what may go in a second goes at once, and then the second is waited for.
+        due.checked_sub(self.first_byte?.elapsed()).filter(|pause| !pause.is_zero())
     }
 
     /// What of a part of a file may be sent at once.
@@ -46,8 +45,10 @@ mod tests {
     fn what_is_sent_beyond_the_rate_waits_until_it_is_due() {
         assert_eq!(pause("", u64::MAX), None);
         assert_eq!(pause("send-rate off", u64::MAX), None);
-        assert_eq!(pause("send-rate 1000", 1000), None);
-        assert_eq!(pause("send-rate 1000", 5000), Some(4));
-        assert_eq!(pause("send-rate 1000 after=3000", 5000), Some(1));
+        assert_eq!(pause("send-rate 1000", 0), None);
+        assert_eq!(pause("send-rate 1000", 1000), Some(1));
+        assert_eq!(pause("send-rate 1000", 5000), Some(5));
+        assert_eq!(pause("send-rate 1000 after=3000", 3000), None);
+        assert_eq!(pause("send-rate 1000 after=3000", 5000), Some(2));
     }
 }
