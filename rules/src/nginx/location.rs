@@ -1,7 +1,6 @@
 //! `location`: which paths, and what is done with them.
 
 use super::methods::tells_methods_apart;
-use super::proxy::name_proxied;
 use super::scope::Scope;
 use super::steps::{ARGS, Here, returned};
 use super::tree::Directive;
@@ -92,15 +91,7 @@ impl Nginx<'_, '_> {
         self.file_variables(&kind, &scope, &mut variables);
         self.read_sets(directive.inside(), &mut variables);
         self.read_auth_sets(&scope, &mut variables);
-        let pass = directive.inside().iter().find(|directive| directive.name.value == "proxy_pass");
-        // One with variables, or with a fault, is told of where it is read.
-        let is_plain = |pass: &&Directive| {
-            !pass.first().contains('$')
-                && ["http://", "https://"].iter().any(|start| pass.first().starts_with(start))
-        };
-        if let Some(pass) = pass.filter(is_plain).and_then(|pass| self.read_pass(pass, &variables)) {
-            name_proxied(&pass, &mut variables);
-        }
+        self.name_proxied(directive, &mut variables);
         let here = Here { location: Some(directive), kind: &kind, scope: &scope, variables: &variables };
         let steps = match tells_methods_apart(directive) {
             true => {

@@ -158,7 +158,7 @@ struct Nginx<'r, 'w> {
     /// What is `set` in any server, as it is known outside of them.
     set_by_requests: variable::Variables,
     /// What `auth_request_set` makes of the answer that let a request in, in any location.
-    set_by_auth: HashMap<String, Spanned<String>>,
+    set_by_auth: HashMap<String, Vec<Spanned<String>>>,
     /// Each `upstream`, by its name in nginx.
     upstreams: HashMap<String, upstream::Written>,
     /// Every directive that stands where it may.

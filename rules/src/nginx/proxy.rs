@@ -76,6 +76,19 @@ impl Nginx<'_, '_> {
         })
     }
 
+    /// `$proxy_host` and `$proxy_port` of a location, for all that stands in it. A `proxy_pass` with variables, or with a
+    /// fault, is told of where it is read.
+    pub(super) fn name_proxied(&mut self, location: &Directive, variables: &mut Variables) {
+        let pass = location.inside().iter().find(|directive| directive.name.value == "proxy_pass");
+        let is_plain = |pass: &&Directive| {
+            let has_scheme = ["http://", "https://"].iter().any(|start| pass.first().starts_with(start));
+            has_scheme && !pass.first().contains('$')
+        };
+        if let Some(pass) = pass.filter(is_plain).and_then(|pass| self.read_pass(pass, variables)) {
+            name_proxied(&pass, variables);
+        }
+    }
+
     /// Where to; the upstreams that a URL with variables may name, where they are called otherwise here; and when a
     /// request is tried again.
     fn read_target(&mut self, pass: &Pass, scope: &Scope<'_>) -> Option<(Target, Names, Option<Retry>)> {
@@ -272,7 +285,7 @@ impl Nginx<'_, '_> {
 }
 
 /// `$proxy_host` and `$proxy_port`.
-pub(super) fn name_proxied(pass: &Pass, variables: &mut Variables) {
+fn name_proxied(pass: &Pass, variables: &mut Variables) {
     if let Some(called) = called(pass) {
         variables.set("proxy_host", called);
     }

@@ -234,18 +234,29 @@ impl Nginx<'_, '_> {
             let is_set = directive.name.value == "auth_request_set";
             let name = directive.first().strip_prefix('$').filter(|_| is_set);
             if let (Some(name), Some(value)) = (name, directive.arguments.get(1)) {
-                self.set_by_auth.entry(name.to_owned()).or_insert_with(|| value.clone());
+                let known = self.set_by_auth.entry(name.to_owned()).or_default();
+                if !known.iter().any(|known| known.value == value.value) {
+                    known.push(value.clone());
+                }
             }
         }
     }
 
     /// A variable that an `auth_request_set` of another location makes.
-    pub(super) fn made_by_auth(&mut self, name: &str) -> Option<Template> {
+    pub(super) fn made_by_auth(&mut self, name: &str, asked: Span) -> Option<Template> {
         // Not there while it is read, so that one that is made of itself comes to an end.
-        let value = self.set_by_auth.remove(name)?;
-        let made = self.of_auth(&value, &Variables::default());
-        self.set_by_auth.insert(name.to_owned(), value);
-        made
+        let values = self.set_by_auth.remove(name)?;
+        let made = match values.as_slice() {
+            [only] => self.of_auth(only, &Variables::default()),
+            _ => {
+                let message =
+                    format!("which of the \"auth_request_set\" makes \"${name}\" here is not known");
+                self.refuse(asked, message, "let all of them say the same");
+                None
+            }
+        };
+        self.set_by_auth.insert(name.to_owned(), values);
+        Some(made.unwrap_or_else(|| literal("")))
     }
 
     /// A text whose `$upstream_http_…` are those of the answer that let the request in.

@@ -225,7 +225,7 @@ impl Nginx<'_, '_> {
         if let Some(made) = self.made_by_map(name) {
             return Some(made);
         }
-        if let Some(made) = self.made_by_auth(name) {
+        if let Some(made) = self.made_by_auth(name, text.span) {
             return Some(made);
         }
         if self.set_by_requests.is_known(name) {
