@@ -25,6 +25,8 @@ pub(super) struct Listens {
 pub(super) struct Spoken {
     tls: HashSet<Address>,
     proxy_protocol: HashSet<Address>,
+    /// One of them is a Unix socket.
+    pub(super) has_socket: bool,
 }
 
 /// Parameters that set up a socket.
@@ -99,6 +101,7 @@ impl Spoken {
         for listen in listens.filter(|directive| directive.name.value == "listen") {
             for address in addresses(listen.first()).unwrap_or_default() {
                 let says = |word: &str| listen.arguments.iter().any(|argument| argument.value == word);
+                spoken.has_socket |= matches!(address, Address::Unix(_));
                 if says("ssl") {
                     spoken.tls.insert(address.clone());
                 }

@@ -54,12 +54,16 @@ impl Nginx<'_, '_> {
             // A file of servers alone is a part of one that may say more.
             None => main.iter().any(|directive| directive.name.value == "http").then_some(Some(1)),
         };
-        let trusted = scope.all("set_real_ip_from");
+        let trusted_proxies = self.read_trusted(&scope.all("set_real_ip_from"));
         let variables = self.set_by_requests.clone();
         let process = Process {
             workers,
-            trusted_proxies: self.read_trusted(&trusted),
-            believed: if trusted.is_empty() { Believed::Forwarded } else { self.read_believed(scope) },
+            believed: if trusted_proxies.is_empty() {
+                Believed::Forwarded
+            } else {
+                self.read_believed(scope)
+            },
+            trusted_proxies,
             resolver: self.read_resolver(scope),
             drain: self.read_drain(main),
             access_logs: self.read_access_logs(&Scope::of(http), &variables),

@@ -161,6 +161,8 @@ impl Nginx<'_, '_> {
         for directive in scope.all_of(["allow", "deny"]) {
             let network = match directive.first() {
                 "all" => None,
+                // Nobody comes through a socket.
+                "unix:" if !self.spoken.has_socket => continue,
                 "unix:" => {
                     self.refuse(
                         directive.span_of(0),
@@ -296,6 +298,9 @@ impl Nginx<'_, '_> {
     pub(super) fn read_trusted(&mut self, directives: &[&Directive]) -> Vec<IpNet> {
         let mut networks = Vec::new();
         for directive in directives {
+            if directive.first() == "unix:" && !self.spoken.has_socket {
+                continue;
+            }
             match network(directive.first()) {
                 Some(network) => networks.push(network),
                 None => {

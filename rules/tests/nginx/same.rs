@@ -58,6 +58,18 @@ fn name_servers_are_asked_for_what_variables_name() {
 }
 
 #[test]
+fn who_comes_through_a_socket_is_asked_about_only_where_there_is_one() {
+    let of = |listen: &str| {
+        let words = "set_real_ip_from unix:; location / { allow unix:; deny all; proxy_pass http://app:1; }";
+        load("nginx.conf", &format!("http {{ server {{ listen {listen}; {words} }} }}"), &world())
+    };
+    let table = of("80").unwrap().table;
+    assert_eq!(table.servers[0].locations[0].settings.access.rules.len(), 1);
+    assert!(table.process.trusted_proxies.is_empty());
+    assert!(of("unix:/run/a.sock").is_err());
+}
+
+#[test]
 fn how_an_address_is_spoken_with_holds_for_all_servers_on_it() {
     let certificate = "ssl_certificate a; ssl_certificate_key k;";
     let of = |first: &str, second: &str| {
