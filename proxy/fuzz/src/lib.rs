@@ -25,10 +25,12 @@ mod files {
 
 #[path = "../../src/gate"]
 mod gate {
+    mod authorization;
     mod concurrent;
     #[path = "../../fuzz/src/tokens.rs"]
     pub(crate) mod promises;
     mod token;
+    pub(crate) use authorization::claimed_user;
     pub(crate) use concurrent::Place;
 }
 

@@ -1,6 +1,6 @@
 //! `auth`: each kind asked in the order written; all must agree.
 
-use super::basic::of_scheme;
+use super::authorization::of_scheme;
 use super::credentials::Credentials;
 use super::{Gate, Known};
 use super::{forward, inside, jwt};

@@ -1,7 +1,7 @@
 //! `auth jwt`: a bearer token whose issuer signed it (RFC 6750).
 
 use super::auth::{Refusal, unauthorized};
-use super::basic::of_scheme;
+use super::authorization::of_scheme;
 use super::issuer::Issuer;
 use super::token::{Claims, Doubt, KeySet, text};
 use super::watched::Watched;

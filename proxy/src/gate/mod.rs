@@ -3,6 +3,7 @@
 
 mod apr1;
 mod auth;
+mod authorization;
 mod basic;
 mod concurrent;
 mod credentials;
@@ -18,6 +19,7 @@ mod token;
 mod watched;
 mod weak;
 
+pub(crate) use authorization::claimed_user;
 pub(crate) use concurrent::Place;
 pub(crate) use credentials::Credentials;
 pub(crate) use store::{State as StoreState, Store};
@@ -28,7 +30,6 @@ use crate::observe::Observer;
 use crate::upstream::Upstreams;
 use auth::Refusal;
 use basic::Basic;
-pub(crate) use basic::claimed_user;
 use concurrent::Counts;
 use http::request::Parts;
 use limit::Limits;
