@@ -49,3 +49,17 @@ async fn a_websocket_counts_for_as_long_as_it_lives() {
     .await;
     assert!(vordr.connect().await.websocket("a.test", "/", "").await.is_ok());
 }
+
+#[tokio::test]
+async fn a_dry_limit_leaves_the_one_behind_it_in_force() {
+    let origin = Origin::echoing().await;
+    let words = "concurrent 1 zone=told dry=on; concurrent 2 zone=real";
+    let vordr = Vordr::proxying_with(&origin, words).await;
+    let mut sockets = Vec::new();
+    for _ in 0..2 {
+        sockets.push(vordr.connect().await.websocket("a.test", "/", "").await.unwrap());
+    }
+    let is_told = || vordr.error_log().contains("would have refused").then_some(());
+    eventually("a line of the one beyond the first limit", is_told).await;
+    assert_eq!(vordr.get("http://a.test/").await.status, 503);
+}

@@ -194,6 +194,20 @@ async fn a_dry_limit_refuses_nobody_and_says_whom_it_would_have_refused() {
 }
 
 #[tokio::test]
+async fn a_dry_limit_leaves_the_one_behind_it_in_force() {
+    let rules = r#"server a.test { listen "127.0.0.1:0"
+        location "/" {
+            limit rate="1/h" zone=told dry=on
+            limit rate="2/h" zone=real
+            respond 200
+        } }"#;
+    let vordr = Vordr::running(rules).await;
+    for status in [200, 200, 429, 429] {
+        assert_eq!(ask(&vordr, "").await, status);
+    }
+}
+
+#[tokio::test]
 async fn the_error_log_has_nginxs_words_and_level_for_what_is_limited() {
     let origin = Origin::answering("ok").await;
     let vordr = Vordr::reading_nginx(&format!(

@@ -77,8 +77,6 @@ impl Gate {
                 None if limit.dry => {
                     let failure = Failure::Concurrency(limit.status);
                     observer.would_be_refused(exchange, request, &failure, limit.level);
-                    places.clear();
-                    break;
                 }
                 None => {
                     refused = Some((limit.status, limit.level));
@@ -128,19 +126,19 @@ impl Gate {
             match self.take(store, exchange, (limit, name), &key, observer).await? {
                 // Nobody waits where nobody is refused.
                 Ok(turn) => longest = longest.max(if limit.dry { Duration::ZERO } else { turn }),
+                Err(_) if limit.dry => {
+                    let failure = Failure::RateLimit(limit.status);
+                    observer.would_be_refused(exchange, request, &failure, limit.level);
+                }
                 Err(wait) => {
-                    refused = Some((number, wait, (limit.status, limit.level, limit.dry)));
+                    refused = Some((number, wait, limit.status, limit.level));
                     break;
                 }
             }
         }
-        let Some((number, wait, (status, level, dry))) = refused else { return Ok(longest) };
+        let Some((number, wait, status, level)) = refused else { return Ok(longest) };
         if store.is_none() {
             self.give_back(number, exchange, request);
-        }
-        if dry {
-            observer.would_be_refused(exchange, request, &Failure::RateLimit(status), level);
-            return Ok(longest);
         }
         exchange.refused_as = Some(level);
         exchange.retry_after = Some(wait.as_secs_f64().ceil().max(1.0) as u64);
@@ -149,7 +147,8 @@ impl Gate {
 
     /// A request that one limit refuses costs nothing under those before it.
     fn give_back(&self, before: usize, exchange: &Exchange, request: &Parts) {
-        for (limit, name) in exchange.limits().take(before) {
+        // One that refuses nobody may have had nothing to take.
+        for (limit, name) in exchange.limits().take(before).filter(|(limit, _)| !limit.dry) {
             if let Some(key) = exchange.counted_key(&limit.key, limit.zone.as_deref(), request) {
                 self.limits.give_back(self.limits.key(&name, &key), limit);
             }
