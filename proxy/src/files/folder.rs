@@ -38,6 +38,13 @@ impl Folders {
         Ok(folders)
     }
 
+    /// Looks for a file, on a thread that may wait for a disk.
+    pub(crate) async fn find(&self, sought: Sought) -> Result<Find, Failure> {
+        let folder = self.of(&sought.files).ok_or(Failure::NoRoute)?.clone();
+        let finding = tokio::task::spawn_blocking(move || folder.find(&sought));
+        finding.await.unwrap_or_else(|error| Err(Failure::Unreadable(error.to_string())))
+    }
+
     /// The folder of an action of these rules.
     pub(crate) fn of(&self, files: &Files) -> Option<&Arc<Folder>> {
         let is_its = |folder: &&Arc<Folder>| (folder.symlinks, folder.ways) == (files.symlinks, files.ways);

@@ -98,12 +98,8 @@ async fn status_here(folders: &Folders, inner: &mut Exchange, request: &Parts) -
     }
 }
 
-/// Looks for the file, on a thread that may wait for a disk.
 async fn find(folders: &Folders, inner: &Exchange, request: &Parts) -> Result<Find, Failure> {
-    let sought = inner.seek(request)?;
-    let folder = folders.of(&sought.files).ok_or(Failure::NoRoute)?.clone();
-    let finding = tokio::task::spawn_blocking(move || folder.find(&sought));
-    finding.await.unwrap_or_else(|error| Err(Failure::Unreadable(error.to_string())))
+    folders.find(inner.seek(request)?).await
 }
 
 /// What the upstream of a location answers; why it does not.

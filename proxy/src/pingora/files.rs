@@ -69,7 +69,12 @@ async fn send_found(
     session: &mut Session,
     under_way: &mut UnderWay,
 ) -> Result<std::result::Result<Option<Admission>, Failure>> {
-    let found = match find(session, under_way).await {
+    let UnderWay { generation, exchange, .. } = &mut *under_way;
+    let found = match exchange.seek(session.req_header()) {
+        Ok(sought) => generation.folders.find(sought).await,
+        Err(failure) => Err(failure),
+    };
+    let found = match found {
         Ok(found) => found,
         Err(failure) => return Ok(Err(failure)),
     };
@@ -92,15 +97,6 @@ async fn send_found(
         Find::Nothing => return Ok(Ok(Some(exchange.do_otherwise(request)))),
     }
     Ok(Ok(None))
-}
-
-/// Looks for the file, on a thread that may wait for a disk.
-async fn find(session: &Session, under_way: &UnderWay) -> std::result::Result<Find, Failure> {
-    let UnderWay { generation, exchange, .. } = under_way;
-    let sought = exchange.seek(session.req_header())?;
-    let folder = generation.folders.of(&sought.files).ok_or(Failure::NoRoute)?.clone();
-    let finding = tokio::task::spawn_blocking(move || folder.find(&sought));
-    finding.await.unwrap_or_else(|error| Err(Failure::Unreadable(error.to_string())))
 }
 
 /// Writes the answer part by part, packed where that was decided. A file that became shorter ends it early, which the
