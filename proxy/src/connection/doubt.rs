@@ -20,26 +20,26 @@ const VOUCHED_FOR: [&str; 10] = [
 /// Refuses a target that is neither a path, nor `*` of OPTIONS, nor a URL of HTTP (RFC 9112, section 3.2). A fragment
 /// has no place in one, and some cut it off where others match it.
 pub(super) fn target(method: &str, target: &str) -> Result<(), Failure> {
-    let url = ["http://", "https://"].iter().find_map(|scheme| {
-        let (start, rest) = target.split_at_checked(scheme.len())?;
-        start.eq_ignore_ascii_case(scheme).then_some(rest)
-    });
-    match (target.as_bytes(), url) {
+    match (target.as_bytes(), taken_apart(target.as_bytes())) {
         _ if target.contains('#') => Err(Failure::BadRequest("the target has a fragment")),
         ([b'/', ..], _) => Ok(()),
         (b"*", _) if method == "OPTIONS" => Ok(()),
-        (_, Some(url)) => authority(url),
+        (_, Some((host, _))) if host.is_empty() || host.iter().any(|byte| matches!(byte, b'@' | b'\\')) => {
+            Err(Failure::BadRequest("the target's host has more than one reading"))
+        }
+        (_, Some(_)) => Ok(()),
         _ => Err(Failure::BadRequest("the target is neither a path nor a URL")),
     }
 }
 
-/// Refuses a URL whose host some find elsewhere in it.
-fn authority(url: &str) -> Result<(), Failure> {
-    let authority = url.split(['/', '?']).next().unwrap_or_default();
-    match authority.is_empty() || authority.contains(['@', '\\']) {
-        true => Err(Failure::BadRequest("the target's host has more than one reading")),
-        false => Ok(()),
-    }
+/// The host of a target that is a URL, with its port, and what follows it.
+pub(super) fn taken_apart(target: &[u8]) -> Option<(&[u8], &[u8])> {
+    let rest = [&b"http://"[..], b"https://"].iter().find_map(|scheme| {
+        let (start, rest) = target.split_at_checked(scheme.len())?;
+        start.eq_ignore_ascii_case(scheme).then_some(rest)
+    })?;
+    let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
+    rest.split_at_checked(end)
 }
 
 /// Refuses a name that some would take for one of those that they rely on.

@@ -1,8 +1,10 @@
 //! Heads that have one reading and that Pingora would refuse all the same, written so that it takes them.
 
+use super::doubt::taken_apart;
 use crate::exchange::Failure;
 use memchr::memchr;
 use percent_encoding::percent_encode_byte;
+use std::borrow::Cow;
 
 /// What no URL has as it is (RFC 3986, section 2) and some clients send all the same, as nginx lets them.
 const ESCAPED: &[u8] = br"<>\^`{|}";
@@ -16,7 +18,7 @@ pub(crate) fn retargeted(head: &[u8], lenient: bool) -> Result<Option<Vec<u8>>, 
         return Err(Failure::BadRequest("the target names another host than Host does"));
     }
     let escaped = escaped(named.map_or(target, |(_, path)| path));
-    if named.is_none() && escaped.len() == target.len() {
+    if named.is_none() && matches!(escaped, Cow::Borrowed(_)) {
         return Ok(None);
     }
     let slash = if escaped.starts_with(b"/") || named.is_none() { "" } else { "/" };
@@ -50,25 +52,23 @@ impl<'h> Parts<'h> {
     }
 }
 
-fn escaped(target: &[u8]) -> Vec<u8> {
-    let mut escaped = Vec::with_capacity(target.len());
+fn escaped(target: &[u8]) -> Cow<'_, [u8]> {
+    if !target.iter().any(|byte| ESCAPED.contains(byte)) {
+        return Cow::Borrowed(target);
+    }
+    let mut escaped = Vec::with_capacity(target.len() + 2);
     for byte in target {
         match ESCAPED.contains(byte) {
             true => escaped.extend_from_slice(percent_encode_byte(*byte).as_bytes()),
             false => escaped.push(*byte),
         }
     }
-    escaped
+    Cow::Owned(escaped)
 }
 
 /// The host and the path of a target that names another host than `Host` does.
 fn named_host<'h>(target: &'h [u8], fields: &[u8]) -> Option<(&'h [u8], &'h [u8])> {
-    let rest = [&b"http://"[..], b"https://"].iter().find_map(|scheme| {
-        let (start, rest) = target.split_at_checked(scheme.len())?;
-        start.eq_ignore_ascii_case(scheme).then_some(rest)
-    })?;
-    let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
-    let (host, path) = rest.split_at(end);
+    let (host, path) = taken_apart(target)?;
     let said = lines(fields).find_map(value_of_host)?;
     (said != host).then_some((host, path))
 }
