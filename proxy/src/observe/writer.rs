@@ -1,8 +1,8 @@
 //! Lines to a file or a stream, from a thread of its own, so that a slow disk never slows a request.
 //!
 //! Each worker appends to a buffer of its own, and the writing thread empties them all: at once when a line comes after a
-//! silence, and under load twenty times a second, so that a line costs its bytes, and neither an allocation nor a wake-up. Lines of one worker keep their order; between two
-//! of them it may differ within that time.
+//! silence, and under load twenty times a second, so that a line costs its bytes, and neither an allocation nor a
+//! wake-up. Lines of one worker keep their order; between two of them it may differ within that time.
 
 use super::cells::PerWorker;
 use crate::start_error::StartError;

@@ -51,9 +51,7 @@ impl Nginx<'_, '_> {
                     }
                 }
                 _ if value.value.is_empty() => {
-                    headers
-                        .operations
-                        .push(Spanned::new(HeaderOperation::Remove(HeaderName::clone(&name)), value.span));
+                    headers.operations.push(Spanned::new(HeaderOperation::Remove(name.into()), value.span));
                 }
                 _ => {
                     if let Some(value) = self.header_template(value, variables) {
@@ -105,10 +103,7 @@ impl Nginx<'_, '_> {
                 continue;
             }
             if let Some(name) = self.header_name(directive) {
-                operations.push(Spanned::new(
-                    HeaderOperation::Remove(HeaderName::clone(&name)),
-                    directive.span_of(0),
-                ));
+                operations.push(Spanned::new(HeaderOperation::Remove(name.into()), directive.span_of(0)));
             }
         }
         let inherits = scope.find("add_header_inherit");
@@ -146,7 +141,7 @@ impl Nginx<'_, '_> {
         let value = directive.arguments.get(1)?;
         let takes_the_place = matches!(name.as_str(), "last-modified" | "etag");
         if value.value.is_empty() {
-            let remove = HeaderOperation::Remove(HeaderName::clone(&name));
+            let remove = HeaderOperation::Remove(name.into());
             return takes_the_place.then(|| Spanned::new(remove, directive.name.span));
         }
         let value = self.header_template(value, variables)?;
@@ -162,7 +157,7 @@ impl Nginx<'_, '_> {
     }
 
     /// The body passes after the head has gone.
-    pub(super) fn refuse_body_in(&mut self, template: &crate::placeholder::Template, span: Span) {
+    pub(super) fn refuse_body_in(&mut self, template: &Template, span: Span) {
         if template.asks_for_body() {
             let message = "\"$request_body\" is not known before the body has gone to the upstream";
             self.refuse(span, message, "it may stand in a log_format and in add_header");

@@ -42,6 +42,12 @@ impl From<HeaderName> for FieldName {
     }
 }
 
+impl From<FieldName> for HeaderName {
+    fn from(field: FieldName) -> Self {
+        field.name
+    }
+}
+
 impl PartialEq for FieldName {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
