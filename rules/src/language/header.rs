@@ -70,6 +70,9 @@ fn read_operation(
                 .filter(|name| may_be_had(name.value.as_str(), name.span, reading));
             let value =
                 node.need::<String>(reading).and_then(|value| header_template(value, word.name, reading));
+            if let Some(value) = value.as_ref().filter(|_| parent.name == REQUEST.name) {
+                check_body(value, reading);
+            }
             let errors = node.property::<bool>("errors", reading);
             check_errors(errors.as_ref(), parent, reading);
             let only_success = errors.is_some_and(|errors| !errors.value);
@@ -91,6 +94,17 @@ fn check_errors(errors: Option<&Spanned<bool>>, parent: &Word, reading: &mut Rea
     if let Some(errors) = errors.filter(|_| parent.name == REQUEST.name) {
         let message = "`errors` is about answers, and this is a request";
         reading.report(Diagnostic::error("surplus-property", errors.span, message).label("leave it out"));
+    }
+}
+
+/// What goes to the upstream is filled in before the request's body has passed.
+pub(super) fn check_body(template: &Spanned<Template>, reading: &mut Reading<'_>) {
+    if template.value.asks_for_body() {
+        let message = "`{request_body}` is not known before it has gone to the upstream";
+        reading.report(
+            Diagnostic::error("bad-placeholder", template.span, message)
+                .label("it may stand in a log-format and in `response`"),
+        );
     }
 }
 

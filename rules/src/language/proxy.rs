@@ -1,7 +1,7 @@
 //! `proxy`: send the request to an upstream.
 
 use super::fix::{self, Fix};
-use super::header::template;
+use super::header::{check_body, template};
 use super::pool::{self, Pool};
 use super::text::{self, one_of};
 use super::tls::version;
@@ -163,7 +163,9 @@ fn read_word(proxy: &mut Proxy, node: &mut Node<'_>, reading: &mut Reading<'_>) 
         "pass-body" => proxy.pass_body = node.need(reading).map(|on| on.value),
         "body" => {
             let text = node.need::<String>(reading);
-            proxy.body = text.and_then(|text| template(text, "body", reading)).map(|body| body.value);
+            let body = text.and_then(|text| template(text, "body", reading));
+            body.iter().for_each(|body| check_body(body, reading));
+            proxy.body = body.map(|body| body.value);
         }
         "pass-server" => proxy.pass_server = node.need(reading).map(|on| on.value),
         "http" => {
