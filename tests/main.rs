@@ -77,6 +77,7 @@ mod steps;
 mod sticky;
 mod stop;
 mod streaming;
+mod system_roots;
 mod timeouts;
 mod tls;
 mod trace_delivery;

@@ -3,6 +3,7 @@
 use crate::control::{ControlOrder, ControlOrders, ControlSockets};
 use crate::generation::Generation;
 use crate::listener::BoundSocket;
+use crate::roots::Trust;
 use crate::server::{Vordr, announce_sockets};
 use crate::service::Service;
 use crate::shared::Shared;
@@ -126,6 +127,9 @@ impl Reloader {
         )?;
         let acme = self.acme.prepare(&table)?;
         let sockets = self.workers.share(&fresh)?;
+        if newer.upstreams.trust() == Trust::System && old.upstreams.trust() == Trust::Nobody {
+            self.workers.trust_the_system()?;
+        }
 
         old.keep_logs(self.shared.observer.take_logs(logs));
         announce_sockets(&self.shared, &fresh, &control);

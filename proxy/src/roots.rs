@@ -1,11 +1,38 @@
 //! The system's certificate authorities, as Pingora is to read them.
 
 use pingora_core::Result;
+use pingora_core::connectors::ConnectorOptions;
 use pingora_core::tls::{RootCertStore, load_ca_file_into_store, load_platform_certs_incl_env_into_store};
+
+/// Whom a connector of Pingora's trusts. It reads the system's authorities twice, for each kind of HTTP, in milliseconds
+/// that a start or a reload is longer by: only where somebody is checked against them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// Nobody: no upstream speaks TLS, or each names its own file.
+    Nobody,
+    /// The system's authorities.
+    System,
+}
+
+impl Trust {
+    /// The file that a connector is to read.
+    pub(crate) fn file(self) -> Option<String> {
+        match self {
+            // Without a file Pingora would look for the system's.
+            Self::Nobody => Some("/dev/null".to_owned()),
+            Self::System => file(),
+        }
+    }
+
+    /// A connector's options, for as many idle connections.
+    pub(crate) fn options(self, idle: usize) -> ConnectorOptions {
+        ConnectorOptions { ca_file: self.file(), ..ConnectorOptions::new(idle) }
+    }
+}
 
 /// The one file that has them all, where the system has such a one and the environment names no folder. The system's
 /// folder has the same again in hundreds of files, which takes longer to read than all the rest of a start.
-pub(crate) fn file() -> Option<String> {
+fn file() -> Option<String> {
     if std::env::var_os("SSL_CERT_DIR").is_some() {
         return None;
     }

@@ -7,10 +7,13 @@ use crate::connection::{Stop, Worker};
 use crate::listener::BoundSocket;
 use crate::observe::count_as_worker;
 use crate::pingora::{Gateway, http_proxy};
+use crate::roots::Trust;
 use crate::shared::Shared;
 use crate::start_error::StartError;
+use arc_swap::ArcSwap;
 use listening::Listening;
 use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc as answers;
 use std::thread::{self, JoinHandle};
@@ -26,6 +29,8 @@ const ANSWER: Duration = Duration::from_secs(1);
 const LAST_WORD: Duration = Duration::from_millis(500);
 /// How long a reload waits for sockets to be closed, so that their addresses are free when it is done.
 const CLOSED: Duration = Duration::from_secs(1);
+/// How long a reload waits for workers to read the authorities that it needs.
+const TRUSTED: Duration = Duration::from_secs(10);
 /// How long another process that listens on the same ports has to take over, where `drain-delay` is shorter.
 const HAND_OVER: Duration = Duration::from_secs(1);
 
@@ -37,6 +42,8 @@ pub(crate) enum Order {
     /// Accept no more from this address, and close its connections as soon as nothing is under way on them. The
     /// sender is dropped when the socket is closed.
     Leave(Address, answers::Sender<Infallible>),
+    /// Trust the system's authorities from now on when upstreams show certificates, and say that you do.
+    Trust(answers::Sender<()>),
     /// Say that you are there.
     Answer(answers::Sender<()>),
 }
@@ -124,11 +131,23 @@ impl Orders {
         let _ = closed.recv_timeout(CLOSED);
     }
 
+    /// All trust the system's authorities when this returns: before rules that need them are in force.
+    pub(crate) fn trust_the_system(&self) -> Result<(), StartError> {
+        if self.all_answer(Order::Trust, TRUSTED) {
+            return Ok(());
+        }
+        let text = format!("not all of them have read the system's authorities within {TRUSTED:?}");
+        Err(StartError::Worker(io::Error::new(io::ErrorKind::TimedOut, text)))
+    }
+
     /// Whether every worker says that it is there within this time.
     pub(crate) fn answer(&self, within: Duration) -> bool {
+        self.all_answer(Order::Answer, within)
+    }
+
+    fn all_answer(&self, order: impl Fn(answers::Sender<()>) -> Order, within: Duration) -> bool {
         let (answer, answered) = answers::channel();
-        let asked =
-            self.each.iter().filter(|worker| worker.send(Order::Answer(answer.clone())).is_ok()).count();
+        let asked = self.each.iter().filter(|worker| worker.send(order(answer.clone())).is_ok()).count();
         let end = Instant::now() + within;
         (0..asked).all(|_| answered.recv_timeout(end.saturating_duration_since(Instant::now())).is_ok())
     }
@@ -143,18 +162,27 @@ pub(crate) fn count(table: &Table) -> usize {
 /// A worker's whole life.
 async fn work(shared: Arc<Shared>, mut orders: mpsc::UnboundedReceiver<Order>, stopping: CancellationToken) {
     let (stops, shutdown) = watch::channel(false);
-    let proxy = http_proxy(Gateway::new(shared.clone()));
+    let mut trust = shared.current().upstreams.trust();
+    let proxy = ArcSwap::new(http_proxy(Gateway::new(shared.clone()), trust));
     let cut = CancellationToken::new();
     let worker = Arc::new(Worker { shared: shared.clone(), proxy, shutdown, cut: cut.clone() });
     let stop = Stop::default();
-    let mut listening = Listening::new(worker, stop.clone());
+    let mut listening = Listening::new(worker.clone(), stop.clone());
     while let Some(Some(order)) = stopping.run_until_cancelled(orders.recv()).await {
         match order {
             Order::Listen(socket) => listening.open(socket),
             Order::Leave(address, _closed) => listening.close(&address).await,
+            Order::Trust(answer) => {
+                if trust == Trust::Nobody {
+                    trust = Trust::System;
+                    worker.proxy.store(http_proxy(Gateway::new(shared.clone()), trust));
+                }
+                let _ = answer.send(());
+            }
             Order::Answer(answer) => drop(answer.send(())),
         }
     }
+    drop(worker);
     stopping.cancelled().await;
     tokio::spawn(go_on_answering(orders));
     let delay = shared.current().table.process.drain_delay;
@@ -184,7 +212,7 @@ async fn drain(shared: &Shared, connections: &TaskTracker, stop: &Stop, cut: &Ca
 /// A worker that drains is still there.
 async fn go_on_answering(mut orders: mpsc::UnboundedReceiver<Order>) {
     while let Some(order) = orders.recv().await {
-        if let Order::Answer(answer) = order {
+        if let Order::Answer(answer) | Order::Trust(answer) = order {
             let _ = answer.send(());
         }
     }

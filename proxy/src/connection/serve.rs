@@ -13,6 +13,7 @@ use crate::observe::Counted;
 use crate::pingora::Gateway;
 use crate::places::Place;
 use crate::shared::Shared;
+use arc_swap::ArcSwap;
 use bytes::BytesMut;
 use pingora_core::apps::HttpServerApp;
 use pingora_core::protocols::http::ServerSession;
@@ -29,8 +30,8 @@ use vordr_rules::table::{Bodies, Limits, usual_spelling};
 pub(crate) struct Worker {
     /// What every worker uses.
     pub shared: Arc<Shared>,
-    /// Pingora, with a pool of upstream connections of this worker's own.
-    pub proxy: Arc<HttpProxy<Gateway>>,
+    /// Pingora, with a pool of upstream connections of this worker's own; another one once newer rules trust others.
+    pub proxy: ArcSwap<HttpProxy<Gateway>>,
     /// Tells Pingora that vordr stops.
     pub shutdown: watch::Receiver<bool>,
     /// Tells whatever is under way that `drain` is over.
@@ -135,7 +136,8 @@ async fn exchange(
 ) -> Option<ClientStream> {
     let mut session = HttpSession::new(Box::new(stream));
     session.set_pipelined_prefix(head);
-    let exchange = worker.proxy.process_new_http(ServerSession::H1(session), &worker.shutdown);
+    let proxy = worker.proxy.load_full();
+    let exchange = proxy.process_new_http(ServerSession::H1(session), &worker.shutdown);
     let again = until_cut(exchange, worker, link).await;
     if !link.was_admitted() {
         // Judged fit by us and refused by Pingora all the same, which has answered 400.

@@ -14,7 +14,7 @@ mod target;
 
 pub(crate) use gateway::Gateway;
 
-use crate::roots;
+use crate::roots::Trust;
 use pingora_core::server::configuration::ServerConf;
 use pingora_proxy::HttpProxy;
 use std::sync::Arc;
@@ -23,12 +23,12 @@ use std::sync::Arc;
 const IDLE_CONNECTIONS: usize = 4096;
 
 /// Pingora's proxy around the gateway, with a pool of upstream connections of its own.
-pub(crate) fn http_proxy(gateway: Gateway) -> Arc<HttpProxy<Gateway>> {
+pub(crate) fn http_proxy(gateway: Gateway, trust: Trust) -> Arc<HttpProxy<Gateway>> {
     let conf = ServerConf {
         upstream_keepalive_pool_size: IDLE_CONNECTIONS,
         // How often is for the rules to say.
         max_retries: usize::MAX,
-        ca_file: roots::file(),
+        ca_file: trust.file(),
         ..ServerConf::default()
     };
     Arc::new(pingora_proxy::http_proxy(&Arc::new(conf), gateway))

@@ -1,6 +1,6 @@
 //! TLS towards upstreams, made ready: the authorities that certificates are checked against, and vordr's own.
 
-use crate::roots;
+use crate::roots::{self, Trust};
 use crate::start_error::StartError;
 use pingora_core::protocols::tls::CaType;
 use pingora_core::utils::tls::{CertKey, WrappedX509, parse_x509};
@@ -12,11 +12,15 @@ use std::sync::Arc;
 use vordr_rules::table::UpstreamTls;
 
 /// Authorities by their file, and vordr's own certificates by theirs, read once.
+#[derive(Default)]
 pub(super) struct Authorities {
     by_file: HashMap<String, Arc<CaType>>,
     clients: HashMap<(String, String), Arc<CertKey>>,
     by_words: HashMap<UpstreamTls, Secured>,
-    system_roots: usize,
+    /// How many the system has, once somebody needs them.
+    system_roots: Option<usize>,
+    /// In the place of any, where nothing is checked.
+    nobody: Option<Arc<CaType>>,
 }
 
 /// One `tls` of a `proxy`, with its files read.
@@ -35,11 +39,6 @@ impl std::fmt::Debug for Authorities {
 }
 
 impl Authorities {
-    pub(super) fn new() -> Result<Self, StartError> {
-        let system_roots = check_system_roots()?;
-        Ok(Self { by_file: HashMap::new(), clients: HashMap::new(), by_words: HashMap::new(), system_roots })
-    }
-
     /// Reads what `tls` names, so that nothing is left to go wrong when a connection is made.
     pub(super) fn add(&mut self, tls: &UpstreamTls) -> Result<(), StartError> {
         if self.by_words.contains_key(tls) {
@@ -50,12 +49,20 @@ impl Authorities {
         tls.hash(&mut hasher);
         let secured = Secured {
             verify: tls.verify,
-            ca: tls.ca.as_ref().and_then(|path| self.by_file.get(path)).cloned(),
+            ca: match &tls.ca {
+                Some(path) => self.by_file.get(path).cloned(),
+                None => self.nobody.clone().filter(|_| !tls.verify),
+            },
             client: tls.client.as_ref().and_then(|files| self.clients.get(files)).cloned(),
             key: hasher.finish(),
         };
         self.by_words.insert(tls.clone(), secured);
         Ok(())
+    }
+
+    /// Whom all these words need.
+    pub(super) fn trust(&self) -> Trust {
+        if self.system_roots.is_some() { Trust::System } else { Trust::Nobody }
     }
 
     /// What these words have become.
@@ -81,14 +88,33 @@ impl Authorities {
                 Ok(())
             }
             Some(_) => Ok(()),
-            None if tls.verify && self.system_roots == 0 => {
-                let text = "this system has no certificate authorities to check an https upstream against";
-                Err(StartError::Upstream(format!(
-                    "{text}; install ca-certificates, or name a file: tls ca=\"…\""
-                )))
-            }
-            None => Ok(()),
+            None if tls.verify => self.need_system_roots(),
+            None => self.need_nobody(),
         }
+    }
+
+    /// Pingora wants an authority also where it checks nothing, and this system may have none.
+    fn need_nobody(&mut self) -> Result<(), StartError> {
+        if self.nobody.is_none() {
+            let certificate = known_to_nobody().map_err(|error| StartError::Upstream(error.to_string()))?;
+            self.nobody = Some(Arc::new([WrappedX509::new(certificate, parse_x509)]));
+        }
+        Ok(())
+    }
+
+    /// Reads the system's, at the first who needs them.
+    fn need_system_roots(&mut self) -> Result<(), StartError> {
+        let known = match self.system_roots {
+            Some(known) => known,
+            None => *self.system_roots.insert(check_system_roots()?),
+        };
+        if known == 0 {
+            let text = "this system has no certificate authorities to check an https upstream against";
+            return Err(StartError::Upstream(format!(
+                "{text}; install ca-certificates, or name a file: tls ca=\"…\""
+            )));
+        }
+        Ok(())
     }
 }
 
@@ -126,6 +152,12 @@ fn read_client(cert: &str, key: &str) -> Result<CertKey, String> {
     }
     let chain = chain.iter().map(|certificate| certificate.to_vec()).collect();
     Ok(CertKey::new(chain, key.secret_der().to_vec()))
+}
+
+/// An authority that has signed nothing.
+fn known_to_nobody() -> Result<Vec<u8>, rcgen::Error> {
+    let certificate = rcgen::CertificateParams::default().self_signed(&rcgen::KeyPair::generate()?)?;
+    Ok(certificate.der().to_vec())
 }
 
 /// Pingora reads the system's authorities for every worker, and panics where it cannot: so they are read here

@@ -5,8 +5,6 @@ use super::choose::tell;
 use super::member::Member;
 use super::pool::Pool;
 use crate::observe::Observer;
-use crate::roots;
-use pingora_core::connectors::ConnectorOptions;
 use pingora_core::connectors::http::Connector;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,11 +15,8 @@ use vordr_rules::table::Health;
 impl Upstreams {
     /// Checks every server of every pool that says so, for ever.
     pub(super) async fn watch_health(self: Arc<Self>, observer: Arc<Observer>) {
-        let connector = || {
-            let options = ConnectorOptions { ca_file: roots::file(), ..ConnectorOptions::new(1) };
-            Arc::new(Connector::new(Some(options)))
-        };
-        // It reads the system's authorities, which takes a while.
+        let connector = || Arc::new(Connector::new(Some(self.trust().options(1))));
+        // It may read the system's authorities, which takes a while.
         let connector = self.pools.iter().any(|pool| pool.rules.health.is_some()).then(connector);
         let mut pools = JoinSet::new();
         for pool in &self.pools {

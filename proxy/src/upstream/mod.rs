@@ -32,6 +32,7 @@ pub(crate) use reserve::Line;
 pub(crate) use wait::Turn;
 
 use crate::observe::Observer;
+use crate::roots::Trust;
 use crate::start_error::StartError;
 use authority::Authorities;
 use filled::FilledPools;
@@ -62,7 +63,7 @@ impl Upstreams {
         before: Option<&Self>,
     ) -> Result<Arc<Self>, StartError> {
         let mut names = Names::new(nameserver.map(at).or_else(|| table.process.resolver.clone()));
-        let mut authorities = Authorities::new()?;
+        let mut authorities = Authorities::default();
         for proxy in proxies(table) {
             if let Some(tls) = &proxy.tls {
                 authorities.add(tls)?;
@@ -86,6 +87,11 @@ impl Upstreams {
     /// The pool that a `proxy` of this table names.
     fn pool(&self, id: UpstreamId) -> Option<&Arc<Pool>> {
         self.pools.get(id.0)
+    }
+
+    /// Against whose authorities upstreams are checked that name none of their own.
+    pub(crate) fn trust(&self) -> Trust {
+        self.authorities.trust()
     }
 
     /// Resolves names and checks servers, for ever.
