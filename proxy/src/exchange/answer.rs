@@ -84,7 +84,7 @@ impl Exchange {
     }
 
     /// `bodies nginx`.
-    pub(super) fn has_nginxs_bodies(&self) -> bool {
+    pub(crate) fn has_nginxs_bodies(&self) -> bool {
         self.settings().is_some_and(|settings| settings.bodies == Bodies::Nginx)
     }
 

@@ -33,6 +33,8 @@ pub enum Failure {
     NoneUp,
     /// `try-for`: no server of the pool came up: 503.
     NeverUp,
+    /// The same, and no server has room either, where answers are nginx's: 502.
+    NoneLive,
     /// Each server has as many requests as `connections` allows, and no more wait: 503.
     QueueFull,
     /// The upstream itself answered with a status that `on-error … from=upstream` names.
@@ -144,7 +146,7 @@ impl Failure {
             Self::Reset => "reset",
             Self::EarlyClose => "early_close",
             Self::Protocol(_) => "protocol",
-            Self::NoneUp | Self::NeverUp => "none_up",
+            Self::NoneUp | Self::NeverUp | Self::NoneLive => "none_up",
             Self::QueueFull => "queue_full",
             Self::Status(_) => "status",
             Self::Elsewhere => "elsewhere",
@@ -188,6 +190,7 @@ impl Failure {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NoUpstream(_)
+            | Self::NoneLive
             | Self::Refused
             | Self::Tls(_)
             | Self::Reset
@@ -243,6 +246,7 @@ impl Failure {
             | Self::Protocol(_)
             | Self::NoneUp
             | Self::NeverUp
+            | Self::NoneLive
             | Self::QueueFull
             | Self::Status(_)
             | Self::Elsewhere => Party::Upstream,
@@ -298,7 +302,7 @@ impl Failure {
             Self::Reset => format!("{upstream}: the connection was reset"),
             Self::EarlyClose => format!("{upstream}: the connection was closed before the answer was whole"),
             Self::Protocol(reason) => format!("{upstream}: its answer cannot be read: {reason}"),
-            Self::NoneUp => format!("{upstream}: no server is up"),
+            Self::NoneUp | Self::NoneLive => format!("{upstream}: no server is up"),
             Self::NeverUp => format!("{upstream}: no server came up within `try-for`"),
             Self::QueueFull => {
                 format!("{upstream}: each server has as many requests as `connections` allows")

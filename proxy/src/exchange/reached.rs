@@ -64,6 +64,13 @@ impl Endpoint {
         Self { upstream: upstream.to_owned(), counted: peer.clone(), peer, http, https }
     }
 
+    /// None of the pool's servers: what is told is its name.
+    pub fn of_pool(upstream: &str) -> Self {
+        let name = || upstream.to_owned();
+        let nobody = HeaderValue::from_static("");
+        Self { upstream: name(), peer: name(), counted: name(), http: nobody.clone(), https: nobody }
+    }
+
     /// A server that a request named.
     pub fn of_requests(upstream: &str, address: &ServerAddress) -> Self {
         Self { counted: upstream.to_owned(), ..Self::new(upstream, address) }

@@ -149,7 +149,9 @@ fn words(failure: &Failure, answered: bool) -> String {
         Failure::Reset => format!("recv() failed (104: Connection reset by peer) {reading}"),
         Failure::EarlyClose => format!("upstream prematurely closed connection {reading}"),
         Failure::Protocol(reason) => format!("upstream sent invalid header ({reason}) {reading}"),
-        Failure::NoneUp | Failure::NeverUp => "no live upstreams while connecting to upstream".to_owned(),
+        Failure::NoneUp | Failure::NeverUp | Failure::NoneLive => {
+            "no live upstreams while connecting to upstream".to_owned()
+        }
         Failure::BadRequest(reason) => format!("client sent invalid request ({reason})"),
         Failure::HeaderSize => {
             "client sent too long header line while reading client request headers".to_owned()

@@ -4,7 +4,7 @@ use super::Upstreams;
 use super::member::Member;
 use super::pool::{Pool, Target, Unavailable};
 use super::wish::Wish;
-use crate::exchange::{Exchange, Failure, Filled, Reached};
+use crate::exchange::{Endpoint, Exchange, Failure, Filled, Reached};
 use crate::observe::Observer;
 use http::request::Parts;
 use std::sync::Arc;
@@ -37,15 +37,19 @@ impl Upstreams {
         };
         let wish = Wish::of(exchange, request, &pool.rules, tried);
         let chosen = pool.choose(&wish);
+        let as_nginx = exchange.has_nginxs_bodies();
+        let none_live = chosen.as_ref().is_err_and(|unavailable| as_nginx && unavailable.is_none_live());
         let endpoint = match &chosen {
             Ok(target) => Some(target.member.endpoint.clone()),
+            Err(_) if none_live => Some(Arc::new(Endpoint::of_pool(&pool.rules.name))),
             Err(_) => pool.endpoints.first().cloned(),
         };
         let mark = chosen.as_ref().ok().and_then(|target| target.member.mark.as_ref());
         let cookie = mark
             .filter(|mark| !wish.mark.is_some_and(|named| mark.is(named)))
             .map(|mark| mark.header(exchange.public.scheme == "https"));
-        exchange.reached = endpoint.map(|endpoint| Reached { tls, cookie, ..Reached::new(endpoint) });
+        let status = none_live.then(|| Failure::NoneLive.status().as_u16());
+        exchange.reached = endpoint.map(|endpoint| Reached { tls, cookie, status, ..Reached::new(endpoint) });
         exchange.forget_answer();
         exchange.retry_after = None;
         if let Err(Unavailable::Out(left)) = &chosen {
@@ -56,7 +60,7 @@ impl Upstreams {
                 }
             }
         }
-        chosen.map_err(Failure::from)
+        chosen.map_err(|unavailable| unavailable.as_told(as_nginx))
     }
 
     /// The pool that an exchange is about.

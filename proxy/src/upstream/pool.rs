@@ -121,6 +121,18 @@ impl From<Unavailable> for Failure {
     }
 }
 
+impl Unavailable {
+    /// The failure that it is. nginx answers 502 to whatever finds no server, and lets nobody wait for one.
+    pub(super) fn as_told(self, as_nginx: bool) -> Failure {
+        if as_nginx && self.is_none_live() { Failure::NoneLive } else { self.into() }
+    }
+
+    /// Whether there are servers, and none of them can be asked now.
+    pub(super) fn is_none_live(&self) -> bool {
+        matches!(self, Self::AllDown | Self::Busy | Self::Out(_) | Self::Exhausted)
+    }
+}
+
 impl Pool {
     pub(super) fn new(
         rules: &Upstream,

@@ -56,7 +56,10 @@ impl Nginx<'_, '_> {
                 _ => {
                     if let Some(value) = self.header_template(value, variables) {
                         self.refuse_body_in(&value.value, value.span);
-                        let operation = HeaderOperation::Set(name, value.value);
+                        let operation = match value.value.as_text() {
+                            Some("") => HeaderOperation::Remove(name.into()),
+                            _ => HeaderOperation::Set(name, value.value),
+                        };
                         headers.operations.push(Spanned::new(operation, value.span));
                     }
                 }
@@ -138,13 +141,12 @@ impl Nginx<'_, '_> {
             self.refuse(directive.span_of(0), message, "leave it out");
             return None;
         }
-        let value = directive.arguments.get(1)?;
+        let value = self.header_template(directive.arguments.get(1)?, variables)?;
         let takes_the_place = matches!(name.as_str(), "last-modified" | "etag");
-        if value.value.is_empty() {
+        if value.value.as_text() == Some("") {
             let remove = HeaderOperation::Remove(name.into());
             return takes_the_place.then(|| Spanned::new(remove, directive.name.span));
         }
-        let value = self.header_template(value, variables)?;
         let operation = match takes_the_place {
             true => HeaderOperation::Set(name, value.value),
             false => HeaderOperation::Add(name, value.value),

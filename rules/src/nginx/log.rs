@@ -116,8 +116,12 @@ impl Nginx<'_, '_> {
     }
 
     fn read_format(&mut self, directive: &Directive) -> LineFormat {
-        let variables = self.set_by_requests.clone();
+        let mut variables = self.set_by_requests.clone();
         let escape = directive.argument(1).strip_prefix("escape=").and_then(named);
+        if escape.unwrap_or_default() == Escape::Default {
+            // What is not there is a dash.
+            variables.set_text("upstream_cache_status", "-");
+        }
         let mut parts = Vec::new();
         for text in directive.arguments.iter().skip(if escape.is_some() { 2 } else { 1 }) {
             parts.extend(self.template(text, &variables).into_iter().flat_map(|text| text.parts));

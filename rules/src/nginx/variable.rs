@@ -212,6 +212,10 @@ impl Nginx<'_, '_> {
         if let Some(known) = variables.known.get(name) {
             return Some(known.clone());
         }
+        if name == "upstream_cache_status" {
+            // No answer comes from a cache.
+            return Some(literal(""));
+        }
         if name == "nginx_version" {
             return Some(literal(NGINX));
         }
