@@ -32,7 +32,7 @@ const SHRINKING: [&str; 14] = [
 ];
 
 /// What is told of the very bytes of a body, and does not hold once they are others (RFC 9530).
-const DIGESTS: [HeaderName; 4] = [
+pub(super) const DIGESTS: [HeaderName; 4] = [
     HeaderName::from_static("content-digest"),
     HeaderName::from_static("content-md5"),
     HeaderName::from_static("digest"),
@@ -91,7 +91,7 @@ impl Exchange {
     }
 }
 
-fn may_have_body(status: StatusCode) -> bool {
+pub(super) fn may_have_body(status: StatusCode) -> bool {
     !status.is_informational()
         && !matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::PARTIAL_CONTENT)
 }
@@ -139,7 +139,7 @@ fn vary(message: &mut impl Headers) {
 }
 
 /// Packed anew it may be other bytes, though it says the same (RFC 9110, section 8.8.1).
-fn weaken(message: &mut impl Headers) {
+pub(super) fn weaken(message: &mut impl Headers) {
     let strong = message.headers().get(ETAG).filter(|tag| !tag.as_bytes().starts_with(b"W/"));
     let weak = strong.and_then(|tag| HeaderValue::from_bytes(&[b"W/", tag.as_bytes()].concat()).ok());
     if let Some(weak) = weak {

@@ -9,6 +9,7 @@ use super::guarded::Learnt;
 use super::reached::Reached;
 use super::search::Current;
 use super::steer::Steered;
+use super::substitute::Substitution;
 use crate::gate::Place;
 use crate::trace::Part;
 use bytes::Bytes;
@@ -88,6 +89,8 @@ pub struct Exchange {
     pub event_stream: bool,
     /// How the answer's body is packed on its way.
     pub packing: Option<Coding>,
+    /// Looks through the answer's body on its way.
+    pub(crate) substitution: Option<Box<Substitution>>,
     /// Bytes of the request's body that have come.
     pub bytes_in: u64,
     /// Bytes of the answer's body that have left.
@@ -185,6 +188,7 @@ impl Exchange {
             upgrade: false,
             event_stream: false,
             packing: None,
+            substitution: None,
             bytes_in: 0,
             bytes_out: 0,
             bytes_unpacked: 0,

@@ -35,6 +35,7 @@ impl Exchange {
         }
         self.keep_steered(status, message, false);
         self.sign(request, status, message, (server, false));
+        self.substitute(request, status, message);
         self.pack(request, status, message);
     }
 
@@ -46,6 +47,8 @@ impl Exchange {
         self.keep_steered(answer.status, &mut answer.headers, true);
         let preflight = self.preflight.is_some();
         self.sign(request, answer.status, &mut answer.headers, (None, preflight));
+        self.substitute(request, answer.status, &mut answer.headers);
+        self.substitute_whole(&mut answer);
         self.pack(request, answer.status, &mut answer.headers);
         self.pack_whole(&mut answer);
         answer
@@ -57,6 +60,7 @@ impl Exchange {
         self.status = Some(head.status);
         self.keep_steered(head.status, &mut head.headers, true);
         self.sign(request, head.status, &mut head.headers, (None, false));
+        self.substitute(request, head.status, &mut head.headers);
         self.pack(request, head.status, &mut head.headers);
         head
     }

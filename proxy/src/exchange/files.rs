@@ -152,7 +152,8 @@ impl Exchange {
         };
         let etag = if files.etag { Some(etag(file, files.ways)) } else { None };
         let modified = file.modified.and_then(|modified| known_time(modified, files.ways));
-        let file = Described { file, etag: etag.as_deref(), modified, files };
+        let is_whole = self.changes_files(&file.content_type);
+        let file = Described { file, etag: etag.as_deref(), modified, files, is_whole };
         let status = self.status_instead(true);
         let answer = match status.filter(|status| *status != StatusCode::OK) {
             Some(status) => file.instead(status),
@@ -222,6 +223,8 @@ struct Described<'f> {
     etag: Option<&'f str>,
     modified: Option<SystemTime>,
     files: &'f Files,
+    /// It becomes another one on its way, so that no part of it is asked for.
+    is_whole: bool,
 }
 
 impl Described<'_> {
@@ -233,7 +236,8 @@ impl Described<'_> {
             return self.bodiless(status);
         }
         // Ranges are for GET alone (section 14.2), but in nginx.
-        let may_be_part = (request.method == Method::GET || is_nginx) && self.files.max_ranges != Some(0);
+        let takes_ranges = self.files.max_ranges != Some(0) && !self.is_whole;
+        let may_be_part = (request.method == Method::GET || is_nginx) && takes_ranges;
         let range = request.headers.get(RANGE).filter(|_| may_be_part);
         let range = range.and_then(|range| range.to_str().ok());
         let range = range.filter(|_| condition::ranges_hold(&request.headers, validators));

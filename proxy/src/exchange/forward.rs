@@ -7,7 +7,8 @@ use super::headers::{Headers, strip_hop_by_hop};
 use super::host::host_of;
 use super::operation;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, ORIGIN, TE, TRANSFER_ENCODING, UPGRADE,
+    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, ORIGIN, TE, TRANSFER_ENCODING,
+    UPGRADE,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
@@ -46,6 +47,10 @@ impl Exchange {
         }
         self.forward_learnt(message);
         if let Some(settings) = self.settings() {
+            if settings.substitute.is_some() {
+                // What is packed cannot be looked through.
+                message.remove(&ACCEPT_ENCODING);
+            }
             operation::apply(self, &settings.request, request, None, message);
         }
     }

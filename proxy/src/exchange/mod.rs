@@ -38,6 +38,7 @@ mod search;
 mod send_rate;
 mod steer;
 mod steps;
+mod substitute;
 mod told;
 mod variable;
 
@@ -62,3 +63,4 @@ pub use page::refusal;
 pub use reached::{Endpoint, Reached};
 pub use retry::Attempt;
 pub use search::Current;
+pub(crate) use substitute::Substitution;

@@ -2,7 +2,7 @@
 
 use super::gateway::UnderWay;
 use super::{failing, stream};
-use crate::exchange::{Exchange, Failure, Packer};
+use crate::exchange::{Exchange, Failure, Packer, Substitution};
 use crate::websocket::Side;
 use bytes::Bytes;
 use pingora_core::Result;
@@ -36,6 +36,17 @@ pub(super) async fn gather(session: &mut Session, under_way: &UnderWay) -> Resul
 pub(super) fn packer(exchange: &mut Exchange) -> Result<Option<Box<Packer>>> {
     let packer = exchange.packing.take().map(Packer::new).transpose().map_err(|error| unpacked(&error))?;
     Ok(packer.map(Box::new))
+}
+
+/// Looks through a part of an answer. There may be nothing to be sent of it yet.
+pub(super) fn substitute(substitution: &mut Option<Box<Substitution>>, part: &mut Option<Bytes>, end: bool) {
+    if let Some(looking) = substitution {
+        let made = looking.part(part.take().unwrap_or_default(), end);
+        *part = Some(made).filter(|made| end || !made.is_empty());
+    }
+    if end {
+        *substitution = None;
+    }
 }
 
 /// Packs a part of an answer. The upstream may pause after it, so nothing of it is held back.

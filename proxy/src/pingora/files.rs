@@ -2,8 +2,9 @@
 
 use super::gateway::UnderWay;
 use super::{body, failing, reply};
-use crate::exchange::{Admission, Failure, FileAnswer, Piece};
+use crate::exchange::{Admission, Answer, Failure, FileAnswer, Piece};
 use crate::files::{Find, Reading};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use pingora_core::Result;
 use pingora_proxy::Session;
 
@@ -108,6 +109,11 @@ async fn send(
     reading: &Reading,
 ) -> Result<()> {
     let mut packer = body::packer(&mut under_way.exchange)?;
+    let mut substitution = under_way.exchange.substitution.take();
+    if !is_framed(&answer.head) {
+        // A client of HTTP/1.0 knows no chunks.
+        session.set_keepalive(None);
+    }
     reply::write_head(session, &under_way.exchange, &answer.head, answer.body.is_empty()).await?;
     let pieces = answer.body.len();
     for (number, piece) in answer.body.into_iter().enumerate() {
@@ -127,7 +133,9 @@ async fn send(
                     return Err(cut("it became shorter while it was sent".to_owned()));
                 }
                 let is_end = is_last && is_over;
-                let part = body::pack_file(&mut packer, part, is_end)?;
+                let mut part = Some(part);
+                body::substitute(&mut substitution, &mut part, is_end);
+                let part = body::pack_file(&mut packer, part.unwrap_or_default(), is_end)?;
                 reply::write_part(session, &mut under_way.exchange, part, is_end).await?;
                 if is_over {
                     break;
@@ -139,6 +147,11 @@ async fn send(
         }
     }
     Ok(())
+}
+
+/// Whether its end can be told (RFC 9112, section 6.3).
+fn is_framed(head: &Answer) -> bool {
+    head.headers.contains_key(CONTENT_LENGTH) || head.headers.contains_key(TRANSFER_ENCODING)
 }
 
 fn cut(reason: String) -> Box<pingora_core::Error> {

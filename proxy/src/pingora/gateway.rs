@@ -305,6 +305,7 @@ impl ProxyHttp for Gateway {
             link.set_trailers(trailers.clone());
         }
         let mut rest = None;
+        body::substitute(&mut exchange.substitution, &mut rest, true);
         body::pack(packer, &mut rest, true)?;
         exchange.bytes_out = exchange.bytes_out.saturating_add(rest.as_ref().map_or(0, Bytes::len) as u64);
         Ok(rest)
@@ -318,6 +319,7 @@ impl ProxyHttp for Gateway {
         passage: &mut Passage,
     ) -> Result<Option<Duration>> {
         let UnderWay { exchange, tunnel, link, packer, .. } = passage.get()?;
+        body::substitute(&mut exchange.substitution, part, end);
         exchange.bytes_unpacked += part.as_ref().map_or(0, Bytes::len) as u64;
         body::pack(packer, part, end)?;
         if end {

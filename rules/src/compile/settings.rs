@@ -50,6 +50,7 @@ pub(super) fn compile(
         limits: limits(layers, reading),
         concurrent: concurrent(layers),
         compress: nearest(layers, |layer| layer.compress.as_ref()).cloned().flatten(),
+        substitute: nearest(layers, |layer| layer.substitute.as_ref()).cloned().flatten(),
         types: nearest(layers, |layer| layer.types.as_ref()).cloned(),
         charset: nearest(layers, |layer| layer.charset.as_ref()).cloned().flatten(),
         expires: nearest(layers, |layer| layer.expires.as_ref()).and_then(lasting),

@@ -33,6 +33,7 @@ mod send_rate;
 pub(crate) mod server;
 pub(crate) mod settings;
 pub(crate) mod steps;
+mod substitute;
 pub(crate) mod text;
 pub(crate) mod timeouts;
 pub(crate) mod tls;

@@ -7,13 +7,13 @@ use super::on_error::{self, OnError};
 use super::text::one_of;
 use super::timeouts::{self, Timeouts};
 use super::websocket::{self, WebSocket};
-use super::{access, auth, compress, header, media, send_rate};
+use super::{access, auth, compress, header, media, send_rate, substitute};
 use crate::node::{Node, Reading};
 use crate::placeholder::Template as Text;
 use crate::source::{Span, Spanned};
 use crate::table::{
     AccessRule, Auth, Bodies, Charset, Compress, Expires, HeaderNames, HeaderOperation, Satisfy, SendRate,
-    Types,
+    Substitute, Types,
 };
 use crate::value::{Bytes, Limit};
 use crate::word::Word;
@@ -42,6 +42,7 @@ pub(super) const WORDS: &[&Word] = &[
     &limit::CONCURRENT,
     &auth::WORD,
     &compress::WORD,
+    &substitute::WORD,
     &media::TYPES,
     &media::CHARSET,
     &media::EXPIRES,
@@ -102,6 +103,8 @@ pub(crate) struct Settings {
     /// `None` in the list is `auth off`.
     pub auth: Vec<Spanned<Option<Auth>>>,
     pub compress: Option<Spanned<Option<Compress>>>,
+    /// `None` within is `substitute off`.
+    pub substitute: Option<Spanned<Option<Substitute>>>,
     pub types: Option<Spanned<Arc<Types>>>,
     /// `None` within is `charset off`.
     pub charset: Option<Spanned<Option<Charset>>>,
@@ -153,6 +156,7 @@ impl Settings {
             "auth" => self.auth.extend(auth::read(kdl, reading)),
             "send-rate" => self.send_rate = send_rate::read(kdl, reading),
             "compress" => self.compress = Some(compress::read(kdl, reading)),
+            "substitute" => self.substitute = substitute::read(kdl, reading),
             "types" => self.types = media::read_types(kdl, reading),
             "charset" => self.charset = media::read_charset(kdl, reading),
             "access-log" => self.access_logs.extend(log::read_access(kdl, reading)),
@@ -211,6 +215,7 @@ impl Settings {
         note("concurrent", self.concurrent.first().map(|limit| limit.span));
         note("auth", self.auth.first().map(|value| value.span));
         note("compress", self.compress.as_ref().map(|value| value.span));
+        note("substitute", self.substitute.as_ref().map(|value| value.span));
         note("types", self.types.as_ref().map(|value| value.span));
         note("charset", self.charset.as_ref().map(|value| value.span));
         note("expires", self.expires.as_ref().map(|value| value.span));

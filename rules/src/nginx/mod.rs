@@ -29,6 +29,7 @@ mod scope;
 mod server;
 mod settings;
 mod steps;
+mod substitute;
 mod tls;
 mod tree;
 mod upstream;

@@ -70,6 +70,7 @@ impl Nginx<'_, '_> {
         settings.auth = self.read_auth(scope, variables);
         settings.on_error = self.read_error_pages(scope, variables);
         self.read_media((&scope.from(AROUND), scope), variables, &mut settings);
+        settings.substitute = self.read_substitute(scope, variables);
         settings.access_logs = self.read_access_logs(&scope.from(AROUND), variables);
         if proxies {
             settings.websocket.idle = settings.timeouts.read.clone();

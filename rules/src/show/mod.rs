@@ -8,6 +8,7 @@ mod map;
 mod process;
 mod settings;
 mod steps;
+mod substitute;
 mod text;
 
 use crate::Loaded;

@@ -3,6 +3,7 @@
 use super::action::{self, text_of};
 use super::place_of;
 use super::process::write_access_logs;
+use super::substitute;
 use super::text::{Page, limit, number, quoted, switch, template, words};
 use crate::table::{
     AnswerStatus, Auth, AuthKind, Bodies, Compress, Concurrency, Condition, Cors, Expires, HeaderNames,
@@ -187,6 +188,7 @@ fn write_rest(settings: &Settings, outer: Option<&Settings>, page: &mut Page) {
         None if outer.is_some_and(|outer| outer.compress.is_some()) => page.line("compress off", None),
         None => {}
     }
+    substitute::write(settings, outer, page);
 }
 
 fn compress_line(compress: &Compress) -> String {

@@ -26,6 +26,7 @@ mod resolver;
 mod segments;
 mod settings;
 mod steps;
+mod substitute;
 mod tls;
 mod trace;
 mod upstream;
@@ -57,6 +58,7 @@ pub use settings::{
     WebSocket,
 };
 pub use steps::{FileKind, Rewrite, Step, Test, Then, When};
+pub use substitute::Substitute;
 pub use tls::{Hsts, ServerTls};
 pub use trace::{Ratio, Trace, TraceParent, TraceProtocol};
 pub use upstream::{

@@ -1,6 +1,6 @@
 //! The settings that hold in a location, inheritance done.
 
-use super::{AccessLog, Action, Bodies, Charset, Expires, FieldName, Level, Place, Types, Ways};
+use super::{AccessLog, Action, Bodies, Charset, Expires, FieldName, Level, Place, Substitute, Types, Ways};
 use crate::placeholder::Template;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use ipnet::IpNet;
@@ -46,6 +46,8 @@ pub struct Settings {
     pub concurrent: Vec<Concurrency>,
     /// How answers are packed; `None` is not at all.
     pub compress: Option<Compress>,
+    /// What in bodies other texts take the place of.
+    pub substitute: Option<Substitute>,
     /// The types of bodies by the endings of their names; `None` is vordr's own list.
     pub types: Option<Arc<Types>>,
     /// The charset that is said of text.
