@@ -2,7 +2,6 @@
 
 use super::Nginx;
 use super::scope::Scope;
-use super::settings::passes_steering;
 use super::tree::Directive;
 use super::variable::Variables;
 use crate::language::header::NOT_TO_BE_HAD;
@@ -96,7 +95,7 @@ impl Nginx<'_, '_> {
         variables: &Variables,
     ) -> Vec<Spanned<HeaderOperation>> {
         let mut operations = Vec::new();
-        if passes_steering(scope) {
+        if self.passes_steering {
             let steering = STEERING_HEADERS.iter().filter(|name| !self.passes(scope, name));
             let remove = |name: &'static str| HeaderOperation::Remove(HeaderName::from_static(name));
             operations.extend(steering.map(|name| Spanned::new(remove(name), Span::default())));

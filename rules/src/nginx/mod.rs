@@ -46,6 +46,7 @@ use crate::language::File;
 use crate::node::Reading;
 use crate::source::{Span, Spanned};
 use crate::surroundings::Surroundings;
+use crate::table::PathRegex;
 use directive::Context;
 pub use directive::Support;
 use scope::Scope;
@@ -170,6 +171,10 @@ struct Nginx<'r, 'w> {
     has_captures: bool,
     /// Whether `$document_root` or `$request_filename` stands anywhere.
     asks_for_files: bool,
+    /// Whether `proxy_pass_header` lets some of `X-Accel-*` through anywhere: then each location says what is not.
+    passes_steering: bool,
+    /// Each regex of a location or an `if`, compiled once however often it stands.
+    regexes: HashMap<String, PathRegex>,
     /// How many locations of the present server had to be given a name.
     made: usize,
     /// How each address is spoken with.
@@ -193,6 +198,8 @@ impl<'r, 'w> Nginx<'r, 'w> {
             changing: HashSet::new(),
             has_captures: false,
             asks_for_files: false,
+            passes_steering: false,
+            regexes: HashMap::new(),
             made: 0,
             seen: Vec::new(),
             spoken: listen::Spoken::default(),
@@ -235,6 +242,7 @@ impl<'r, 'w> Nginx<'r, 'w> {
             let mut words = directive.arguments.iter().map(|word| word.value.as_str());
             words.any(|word| word.contains("document_root") || word.contains("request_filename"))
         });
+        self.passes_steering = scope.has_below(&settings::passes_steering);
         let servers: Vec<&Directive> = named("server").collect();
         self.spoken = listen::Spoken::by(&servers);
         file.process = self.read_process(main, http, &servers);

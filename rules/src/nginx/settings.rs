@@ -40,7 +40,7 @@ impl Nginx<'_, '_> {
         settings.header_names = Some(Spanned::new(self.header_names(scope), server));
         settings.send_rate = self.read_send_rate(scope, scope);
         settings.steering = Some(Spanned::new(!ignores_redirects(scope), server));
-        if !passes_steering(scope) {
+        if !self.passes_steering {
             let hidden = HeaderOperation::RemovePrefix(STEERING.to_owned());
             settings.response.push(Spanned::new(hidden, server));
         }
@@ -324,12 +324,10 @@ fn ignores_redirects(scope: &Scope<'_>) -> bool {
 /// What an upstream steers nginx by begins so, and is not for the client.
 pub(super) const STEERING: &str = "x-accel-";
 
-/// Whether some of it is passed on anywhere in the file: then each location says what is not.
-pub(super) fn passes_steering(scope: &Scope<'_>) -> bool {
-    scope.has_below(&|directive| {
-        let name = directive.first().to_ascii_lowercase();
-        directive.name.value == "proxy_pass_header" && name.starts_with(STEERING)
-    })
+/// Whether a directive passes some of it on.
+pub(super) fn passes_steering(directive: &Directive) -> bool {
+    directive.name.value == "proxy_pass_header"
+        && directive.first().to_ascii_lowercase().starts_with(STEERING)
 }
 
 fn network(text: &str) -> Option<IpNet> {

@@ -222,8 +222,14 @@ impl Nginx<'_, '_> {
     /// A regex of PCRE's; what is wrong with it is reported.
     pub(super) fn regex(&mut self, written: &str, any_case: bool, span: Span) -> Option<PathRegex> {
         let regex = if any_case { format!("(?i){written}") } else { written.to_owned() };
+        if let Some(known) = self.regexes.get(&regex) {
+            return Some(known.clone());
+        }
         match PathRegex::new(&regex) {
-            Ok(regex) => Some(regex),
+            Ok(compiled) => {
+                self.regexes.insert(regex, compiled.clone());
+                Some(compiled)
+            }
             Err(error) => {
                 let message = format!("vordr cannot compile the regex \"{written}\"");
                 self.report(Diagnostic::error("bad-regex", span, message).label(error.to_string()));
