@@ -31,8 +31,8 @@ pub(crate) struct Generation {
     pub tracer: Option<Tracer>,
     /// What files are served from.
     pub folders: Folders,
-    /// The rules as `vordr show` prints them.
-    pub effective_rules: String,
+    /// What `vordr show` does not show of them.
+    secrets: Vec<String>,
     /// What those who hold to it log to, once newer rules log elsewhere.
     logs: OnceLock<Arc<AccessLogs>>,
     /// Cancelled when newer rules take their place.
@@ -43,7 +43,7 @@ impl Generation {
     /// Opens what the rules name. Whatever is known of it from the generation before is taken over.
     pub(crate) fn open(
         table: Arc<Table>,
-        effective_rules: String,
+        secrets: Vec<String>,
         nameserver: Option<SocketAddr>,
         certificates: &Arc<Certificates>,
         observer: &Arc<Observer>,
@@ -60,7 +60,7 @@ impl Generation {
             tracer: Tracer::open(&table.process, observer, before.and_then(|before| before.tracer.as_ref()))?,
             folders: Folders::open(&table)?,
             table,
-            effective_rules,
+            secrets,
             logs: OnceLock::new(),
             replaced: CancellationToken::new(),
         }))
@@ -70,6 +70,11 @@ impl Generation {
     pub(crate) fn keep_logs(&self, logs: Arc<AccessLogs>) {
         // Newer rules take its place once.
         let _ = self.logs.set(logs);
+    }
+
+    /// The rules as `vordr show` prints them.
+    pub(crate) fn effective_rules(&self) -> String {
+        vordr_rules::show::effective(&self.table, &self.secrets)
     }
 
     /// What is served, in a line.

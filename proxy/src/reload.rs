@@ -108,9 +108,8 @@ impl Reloader {
     fn take(&self, vordr: Vordr) -> Result<u64, StartError> {
         let mut bound = self.bound();
         let old = self.shared.generation();
-        let effective_rules = vordr.effective_rules();
-        let (table, read) = vordr.into_parts();
-        let table = Arc::new(table);
+        let (loaded, read) = vordr.into_parts();
+        let table = Arc::new(loaded.table);
         let fresh = added(&old.table, &table)
             .map(|address| self.sockets.open(address))
             .collect::<Result<Vec<_>, _>>()?;
@@ -119,7 +118,7 @@ impl Reloader {
         let certificates = &self.shared.certificates;
         let newer = Generation::open(
             table.clone(),
-            effective_rules,
+            loaded.secrets,
             self.nameserver,
             certificates,
             &self.shared.observer,

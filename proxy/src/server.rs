@@ -144,18 +144,12 @@ impl Vordr {
         &self.loaded.globals
     }
 
-    /// The rules as `vordr show` prints them.
-    pub(crate) fn effective_rules(&self) -> String {
-        vordr_rules::show::show(&self.loaded)
-    }
-
-    pub(crate) fn into_parts(self) -> (Table, Vec<FromFiles>) {
-        (self.loaded.table, self.certificates)
+    pub(crate) fn into_parts(self) -> (Loaded, Vec<FromFiles>) {
+        (self.loaded, self.certificates)
     }
 
     /// Binds every address, then serves from threads of its own until [`Handle::stop`].
     pub fn start(self) -> Result<Handle, StartError> {
-        let effective_rules = self.effective_rules();
         let table = Arc::new(self.loaded.table);
         let addresses = table.listeners.iter().map(|listener| &listener.address);
         let sockets = addresses.map(|address| self.sockets.open(address)).collect::<Result<Vec<_>, _>>()?;
@@ -164,7 +158,7 @@ impl Vordr {
         let certificates = Arc::new(Certificates::new());
         let first = Generation::open(
             table.clone(),
-            effective_rules,
+            self.loaded.secrets,
             self.nameserver,
             &certificates,
             &observer,

@@ -61,7 +61,7 @@ impl Desk {
             ("/events", Scope::Admin) => self.events(),
             ("/explain", Scope::Admin) => explain::answer(shared, request.uri.query()),
             ("/config", Scope::Admin) => {
-                text("text/plain; charset=utf-8", shared.current().effective_rules.clone())
+                text("text/plain; charset=utf-8", shared.current().effective_rules())
             }
             _ => object(StatusCode::NOT_FOUND, &json!({ "error": NOTHING_HERE })),
         }

@@ -25,7 +25,7 @@ const BY_PROPERTY: [&str; 2] = ["timeouts", "websocket"];
 /// The same rules with nothing in them that holds anyway.
 pub(super) fn of(items: Vec<Item>) -> Vec<Item> {
     let Ok(silent) = load("silent.kdl", SILENT, &InMemory::default()) else { return items };
-    let silent = grown(show::page(&silent).into_lines());
+    let silent = grown(show::page(&silent.table).into_lines());
     let process = silent.iter().find(|item| item.word() == "vordr");
     let server = silent.iter().find(|item| item.word() == "server");
     let lean = items.into_iter().filter_map(|mut item| match item.word() {

@@ -45,12 +45,12 @@ pub fn import(name: &str, text: &str, surroundings: &dyn Surroundings) -> Result
 
 /// The shortest that comes to the same.
 fn kdl(name: &str, loaded: &Loaded, surroundings: &dyn Surroundings) -> String {
-    let full = tree::grown(show::page(loaded).into_lines());
+    let full = tree::grown(show::page(&loaded.table).into_lines());
     let lean = lean::of(full.clone());
     let with_templates = templates::of(lean.clone());
     let comes_to_the_same = |items: &[Item]| {
         let again = load(&format!("{name}.kdl"), &tree::drawn(items), surroundings);
-        again.is_ok_and(|again| tree::grown(show::page(&again).into_lines()) == full)
+        again.is_ok_and(|again| tree::grown(show::page(&again.table).into_lines()) == full)
     };
     let shortest = [with_templates, lean].into_iter().find(|items| comes_to_the_same(items));
     let mut items = shortest.unwrap_or(full);

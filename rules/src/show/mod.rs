@@ -20,13 +20,17 @@ use text::{duration, quoted, switch};
 
 /// Everything that holds: environment filled in, templates merged, defaults written out, secrets masked.
 pub fn show(loaded: &Loaded) -> String {
-    page(loaded).masked(&loaded.secrets)
+    effective(&loaded.table, &loaded.secrets)
+}
+
+/// The same of a table that serves already, without these values.
+pub fn effective(table: &Table, secrets: &[String]) -> String {
+    page(table).masked(secrets)
 }
 
 /// The same, line by line.
-pub(crate) fn page(loaded: &Loaded) -> Page {
+pub(crate) fn page(table: &Table) -> Page {
     let mut page = Page::default();
-    let table = &loaded.table;
     process::write(&table.process, &mut page);
     for upstream in table.upstreams.iter().filter(|upstream| upstream.named) {
         action::write_upstream(upstream, &mut page);
