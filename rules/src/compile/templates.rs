@@ -6,10 +6,11 @@ use crate::language::settings::{Settings, Template};
 use crate::node::Reading;
 use crate::source::{Sources, Spanned};
 use crate::surroundings::InMemory;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::LazyLock;
 
-/// The templates that vordr brings along, read once: their text is the same for every load.
+/// The templates that vordr brings along, read once, when one is asked for that is not the author's: their text is the
+/// same for every load.
 static BUILT_IN: LazyLock<Vec<Template>> = LazyLock::new(|| {
     let nothing = InMemory::default();
     let mut reading = Reading::new(Sources::default(), &nothing);
@@ -19,9 +20,9 @@ static BUILT_IN: LazyLock<Vec<Template>> = LazyLock::new(|| {
 /// How many templates a diagnostic lists.
 const LISTED: usize = 12;
 
-/// Every template, built-in ones included; one of the author's own takes a built-in one's place.
+/// Every template; one of the author's own takes a built-in one's place.
 pub(super) struct Templates<'t> {
-    by_name: BTreeMap<&'t str, &'t Template>,
+    written: BTreeMap<&'t str, &'t Template>,
 }
 
 impl<'t> Templates<'t> {
@@ -38,16 +39,21 @@ impl<'t> Templates<'t> {
                 );
             }
         }
-        let by_name = BUILT_IN.iter().chain(written).map(|template| (template.name.value.as_str(), template));
-        let templates = Self { by_name: by_name.collect() };
+        let by_name = written.iter().map(|template| (template.name.value.as_str(), template));
+        let templates = Self { written: by_name.collect() };
         templates.report_faults(reading);
         templates
+    }
+
+    fn named(&self, name: &str) -> Option<&'t Template> {
+        let built_in = || BUILT_IN.iter().find(|template| template.name.value == name);
+        self.written.get(name).copied().or_else(built_in)
     }
 
     /// A template that is used nowhere is checked all the same. Each is looked into once, however many use it.
     fn report_faults(&self, reading: &mut Reading<'_>) {
         let mut done: HashSet<&str> = HashSet::new();
-        for (name, template) in &self.by_name {
+        for (name, template) in &self.written {
             if done.contains(name) {
                 continue;
             }
@@ -62,7 +68,7 @@ impl<'t> Templates<'t> {
                     continue;
                 };
                 *next += 1;
-                match self.by_name.get(used.value.as_str()) {
+                match self.named(&used.value) {
                     None => reading.report(self.unknown(used)),
                     Some(inner) => match depths.get(used.value.as_str()) {
                         Some(depth) => reading.report(cycle(open.get(*depth..).unwrap_or_default(), used)),
@@ -80,7 +86,7 @@ impl<'t> Templates<'t> {
     /// The settings that hold where `settings` stand, weakest first: its templates in the order of `use`, then
     /// its own words. A template that is pulled in more than once counts once, at the place where it is strongest.
     pub(super) fn layers(&self, settings: &'t Settings, reading: &mut Reading<'_>) -> Vec<&'t Settings> {
-        for name in settings.uses.iter().filter(|name| !self.by_name.contains_key(name.value.as_str())) {
+        for name in settings.uses.iter().filter(|name| self.named(&name.value).is_none()) {
             reading.report(self.unknown(name));
         }
         let mut layers = vec![settings];
@@ -98,13 +104,15 @@ impl<'t> Templates<'t> {
     }
 
     fn used(&self, settings: &'t Settings) -> impl Iterator<Item = &'t Template> {
-        settings.uses.iter().filter_map(|name| self.by_name.get(name.value.as_str()).copied())
+        settings.uses.iter().filter_map(|name| self.named(&name.value))
     }
 
     fn unknown(&self, name: &Spanned<String>) -> Diagnostic {
         let message = format!("there is no template `{}`", name.value);
         let error = Diagnostic::error("unknown-template", name.span, message);
-        let mut known = self.by_name.keys().copied();
+        let built_in = BUILT_IN.iter().map(|template| template.name.value.as_str());
+        let known: BTreeSet<&str> = self.written.keys().copied().chain(built_in).collect();
+        let mut known = known.iter().copied();
         match nearest(&name.value, known.clone()) {
             Some(meant) => error.label(format!("did you mean `{meant}`?")),
             None => {
@@ -115,9 +123,9 @@ impl<'t> Templates<'t> {
         }
     }
 
-    /// Every template's settings.
+    /// The settings of every template of the author's.
     pub(super) fn settings(&self) -> impl Iterator<Item = &'t Settings> {
-        self.by_name.values().map(|template| &template.settings)
+        self.written.values().map(|template| &template.settings)
     }
 }
 
@@ -143,8 +151,8 @@ mod tests {
     fn the_built_in_templates_have_no_fault() {
         let world = InMemory::default();
         let mut reading = Reading::new(Sources::default(), &world);
-        file::read_built_in(&mut reading);
-        Templates::new(&[], &mut reading);
+        let templates = file::read_built_in(&mut reading).templates;
+        Templates::new(&templates, &mut reading);
         assert_eq!(reading.found, []);
         assert!(!BUILT_IN.is_empty());
     }
