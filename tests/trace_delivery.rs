@@ -249,3 +249,16 @@ async fn an_https_collector_is_held_against_the_authorities_of_the_system() {
         assert_eq!(collector.spans().len(), 1);
     }
 }
+
+#[tokio::test]
+async fn spans_go_packed_where_the_environment_says_so() {
+    for collector in [Collector::over_http().await, Collector::over_grpc().await] {
+        let (_folder, path) = written(&format!("vordr {{ {}; }}\n{ANSWERING}", collector.rule("")));
+        let binary = Binary::running_file(path, &[("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")]).await;
+        Client::connect(binary.address()).await.get("a.test", "/").await;
+        assert_eq!(collector.all(1).await[0].told("url.path"), "/");
+        if let Collector::Http(origin) = &collector {
+            assert_eq!(origin.first_request().await.header("content-encoding"), Some("gzip"));
+        }
+    }
+}

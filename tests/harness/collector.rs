@@ -1,16 +1,19 @@
 //! A collector of traces: it takes OTLP over HTTP or gRPC, and reads it for real.
 
 use super::{Authority, Http2Origin, Origin, eventually};
+use flate2::read::GzDecoder;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value as Told};
 use opentelemetry_proto::tonic::trace::v1::{Span as Protobuf, span::SpanKind};
 use prost::Message;
 use serde_json::{Value, json};
+use std::io::Read;
 
 /// A message of gRPC with nothing in it (its flag and its length), which is the answer of a collector that took all.
 const TAKEN: &[u8] = &[0; 5];
-/// What stands before a message of gRPC.
+/// What stands before a message of gRPC: whether it is packed, and its length.
 const PREFIX: usize = 5;
+const PACKED: u8 = 1;
 
 /// A collector; it is gone when it is dropped.
 pub(crate) enum Collector {
@@ -59,9 +62,20 @@ impl Collector {
     /// Every span so far.
     pub(crate) fn spans(&self) -> Vec<Span> {
         let bodies: Vec<Vec<u8>> = match self {
-            Self::Http(origin) => origin.requests().into_iter().map(|request| request.body).collect(),
+            Self::Http(origin) => origin
+                .requests()
+                .into_iter()
+                .map(|request| match request.header("content-encoding") {
+                    Some("gzip") => unpacked(&request.body),
+                    _ => request.body,
+                })
+                .collect(),
             Self::Grpc(origin) => {
-                origin.requests().into_iter().map(|(_, body)| body[PREFIX..].to_vec()).collect()
+                let message = |(_, body): (_, Vec<u8>)| match body[0] {
+                    PACKED => unpacked(&body[PREFIX..]),
+                    _ => body[PREFIX..].to_vec(),
+                };
+                origin.requests().into_iter().map(message).collect()
             }
         };
         bodies.iter().flat_map(|body| spans_in(body)).collect()
@@ -80,6 +94,12 @@ impl Collector {
     pub(crate) async fn all(&self, count: usize) -> Vec<Span> {
         eventually("spans", || Some(self.spans()).filter(|spans| spans.len() >= count)).await
     }
+}
+
+fn unpacked(body: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    GzDecoder::new(body).read_to_end(&mut plain).expect("a body in gzip");
+    plain
 }
 
 fn spans_in(body: &[u8]) -> Vec<Span> {
