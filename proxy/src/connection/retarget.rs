@@ -13,7 +13,11 @@ const ESCAPED: &[u8] = br"<>\^`{|}";
 /// the target's that counts (RFC 9112, section 3.2.2), or where that is not `lenient`, the head is refused.
 pub(crate) fn retargeted(head: &[u8], lenient: bool) -> Result<Option<Vec<u8>>, Failure> {
     let Some(Parts { method, target, version, fields }) = Parts::of(head) else { return Ok(None) };
-    let named = named_host(target, fields);
+    let absolute = taken_apart(target);
+    if absolute.is_some_and(|(host, _)| needs_escape(host)) {
+        return Err(Failure::BadRequest("the target names a host that is none"));
+    }
+    let named = absolute.filter(|(host, _)| said_host(fields).is_some_and(|said| said != *host));
     if named.is_some() && !lenient {
         return Err(Failure::BadRequest("the target names another host than Host does"));
     }
@@ -52,8 +56,12 @@ impl<'h> Parts<'h> {
     }
 }
 
+fn needs_escape(text: &[u8]) -> bool {
+    text.iter().any(|byte| ESCAPED.contains(byte))
+}
+
 fn escaped(target: &[u8]) -> Cow<'_, [u8]> {
-    if !target.iter().any(|byte| ESCAPED.contains(byte)) {
+    if !needs_escape(target) {
         return Cow::Borrowed(target);
     }
     let mut escaped = Vec::with_capacity(target.len() + 2);
@@ -66,11 +74,9 @@ fn escaped(target: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(escaped)
 }
 
-/// The host and the path of a target that names another host than `Host` does.
-fn named_host<'h>(target: &'h [u8], fields: &[u8]) -> Option<(&'h [u8], &'h [u8])> {
-    let (host, path) = taken_apart(target)?;
-    let said = lines(fields).find_map(value_of_host)?;
-    (said != host).then_some((host, path))
+/// What `Host` says.
+fn said_host(fields: &[u8]) -> Option<&[u8]> {
+    lines(fields).find_map(value_of_host)
 }
 
 fn value_of_host(line: &[u8]) -> Option<&[u8]> {
@@ -124,6 +130,14 @@ mod tests {
         let head = |host| format!("GET http://a.test/ HTTP/1.1\r\nHost: {host}\r\n\r\n");
         assert!(retargeted(head("b.test").as_bytes(), false).is_err());
         assert_eq!(retargeted(head("a.test").as_bytes(), false), Ok(None));
+    }
+
+    #[test]
+    fn a_host_in_a_target_that_had_to_be_escaped_is_none() {
+        for host in ["a|b", "a.test", "<a>"] {
+            let head = format!("GET http://a|b/ HTTP/1.1\r\nHost: {host}\r\n\r\n");
+            assert!(retargeted(head.as_bytes(), true).is_err(), "{host}");
+        }
     }
 
     #[test]
