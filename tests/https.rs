@@ -251,7 +251,7 @@ async fn http_in_the_clear_on_a_port_with_tls_is_told_so() {
     let answer = vordr.get("http://a.test/").await;
     assert_eq!(answer.status, 400);
     assert!(answer.text().contains("https://"), "{}", answer.text());
-    let line = vordr.log_error("bad_request").await;
+    let line = vordr.log_error("plain_http").await;
     assert!(line["error_detail"].as_str().unwrap().contains("TLS"), "{line}");
     let mut noise = vordr.connect().await;
     noise.send([1, 2, 3, 4]).await;

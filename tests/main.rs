@@ -38,6 +38,7 @@ mod http2_tls;
 mod https;
 mod https_certificates;
 mod https_clients;
+mod https_clients_answered;
 mod inside;
 mod keepalive;
 mod keepalive_upstream;

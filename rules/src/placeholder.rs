@@ -1,5 +1,9 @@
 //! `{client_ip}` and its kin: text with placeholders, compiled once into parts.
 
+mod certificate;
+
+pub use certificate::CertificatePart;
+
 use crate::diagnostic::nearest;
 use http::HeaderName;
 use std::fmt;
@@ -93,8 +97,11 @@ pub enum Placeholder {
     UpstreamFirstByte,
     /// `{tls_version}`: `TLSv1.3`; nothing in the clear.
     TlsVersion,
-    /// `{client_verify}`: `SUCCESS` where the client showed a certificate, `NONE` where it showed none; nothing in the clear.
+    /// `{client_verify}`: `SUCCESS` where the client showed a certificate that holds, `FAILED:` and why where it does not,
+    /// `NONE` where it showed none; nothing in the clear.
     ClientVerify,
+    /// `{client_cert.PART}`: what the certificate that it showed says, whether or not it holds.
+    ClientCert(CertificatePart),
     /// `{hostname}`: this machine's name.
     Hostname,
     /// `{pid}`: the number of vordr's process.
@@ -131,6 +138,8 @@ pub enum Placeholder {
     TlsCipher,
     /// `{tls_name}`: the host that the client named in its handshake.
     TlsName,
+    /// `{tls_group}`: the group by which keys were agreed upon; nothing in the clear.
+    TlsGroup,
     /// `{tls_resumed}`: `r` where the client took up an earlier session, else `.`; nothing in the clear.
     TlsResumed,
     /// `{upstream_length}`: the bytes of the upstream's body that came.
@@ -194,6 +203,7 @@ const PLAIN: &[(&str, Placeholder)] = &[
     ("completion", Placeholder::Completion),
     ("tls_cipher", Placeholder::TlsCipher),
     ("tls_name", Placeholder::TlsName),
+    ("tls_group", Placeholder::TlsGroup),
     ("tls_resumed", Placeholder::TlsResumed),
     ("upstream_length", Placeholder::UpstreamLength),
     ("request_body", Placeholder::RequestBody),
@@ -331,6 +341,9 @@ impl Placeholder {
                 let header = header.strip_prefix("header.").and_then(|header| header.parse().ok());
                 header.map(Self::SentHeader).ok_or_else(unknown)
             }
+            Some(("client_cert", part)) => {
+                CertificatePart::named(part).map(Self::ClientCert).ok_or_else(unknown)
+            }
             Some(("auth", header)) => header.parse().map(Self::Auth).map_err(|_| unknown()),
             Some(("cookie", cookie)) if !cookie.is_empty() => Ok(Self::Cookie(cookie.to_owned())),
             Some(("arg", argument)) if !argument.is_empty() => Ok(Self::Argument(argument.to_owned())),
@@ -354,6 +367,7 @@ impl fmt::Display for Placeholder {
             Self::SentHeader(name) => write!(f, "response.header.{name}"),
             Self::Cookie(name) => write!(f, "cookie.{name}"),
             Self::Argument(name) => write!(f, "arg.{name}"),
+            Self::ClientCert(part) => write!(f, "client_cert.{}", part.name()),
             Self::Capture(number) => write!(f, "{number}"),
             Self::Variable(name) => write!(f, "var.{name}"),
             plain => f.write_str(PLAIN.iter().find(|(_, known)| known == plain).map_or("", |(name, _)| name)),
@@ -371,6 +385,7 @@ fn offered() -> impl Iterator<Item = &'static str> {
         "upstream.header.NAME",
         "upstream.cookie.NAME",
         "response.header.NAME",
+        "client_cert.PART",
     ])
 }
 

@@ -59,7 +59,7 @@ macro_rules! whole_number {
         }
     )*};
 }
-whole_number!(u16, u32, u64);
+whole_number!(u16, u32, u64, usize);
 
 /// A limit that may be `off`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

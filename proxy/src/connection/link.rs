@@ -50,6 +50,8 @@ pub(crate) struct Link {
     pub http2: bool,
     opened: Instant,
     handshake: OnceLock<Arc<Handshake>>,
+    /// The client speaks in the clear where TLS is spoken.
+    lacks_tls: AtomicBool,
     head_nanos: AtomicU64,
     head_bytes: AtomicU64,
     /// The first line of a head that is refused.
@@ -104,6 +106,7 @@ impl Link {
             client: self.client.clone(),
             local: self.local,
             handshake: self.handshake.clone(),
+            lacks_tls: AtomicBool::new(self.lacks_tls()),
             passed: self.passed.clone(),
             http2: true,
             ..stream
@@ -132,6 +135,7 @@ impl Link {
             http2: false,
             opened: Instant::now(),
             handshake: OnceLock::new(),
+            lacks_tls: AtomicBool::new(false),
             head_nanos: AtomicU64::new(0),
             head_bytes: AtomicU64::new(0),
             refused_line: OnceLock::new(),
@@ -166,6 +170,16 @@ impl Link {
     pub(crate) fn secured(&self, handshake: Handshake) {
         // There is one handshake to a connection.
         let _ = self.handshake.set(Arc::new(handshake));
+    }
+
+    /// Notes that the client speaks in the clear where TLS is spoken.
+    pub(crate) fn without_tls(&self) {
+        self.lacks_tls.store(true, Relaxed);
+    }
+
+    /// Whether the client speaks in the clear where TLS is spoken.
+    pub(crate) fn lacks_tls(&self) -> bool {
+        self.lacks_tls.load(Relaxed)
     }
 
     /// What the TLS handshake came to; `None` in the clear.

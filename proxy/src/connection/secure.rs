@@ -1,7 +1,7 @@
 //! The way from a socket to a connection that requests can come by: TLS, where the listener has it.
 
 use super::link::Link;
-use super::serve::{Worker, refuse_plain_http};
+use super::serve::Worker;
 use super::transport::Transport;
 use crate::tls::{Door, Failed, NoHandshake, accept};
 use std::sync::Arc;
@@ -21,8 +21,8 @@ pub(super) async fn secure(
         Err(NoHandshake::Over) => None,
         Err(NoHandshake::PlainHttp(transport)) => {
             worker.shared.observer.metrics.tls.failed(&link.listener, "plain_http");
-            refuse_plain_http(worker, transport, link).await;
-            None
+            link.without_tls();
+            Some(transport)
         }
         Err(NoHandshake::Failed(failed)) => {
             let client = link.client.as_ref().map_or("-", |client| client.as_str());

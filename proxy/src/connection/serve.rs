@@ -103,12 +103,6 @@ pub(crate) async fn refuse_connection(
     refuse_on(&worker, transport, &link, failure).await;
 }
 
-/// HTTP in the clear where TLS is spoken.
-pub(super) async fn refuse_plain_http(worker: &Worker, transport: Transport, link: &Arc<Link>) {
-    let failure = Failure::BadRequest("this port speaks TLS: ask it with https://");
-    refuse_on(worker, transport, link, failure).await;
-}
-
 async fn refuse_on(worker: &Worker, transport: Transport, link: &Arc<Link>, failure: Failure) {
     let stream = ClientStream::new(transport, link.clone());
     refuse(&worker.shared, stream, link, failure).await;

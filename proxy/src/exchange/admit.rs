@@ -5,6 +5,7 @@ use super::arrival::Public;
 use super::context::Exchange;
 use super::failure::Failure;
 use super::fill::Into;
+use super::handshake::Verdict;
 use super::host::{host_of, is_host};
 use super::request_id::request_id;
 use super::search::{BAD_PATH, Phase};
@@ -15,7 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use ipnet::IpNet;
 use std::borrow::Cow;
 use std::net::IpAddr;
-use vordr_rules::table::{Action, Believed, Outcome, Request, Server, Way};
+use vordr_rules::table::{Action, Believed, ClientCa, ClientFailure, Outcome, Request, Server, Way};
 
 pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(super) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -239,11 +240,31 @@ impl Exchange {
         }
     }
 
-    /// A Host must not lead past the client certificate that its server asks for (RFC 9110, section 7.4).
+    /// What the connection is must be what the server asks for: TLS where its port speaks that, and a client certificate
+    /// past which no Host leads (RFC 9110, section 7.4).
     fn check_handshake(&self) -> Result<(), Failure> {
-        let Some(handshake) = &self.arrival.tls else { return Ok(()) };
+        let Some(handshake) = &self.arrival.tls else {
+            return if self.arrival.lacks_tls { Err(Failure::PlainHttp) } else { Ok(()) };
+        };
         let asked = self.server().and_then(|server| server.tls.as_ref()?.client_ca.as_ref());
-        if asked == handshake.client_ca.as_ref() { Ok(()) } else { Err(Failure::Misdirected) }
+        match (asked, &handshake.client_ca) {
+            (None, None) => Ok(()),
+            (Some(asked), Some(held)) if *asked == **held => {
+                self.check_certificate(asked, &handshake.verdict)
+            }
+            // A server that shows no certificate of its own cannot ask for one in the handshake.
+            (Some(asked), None) if asked.file.is_none() && asked.require => Err(Failure::NoClientCertificate),
+            _ => Err(Failure::Misdirected),
+        }
+    }
+
+    fn check_certificate(&self, asked: &ClientCa, verdict: &Verdict) -> Result<(), Failure> {
+        match verdict {
+            Verdict::Fails { is_unknown: true, .. } if asked.on_failure == ClientFailure::Admit => Ok(()),
+            Verdict::Fails { why, .. } => Err(Failure::ClientCertificate(why)),
+            Verdict::NoneShown if asked.require => Err(Failure::NoClientCertificate),
+            Verdict::NoneShown | Verdict::Holds => Ok(()),
+        }
     }
 
     fn check_address(&self) -> Result<(), Failure> {

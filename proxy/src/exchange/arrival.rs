@@ -22,6 +22,8 @@ pub struct Arrival {
     pub local_port: u16,
     /// What the connection's TLS handshake came to; `None` in the clear.
     pub tls: Option<Arc<Handshake>>,
+    /// Whether it came in the clear where TLS is spoken.
+    pub lacks_tls: bool,
     /// Whether it is one stream of an HTTP/2 connection, which to Pingora looks like HTTP/1.1.
     pub http2: bool,
     /// When the first byte of its head came.

@@ -50,6 +50,12 @@ pub enum Failure {
     BadRequest(&'static str),
     /// The connection was made for a server that asks for other client certificates: 421.
     Misdirected,
+    /// HTTP in the clear where TLS is spoken: 400, or what an `on-error 497` says.
+    PlainHttp,
+    /// The client's certificate does not hold, with why: 400, or what an `on-error 495` says.
+    ClientCertificate(&'static str),
+    /// The client showed no certificate, and has to: 400, or what an `on-error 496` says.
+    NoClientCertificate,
     /// `limits header-timeout`: 408.
     HeaderTimeout,
     /// `limits header-size`: 431.
@@ -121,6 +127,11 @@ pub enum Failure {
     Internal(String),
 }
 
+/// A status beside those of RFC 9110.
+fn own_status(code: u16) -> StatusCode {
+    StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_REQUEST)
+}
+
 /// Who is at the other end of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Party {
@@ -154,6 +165,9 @@ impl Failure {
             Self::InternalLocation => "internal_location",
             Self::BadRequest(_) => "bad_request",
             Self::Misdirected => "misdirected",
+            Self::PlainHttp => "plain_http",
+            Self::ClientCertificate(_) => "client_certificate",
+            Self::NoClientCertificate => "no_client_certificate",
             Self::HeaderTimeout => "header_timeout",
             Self::HeaderSize => "header_size",
             Self::HeaderCount => "header_count",
@@ -186,7 +200,18 @@ impl Failure {
         }
     }
 
-    /// The status a client is answered, or that the log notes where nothing can be answered.
+    /// The status that its page has.
+    pub fn shown_status(&self) -> StatusCode {
+        match self {
+            Self::PlainHttp | Self::ClientCertificate(_) | Self::NoClientCertificate => {
+                StatusCode::BAD_REQUEST
+            }
+            _ => self.status(),
+        }
+    }
+
+    /// The status by which rules know it, and that a client is answered, or that the log notes where nothing can be
+    /// answered.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NoUpstream(_)
@@ -210,6 +235,10 @@ impl Failure {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadRequest(_) | Self::ProxyHeader(_) => StatusCode::BAD_REQUEST,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+            // nginx's own, for what `error_page` shall tell from other bad requests.
+            Self::ClientCertificate(_) => own_status(495),
+            Self::NoClientCertificate => own_status(496),
+            Self::PlainHttp => own_status(497),
             Self::HeaderTimeout
             | Self::ClientTimeout
             | Self::SlowUpload
@@ -223,7 +252,7 @@ impl Failure {
             Self::Address | Self::FileAccess | Self::NoIndex => StatusCode::FORBIDDEN,
             Self::Auth { .. } => StatusCode::UNAUTHORIZED,
             // nginx's own, and by now everybody's, for a client that did not wait.
-            Self::ClientGone => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
+            Self::ClientGone => own_status(499),
             Self::WebSocketOff => StatusCode::UPGRADE_REQUIRED,
             Self::Elsewhere | Self::Idle | Self::Unreadable(_) | Self::RewriteLoop | Self::Internal(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
@@ -257,6 +286,11 @@ impl Failure {
         }
     }
 
+    /// Whether nothing further is to come by the same connection.
+    pub fn ends_connection(&self) -> bool {
+        matches!(self, Self::PlainHttp | Self::ClientCertificate(_) | Self::NoClientCertificate)
+    }
+
     /// Whether it happens all day long and nobody has to mend anything: a client goes away, a file is not there.
     pub fn is_everyday(&self) -> bool {
         matches!(self, Self::ClientGone | Self::NoFile(_))
@@ -268,7 +302,10 @@ impl Failure {
             self,
             Self::NoFile(_) | Self::FileAccess | Self::NoIndex | Self::Unreadable(_) | Self::Method
         );
-        of_files || matches!(self, Self::Responded(_)) || self.party() == Party::Upstream
+        of_files
+            || self.ends_connection()
+            || matches!(self, Self::Responded(_))
+            || self.party() == Party::Upstream
     }
 
     /// The setting that ran out, as an operator writes it.
@@ -315,6 +352,9 @@ impl Failure {
             Self::Misdirected => {
                 "this connection was made for a server that asks for other client certificates".to_owned()
             }
+            Self::PlainHttp => "this port speaks TLS: ask it with https://".to_owned(),
+            Self::ClientCertificate(why) => format!("the client certificate is not accepted: {why}"),
+            Self::NoClientCertificate => "a client certificate is needed, and none was shown".to_owned(),
             Self::HeaderTimeout => "the request head was not whole within `limits header-timeout`".to_owned(),
             Self::HeaderSize => "the request head is larger than `limits header-size`".to_owned(),
             Self::HeaderCount => "the request has more header fields than `limits header-count`".to_owned(),

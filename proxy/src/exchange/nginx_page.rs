@@ -1,6 +1,7 @@
 //! The pages of failures and redirects in nginx's form (`bodies nginx`).
 
 use super::answer::Answer;
+use super::failure::Failure;
 use http::{HeaderValue, StatusCode};
 
 /// What nginx calls each status that it has a page for.
@@ -49,15 +50,32 @@ pub(super) fn reason(status: StatusCode) -> Option<&'static str> {
     }
 }
 
+/// The page of a failure; some have words of their own.
+pub(super) fn of(failure: &Failure) -> Answer {
+    let words = match failure {
+        Failure::PlainHttp => "The plain HTTP request was sent to HTTPS port",
+        Failure::ClientCertificate(_) => "The SSL certificate error",
+        Failure::NoClientCertificate => "No required SSL certificate was sent",
+        _ => return page(failure.status()),
+    };
+    let more = format!("<center>{words}</center>\r\n");
+    made(failure.shown_status(), &format!("400 {words}"), "400 Bad Request", &more)
+}
+
 /// The page of a status; one without a page has no body.
 pub(super) fn page(status: StatusCode) -> Answer {
     let code = status.as_u16();
     let Some((_, title)) = TITLES.iter().find(|(known, _)| *known == code) else {
         return Answer::empty(status);
     };
+    let title = format!("{code} {title}");
+    made(status, &title, &title, "")
+}
+
+fn made(status: StatusCode, title: &str, heading: &str, more: &str) -> Answer {
     let body = format!(
-        "<html>\r\n<head><title>{code} {title}</title></head>\r\n<body>\r\n\
-         <center><h1>{code} {title}</h1></center>\r\n<hr><center>vordr</center>\r\n</body>\r\n</html>\r\n"
+        "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n\
+         <center><h1>{heading}</h1></center>\r\n{more}<hr><center>vordr</center>\r\n</body>\r\n</html>\r\n"
     );
     Answer::with_body(status, HeaderValue::from_static("text/html"), body)
 }

@@ -11,7 +11,7 @@ use vordr_rules::table::Bodies;
 /// The failure's page in the form that the request asks for.
 pub(super) fn page(exchange: &Exchange, failure: &Failure, request: &HeaderMap) -> Answer {
     if exchange.has_nginxs_bodies() {
-        return nginx_page::page(failure.status());
+        return nginx_page::of(failure);
     }
     let upstream = exchange.reached.as_ref().map(|reached| reached.upstream());
     let mut detail = failure.detail(upstream);
@@ -21,7 +21,7 @@ pub(super) fn page(exchange: &Exchange, failure: &Failure, request: &HeaderMap) 
         detail = without_addresses(failure, upstream);
     }
     let id = exchange.request_id.to_str().unwrap_or("-");
-    let mut answer = make(failure.status(), &detail, Some(id), form(request));
+    let mut answer = make(failure.shown_status(), &detail, Some(id), form(request));
     if matches!(answer.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
         answer.headers.insert(RETRY_AFTER, HeaderValue::from(exchange.retry_after.unwrap_or(1)));
     }
@@ -30,9 +30,9 @@ pub(super) fn page(exchange: &Exchange, failure: &Failure, request: &HeaderMap) 
 
 /// A page for a request whose head was refused, so that nothing more is known of it, and what the status line says.
 pub fn refusal(failure: &Failure, bodies: Bodies) -> (Answer, &'static str) {
-    let status = failure.status();
+    let status = failure.shown_status();
     let (page, reason) = match bodies {
-        Bodies::Nginx => (nginx_page::page(status), nginx_page::reason(status)),
+        Bodies::Nginx => (nginx_page::of(failure), nginx_page::reason(status)),
         Bodies::Own => (make(status, &failure.detail(None), None, Form::Text), None),
     };
     (page, reason.or(status.canonical_reason()).unwrap_or_default())

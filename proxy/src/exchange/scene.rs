@@ -38,6 +38,7 @@ impl Scene {
             ends: None,
             local_port: 8080,
             tls: None,
+            lacks_tls: false,
             http2: false,
             started: Instant::now(),
             opened: Instant::now(),

@@ -1,5 +1,6 @@
 //! Placeholders about the connection, the answer and the time, as text.
 
+use super::client_cert;
 use super::context::Exchange;
 use super::fill::{all_lines, path_and_query};
 use crate::gate::claimed_user;
@@ -48,9 +49,6 @@ impl Exchange {
             Placeholder::TlsVersion => {
                 self.arrival.tls.as_ref().map(|tls| tls.version).unwrap_or_default().into()
             }
-            Placeholder::ClientVerify if self.arrival.tls.is_some() => {
-                if self.client_subject().is_some() { "SUCCESS" } else { "NONE" }.into()
-            }
             Placeholder::RequestBody => self.kept_body.clone().unwrap_or_default(),
             Placeholder::Hostname => HOSTNAME.as_bytes().to_vec(),
             Placeholder::Pid => text(std::process::id()),
@@ -75,6 +73,13 @@ impl Exchange {
             Placeholder::Pipelined => Some(if arrival.pipelined { "p" } else { "." }.into()),
             Placeholder::Completion => self.sent.whole.then(|| "OK".into()),
             Placeholder::TlsCipher => tls.map(|tls| tls.cipher.into()),
+            Placeholder::TlsGroup => tls.map(|tls| tls.group.into()),
+            Placeholder::ClientVerify => tls.map(|tls| tls.verdict.text().into_bytes()),
+            Placeholder::ClientCert(part) => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+                let now = i64::try_from(now).unwrap_or(i64::MAX);
+                client_cert::told(tls?.shown.as_ref()?, *part, now).map(String::into_bytes)
+            }
             Placeholder::TlsName => tls.map(|tls| tls.name.clone().into()),
             Placeholder::TlsResumed => tls.map(|tls| if tls.resumed { "r" } else { "." }.into()),
             Placeholder::PackingRatio => self.packing.and_then(|_| self.packing_ratio()),

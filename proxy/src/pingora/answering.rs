@@ -16,7 +16,12 @@ pub(super) fn keeps_alive(under_way: &UnderWay) -> bool {
     let limits = &under_way.exchange.table.process.limits;
     let used_up =
         limits.keepalive_requests.is_some_and(|limit| under_way.link.requests() >= u64::from(limit));
-    !under_way.link.http2 && limits.keepalive.is_some() && !used_up && !under_way.link.leaving.is_cancelled()
+    let is_over = under_way.exchange.failure.as_ref().is_some_and(Failure::ends_connection);
+    !under_way.link.http2
+        && !is_over
+        && limits.keepalive.is_some()
+        && !used_up
+        && !under_way.link.leaving.is_cancelled()
 }
 
 /// Looks at the head of an upstream's answer; an error is what is to be done in its place.

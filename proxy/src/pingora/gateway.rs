@@ -81,6 +81,7 @@ impl Gateway {
             ends: link.peer.zip(link.local),
             local_port: link.local_port,
             tls: link.handshake(),
+            lacks_tls: link.lacks_tls(),
             http2: link.http2,
             started: link.head_since().into_std(),
             opened: link.opened().into_std(),

@@ -1,19 +1,24 @@
 //! A client's TLS handshake, and what it means that it failed.
 
+use super::client::Judge;
 use super::door::{Door, Entry};
 use super::profile::protocol;
-use super::subject::subject;
 use crate::connection::{TLS_HANDSHAKE, Transport};
-use crate::exchange::Handshake;
+use crate::exchange::{Handshake, Verdict, subject};
 use rustls::server::Acceptor;
 use rustls::{
-    CipherSuite, Error, HandshakeKind, PeerIncompatible, ProtocolVersion, ServerConnection,
+    CipherSuite, Error, HandshakeKind, NamedGroup, PeerIncompatible, ProtocolVersion, ServerConnection,
     SupportedCipherSuite,
 };
+use rustls_pki_types::UnixTime;
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
 use tokio_rustls::LazyConfigAcceptor;
+
+/// The alert of that name, fatal (RFC 8446, section 6).
+const UNRECOGNIZED_NAME: &[u8] = &[21, 3, 3, 0, 2, 2, 112];
 
 /// A connection without a handshake.
 #[derive(Debug)]
@@ -49,6 +54,13 @@ pub(crate) async fn accept(door: &Door, transport: Transport) -> Result<(Transpo
     let Some(entry) = door.entry(&start.client_hello()) else {
         return Err(NoHandshake::Failed(Failed::new("no_challenge", "no challenge is held for this name")));
     };
+    if entry.rejects {
+        let mut transport = start.io;
+        // Who has gone needs no word.
+        let _ = transport.write_all(UNRECOGNIZED_NAME).await;
+        let _ = transport.shutdown().await;
+        return Err(NoHandshake::Failed(Failed::new("rejected", "the rules reject this name")));
+    }
     let mut stream = start.into_stream(entry.config.clone()).await.map_err(failed)?;
     if entry.is_challenge {
         // Whoever checked it has seen what it came for.
@@ -60,18 +72,35 @@ pub(crate) async fn accept(door: &Door, transport: Transport) -> Result<(Transpo
 }
 
 fn handshake(session: &ServerConnection, entry: Entry) -> Handshake {
-    let shown = session.peer_certificates().and_then(|chain| chain.first());
+    let chain = session.peer_certificates();
+    let shown = chain.and_then(|chain| chain.first());
+    let judged = |judge: Arc<Judge>| judge.verdict(chain, UnixTime::now());
+    let verdict = entry.judge.map_or(Verdict::NoneShown, judged);
     Handshake {
         version: match session.protocol_version() {
             Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
             _ => "TLSv1.2",
         },
         cipher: session.negotiated_cipher_suite().map(cipher).unwrap_or_default(),
+        group: session
+            .negotiated_key_exchange_group()
+            .map(|group| self::group(group.name()))
+            .unwrap_or_default(),
         name: session.server_name().unwrap_or_default().to_owned(),
         resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
         protocol: protocol(session.alpn_protocol()),
-        subject: shown.and_then(subject),
+        subject: shown.filter(|_| verdict == Verdict::Holds).and_then(subject),
+        shown: shown.map(|shown| shown.clone().into_owned()),
+        verdict,
         client_ca: entry.client_ca,
+    }
+}
+
+/// OpenSSL's name of a group.
+fn group(group: NamedGroup) -> &'static str {
+    match group {
+        NamedGroup::secp256r1 => "prime256v1",
+        other => other.as_str().unwrap_or_default(),
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) enum Flaw {
     #[error("there is no certificate in it (PEM, `-----BEGIN CERTIFICATE-----`)")]
     NoCertificate,
     /// The key's file has no key in it.
-    #[error("there is no private key in it (PEM, without a password)")]
+    #[error("there is no private key in it (PEM; an encrypted one needs its password)")]
     NoKey,
     /// The first certificate cannot be read.
     #[error("its first certificate cannot be read")]
@@ -42,10 +42,14 @@ pub(crate) enum Flaw {
 impl Certificate {
     /// Reads a chain, the server's own certificate first, and its key, both PEM.
     pub(crate) fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, Flaw> {
+        Self::from_opened(chain, PrivateKeyDer::from_pem_slice(key).map_err(|_| Flaw::NoKey)?)
+    }
+
+    /// Reads a chain, PEM, whose key is there already.
+    pub(super) fn from_opened(chain: &[u8], key: PrivateKeyDer<'static>) -> Result<Self, Flaw> {
         let chain: Vec<_> = CertificateDer::pem_slice_iter(chain)
             .collect::<Result<_, _>>()
             .map_err(|_| Flaw::NoCertificate)?;
-        let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| Flaw::NoKey)?;
         Self::from_der(chain, key)
     }
 

@@ -72,7 +72,8 @@ impl Certificates {
 
     /// What a server shows a client that asks for `name`.
     pub(crate) fn of_server(&self, server: &Server, name: &str) -> Option<Arc<Certificate>> {
-        match &server.tls.as_ref()?.certificate {
+        let tls = server.tls.as_ref().filter(|tls| !tls.rejects)?;
+        match &tls.certificate {
             Some(files) => self.by_files.get(files),
             // A client that names nobody, or somebody else, is shown the server's first.
             None => self.by_host.get(name).or_else(|| self.by_host.get(server.name())),

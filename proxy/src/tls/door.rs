@@ -1,6 +1,7 @@
 //! The TLS of each listener: what a client gets, by the name that it asks for.
 
 use super::certificates::Certificates;
+use super::client::Judge;
 use super::profile::{AuthorityFlaw, Profile, Shown, challenge};
 use crate::start_error::StartError;
 use arc_swap::ArcSwap;
@@ -8,7 +9,7 @@ use rustls::ServerConfig;
 use rustls::server::ClientHello;
 use std::collections::HashMap;
 use std::sync::Arc;
-use vordr_rules::table::{Address, ListenerId, ServerTls, Table};
+use vordr_rules::table::{Address, ClientCa, ListenerId, ServerTls, Table};
 
 /// The only protocol of a client that checks a tls-alpn-01 challenge (RFC 8737, section 4).
 const CHALLENGE: &[u8] = b"acme-tls/1";
@@ -83,8 +84,12 @@ pub(crate) struct Door {
 pub(super) struct Entry {
     /// What the handshake is done with.
     pub config: Arc<ServerConfig>,
-    /// Whom its certificate is held against.
-    pub client_ca: Option<(String, bool)>,
+    /// What its certificate is held against.
+    pub client_ca: Option<Arc<ClientCa>>,
+    /// By whom.
+    pub judge: Option<Arc<Judge>>,
+    /// It is refused.
+    pub rejects: bool,
     /// It only checks a challenge: the connection ends with the handshake.
     pub is_challenge: bool,
 }
@@ -95,7 +100,7 @@ impl Door {
         let name = hello.server_name().unwrap_or_default();
         if hello.alpn().is_some_and(|mut offered| offered.any(|protocol| protocol == CHALLENGE)) {
             let config = Arc::new(challenge(&*self.certificates.challenge(name)?, CHALLENGE).ok()?);
-            return Some(Entry { config, client_ca: None, is_challenge: true });
+            return Some(Entry { config, client_ca: None, judge: None, rejects: false, is_challenge: true });
         }
         let server = self.table.binding(self.listener, name)?.server;
         self.entries.get(server.0)?.clone()
@@ -133,6 +138,7 @@ impl Opening<'_> {
         configs: &mut Vec<(Arc<Profile>, Arc<ServerConfig>)>,
     ) -> Result<Entry, AuthorityFlaw> {
         let profile = self.profile(tls)?;
+        let judge = profile.judge();
         let config = match configs.iter().find(|(known, _)| Arc::ptr_eq(known, &profile)) {
             Some((_, config)) => config.clone(),
             None => {
@@ -142,7 +148,8 @@ impl Opening<'_> {
                 config
             }
         };
-        Ok(Entry { config, client_ca: tls.client_ca.clone(), is_challenge: false })
+        let client_ca = tls.client_ca.clone().map(Arc::new);
+        Ok(Entry { config, client_ca, judge, rejects: tls.rejects, is_challenge: false })
     }
 
     fn profile(&mut self, tls: &ServerTls) -> Result<Arc<Profile>, AuthorityFlaw> {

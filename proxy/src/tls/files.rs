@@ -2,6 +2,7 @@
 
 use super::certificate::{Certificate, Flaw};
 use super::certificates::Files;
+use super::locked;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
@@ -14,6 +15,9 @@ pub(super) enum FileFlaw {
     /// The key cannot be read.
     #[error("cannot read the key {0}: {1}")]
     Key(String, io::Error),
+    /// The key's passwords cannot be read.
+    #[error("cannot read the passwords {0}: {1}")]
+    Passwords(String, io::Error),
     /// They are no certificate and its key.
     #[error("{0}: {1}")]
     Content(String, Flaw),
@@ -22,15 +26,32 @@ pub(super) enum FileFlaw {
 impl FileFlaw {
     /// Whether the key is to blame, and not the chain.
     pub(super) fn is_the_keys(&self) -> bool {
-        matches!(self, Self::Key(..) | Self::Content(_, Flaw::NoKey | Flaw::WrongKey | Flaw::UnusableKey(_)))
+        matches!(
+            self,
+            Self::Key(..)
+                | Self::Passwords(..)
+                | Self::Content(_, Flaw::NoKey | Flaw::WrongKey | Flaw::UnusableKey(_))
+        )
     }
 }
 
-/// Reads a chain and its key.
-pub(super) fn read((chain, key): &Files) -> Result<Certificate, FileFlaw> {
+/// Reads a chain and its key, which a file of passwords may open.
+pub(super) fn read((chain, key): &Files, passwords: Option<&str>) -> Result<Certificate, FileFlaw> {
     let chain_pem = std::fs::read(chain).map_err(|error| FileFlaw::Chain(chain.clone(), error))?;
     let key_pem = std::fs::read(key).map_err(|error| FileFlaw::Key(key.clone(), error))?;
-    Certificate::from_pem(&chain_pem, &key_pem).map_err(|flaw| match flaw {
+    let opened = match passwords {
+        Some(file) => {
+            let passwords = std::fs::read_to_string(file);
+            let passwords = passwords.map_err(|error| FileFlaw::Passwords(file.to_owned(), error))?;
+            locked::open(&key_pem, &passwords)
+        }
+        None => None,
+    };
+    let read = match opened {
+        Some(opened) => Certificate::from_opened(&chain_pem, opened),
+        None => Certificate::from_pem(&chain_pem, &key_pem),
+    };
+    read.map_err(|flaw| match flaw {
         Flaw::NoCertificate | Flaw::Garbled => FileFlaw::Content(chain.clone(), flaw),
         Flaw::NoKey | Flaw::UnusableKey(_) | Flaw::WrongKey => FileFlaw::Content(key.clone(), flaw),
     })

@@ -2,8 +2,8 @@
 
 use super::certificate::{Certificate, Flaw};
 use super::certificates::Files;
+use super::client::Authorities;
 use super::files::{self, FileFlaw, Stamp};
-use super::profile::read_authorities;
 use rustls_pki_types::CertificateDer;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,6 +26,8 @@ pub(crate) struct Inspected {
 #[derive(Debug)]
 pub(crate) struct FromFiles {
     pub(super) files: Files,
+    /// The file of passwords that its key may be encrypted with.
+    pub(super) passwords: Option<String>,
     pub(super) servers: Vec<String>,
     pub(super) certificate: Arc<Certificate>,
     /// How chain and key stood before they were read.
@@ -39,14 +41,17 @@ pub(crate) fn inspect(loaded: &Loaded) -> Inspected {
     for places in &loaded.tls_places {
         let Some(server) = loaded.table.servers.get(places.server.0) else { continue };
         let Some(tls) = &server.tls else { continue };
-        if let (Some((path, _)), Some(span)) = (&tls.client_ca, places.client_ca)
-            && let Err(flaw) = read_authorities(path)
+        if let (Some(ca), Some(span)) = (&tls.client_ca, places.client_ca)
+            && let Err(flaw) = Authorities::read(ca).and_then(|read| read.judge())
         {
-            let message = format!("cannot use the clients' authorities {path}: {flaw}");
+            let files = ca.files().cloned().collect::<Vec<_>>().join(", ");
+            let message = format!("cannot use the clients' authorities {files}: {flaw}");
             inspected.found.push(Diagnostic::error("bad-client-ca", span, message));
         }
         if let Some(files) = &tls.certificate {
-            let at = *known.entry(files).or_insert_with(|| inspected.read(files, places));
+            let at = *known
+                .entry(files)
+                .or_insert_with(|| inspected.read(files, tls.passwords.as_deref(), places));
             inspected.judge(at, server, places);
         }
     }
@@ -55,12 +60,13 @@ pub(crate) fn inspect(loaded: &Loaded) -> Inspected {
 
 impl Inspected {
     /// Reads a certificate; where that fails, the first server that names it is told.
-    fn read(&mut self, files: &Files, places: &TlsPlaces) -> Option<usize> {
+    fn read(&mut self, files: &Files, passwords: Option<&str>, places: &TlsPlaces) -> Option<usize> {
         let stamps = [Stamp::of(&files.0), Stamp::of(&files.1)];
-        match files::read(files) {
+        match files::read(files, passwords) {
             Ok(certificate) => {
                 let certificate = Arc::new(certificate);
-                self.read.push(FromFiles { files: files.clone(), servers: Vec::new(), certificate, stamps });
+                let (files, passwords) = (files.clone(), passwords.map(str::to_owned));
+                self.read.push(FromFiles { files, passwords, servers: Vec::new(), certificate, stamps });
                 Some(self.read.len() - 1)
             }
             Err(flaw) => {
@@ -88,7 +94,7 @@ impl Inspected {
 
 fn error(flaw: &FileFlaw, span: Span) -> Diagnostic {
     let code = match flaw {
-        FileFlaw::Chain(..) | FileFlaw::Key(..) => "unreadable-certificate",
+        FileFlaw::Chain(..) | FileFlaw::Key(..) | FileFlaw::Passwords(..) => "unreadable-certificate",
         FileFlaw::Content(_, Flaw::WrongKey) => "wrong-key",
         FileFlaw::Content(..) => "bad-certificate",
     };

@@ -4,11 +4,15 @@ mod accept;
 mod acme;
 mod certificate;
 mod certificates;
+mod client;
 mod door;
 mod files;
 mod inspect;
+mod listed;
+mod locked;
 mod profile;
-mod subject;
+mod revoked;
+mod signed;
 mod watch;
 
 pub(crate) use accept::{Failed, NoHandshake, accept};

@@ -2,17 +2,19 @@
 
 use super::certificate::Certificate;
 use super::certificates::Certificates;
+use super::client::{Authorities, Judge, Verifier};
 use super::provider;
 use crate::exchange::Protocol;
 use rustls::crypto::aws_lc_rs::Ticketer;
-use rustls::server::{ClientHello, ProducesTickets, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::server::{
+    ClientHello, NoServerSessionStorage, ProducesTickets, ResolvesServerCert, ServerSessionMemoryCache,
+    StoresServerSessions,
+};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{Error, RootCertStore, ServerConfig, SupportedProtocolVersion, version};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
+use rustls::{Error, ServerConfig, SupportedProtocolVersion, version};
 use std::io;
 use std::sync::Arc;
-use vordr_rules::table::{ListenerId, ServerTls, Table, TlsVersion};
+use vordr_rules::table::{ClientCa, ListenerId, ServerTls, Sessions, Table, TlsVersion};
 
 /// The protocols offered by ALPN, the most wanted first.
 pub(super) const OFFERED: &[&[u8]] = &[b"h2", b"http/1.1"];
@@ -27,11 +29,16 @@ pub(super) fn protocol(alpn: Option<&[u8]>) -> Protocol {
 #[derive(Debug)]
 pub(super) struct Profile {
     versions: Vec<TlsVersion>,
-    client_ca: Option<(String, bool)>,
-    /// The authorities' file as it was read, so that a new one is a new profile.
-    authorities: Vec<CertificateDer<'static>>,
+    sessions: Sessions,
+    /// The authorities' files as they were read, so that a new one is a new profile.
+    authorities: Option<Authorities>,
+    judge: Option<Arc<Judge>>,
     tickets: Arc<dyn ProducesTickets>,
+    kept: Arc<dyn StoresServerSessions>,
 }
+
+/// How many sessions are kept for those who ask for the same.
+const SESSIONS: usize = 4096;
 
 /// Why clients cannot be asked for certificates.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +49,11 @@ pub(crate) enum AuthorityFlaw {
     /// There is none in it, or one that cannot be read.
     #[error("there is no certificate in it that can be used (PEM, `-----BEGIN CERTIFICATE-----`)")]
     NoAuthority,
+    /// The same of the lists of what is revoked.
+    #[error(
+        "there is no revocation list in it that can be used (PEM, `-----BEGIN X509 CRL-----`, version 2)"
+    )]
+    NoList,
     /// rustls refuses to begin.
     #[error("{0}")]
     Tls(#[from] Error),
@@ -50,42 +62,50 @@ pub(crate) enum AuthorityFlaw {
 impl Profile {
     /// What a server asks for, its authorities read.
     pub(super) fn read(tls: &ServerTls) -> Result<Self, AuthorityFlaw> {
-        let authorities = match &tls.client_ca {
-            Some((path, _)) => read_authorities(path)?,
-            None => Vec::new(),
+        let authorities = tls.client_ca.as_ref().map(Authorities::read).transpose()?;
+        let judge = authorities.as_ref().map(Authorities::judge).transpose()?.map(Arc::new);
+        let kept: Arc<dyn StoresServerSessions> = match tls.sessions {
+            Sessions::Off => Arc::new(NoServerSessionStorage {}),
+            Sessions::Tickets | Sessions::Kept => ServerSessionMemoryCache::new(SESSIONS),
         };
-        let (versions, client_ca) = (tls.versions.clone(), tls.client_ca.clone());
-        Ok(Self { versions, client_ca, authorities, tickets: Ticketer::new()? })
+        let (versions, sessions) = (tls.versions.clone(), tls.sessions);
+        Ok(Self { versions, sessions, authorities, judge, tickets: Ticketer::new()?, kept })
     }
 
     /// Whether a server asks for this.
     pub(super) fn serves(&self, tls: &ServerTls) -> bool {
-        self.versions == tls.versions && self.client_ca == tls.client_ca
+        let asks: Option<&ClientCa> = self.authorities.as_ref().map(Authorities::asks);
+        self.versions == tls.versions && self.sessions == tls.sessions && asks == tls.client_ca.as_ref()
     }
 
     /// Whether the other one asks for the same, of the same authorities.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.versions == other.versions
-            && self.client_ca == other.client_ca
+            && self.sessions == other.sessions
             && self.authorities == other.authorities
+    }
+
+    /// Whoever holds clients' certificates against the authorities.
+    pub(super) fn judge(&self) -> Option<Arc<Judge>> {
+        self.judge.clone()
     }
 
     /// The configuration that goes with it, where certificates come from `shown`.
     pub(super) fn config(&self, shown: Shown) -> Result<ServerConfig, AuthorityFlaw> {
         let versions: Vec<_> = self.versions.iter().copied().map(spoken).collect();
         let builder = ServerConfig::builder_with_provider(provider()).with_protocol_versions(&versions)?;
-        let builder = match &self.client_ca {
+        let builder = match &self.judge {
             None => builder.with_no_client_auth(),
-            Some((_, require)) => {
-                let roots = Arc::new(roots(&self.authorities)?);
-                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
-                let verifier = if *require { verifier } else { verifier.allow_unauthenticated() };
-                builder.with_client_cert_verifier(verifier.build().map_err(|_| AuthorityFlaw::NoAuthority)?)
-            }
+            Some(judge) => builder.with_client_cert_verifier(Arc::new(Verifier(judge.clone()))),
         };
         let mut config = builder.with_cert_resolver(Arc::new(shown));
         config.alpn_protocols = OFFERED.iter().map(|name| name.to_vec()).collect();
-        config.ticketer = self.tickets.clone();
+        config.session_storage = self.kept.clone();
+        match self.sessions {
+            Sessions::Tickets => config.ticketer = self.tickets.clone(),
+            Sessions::Kept => {}
+            Sessions::Off => config.send_tls13_tickets = 0,
+        }
         // The server's order holds, as it is the one that is looked after.
         config.ignore_client_order = true;
         Ok(config)
@@ -106,24 +126,6 @@ fn spoken(version: TlsVersion) -> &'static SupportedProtocolVersion {
         TlsVersion::Tls12 => &version::TLS12,
         TlsVersion::Tls13 => &version::TLS13,
     }
-}
-
-/// Reads the authorities that clients' certificates must come from.
-pub(super) fn read_authorities(path: &str) -> Result<Vec<CertificateDer<'static>>, AuthorityFlaw> {
-    let pem = std::fs::read(path)?;
-    let found: Vec<_> = CertificateDer::pem_slice_iter(&pem)
-        .collect::<Result<_, _>>()
-        .map_err(|_| AuthorityFlaw::NoAuthority)?;
-    roots(&found)?;
-    Ok(found)
-}
-
-fn roots(authorities: &[CertificateDer<'static>]) -> Result<RootCertStore, AuthorityFlaw> {
-    let mut roots = RootCertStore::empty();
-    for authority in authorities {
-        roots.add(authority.clone()).map_err(|_| AuthorityFlaw::NoAuthority)?;
-    }
-    if roots.is_empty() { Err(AuthorityFlaw::NoAuthority) } else { Ok(roots) }
 }
 
 /// Chooses the certificate: SNI names a host, the host has a server on this listener, the server has a certificate.

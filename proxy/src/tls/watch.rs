@@ -11,7 +11,7 @@ use crate::shared::Shared;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-use vordr_rules::table::Table;
+use vordr_rules::table::{ClientCa, Table};
 
 /// How often the files are asked.
 const EVERY: Duration = Duration::from_secs(1);
@@ -36,7 +36,7 @@ impl Watch {
             (from, seen)
         });
         let authorities = table.servers.iter().filter_map(|server| server.tls.as_ref()?.client_ca.as_ref());
-        let mut authorities: Vec<_> = authorities.map(|(path, _)| path.clone()).collect();
+        let mut authorities: Vec<_> = authorities.flat_map(ClientCa::files).cloned().collect();
         authorities.sort();
         authorities.dedup();
         Self {
@@ -103,7 +103,7 @@ impl Watch {
 /// Shows what the files hold now; where that is nothing that can be shown, what was shown stays.
 fn replace(from: &mut FromFiles, shared: &Shared) {
     let (log, servers) = (shared.observer.log(), from.servers.join(" "));
-    match files::read(&from.files) {
+    match files::read(&from.files, from.passwords.as_deref()) {
         Ok(read) => {
             log.info("certificate replaced", &[("cert", &from.files.0), ("servers", &servers)]);
             from.certificate = Arc::new(read);

@@ -13,15 +13,34 @@ use crate::table::{AnswerStatus, OnErrorFrom};
 use http::StatusCode;
 
 impl Nginx<'_, '_> {
-    /// Those of the nearest block that has any.
+    /// Those of the nearest block that has any, for what fails in a location.
     pub(super) fn read_error_pages(&mut self, scope: &Scope<'_>, variables: &Variables) -> Vec<OnError> {
+        self.read_pages_of(scope, variables, |status| !is_of_tls(status))
+    }
+
+    /// The same for what fails before there is a location: the way by which the client comes.
+    pub(super) fn read_first_error_pages(
+        &mut self,
+        scope: &Scope<'_>,
+        variables: &Variables,
+    ) -> Vec<OnError> {
+        self.read_pages_of(scope, variables, is_of_tls)
+    }
+
+    fn read_pages_of(
+        &mut self,
+        scope: &Scope<'_>,
+        variables: &Variables,
+        fits: fn(StatusCode) -> bool,
+    ) -> Vec<OnError> {
         let intercepts = self.switch(scope.find("proxy_intercept_errors"), false);
         let again = self.switch(scope.find("recursive_error_pages"), false);
         let from = if intercepts { OnErrorFrom::All } else { OnErrorFrom::Rules };
         let mut pages = Vec::new();
         for directive in scope.all("error_page") {
-            if let Some(page) = self.read_error_page(directive, scope, variables) {
-                pages.push(OnError { from, again, ..page });
+            if let Some(mut page) = self.read_error_page(directive, scope, variables) {
+                page.statuses.retain(|status| fits(*status));
+                pages.extend((!page.statuses.is_empty()).then_some(OnError { from, again, ..page }));
             }
         }
         pages
@@ -97,6 +116,11 @@ impl Nginx<'_, '_> {
         };
         Some(Action::Redirect(Redirect { status, target, keeps_query: false }))
     }
+}
+
+/// nginx's own statuses for a client certificate that does not hold, or is not there, and for HTTP in the clear.
+fn is_of_tls(status: StatusCode) -> bool {
+    (495..=497).contains(&status.as_u16())
 }
 
 /// A path as nginx goes on with it: the query that came does not stay.

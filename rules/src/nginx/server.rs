@@ -48,6 +48,9 @@ impl Nginx<'_, '_> {
         let mut locations = Vec::new();
         let steps = self.read_server_locations(directive, &scope, &mut variables, &mut locations);
         settings.access_logs = self.read_access_logs(&Scope::of(directive.inside()), &variables);
+        if speaks_tls {
+            settings.on_error = self.read_first_error_pages(&scope, &variables);
+        }
         Server {
             span: directive.name.span,
             merge_slashes: Some(self.switch(scope.find("merge_slashes"), true)),

@@ -2,23 +2,25 @@
 
 use super::Nginx;
 use super::scope::Scope;
+use super::tree::Directive;
 use super::variable::Variables;
 use crate::language::proxy::Tls as UpstreamTls;
 use crate::language::server::Server;
 use crate::language::tls::Tls;
-use crate::source::Span;
-use crate::table::{Address, ServerTls, TlsVersion};
+use crate::source::{Span, Spanned};
+use crate::table::{Address, ClientCa, ClientFailure, ServerTls, Sessions, TlsVersion};
+
+/// A certificate's file, and its key's.
+type Files = (String, String);
 
 impl Nginx<'_, '_> {
-    /// A server's certificate, where it has one of its own.
+    /// A server's certificate, where it has one of its own, and whom it asks for one.
     pub(super) fn read_tls(&mut self, scope: &Scope<'_>, server: Span) -> Option<Tls> {
         let (certificates, keys) = (scope.all("ssl_certificate"), scope.all("ssl_certificate_key"));
-        let cert = certificates.first()?;
-        let Some(key) = keys.first() else {
-            let message =
-                format!("no \"ssl_certificate_key\" is defined for certificate \"{}\"", cert.first());
-            self.fault(cert.span_of(0), message);
-            return None;
+        let rejects = self.switch(scope.find("ssl_reject_handshake"), false);
+        let pair = match certificates.first() {
+            Some(cert) => Some(self.read_pair(cert, &keys)?),
+            None => None,
         };
         if let Some(second) = certificates.get(1) {
             self.refuse(
@@ -27,37 +29,65 @@ impl Nginx<'_, '_> {
                 "keep the one that all clients know",
             );
         }
+        let (client_ca, place) = self.read_client_ca(scope, pair.is_some()).unzip();
+        let (certificate, spans) = pair.unzip();
+        let passwords = scope.find("ssl_password_file").filter(|_| certificate.is_some());
+        let runs = ServerTls {
+            certificate,
+            passwords: passwords.map(|file| file.first().to_owned()),
+            rejects,
+            sessions: self.read_sessions(scope),
+            acme: None,
+            versions: self.read_versions(scope, "ssl_protocols"),
+            client_ca,
+            hsts: None,
+        };
+        let (cert, key) = spans.unzip();
+        Some(Tls { span: server, runs, cert, key, client_ca: place, acme: None })
+    }
+
+    /// The files of a certificate and its key, with their places.
+    fn read_pair(&mut self, cert: &Directive, keys: &[&Directive]) -> Option<(Files, (Span, Span))> {
+        let Some(key) = keys.first() else {
+            let message =
+                format!("no \"ssl_certificate_key\" is defined for certificate \"{}\"", cert.first());
+            self.fault(cert.span_of(0), message);
+            return None;
+        };
         for directive in [cert, key] {
             if directive.first().contains('$') || directive.first().starts_with("data:") {
                 self.refuse(directive.span_of(0), "a certificate is a file, known at load", "name the file");
             }
         }
-        let client_ca = self.read_client_ca(scope);
-        let runs = ServerTls {
-            certificate: Some((cert.first().to_owned(), key.first().to_owned())),
-            acme: None,
-            versions: self.read_versions(scope, "ssl_protocols"),
-            client_ca: client_ca.as_ref().map(|(file, require, _)| (file.clone(), *require)),
-            hsts: None,
-        };
-        let client_ca = client_ca.map(|(_, _, span)| span);
-        let (cert, key) = (Some(cert.span_of(0)), Some(key.span_of(0)));
-        Some(Tls { span: server, runs, cert, key, client_ca, acme: None })
+        let files = (cert.first().to_owned(), key.first().to_owned());
+        Some((files, (cert.span_of(0), key.span_of(0))))
     }
 
-    /// A server without a certificate shows that of the default server of its address, and asks clients for none.
+    /// Tickets, unless they are off; what is kept where there is a place for it.
+    fn read_sessions(&mut self, scope: &Scope<'_>) -> Sessions {
+        if self.switch(scope.find("ssl_session_tickets"), true) {
+            return Sessions::Tickets;
+        }
+        let places = scope.find("ssl_session_cache").map(|cache| cache.arguments.as_slice());
+        let keeps = |place: &Spanned<String>| !matches!(place.value.as_str(), "off" | "none");
+        if places.unwrap_or_default().iter().any(keeps) { Sessions::Kept } else { Sessions::Off }
+    }
+
+    /// A server without a certificate shows that of the default server of its address.
     pub(super) fn share_certificates(&mut self, servers: &mut [Server]) {
         let lacking = |server: &Server| {
             let address = server.listens.iter().find(|listen| listen.tls.is_some())?.address.value.clone();
-            server.tls.is_none().then_some(address)
+            let shows = |tls: &Tls| tls.runs.certificate.is_some() || tls.runs.rejects;
+            (!server.tls.as_ref().is_some_and(shows)).then_some(address)
         };
         for number in 0..servers.len() {
             let Some(address) = servers.get(number).and_then(lacking) else { continue };
             let shared = default_of(&address, servers).and_then(|default| default.tls.clone());
             let Some(server) = servers.get_mut(number) else { continue };
-            match shared {
+            match shared.filter(|tls| tls.runs.certificate.is_some() || tls.runs.rejects) {
                 Some(mut tls) => {
-                    (tls.runs.client_ca, tls.client_ca) = (None, None);
+                    let own = server.tls.take().map(|own| (own.runs.client_ca, own.client_ca));
+                    (tls.runs.client_ca, tls.client_ca) = own.unwrap_or_default();
                     server.tls = Some(tls);
                 }
                 None => self.fault(
@@ -68,28 +98,40 @@ impl Nginx<'_, '_> {
         }
     }
 
-    fn read_client_ca(&mut self, scope: &Scope<'_>) -> Option<(String, bool, Span)> {
+    fn read_client_ca(&mut self, scope: &Scope<'_>, shows_its_own: bool) -> Option<(ClientCa, Span)> {
         let verify = scope.find("ssl_verify_client").filter(|verify| verify.first() != "off")?;
-        let require = match verify.first() {
-            "on" => true,
-            "optional" => false,
+        let (require, on_failure) = match verify.first() {
+            "on" => (true, ClientFailure::Answer),
+            "optional" => (false, ClientFailure::Answer),
+            "optional_no_ca" => (false, ClientFailure::Admit),
             other => {
-                let message = format!("a client's certificate is checked, never \"{other}\"");
-                self.refuse(verify.span_of(0), message, "write `on` or `optional`");
+                self.fault(verify.span_of(0), format!("invalid value \"{other}\""));
                 return None;
             }
         };
-        if let Some(more) = scope.find("ssl_trusted_certificate") {
-            let message = "clients' certificates are checked by those of \"ssl_client_certificate\" alone";
-            self.refuse(more.name.span, message, "put all of them into that file");
+        let file = |name: &str| scope.find(name).map(|directive| directive.first().to_owned());
+        let authorities = scope.find("ssl_client_certificate");
+        if authorities.is_none() && on_failure != ClientFailure::Admit && shows_its_own {
+            self.fault(verify.name.span, "no ssl_client_certificate for ssl_verify_client");
+            return None;
         }
-        match scope.find("ssl_client_certificate") {
-            Some(ca) => Some((ca.first().to_owned(), require, ca.span_of(0))),
-            None => {
-                self.fault(verify.name.span, "no ssl_client_certificate for ssl_verify_client");
-                None
-            }
-        }
+        let ca = ClientCa {
+            file: file("ssl_client_certificate"),
+            more: file("ssl_trusted_certificate"),
+            crl: file("ssl_crl"),
+            depth: Some(self.read_depth(scope)),
+            require,
+            on_failure,
+        };
+        Some((ca, authorities.unwrap_or(verify).span_of(0)))
+    }
+
+    fn read_depth(&mut self, scope: &Scope<'_>) -> usize {
+        let Some(depth) = scope.find("ssl_verify_depth") else { return 1 };
+        depth.first().parse().unwrap_or_else(|_| {
+            self.fault(depth.span_of(0), "invalid number");
+            1
+        })
     }
 
     /// The versions that are named and still thought safe; all of them where none is named.

@@ -4,7 +4,7 @@ use super::Nginx;
 use super::steps::ARGS;
 use super::tree::Directive;
 use crate::diagnostic::{Diagnostic, nearest};
-use crate::placeholder::{Part, Placeholder, Template};
+use crate::placeholder::{CertificatePart, Part, Placeholder, Template};
 use crate::source::Spanned;
 use http::HeaderName;
 use std::collections::HashMap;
@@ -89,7 +89,17 @@ const PLAIN: &[(&str, Placeholder)] = &[
     ("binary_remote_addr", Placeholder::ClientIp),
     ("proxy_add_x_forwarded_for", Placeholder::ForwardedFor),
     ("request_id", Placeholder::RequestId),
-    ("ssl_client_s_dn", Placeholder::ClientSubject),
+    ("ssl_client_s_dn", Placeholder::ClientCert(CertificatePart::Subject)),
+    ("ssl_client_i_dn", Placeholder::ClientCert(CertificatePart::Issuer)),
+    ("ssl_client_serial", Placeholder::ClientCert(CertificatePart::Serial)),
+    ("ssl_client_fingerprint", Placeholder::ClientCert(CertificatePart::Fingerprint)),
+    ("ssl_client_cert", Placeholder::ClientCert(CertificatePart::PemLines)),
+    ("ssl_client_raw_cert", Placeholder::ClientCert(CertificatePart::Pem)),
+    ("ssl_client_escaped_cert", Placeholder::ClientCert(CertificatePart::PemEscaped)),
+    ("ssl_client_v_start", Placeholder::ClientCert(CertificatePart::From)),
+    ("ssl_client_v_end", Placeholder::ClientCert(CertificatePart::Until)),
+    ("ssl_client_v_remain", Placeholder::ClientCert(CertificatePart::DaysLeft)),
+    ("ssl_curve", Placeholder::TlsGroup),
     ("server_port", Placeholder::Port),
     ("http_host", Placeholder::Header(http::header::HOST)),
     ("server_name", Placeholder::ServerName),

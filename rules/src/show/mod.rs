@@ -12,7 +12,10 @@ mod substitute;
 mod text;
 
 use crate::Loaded;
-use crate::table::{Listener, Location, Pattern, Place, Server, ServerId, ServerTls, Table, TlsVersion};
+use crate::table::{
+    ClientCa, ClientFailure, Listener, Location, Pattern, Place, Server, ServerId, ServerTls, Sessions,
+    Table, TlsVersion,
+};
 use std::collections::{BTreeMap, HashMap};
 pub use steps::lines as step_lines;
 pub(crate) use text::{Line, Page};
@@ -158,7 +161,11 @@ fn write_tls(tls: &ServerTls, page: &mut Page) {
     page.open("tls", None);
     if let Some((certificate, key)) = &tls.certificate {
         page.line(&format!("cert {}", quoted(certificate)), None);
-        page.line(&format!("key {}", quoted(key)), None);
+        let passwords = tls.passwords.as_ref().map(|file| format!(" passwords={}", quoted(file)));
+        page.line(&format!("key {}{}", quoted(key), passwords.unwrap_or_default()), None);
+    }
+    if tls.rejects {
+        page.line("reject", None);
     }
     if let Some(acme) = &tls.acme {
         let email = acme.email.as_deref().map(|email| format!(" {}", quoted(email))).unwrap_or_default();
@@ -167,13 +174,33 @@ fn write_tls(tls: &ServerTls, page: &mut Page) {
     }
     let versions: Vec<_> = tls.versions.iter().map(|version| version_text(*version)).collect();
     page.line(&format!("versions {}", versions.join(" ")), None);
-    if let Some((ca, require)) = &tls.client_ca {
-        page.line(&format!("client-ca {} require={}", quoted(ca), switch(*require)), None);
+    if tls.sessions != Sessions::default() {
+        page.line(&format!("sessions {}", tls.sessions.name()), None);
+    }
+    if let Some(ca) = &tls.client_ca {
+        page.line(&client_ca(ca), None);
     }
     if let Some(hsts) = &tls.hsts {
         page.line(&format!("hsts {} subdomains={}", duration(hsts.age), switch(hsts.subdomains)), None);
     }
     page.close();
+}
+
+fn client_ca(ca: &ClientCa) -> String {
+    let mut line = "client-ca".to_owned();
+    if let Some(file) = &ca.file {
+        line = format!("{line} {}", quoted(file));
+    }
+    line = format!("{line} require={}", switch(ca.require));
+    if ca.on_failure != ClientFailure::default() {
+        line = format!("{line} on-failure={}", ca.on_failure.name());
+    }
+    for (name, file) in [("more", &ca.more), ("crl", &ca.crl)] {
+        if let Some(file) = file {
+            line = format!("{line} {name}={}", quoted(file));
+        }
+    }
+    ca.depth.map_or(line.clone(), |depth| format!("{line} depth={depth}"))
 }
 
 fn version_text(version: TlsVersion) -> &'static str {

@@ -59,7 +59,7 @@ pub use settings::{
 };
 pub use steps::{FileKind, Rewrite, Step, Test, Then, When};
 pub use substitute::Substitute;
-pub use tls::{Hsts, ServerTls};
+pub use tls::{ClientCa, ClientFailure, Hsts, ServerTls, Sessions};
 pub use trace::{Ratio, Trace, TraceParent, TraceProtocol};
 pub use upstream::{
     Balance, Check, Health, HttpCheck, HttpVersion, Passive, Retry, ServerAddress, Sticky, TlsVersion,

@@ -9,14 +9,90 @@ use std::time::Duration;
 pub struct ServerTls {
     /// Paths of the certificate chain and key, both PEM.
     pub certificate: Option<(String, String)>,
+    /// A file of passwords, one a line, that the key may be encrypted with.
+    pub passwords: Option<String>,
+    /// Every handshake is refused, and no certificate needed.
+    pub rejects: bool,
+    /// How clients take up an earlier session.
+    pub sessions: Sessions,
     /// The certificate comes from ACME.
     pub acme: Option<Acme>,
     /// Versions offered, lowest first; never empty.
     pub versions: Vec<TlsVersion>,
-    /// CA file against which client certificates are checked, and whether one is required.
-    pub client_ca: Option<(String, bool)>,
+    /// Clients are asked for certificates, and these held against authorities.
+    pub client_ca: Option<ClientCa>,
     /// `Strict-Transport-Security`.
     pub hsts: Option<Hsts>,
+}
+
+/// `client-ca`: what clients' certificates are held against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCa {
+    /// The authorities' file, PEM, which clients are told of; `None` where no authority is known.
+    pub file: Option<String>,
+    /// A file of more of them, which clients are not told of.
+    pub more: Option<String>,
+    /// A file of lists of certificates that are revoked: each authority needs one.
+    pub crl: Option<String>,
+    /// How many certificates may stand between a client's and an authority's; `None`: as many as are sound.
+    pub depth: Option<usize>,
+    /// Whether a certificate must be shown.
+    pub require: bool,
+    /// What becomes of who shows none that holds.
+    pub on_failure: ClientFailure,
+}
+
+/// `sessions`: how clients take up an earlier session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sessions {
+    /// By tickets, which the client keeps.
+    #[default]
+    Tickets,
+    /// By a number of what vordr keeps.
+    Kept,
+    /// Not at all.
+    Off,
+}
+
+impl Sessions {
+    /// All of them, with their names.
+    pub const NAMES: [(Self, &'static str); 3] =
+        [(Self::Tickets, "tickets"), (Self::Kept, "kept"), (Self::Off, "off")];
+
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(known, _)| *known == self).map_or("", |(_, name)| name)
+    }
+}
+
+/// What becomes of a client that shows no certificate that holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ClientFailure {
+    /// Its handshake fails.
+    #[default]
+    Close,
+    /// It is answered 400.
+    Answer,
+    /// The same; but whose authority is not known is let in.
+    Admit,
+}
+
+impl ClientFailure {
+    /// All of them, with their names.
+    pub const NAMES: [(Self, &'static str); 3] =
+        [(Self::Close, "close"), (Self::Answer, "answer"), (Self::Admit, "admit")];
+
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(known, _)| *known == self).map_or("", |(_, name)| name)
+    }
+}
+
+impl ClientCa {
+    /// The files that it is made of.
+    pub fn files(&self) -> impl Iterator<Item = &String> {
+        [&self.file, &self.more, &self.crl].into_iter().flatten()
+    }
 }
 
 /// `hsts`: browsers are to come by https alone.

@@ -1,21 +1,23 @@
-//! A certificate's subject as text.
+//! The names in a certificate as text.
 
 use http::HeaderValue;
 use rustls_pki_types::CertificateDer;
 use std::fmt::Write;
 use x509_parser::objects::{oid_registry, oid2abbrev};
-use x509_parser::prelude::{AttributeTypeAndValue, FromDer, X509Certificate};
+use x509_parser::prelude::{AttributeTypeAndValue, FromDer, X509Certificate, X509Name};
 
-/// The subject of a certificate as RFC 4514 writes names: `CN=alice,OU=ops,O=Example`. Whatever a name consists of
-/// cannot be taken for another part of it.
-pub(super) fn subject(certificate: &CertificateDer<'_>) -> Option<HeaderValue> {
+/// A name as RFC 4514 writes it: `CN=alice,OU=ops,O=Example`. Whatever a name consists of cannot be taken for another
+/// part of it.
+pub(super) fn written(name: &X509Name<'_>) -> String {
+    let parts: Vec<String> =
+        name.iter_rdn().map(|rdn| rdn.iter().map(attribute).collect::<Vec<_>>().join("+")).collect();
+    parts.into_iter().rev().collect::<Vec<_>>().join(",")
+}
+
+/// The subject of a certificate.
+pub(crate) fn subject(certificate: &CertificateDer<'_>) -> Option<HeaderValue> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
-    let parts: Vec<String> = parsed
-        .subject()
-        .iter_rdn()
-        .map(|rdn| rdn.iter().map(attribute).collect::<Vec<_>>().join("+"))
-        .collect();
-    HeaderValue::try_from(parts.into_iter().rev().collect::<Vec<_>>().join(",")).ok()
+    HeaderValue::try_from(written(parsed.subject())).ok()
 }
 
 fn attribute(attribute: &AttributeTypeAndValue<'_>) -> String {
