@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use ipnet::IpNet;
 use std::borrow::Cow;
 use std::net::IpAddr;
-use vordr_rules::table::{Action, Believed, ClientCa, ClientFailure, Outcome, Request, Server, Way};
+use vordr_rules::table::{Action, Believed, ClientCa, ClientFailure, Outcome, Request, Server, Way, Whom};
 
 pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(super) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -277,10 +277,24 @@ impl Exchange {
 
     /// What `allow` and `deny` say of the client; `None` where they say nothing.
     pub(super) fn is_address_allowed(&self) -> Option<bool> {
-        let client = self.public.client.address;
-        let fits = |network: &Option<IpNet>| network.is_none_or(|network| network.contains(&client));
         let rules = &self.settings()?.access.rules;
-        rules.iter().find(|rule| fits(&rule.network)).map(|rule| rule.allow)
+        rules.iter().find(|rule| self.is_meant(rule.whom)).map(|rule| rule.allow)
+    }
+
+    fn is_meant(&self, whom: Whom) -> bool {
+        match whom {
+            Whom::All => true,
+            Whom::Unix => self.is_by_socket(),
+            Whom::Network(network) => {
+                network.contains(&self.public.client.address)
+                    && !(self.has_nginxs_bodies() && self.is_by_socket())
+            }
+        }
+    }
+
+    /// Whether the client came through a Unix socket, and nobody in front has said who it is.
+    fn is_by_socket(&self) -> bool {
+        self.arrival.ends.is_none() && self.public.client.address == self.arrival.peer.address
     }
 
     fn check_upgrade(&mut self, request: &Parts) -> Result<(), Failure> {

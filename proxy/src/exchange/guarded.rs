@@ -46,15 +46,20 @@ impl Exchange {
     /// The credentials that are still to be shown.
     pub fn auths(&self) -> &[Auth] {
         let Some(settings) = self.settings() else { return &[] };
-        match settings.satisfy == Satisfy::Any && self.is_address_allowed() == Some(true) {
+        match settings.satisfy != Satisfy::All && self.is_address_allowed() == Some(true) {
             true => &[],
             false => &settings.auth,
         }
     }
 
+    /// Whether any one of the credentials is enough.
+    pub fn one_is_enough(&self) -> bool {
+        self.settings().is_some_and(|settings| settings.satisfy == Satisfy::One)
+    }
+
     /// Whether a wrong address may be made up for.
     pub(super) fn settles_for_credentials(&self) -> bool {
-        self.settings().is_some_and(|settings| settings.satisfy == Satisfy::Any && !settings.auth.is_empty())
+        self.settings().is_some_and(|settings| settings.satisfy != Satisfy::All && !settings.auth.is_empty())
     }
 
     /// The limits that hold, each with what it is counted for: its zone, or its server and route. What a location has from

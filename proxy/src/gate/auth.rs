@@ -3,11 +3,11 @@
 use super::authorization::of_scheme;
 use super::credentials::Credentials;
 use super::{Gate, Known};
-use super::{forward, inside, jwt};
+use super::{forward, inside, jwt, user_file};
 use crate::exchange::{Answer, Exchange, Failure, Learnt};
 use crate::observe::Observer;
-use http::HeaderValue;
 use http::request::Parts;
+use http::{HeaderValue, StatusCode};
 use vordr_rules::table::{Auth, AuthKind, Ways};
 
 /// Why a request is not let in.
@@ -19,6 +19,23 @@ pub(super) enum Refusal {
     Theirs(Failure, Box<Answer>),
 }
 
+impl Refusal {
+    fn status(&self) -> StatusCode {
+        let (Self::Own(failure) | Self::Theirs(failure, _)) = self;
+        failure.status()
+    }
+
+    /// Whether it asks for credentials.
+    fn asks(&self) -> bool {
+        self.status() == StatusCode::UNAUTHORIZED
+    }
+
+    /// Whether nobody else is asked any more: it neither asks for credentials nor forbids.
+    fn is_final(&self) -> bool {
+        !self.asks() && self.status() != StatusCode::FORBIDDEN
+    }
+}
+
 impl Gate {
     /// Whether the request may come in, and what is known of its user then.
     pub(super) async fn check_credentials(
@@ -28,11 +45,30 @@ impl Gate {
         request: &Parts,
         observer: &Observer,
     ) -> Result<Learnt, Refusal> {
+        let auths = exchange.auths();
         let mut learnt = Learnt::default();
-        for auth in exchange.auths() {
-            self.check_one(auth, known, exchange, (request, observer), &mut learnt).await?;
+        let mut refused: Option<Refusal> = None;
+        for auth in auths {
+            match self.check_one(auth, known, exchange, (request, observer), &mut learnt).await {
+                Ok(()) if exchange.one_is_enough() => return Ok(learnt),
+                Ok(()) => {}
+                Err(refusal) if exchange.one_is_enough() && refusal.is_final() => return Err(refusal),
+                // What asks for credentials is said before what forbids.
+                Err(refusal) if exchange.one_is_enough() => {
+                    refused = Some(refused.filter(Refusal::asks).unwrap_or(refusal));
+                }
+                Err(refusal) => {
+                    refused = Some(refusal);
+                    break;
+                }
+            }
         }
-        Ok(learnt)
+        let Some(refusal) = refused else { return Ok(learnt) };
+        let delay = auths.iter().find_map(|auth| auth.delay).filter(|_| refusal.asks());
+        if let Some(delay) = delay {
+            tokio::time::sleep(delay).await;
+        }
+        Err(refusal)
     }
 
     async fn check_one(
@@ -50,8 +86,14 @@ impl Gate {
                 if *ways == Ways::Nginx && realm == b"off" {
                     return Ok(());
                 }
-                let Some(file) = credentials.passwords(file, *ways) else { return Err(lost(file)) };
-                let (passwords, client) = (file.now(observer).await, exchange.public.client.address);
+                let client = exchange.public.client.address;
+                let passwords = match file.as_text() {
+                    Some(file) => match credentials.passwords(file, *ways) {
+                        Some(file) => file.now(observer).await,
+                        None => return Err(lost(file)),
+                    },
+                    None => user_file::read(exchange.key(file, request), file, *ways).await?,
+                };
                 let user = self.basic.user(passwords, request, client).await.map_err(Refusal::Own)?;
                 let shown = of_scheme(request, "basic").is_some();
                 let user = user.ok_or_else(|| refused(shown, basic(&realm, *ways)))?;

@@ -44,10 +44,12 @@ impl Credentials {
 
     fn add(&mut self, auth: &Auth, old: Option<&Self>) -> Result<(), String> {
         match &auth.kind {
-            AuthKind::Basic { file, ways: Ways::Own, .. } => add(&mut self.passwords, file, Passwords::read),
-            AuthKind::Basic { file, ways: Ways::Nginx, .. } => {
-                add(&mut self.weak_passwords, file, Passwords::read_weak)
-            }
+            // What depends on the request is read for each.
+            AuthKind::Basic { file, ways, .. } => match (file.as_text(), ways) {
+                (None, _) => Ok(()),
+                (Some(file), Ways::Own) => add(&mut self.passwords, file, Passwords::read),
+                (Some(file), Ways::Nginx) => add(&mut self.weak_passwords, file, Passwords::read_weak),
+            },
             AuthKind::Key { file, .. } | AuthKind::Bearer { file } => {
                 add(&mut self.tokens, file, Tokens::read)
             }

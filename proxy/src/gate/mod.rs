@@ -16,6 +16,7 @@ mod passwords;
 mod secrets;
 mod store;
 mod token;
+mod user_file;
 mod watched;
 mod weak;
 

@@ -5,6 +5,7 @@ use argon2::Argon2;
 use argon2::password_hash::PasswordVerifier;
 use argon2::password_hash::phc::PasswordHash;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
+use sha_crypt::ShaCrypt;
 use std::collections::HashMap;
 
 /// Longer passwords are nobody's, and cost time.
@@ -27,6 +28,8 @@ pub(super) enum Hash {
     Argon2(String),
     /// `$apr1$…`
     Apr1(String),
+    /// `$5$…` or `$6$…`
+    Sha(String),
     /// `$1$…`, `{SHA}…`, `{SSHA}…` or `{PLAIN}…`, which are quickly guessed: taken where nginx's ways are asked for.
     Weak(String),
 }
@@ -34,12 +37,12 @@ pub(super) enum Hash {
 impl Passwords {
     /// Reads `name:hash` lines; empty ones and comments are passed over.
     pub(super) fn read(text: &str) -> Result<Self, String> {
-        Self::read_as(text, Hash::parse, "the hash is none of bcrypt, argon2 and apr1")
+        Self::read_as(text, Hash::parse, "the hash is none of bcrypt, argon2, $5$, $6$ and apr1")
     }
 
     /// The same where hashes may be weaker.
     pub(super) fn read_weak(text: &str) -> Result<Self, String> {
-        let known = "the hash is none of bcrypt, argon2, apr1, $1$, {SHA}, {SSHA} and {PLAIN}";
+        let known = "the hash is none of bcrypt, argon2, $5$, $6$, apr1, $1$, {SHA}, {SSHA} and {PLAIN}";
         Self::read_as(text, |hash| Hash::parse(hash).or_else(|| Hash::parse_weak(hash)), known)
     }
 
@@ -77,6 +80,9 @@ impl Hash {
         if text.starts_with("$argon2") {
             return PasswordHash::new(&text).ok().map(|_| Self::Argon2(text));
         }
+        if text.starts_with("$5$") || text.starts_with("$6$") {
+            return sha_crypt::PasswordHashRef::new(&text).is_ok().then_some(Self::Sha(text));
+        }
         let (salt, hash) = text.strip_prefix("$apr1$")?.split_once('$')?;
         ((1..=8).contains(&salt.len()) && hash.len() == 22).then_some(Self::Apr1(text))
     }
@@ -91,7 +97,8 @@ impl Hash {
 
     /// As it stands in the file.
     pub(super) fn as_str(&self) -> &str {
-        let (Self::Bcrypt(text) | Self::Argon2(text) | Self::Apr1(text) | Self::Weak(text)) = self;
+        let (Self::Bcrypt(text) | Self::Argon2(text) | Self::Apr1(text) | Self::Sha(text) | Self::Weak(text)) =
+            self;
         text
     }
 
@@ -105,6 +112,7 @@ impl Hash {
             Self::Argon2(hash) => PasswordHash::new(hash)
                 .is_ok_and(|hash| Argon2::default().verify_password(password, &hash).is_ok()),
             Self::Apr1(text) => is_md5(text, apr1::APACHE, password),
+            Self::Sha(text) => ShaCrypt::default().verify_password(password, text.as_str()).is_ok(),
             Self::Weak(text) if text.starts_with(apr1::CRYPT) => is_md5(text, apr1::CRYPT, password),
             Self::Weak(text) => weak::is_of(text, password),
         }
@@ -126,12 +134,15 @@ mod tests {
 
     // All of `password`; as htpasswd, openssl and argon2 write them.
     const BCRYPT: &str = "$2y$04$dsVB/Ycd0.UvSqWP.pdL6OJFaHpHd//4OenKqm0zXGi9miocpdxKS";
+    const SHA256: &str = "$5$saltsalt$gOjOtoMpVhru2uyjeJSEc/JaLQWOXMNmlOnj6T4AtC.";
+    const SHA512: &str =
+        "$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/";
     const APR1: &str = "$apr1$saltsalt$yAAkm4libquA.ZWLHbSBq/";
     const ARGON2: &str = "$argon2i$v=19$m=65536,t=2,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub+b+dWRWJTmaaJObG";
 
     #[test]
     fn each_kind_of_hash_knows_its_password() {
-        for hash in [BCRYPT, APR1, ARGON2] {
+        for hash in [BCRYPT, APR1, ARGON2, SHA256, SHA512] {
             let passwords =
                 Passwords::read(&format!("# staff\n\nann:{hash}\nbob:{hash}:a comment\n")).unwrap();
             for user in ["ann", "bob"] {

@@ -3,26 +3,26 @@
 use super::text::one_of;
 use crate::node::{Node, Reading};
 use crate::source::Spanned;
-use crate::table::{AccessRule, Satisfy};
+use crate::table::{AccessRule, Satisfy, Whom};
 use crate::word::Word;
 use ipnet::IpNet;
 use kdl::KdlNode;
 
 pub(super) static ALLOW: Word = Word::simple(
     "allow",
-    "NETWORK… | all",
+    "NETWORK… | unix | all",
     "Who may come; of `allow` and `deny` the first that fits decides.",
 )
 .many();
 pub(super) static DENY: Word = Word::simple(
     "deny",
-    "NETWORK… | all",
+    "NETWORK… | unix | all",
     "Who may not come; of `allow` and `deny` the first that fits decides.",
 )
 .many();
 pub(super) static SATISFY: Word = Word::simple(
     "satisfy",
-    "all | any",
+    "all | any | one",
     "Whether both the address and the credentials must be right, or either.",
 );
 
@@ -33,13 +33,14 @@ pub(super) fn read(
 ) -> Vec<Spanned<AccessRule>> {
     let mut node = Node::open(kdl, word, reading);
     let allow = word.name == "allow";
-    let rules = match node.take_word("all") {
-        Some(span) => vec![Spanned::new(AccessRule { allow, network: None }, span)],
+    let word = node.take_word("all").map(|span| Spanned::new(Whom::All, span));
+    let word = word.or_else(|| node.take_word("unix").map(|span| Spanned::new(Whom::Unix, span)));
+    let rule = |whom, span| Spanned::new(AccessRule { allow, whom }, span);
+    let rules = match word {
+        Some(whom) => vec![rule(whom.value, whom.span)],
         None => {
-            let rule = |found: Spanned<IpNet>| {
-                Spanned::new(AccessRule { allow, network: Some(found.value) }, found.span)
-            };
-            node.need_some(reading).into_iter().map(rule).collect()
+            let networks: Vec<Spanned<IpNet>> = node.need_some(reading);
+            networks.into_iter().map(|found| rule(Whom::Network(found.value), found.span)).collect()
         }
     };
     node.finish(reading);
@@ -51,8 +52,10 @@ pub(super) fn read_satisfy(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<S
     let word = node.need::<String>(reading);
     let span = node.span;
     node.finish(reading);
-    match one_of(word, &["all", "any"], "satisfy", reading)? {
-        0 => Some(Spanned::new(Satisfy::All, span)),
-        _ => Some(Spanned::new(Satisfy::Any, span)),
-    }
+    let satisfy = match one_of(word, &["all", "any", "one"], "satisfy", reading)? {
+        0 => Satisfy::All,
+        1 => Satisfy::Any,
+        _ => Satisfy::One,
+    };
+    Some(Spanned::new(satisfy, span))
 }

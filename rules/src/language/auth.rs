@@ -10,13 +10,16 @@ use crate::table::{Auth, AuthKind};
 use crate::word::Word;
 use http::HeaderName;
 use kdl::KdlNode;
+use std::time::Duration;
 
 pub(super) static WORD: Word = Word::simple(
     "auth",
     "basic | key | bearer | jwt | forward | location | off",
     "Who may come, by credentials.",
 )
-.properties(&["file", "realm", "header", "jwks", "issuer", "audience", "forward", "location", "copy", "as"])
+.properties(&[
+    "file", "realm", "header", "jwks", "issuer", "audience", "forward", "location", "copy", "as", "delay",
+])
 .many();
 
 /// As written; `None` is `auth off`.
@@ -46,7 +49,8 @@ fn read_kind(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Auth> {
     };
     let copy =
         node.property::<String>("copy", reading).map(|copy| read_copy(&copy, reading)).unwrap_or_default();
-    Some(Auth { kind, copy })
+    let delay = node.property::<Duration>("delay", reading).map(|delay| delay.value);
+    Some(Auth { kind, delay, copy })
 }
 
 fn read_path(path: Spanned<String>, reading: &mut Reading<'_>) -> Option<String> {
@@ -65,7 +69,7 @@ fn read_named(kind: &Spanned<String>, node: &mut Node<'_>, reading: &mut Reading
     let span = kind.span;
     Some(match kind.value.as_str() {
         "basic" => AuthKind::Basic {
-            file: needed("file", node, span, reading)?,
+            file: read_file(node, span, reading)?,
             realm: read_realm(node, reading)?,
             ways: text::ways(node, reading),
         },
@@ -91,6 +95,16 @@ fn read_named(kind: &Spanned<String>, node: &mut Node<'_>, reading: &mut Reading
             return None;
         }
     })
+}
+
+fn read_file(node: &mut Node<'_>, span: Span, reading: &mut Reading<'_>) -> Option<Template> {
+    match node.property::<String>("file", reading) {
+        Some(file) => template(file, "auth", reading).map(|file| file.value),
+        None => {
+            reading.report(lacks("file", span));
+            None
+        }
+    }
 }
 
 fn read_realm(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Template> {

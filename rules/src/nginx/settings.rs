@@ -9,7 +9,7 @@ use crate::language::timeouts::Timeouts;
 use crate::language::websocket::WebSocket;
 use crate::placeholder::{Part, Placeholder, Template};
 use crate::source::{Span, Spanned};
-use crate::table::{AccessRule, Auth, AuthKind, HeaderNames, HeaderOperation, Satisfy, SendRate, Ways};
+use crate::table::{AccessRule, Auth, AuthKind, HeaderNames, HeaderOperation, Satisfy, SendRate, Ways, Whom};
 use crate::value::{Bytes, Limit};
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -68,6 +68,10 @@ impl Nginx<'_, '_> {
         settings.compress = self.read_packing(&scope.from(AROUND), scope);
         settings.send_rate = self.read_send_rate(&scope.from(AROUND), scope);
         settings.auth = self.read_auth(scope, variables);
+        // Of one there is no choice.
+        if let Some(satisfy) = settings.satisfy.as_mut().filter(|_| settings.auth.len() < 2) {
+            satisfy.value = if satisfy.value == Satisfy::All { Satisfy::All } else { Satisfy::Any };
+        }
         settings.on_error = self.read_error_pages(scope, variables);
         self.read_media((&scope.from(AROUND), scope), variables, &mut settings);
         settings.substitute = self.read_substitute(scope, variables);
@@ -160,27 +164,20 @@ impl Nginx<'_, '_> {
     fn read_access(&mut self, scope: &Scope<'_>) -> Vec<Spanned<AccessRule>> {
         let mut rules = Vec::new();
         for directive in scope.all_of(["allow", "deny"]) {
-            let network = match directive.first() {
-                "all" => None,
+            let whom = match directive.first() {
+                "all" => Whom::All,
                 // Nobody comes through a socket.
                 "unix:" if !self.spoken.has_socket => continue,
-                "unix:" => {
-                    self.refuse(
-                        directive.span_of(0),
-                        "clients of Unix sockets are let in by address",
-                        "leave it out",
-                    );
-                    continue;
-                }
+                "unix:" => Whom::Unix,
                 written => match network(written) {
-                    Some(network) => Some(network),
+                    Some(network) => Whom::Network(network),
                     None => {
                         self.fault(directive.span_of(0), format!("invalid parameter \"{written}\""));
                         continue;
                     }
                 },
             };
-            rules.push(at(directive, AccessRule { allow: directive.name.value == "allow", network }));
+            rules.push(at(directive, AccessRule { allow: directive.name.value == "allow", whom }));
         }
         rules
     }
@@ -189,7 +186,7 @@ impl Nginx<'_, '_> {
         let directive = scope.find("satisfy")?;
         match directive.first() {
             "all" => Some(at(directive, Satisfy::All)),
-            "any" => Some(at(directive, Satisfy::Any)),
+            "any" => Some(at(directive, Satisfy::One)),
             word => {
                 self.fault(directive.span_of(0), format!("invalid value \"{word}\""));
                 None
@@ -202,17 +199,14 @@ impl Nginx<'_, '_> {
         let mut auths = self.read_basic(scope, variables);
         let request = scope.find("auth_request").filter(|request| request.first() != "off");
         let Some(request) = request else { return auths };
-        if !auths.is_empty() && scope.find("satisfy").is_some_and(|satisfy| satisfy.first() == "any") {
-            let message = "with \"satisfy any\", a password and \"auth_request\" must both agree here";
-            self.refuse(request.name.span, message, "keep one of them");
-        }
         if !request.first().starts_with('/') || request.first().contains(['$', '?']) {
             let message = format!("\"{}\" is no path of this server", request.first());
             self.refuse(request.span_of(0), message, "write the path of a location, such as `/auth`");
             return auths;
         }
         let kind = AuthKind::Location { path: request.first().to_owned() };
-        auths.push(at(request, Some(Auth { kind, copy: Vec::new() })));
+        let delay = self.read_auth_delay(scope);
+        auths.push(at(request, Some(Auth { kind, delay, copy: Vec::new() })));
         auths
     }
 
@@ -289,10 +283,25 @@ impl Nginx<'_, '_> {
             return Vec::new();
         };
         let realm = basic.arguments.first().and_then(|realm| self.template(realm, variables));
-        let file = file.arguments.first().and_then(|file| self.constant(file, variables));
-        let (Some(realm), Some(file)) = (realm, file) else { return Vec::new() };
-        let kind = AuthKind::Basic { file: self.below_prefix(&file.value), realm, ways: Ways::Nginx };
-        vec![at(basic, Some(Auth { kind, copy: Vec::new() }))]
+        let file = file.arguments.first().and_then(|file| self.template(file, variables));
+        let (Some(realm), Some(mut file)) = (realm, file) else { return Vec::new() };
+        match file.as_text() {
+            Some(path) => file = literal(&self.below_prefix(path)),
+            None if matches!(file.parts.first(), Some(Part::Text(text)) if text.starts_with('/')) => {}
+            // What is filled in may turn out to begin at the root.
+            None => {
+                let below = self.below_prefix("");
+                let absolute = Part::Text(if below.is_empty() { below } else { format!("{below}/") });
+                file.parts.insert(0, absolute);
+            }
+        }
+        let kind = AuthKind::Basic { file, realm, ways: Ways::Nginx };
+        vec![at(basic, Some(Auth { kind, delay: self.read_auth_delay(scope), copy: Vec::new() }))]
+    }
+
+    fn read_auth_delay(&mut self, scope: &Scope<'_>) -> Option<Duration> {
+        let delay = self.time(scope.find("auth_delay")?, 0)?.value;
+        (!delay.is_zero()).then_some(delay)
     }
 
     /// Whose forwarded headers are believed.

@@ -4,11 +4,11 @@ use super::action::{self, text_of};
 use super::place_of;
 use super::process::write_access_logs;
 use super::substitute;
-use super::text::{Page, limit, number, quoted, switch, template, words};
+use super::text::{Page, duration, limit, number, quoted, switch, template, words};
 use crate::table::{
     AnswerStatus, Auth, AuthKind, Bodies, Compress, Concurrency, Condition, Cors, Expires, HeaderNames,
     HeaderOperation, Level, OnError, OnErrorFrom, Origins, RateLimit, Satisfy, SendRate, Server, Settings,
-    Table, Types, Ways,
+    Table, Types, Ways, Whom,
 };
 use http::StatusCode;
 use std::collections::BTreeMap;
@@ -131,11 +131,19 @@ fn write_cors_block(cors: &Cors, settings: &Settings, page: &mut Page) {
 fn write_access(settings: &Settings, outer: Option<&Settings>, page: &mut Page) {
     for rule in &settings.access.rules {
         let word = if rule.allow { "allow" } else { "deny" };
-        let whom = rule.network.map_or_else(|| "all".to_owned(), |network| quoted(&network.to_string()));
+        let whom = match rule.whom {
+            Whom::All => "all".to_owned(),
+            Whom::Unix => "unix".to_owned(),
+            Whom::Network(network) => quoted(&network.to_string()),
+        };
         page.line(&format!("{word} {whom}"), None);
     }
-    if settings.satisfy == Satisfy::Any || outer.is_some_and(|outer| outer.satisfy != settings.satisfy) {
-        let word = if settings.satisfy == Satisfy::Any { "any" } else { "all" };
+    if settings.satisfy != Satisfy::All || outer.is_some_and(|outer| outer.satisfy != settings.satisfy) {
+        let word = match settings.satisfy {
+            Satisfy::All => "all",
+            Satisfy::Any => "any",
+            Satisfy::One => "one",
+        };
         page.line(&format!("satisfy {word}"), None);
     }
     if settings.auth.is_empty() && outer.is_some_and(|outer| !outer.auth.is_empty()) {
@@ -151,7 +159,7 @@ fn auth_line(auth: &Auth) -> String {
     let kind = match &auth.kind {
         AuthKind::Basic { file, realm, ways } => {
             let ways = if *ways == Ways::Nginx { " as=nginx" } else { "" };
-            format!("auth basic file={} realm={}{ways}", quoted(file), template(realm))
+            format!("auth basic file={} realm={}{ways}", template(file), template(realm))
         }
         AuthKind::Key { header, file } => {
             format!("auth key header={} file={}", quoted(header.as_str()), quoted(file))
@@ -168,6 +176,8 @@ fn auth_line(auth: &Auth) -> String {
         AuthKind::Location { path } => format!("auth location={}", quoted(path)),
         AuthKind::Forward { url } => format!("auth forward={}", quoted(url)),
     };
+    let delay = auth.delay.map(|delay| format!(" delay={}", duration(delay))).unwrap_or_default();
+    let kind = kind + &delay;
     if auth.copy.is_empty() {
         return kind;
     }

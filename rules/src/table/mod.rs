@@ -55,7 +55,7 @@ pub use resolver::Resolver;
 pub use settings::{
     Access, AccessRule, AnswerStatus, Auth, AuthKind, Compress, Concurrency, Cors, HeaderNames,
     HeaderOperation, OnError, OnErrorFrom, Origins, RateLimit, Satisfy, SendRate, Settings, Timeouts,
-    WebSocket,
+    WebSocket, Whom,
 };
 pub use steps::{FileKind, Rewrite, Step, Test, Then, When};
 pub use substitute::Substitute;

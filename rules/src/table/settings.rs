@@ -199,8 +199,19 @@ pub struct Access {
 pub struct AccessRule {
     /// Whether a match lets pass.
     pub allow: bool,
-    /// Whom it matches; `None` is everybody.
-    pub network: Option<IpNet>,
+    /// Whom it matches.
+    pub whom: Whom,
+}
+
+/// Who is meant by an `allow` or `deny`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whom {
+    /// Everybody.
+    All,
+    /// Whoever comes through a Unix socket, and is introduced by nobody.
+    Unix,
+    /// Whose address is in a network.
+    Network(IpNet),
 }
 
 /// `satisfy`.
@@ -211,6 +222,8 @@ pub enum Satisfy {
     All,
     /// Either.
     Any,
+    /// The address, or any one `auth`.
+    One,
 }
 
 /// `compress`.
@@ -282,6 +295,8 @@ pub struct Concurrency {
 pub struct Auth {
     /// Its kind, with what that needs.
     pub kind: AuthKind,
+    /// How long whoever is refused with a 401 waits for it.
+    pub delay: Option<Duration>,
     /// Request headers set from what was learnt: (`claim` or header, request header).
     pub copy: Vec<(String, HeaderName)>,
 }
@@ -291,8 +306,8 @@ pub struct Auth {
 pub enum AuthKind {
     /// Password file, realm.
     Basic {
-        /// Path of the htpasswd file.
-        file: String,
+        /// Path of the htpasswd file; one that depends on the request is read for each.
+        file: Template,
         /// Shown to the user.
         realm: Template,
         /// nginx's ways take weaker hashes too, say no charset, and ask for nothing where the realm is `off`.

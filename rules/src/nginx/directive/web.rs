@@ -50,7 +50,7 @@ pub(super) const ALL: &[Definition] = &[
     honoured("auth_basic_user_file", WITH_LIMIT, 1, 1),
     honoured("auth_request", SITE, 1, 1),
     honoured("auth_request_set", SITE, 2, 2).many(),
-    refused("auth_delay", SITE, 1, 1, "write `limit_req`, which slows guessing down"),
+    honoured("auth_delay", SITE, 1, 1),
     refused("auth_jwt", SITE, 1, 2, "write `auth jwt jwks=\"…\"` in KDL"),
     refused("secure_link", SITE, 1, 1, "let the app check its links"),
     refused("valid_referers", SERVER.or(LOCATION), 1, ANY, "let the app check the Referer").many(),
