@@ -106,6 +106,22 @@ async fn interim_answers_pass_untouched() {
 }
 
 #[tokio::test]
+async fn where_a_body_is_read_first_its_client_is_told_to_send_it() {
+    let origin = Origin::answering("ok").await;
+    let vordr = Vordr::proxying_with(&origin, "buffering on").await;
+    let mut client = vordr.connect().await;
+    for _ in 0..2 {
+        let head = "POST / HTTP/1.1\r\nHost: a.test\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n";
+        client.send(head).await;
+        assert_eq!(client.any_response().await.status, 100);
+        client.send("body").await;
+        assert_eq!(client.response().await.text(), "ok");
+    }
+    let request = &origin.requests()[1];
+    assert_eq!((request.header("Expect"), request.text().as_str()), (None, "body"));
+}
+
+#[tokio::test]
 async fn a_client_that_waits_for_100_continue_gets_it() {
     let origin = Origin::scripted(|mut connection| async move {
         let request = connection.request_head().await.unwrap();

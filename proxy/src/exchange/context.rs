@@ -105,6 +105,8 @@ pub struct Exchange {
     pub first_byte: Option<Instant>,
     /// What is sent in the place of its body.
     pub own_body: Option<Bytes>,
+    /// The client was told to send the body that it waits with.
+    pub has_bidden: bool,
     /// What has gone of its body, where the rules ask for that.
     pub(super) kept_body: Option<Vec<u8>>,
     /// Where it goes, where it says so itself.
@@ -196,6 +198,7 @@ impl Exchange {
             sent: Sent::default(),
             first_byte: None,
             own_body: None,
+            has_bidden: false,
             kept_body: None,
             filled: None,
             reached: None,

@@ -11,7 +11,7 @@ use http::header::{
     UPGRADE,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use vordr_rules::placeholder::{Part, Placeholder, Template};
 use vordr_rules::table::{HeaderNames, HostHeader, HttpVersion, Proxy};
 
@@ -37,8 +37,8 @@ impl Exchange {
             message.remove(&UPGRADE);
             message.remove(&CONNECTION);
         }
-        if request.version == Version::HTTP_10 {
-            // It does not know the interim answer that this asks for (RFC 9110, section 10.1.1).
+        if request.version == Version::HTTP_10 || self.has_bidden {
+            // It has been answered, or asked by who does not know the interim answer that this asks for (RFC 9110, section 10.1.1).
             message.remove(&EXPECT);
         }
         if proxy.http == HttpVersion::Http2 && is_grpc(request) {
@@ -53,6 +53,16 @@ impl Exchange {
             }
             operation::apply(self, &settings.request, request, None, message);
         }
+    }
+
+    /// Whether a client that waits to be told so is to send its body: where vordr reads it first, and in nginx's ways. Else
+    /// it is the upstream who says so.
+    pub fn bids_for_body(&self, request: &Parts, reads_it_first: bool) -> bool {
+        let may_wait = !matches!(request.method, Method::GET | Method::HEAD) && !self.has_bidden;
+        may_wait
+            && (reads_it_first || self.has_nginxs_bodies())
+            && request.version == Version::HTTP_11
+            && request.headers.contains_key(EXPECT)
     }
 
     /// Takes away what is not to be passed on at all.

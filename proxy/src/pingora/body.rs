@@ -21,6 +21,16 @@ pub(super) fn count_request(under_way: &mut UnderWay, part: Option<&Bytes>, end:
     under_way.exchange.received(length).map_err(|failure| failing::error(&failure))
 }
 
+/// Tells a client that waits with its body to send it.
+pub(super) async fn bid(session: &mut Session, under_way: &mut UnderWay) -> Result<()> {
+    under_way.exchange.has_bidden = true;
+    let keepalive = session.as_ref().get_keepalive();
+    session.as_mut().write_continue_response().await.map_err(|error| error.into_down())?;
+    // To Pingora whoever is answered before the body is there cannot go on.
+    session.set_keepalive(keepalive);
+    Ok(())
+}
+
 /// `buffering on`: waits until the whole body has come, so that the upstream is not kept waiting by a slow
 /// client. The connection keeps it; the part that is read here is kept by Pingora, to be sent first.
 pub(super) async fn gather(session: &mut Session, under_way: &UnderWay) -> Result<()> {

@@ -117,7 +117,11 @@ impl Gateway {
                 Admission::Forward => {
                     let settings = under_way.exchange.settings();
                     let buffering = settings.is_some_and(|settings| settings.buffering);
-                    if buffering && !under_way.exchange.upgrade {
+                    let buffering = buffering && !under_way.exchange.upgrade;
+                    if under_way.exchange.bids_for_body(session.req_header(), buffering) {
+                        body::bid(session, under_way).await?;
+                    }
+                    if buffering {
                         body::gather(session, under_way).await?;
                     }
                     return Ok(false);
