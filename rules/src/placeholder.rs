@@ -146,6 +146,11 @@ pub enum Placeholder {
     UpstreamLength,
     /// `{request_body}`: the body that went to the upstream, as far as it has; nothing of one beyond 16 KiB.
     RequestBody,
+    /// `{limit_status}`: what `limit` made of the request: `PASSED`, `DELAYED`, `REJECTED`, or what it would have been
+    /// under a dry one, `DELAYED_DRY_RUN` or `REJECTED_DRY_RUN`; nothing where there is none.
+    LimitStatus,
+    /// `{concurrent_status}`: what `concurrent` made of it, in the same words.
+    ConcurrentStatus,
     /// `{packing_ratio}`: how many times smaller its packing has made the body.
     PackingRatio,
     /// `{upstream.cookie.NAME}`: a cookie that the upstream's answer sets.
@@ -207,6 +212,8 @@ const PLAIN: &[(&str, Placeholder)] = &[
     ("tls_resumed", Placeholder::TlsResumed),
     ("upstream_length", Placeholder::UpstreamLength),
     ("request_body", Placeholder::RequestBody),
+    ("limit_status", Placeholder::LimitStatus),
+    ("concurrent_status", Placeholder::ConcurrentStatus),
     ("packing_ratio", Placeholder::PackingRatio),
 ];
 

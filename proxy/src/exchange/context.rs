@@ -6,6 +6,7 @@ use super::coding::Coding;
 use super::failure::Failure;
 use super::goal::Filled;
 use super::guarded::Learnt;
+use super::limited::{LimitVerdict, Limited};
 use super::reached::Reached;
 use super::search::Current;
 use super::steer::Steered;
@@ -17,8 +18,8 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vordr_rules::table::{
-    AccessLog, Action, AnswerStatus, Captures, Level, Location, LocationId, Proxy, Server, ServerId,
-    Settings, Table,
+    AccessLog, Action, AnswerStatus, Captures, Location, LocationId, Pace, Proxy, Server, ServerId, Settings,
+    Table,
 };
 
 /// What is known of an answer once it is over.
@@ -91,6 +92,8 @@ pub struct Exchange {
     pub packing: Option<Coding>,
     /// Looks through the answer's body on its way.
     pub(crate) substitution: Option<Box<Substitution>>,
+    /// How fast its answer goes, where that is its own.
+    pub(super) own_pace: Option<Pace>,
     /// Bytes of the request's body that have come.
     pub bytes_in: u64,
     /// Bytes of the answer's body that have left.
@@ -143,8 +146,12 @@ pub struct Exchange {
     pub(super) does_otherwise: bool,
     /// It is a question of another exchange's, and nobody keeps it out.
     pub(super) is_question: bool,
-    /// How grave it is to the error log that a limit refused it.
-    pub(crate) refused_as: Option<Level>,
+    /// What the limit says that refused it.
+    pub(crate) limited: Option<Box<Limited>>,
+    /// What `limit` made of it, where there is one.
+    pub(crate) rate_verdict: Option<LimitVerdict>,
+    /// What `concurrent` made of it, where there is one.
+    pub(crate) concurrent_verdict: Option<LimitVerdict>,
     /// What its credentials told.
     pub learnt: Learnt,
     /// Its places among the requests under way that `concurrent` counts.
@@ -191,6 +198,7 @@ impl Exchange {
             event_stream: false,
             packing: None,
             substitution: None,
+            own_pace: None,
             bytes_in: 0,
             bytes_out: 0,
             bytes_unpacked: 0,
@@ -217,7 +225,9 @@ impl Exchange {
             destination: None,
             does_otherwise: false,
             is_question: false,
-            refused_as: None,
+            limited: None,
+            rate_verdict: None,
+            concurrent_verdict: None,
             learnt: Learnt::default(),
             places: Vec::new(),
             failure: None,

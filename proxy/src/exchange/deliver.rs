@@ -35,6 +35,7 @@ impl Exchange {
         }
         self.keep_steered(status, message, false);
         self.sign(request, status, message, (server, false));
+        self.find_pace(request);
         self.substitute(request, status, message);
         self.pack(request, status, message);
     }
@@ -60,6 +61,7 @@ impl Exchange {
         self.status = Some(head.status);
         self.keep_steered(head.status, &mut head.headers, true);
         self.sign(request, head.status, &mut head.headers, (None, false));
+        self.find_pace(request);
         self.substitute(request, head.status, &mut head.headers);
         self.pack(request, head.status, &mut head.headers);
         head

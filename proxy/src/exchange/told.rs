@@ -82,6 +82,8 @@ impl Exchange {
             }
             Placeholder::TlsName => tls.map(|tls| tls.name.clone().into()),
             Placeholder::TlsResumed => tls.map(|tls| if tls.resumed { "r" } else { "." }.into()),
+            Placeholder::LimitStatus => self.rate_verdict.map(|verdict| verdict.name().into()),
+            Placeholder::ConcurrentStatus => self.concurrent_verdict.map(|verdict| verdict.name().into()),
             Placeholder::PackingRatio => self.packing.and_then(|_| self.packing_ratio()),
             _ => None,
         }

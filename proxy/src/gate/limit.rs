@@ -99,6 +99,12 @@ fn bucket_of(key: u64, set: &mut Set) -> Option<&mut Bucket> {
     }
 }
 
+/// How many thousandths of a request are beyond the rate, where `free` requests and then `beyond` of time are.
+pub(crate) fn excess(limit: &RateLimit, free: u32, beyond: Duration) -> u64 {
+    let thousandths = u128::from(nanoseconds(beyond)) * 1000 / u128::from(each(limit));
+    u64::from(free) * 1000 + u64::try_from(thousandths).unwrap_or(u64::MAX / 2)
+}
+
 /// In which time a token comes back.
 fn each(limit: &RateLimit) -> u64 {
     (nanoseconds(limit.per) / u64::from(limit.requests.max(1))).max(1)

@@ -13,6 +13,7 @@ mod issuer;
 mod jwt;
 mod limit;
 mod passwords;
+mod rates;
 mod secrets;
 mod store;
 mod token;
@@ -25,7 +26,7 @@ pub(crate) use concurrent::Place;
 pub(crate) use credentials::Credentials;
 pub(crate) use store::{State as StoreState, Store};
 
-use crate::exchange::{Admission, Exchange, Failure};
+use crate::exchange::{Admission, Exchange, Failure, LimitVerdict, Limited};
 use crate::files::Folders;
 use crate::observe::Observer;
 use crate::upstream::Upstreams;
@@ -34,6 +35,7 @@ use basic::Basic;
 use concurrent::Counts;
 use http::request::Parts;
 use limit::Limits;
+use rates::Rates;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vordr_rules::table::{OnFailure, RateLimit};
@@ -68,25 +70,38 @@ impl Gate {
         observer: &Observer,
     ) -> Result<Duration, Failure> {
         let turn = self.check_rates(store, exchange, request, observer).await?;
-        let (mut places, mut refused) = (Vec::new(), None);
+        let (mut places, mut refused, mut verdict) = (Vec::new(), None, None);
         for (limit, name) in exchange.concurrencies() {
             let Some(key) = exchange.counted_key(&limit.key, limit.zone.as_deref(), request) else {
                 continue;
             };
+            let limited =
+                |verdict| Limited { level: limit.level, verdict, zone: limit.zone.clone(), excess: None };
             match self.counts.enter(&name, &key, limit.most) {
-                Some(place) => places.push(place),
+                Some(place) => {
+                    verdict = verdict.or(Some(LimitVerdict::Passed));
+                    places.push(place);
+                }
                 None if limit.dry => {
+                    verdict = Some(LimitVerdict::RejectedDry);
                     let failure = Failure::Concurrency(limit.status);
-                    observer.would_be_refused(exchange, request, &failure, limit.level);
+                    observer.would_be_refused(
+                        exchange,
+                        request,
+                        &failure,
+                        &limited(LimitVerdict::RejectedDry),
+                    );
                 }
                 None => {
-                    refused = Some((limit.status, limit.level));
+                    verdict = Some(LimitVerdict::Rejected);
+                    refused = Some((limit.status, limited(LimitVerdict::Rejected)));
                     break;
                 }
             }
         }
-        if let Some((status, level)) = refused {
-            exchange.refused_as = Some(level);
+        exchange.concurrent_verdict = verdict.or(exchange.concurrent_verdict);
+        if let Some((status, limited)) = refused {
+            exchange.limited = Some(Box::new(limited));
             return Err(Failure::Concurrency(status));
         }
         exchange.places.extend(places);
@@ -118,30 +133,39 @@ impl Gate {
         request: &Parts,
         observer: &Observer,
     ) -> Result<Duration, Failure> {
-        let mut longest = Duration::ZERO;
-        let mut refused = None;
+        let mut rates = Rates::default();
         for (number, (limit, name)) in exchange.limits().enumerate() {
             let Some(key) = exchange.counted_key(&limit.key, limit.zone.as_deref(), request) else {
                 continue;
             };
             match self.take(store, exchange, (limit, name), &key, observer).await? {
-                // Nobody waits where nobody is refused.
-                Ok(turn) => longest = longest.max(if limit.dry { Duration::ZERO } else { turn }),
-                Err(_) if limit.dry => {
+                Ok(turn) => rates.takes(limit, turn),
+                Err(wait) if limit.dry => {
+                    rates.verdict = Some(LimitVerdict::RejectedDry);
                     let failure = Failure::RateLimit(limit.status);
-                    observer.would_be_refused(exchange, request, &failure, limit.level);
+                    observer.would_be_refused(exchange, request, &failure, &rates::refused(limit, wait));
                 }
                 Err(wait) => {
-                    refused = Some((number, wait, limit.status, limit.level));
+                    rates.refused = Some((number, wait, limit));
                     break;
                 }
             }
         }
-        let Some((number, wait, status, level)) = refused else { return Ok(longest) };
+        let Rates { longest, delayed, verdict, refused } = rates;
+        let refused = refused
+            .map(|(number, wait, limit)| (number, wait, limit.status, Box::new(rates::refused(limit, wait))));
+        let Some((number, wait, status, limited)) = refused else {
+            if let Some(limited) = delayed {
+                observer.delayed(exchange, request, &limited);
+            }
+            exchange.rate_verdict = verdict.or(exchange.rate_verdict);
+            return Ok(longest);
+        };
         if store.is_none() {
             self.give_back(number, exchange, request);
         }
-        exchange.refused_as = Some(level);
+        exchange.rate_verdict = Some(LimitVerdict::Rejected);
+        exchange.limited = Some(limited);
         exchange.retry_after = Some(wait.as_secs_f64().ceil().max(1.0) as u64);
         Err(Failure::RateLimit(status))
     }

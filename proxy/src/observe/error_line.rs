@@ -1,7 +1,7 @@
 //! A line of the error log in nginx's form, for the programs and people that know that one.
 
 use super::record::{Record, Rejection};
-use crate::exchange::{Exchange, Failure, Party};
+use crate::exchange::{Exchange, Failure, Limited, Party};
 use http::request::Parts;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -19,21 +19,22 @@ pub(super) struct Failed<'a> {
     pub exchange: &'a Exchange,
     pub request: &'a Parts,
     pub failure: &'a Failure,
-    /// It went on all the same.
-    pub dry: bool,
+    /// What a limit says of it, where one does.
+    pub limited: Option<&'a Limited>,
 }
 
 impl<'a> Failed<'a> {
     /// What went wrong with an exchange, if nginx has a line for it.
     pub(super) fn of(record: &Record<'a>) -> Option<Self> {
         let failure = record.exchange.failure.as_ref()?;
-        Some(Self { exchange: record.exchange, request: record.request, failure, dry: false })
+        let is_limited = matches!(failure, Failure::RateLimit(_) | Failure::Concurrency(_));
+        let limited = record.exchange.limited.as_deref().filter(|_| is_limited);
+        Some(Self { exchange: record.exchange, request: record.request, failure, limited })
     }
 
     /// How grave it is; `None` where it is no matter of the error log: the access log tells of the status.
     pub(super) fn level(&self) -> Option<Level> {
-        let is_limited = matches!(self.failure, Failure::RateLimit(_) | Failure::Concurrency(_));
-        self.exchange.refused_as.filter(|_| is_limited).or_else(|| level(self.failure))
+        self.limited.map(|limited| limited.level).or_else(|| level(self.failure))
     }
 
     /// Whose request it was, and what it is about.
@@ -49,17 +50,17 @@ impl<'a> Failed<'a> {
 
     /// `2026/11/21 10:00:00 [error] 7#9: *3 connect() failed …, client: 192.0.2.1, server: a.test, request: "GET / HTTP/1.1", …`
     pub(super) fn line(&self, level: Level) -> String {
-        let Self { exchange, request, failure, dry } = self;
+        let Self { exchange, request, failure, limited } = self;
         let mut line = head(level);
-        let what = words(failure, exchange.reached.as_ref().is_some_and(|reached| reached.status.is_some()));
+        let answered = exchange.reached.as_ref().is_some_and(|reached| reached.status.is_some());
+        let what = limited.map_or_else(|| words(failure, answered), Limited::to_string);
         let server = exchange.server().map_or("", |server| server.name());
         let version = if exchange.arrival.http2 { http::Version::HTTP_2 } else { request.version };
         let (number, client) = (exchange.arrival.connection, exchange.public.client.as_str());
         let _ = write!(
             line,
-            "*{number} {}{}, client: {client}, server: {server}, request: \"{} {} {}\"",
+            "*{number} {}, client: {client}, server: {server}, request: \"{} {} {}\"",
             clean(&what),
-            if *dry { ", dry run" } else { "" },
             request.method,
             clean(&request.uri.to_string()),
             protocol(version),

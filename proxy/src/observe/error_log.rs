@@ -81,6 +81,13 @@ impl ErrorLog {
         }
     }
 
+    /// A request that has to wait for its turn: nginx alone tells of it.
+    pub(super) fn delayed(&self, failed: &Failed<'_>, level: Level) {
+        for log in self.heard(level).filter(|log| log.form == Form::Nginx) {
+            log.line(&failed.line(level));
+        }
+    }
+
     /// A request was refused before it reached a server.
     pub(super) fn rejected(&self, rejection: &Rejection) {
         if self.logs.iter().all(|log| log.form != Form::Nginx) {

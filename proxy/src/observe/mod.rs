@@ -41,18 +41,19 @@ pub(crate) use status::status;
 pub(crate) use upstreams::InUse;
 pub(crate) use websockets::Meter;
 
-use crate::exchange::{Exchange, Failure, Party};
+use crate::exchange::{Exchange, Failure, Limited, Party};
 use crate::start_error::StartError;
 use crate::trace::Exports;
 use arc_swap::ArcSwap;
 use error_line::Failed;
+use http::StatusCode;
 use http::request::Parts;
 use look::LastError;
 use metrics::Metrics;
 use refusals::{Refusals, Turned};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
-use vordr_rules::table::{Address, Level, Table};
+use vordr_rules::table::{Address, Table};
 
 /// Logs, metrics and counts; one for each vordr, whatever is reloaded.
 #[derive(Debug)]
@@ -195,15 +196,23 @@ impl Observer {
         exchange: &Exchange,
         request: &Parts,
         failure: &Failure,
-        level: Level,
+        limited: &Limited,
     ) {
-        self.log().limited(&Failed { exchange, request, failure, dry: true }, level);
+        let failed = Failed { exchange, request, failure, limited: Some(limited) };
+        self.log().limited(&failed, limited.level);
+    }
+
+    /// A limit makes a request wait for its turn, or would.
+    pub(crate) fn delayed(&self, exchange: &Exchange, request: &Parts, limited: &Limited) {
+        let failure = &Failure::RateLimit(StatusCode::SERVICE_UNAVAILABLE);
+        let failed = Failed { exchange, request, failure, limited: Some(limited) };
+        self.log().delayed(&failed, limited.level);
     }
 
     /// An attempt failed and is made again, or something else is done in its place.
     pub(crate) fn retried(&self, exchange: &Exchange, request: &Parts, failure: &Failure) {
         self.metrics.upstreams.retried(exchange, failure);
-        self.log().failed(&Failed { exchange, request, failure, dry: false });
+        self.log().failed(&Failed { exchange, request, failure, limited: None });
     }
 
     /// A request was refused before it reached a route.

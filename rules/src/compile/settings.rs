@@ -38,7 +38,7 @@ pub(super) fn compile(
             .map(|bytes| bytes.0),
         rewrite: nearest(layers, |layer| layer.rewrite.as_ref()).cloned(),
         forwarded: nearest(layers, |layer| layer.forwarded.as_ref()).is_none_or(|on| *on),
-        send_rate: nearest(layers, |layer| layer.send_rate.as_ref()).copied().flatten(),
+        send_rate: nearest(layers, |layer| layer.send_rate.as_ref()).cloned().flatten(),
         steering: nearest(layers, |layer| layer.steering.as_ref()).is_some_and(|on| *on),
         header_names: nearest(layers, |layer| layer.header_names.as_ref()).copied().unwrap_or_default(),
         request: operations(|layer| &layer.request),

@@ -57,7 +57,7 @@ impl Nginx<'_, '_> {
             tries,
             fallback: None,
             otherwise: None,
-            precompressed: false,
+            precompressed: self.read_static_packing(scope),
             strip_prefix: folder.strip_prefix,
             symlinks: self.read_symlinks(scope),
             listing: self.read_listing(scope),
@@ -263,6 +263,24 @@ impl Nginx<'_, '_> {
                 let message = format!("vordr does not answer {code} where no file is");
                 self.refuse(written.span, message, "write a status from 400 to 599, such as `=404`");
                 None
+            }
+        }
+    }
+
+    /// `gzip_static`
+    fn read_static_packing(&mut self, scope: &Scope<'_>) -> bool {
+        let Some(directive) = scope.find("gzip_static") else { return false };
+        match directive.first() {
+            "off" => false,
+            "on" => true,
+            "always" => {
+                let message = "what is packed goes to clients that take it, never \"always\"";
+                self.refuse(directive.span_of(0), message, "write `on`");
+                false
+            }
+            _ => {
+                self.invalid(directive, 0);
+                false
             }
         }
     }

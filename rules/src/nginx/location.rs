@@ -90,6 +90,7 @@ impl Nginx<'_, '_> {
         let mut variables = variables.clone();
         self.file_variables(&kind, &scope, &mut variables);
         self.read_sets(directive.inside(), &mut variables);
+        self.read_referers(&scope, &mut variables);
         self.read_auth_sets(&scope, &mut variables);
         self.name_proxied(directive, &mut variables);
         let here = Here { location: Some(directive), kind: &kind, scope: &scope, variables: &variables };

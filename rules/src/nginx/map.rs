@@ -64,6 +64,18 @@ impl Nginx<'_, '_> {
         self.maps.insert(name.to_owned(), Making { directive: directive.clone(), group: None });
     }
 
+    /// Takes a block down that stands for another directive.
+    pub(super) fn insert_map(&mut self, name: &str, directive: Directive) {
+        self.maps.insert(name.to_owned(), Making { directive, group: None });
+    }
+
+    /// A name that no block makes yet.
+    pub(super) fn map_name(&self, wanted: &str) -> String {
+        let numbered = (2..=self.maps.len() + 2).map(|number| format!("{wanted}_{number}"));
+        let mut names = std::iter::once(wanted.to_owned()).chain(numbered);
+        names.find(|name| !self.maps.contains_key(name)).unwrap_or_default()
+    }
+
     /// What the groups with a name of a map's regexes capture are variables too, unless something else makes them.
     fn read_groups(&mut self, directive: &Directive) {
         let regexes = directive.inside().iter().filter(|entry| entry.name.value.starts_with('~'));

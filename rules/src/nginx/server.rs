@@ -106,6 +106,7 @@ impl Nginx<'_, '_> {
         let everything = Kind::Prefix { path: "/".to_owned(), is_final: false };
         self.file_variables(&everything, scope, variables);
         self.read_sets(server.inside(), variables);
+        self.read_referers(scope, variables);
         let mut first = server.inside();
         let returned = first.iter().position(|directive| directive.name.value == "return");
         // A `return` of the server comes before any location is looked for, unless a rewriting leads past it.

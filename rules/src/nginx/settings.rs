@@ -9,7 +9,7 @@ use crate::language::timeouts::Timeouts;
 use crate::language::websocket::WebSocket;
 use crate::placeholder::{Part, Placeholder, Template};
 use crate::source::{Span, Spanned};
-use crate::table::{AccessRule, Auth, AuthKind, HeaderNames, HeaderOperation, Satisfy, SendRate, Ways, Whom};
+use crate::table::{AccessRule, Auth, AuthKind, HeaderNames, HeaderOperation, Satisfy, Ways, Whom};
 use crate::value::{Bytes, Limit};
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -38,7 +38,7 @@ impl Nginx<'_, '_> {
         self.read_media_of_server(scope, server, &mut settings);
         settings.compress = self.read_packing(scope, scope);
         settings.header_names = Some(Spanned::new(self.header_names(scope), server));
-        settings.send_rate = self.read_send_rate(scope, scope);
+        settings.send_rate = self.read_send_rate(scope, scope, &Variables::default());
         settings.steering = Some(Spanned::new(!ignores_redirects(scope), server));
         if !self.passes_steering {
             let hidden = HeaderOperation::RemovePrefix(STEERING.to_owned());
@@ -66,7 +66,7 @@ impl Nginx<'_, '_> {
         settings.limits = self.read_rates(scope, variables);
         settings.concurrent = self.read_concurrent(scope, variables);
         settings.compress = self.read_packing(&scope.from(AROUND), scope);
-        settings.send_rate = self.read_send_rate(&scope.from(AROUND), scope);
+        settings.send_rate = self.read_send_rate(&scope.from(AROUND), scope, variables);
         settings.auth = self.read_auth(scope, variables);
         // Of one there is no choice.
         if let Some(satisfy) = settings.satisfy.as_mut().filter(|_| settings.auth.len() < 2) {
@@ -137,22 +137,6 @@ impl Nginx<'_, '_> {
             (Some(body), Some(send)) => Some(if body.value.0 > send.value.0 { body } else { send }),
             (one, other) => one.or(other),
         }
-    }
-
-    /// What holds at a place, where its own blocks say anything of it.
-    fn read_send_rate(&mut self, own: &Scope<'_>, scope: &Scope<'_>) -> Option<Spanned<Option<SendRate>>> {
-        let directive = own.find("limit_rate").or_else(|| own.find("limit_rate_after"))?;
-        let mut size = |name: &str| match scope.find(name) {
-            Some(directive) if directive.first().contains('$') => {
-                let message = format!("\"{}\" is not known before there is a request", directive.first());
-                self.refuse(directive.span_of(0), message, "write a size, such as `100k`");
-                0
-            }
-            Some(directive) => self.size(directive, 0).map_or(0, |size| size.value.0),
-            None => 0,
-        };
-        let (bytes, after) = (size("limit_rate"), size("limit_rate_after"));
-        Some(at(directive, (bytes > 0).then_some(SendRate { bytes, after })))
     }
 
     fn body_limit(&mut self, scope: &Scope<'_>) -> Option<Spanned<Limit<Bytes>>> {

@@ -136,6 +136,8 @@ const PLAIN: &[(&str, Placeholder)] = &[
     ("ssl_session_reused", Placeholder::TlsResumed),
     ("upstream_response_length", Placeholder::UpstreamLength),
     ("request_body", Placeholder::RequestBody),
+    ("limit_req_status", Placeholder::LimitStatus),
+    ("limit_conn_status", Placeholder::ConcurrentStatus),
     ("gzip_ratio", Placeholder::PackingRatio),
 ];
 
@@ -226,6 +228,10 @@ impl Nginx<'_, '_> {
             // No answer comes from a cache.
             return Some(literal(""));
         }
+        if name == "invalid_referer" {
+            // Where nothing says which are valid, all are.
+            return Some(literal(""));
+        }
         if name == "nginx_version" {
             return Some(literal(NGINX));
         }
@@ -279,7 +285,6 @@ const NOT_HAD: &[&str] = &[
     "secure_link*",
     "jwt_*",
     "document_root",
-    "invalid_referer",
     "realpath_root",
     "request_body_file",
     "request_filename",

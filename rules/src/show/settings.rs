@@ -7,8 +7,8 @@ use super::substitute;
 use super::text::{Page, duration, limit, number, quoted, switch, template, words};
 use crate::table::{
     AnswerStatus, Auth, AuthKind, Bodies, Compress, Concurrency, Condition, Cors, Expires, HeaderNames,
-    HeaderOperation, Level, OnError, OnErrorFrom, Origins, RateLimit, Satisfy, SendRate, Server, Settings,
-    Table, Types, Ways, Whom,
+    HeaderOperation, Level, OnError, OnErrorFrom, Origins, Pace, RateLimit, Satisfy, SendRate, Server,
+    Settings, Table, Types, Ways, Whom,
 };
 use http::StatusCode;
 use std::collections::BTreeMap;
@@ -47,11 +47,8 @@ pub(super) fn write(
     if !settings.forwarded || outer.is_some_and(|outer| !outer.forwarded) {
         page.line(&format!("forwarded {}", switch(settings.forwarded)), place("forwarded"));
     }
-    match settings.send_rate {
-        Some(SendRate { bytes, after }) => {
-            let after = if after > 0 { format!(" after={after}") } else { String::new() };
-            page.line(&format!("send-rate {bytes}{after}"), place("send-rate"));
-        }
+    match &settings.send_rate {
+        Some(rate) => page.line(&send_rate_line(rate), place("send-rate")),
         None if outer.is_some_and(|outer| outer.send_rate.is_some()) => page.line("send-rate off", None),
         None => {}
     }
@@ -76,6 +73,15 @@ pub(super) fn write(
     let own =
         settings.on_error.len() - outer.map_or(0, |outer| outer.on_error.len()).min(settings.on_error.len());
     settings.on_error.iter().take(own).for_each(|on_error| write_on_error(on_error, scope, page));
+}
+
+fn send_rate_line(rate: &SendRate) -> String {
+    match rate {
+        SendRate::Fixed(Pace { bytes, after: 0 }) => format!("send-rate {bytes}"),
+        SendRate::Fixed(Pace { bytes, after }) => format!("send-rate {bytes} after={after}"),
+        SendRate::Filled(bytes, after) if after.parts.is_empty() => format!("send-rate {}", template(bytes)),
+        SendRate::Filled(bytes, after) => format!("send-rate {} after={}", template(bytes), template(after)),
+    }
 }
 
 fn operations(name: &str, operations: &[HeaderOperation], page: &mut Page) {

@@ -54,7 +54,7 @@ pub use regex::{Matched, PathRegex, RegexError};
 pub use resolver::Resolver;
 pub use settings::{
     Access, AccessRule, AnswerStatus, Auth, AuthKind, Compress, Concurrency, Cors, HeaderNames,
-    HeaderOperation, OnError, OnErrorFrom, Origins, RateLimit, Satisfy, SendRate, Settings, Timeouts,
+    HeaderOperation, OnError, OnErrorFrom, Origins, Pace, RateLimit, Satisfy, SendRate, Settings, Timeouts,
     WebSocket, Whom,
 };
 pub use steps::{FileKind, Rewrite, Step, Test, Then, When};

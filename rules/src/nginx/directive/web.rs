@@ -53,7 +53,9 @@ pub(super) const ALL: &[Definition] = &[
     honoured("auth_delay", SITE, 1, 1),
     refused("auth_jwt", SITE, 1, 2, "write `auth jwt jwks=\"…\"` in KDL"),
     refused("secure_link", SITE, 1, 1, "let the app check its links"),
-    refused("valid_referers", SERVER.or(LOCATION), 1, ANY, "let the app check the Referer").many(),
+    honoured("valid_referers", SERVER.or(LOCATION), 1, ANY).many(),
+    needless("referer_hash_max_size", SERVER.or(LOCATION), 1, 1, OWN_ROOM),
+    needless("referer_hash_bucket_size", SERVER.or(LOCATION), 1, 1, OWN_ROOM),
     // Limits.
     honoured("limit_req_zone", HTTP, 3, 4).many(),
     honoured("limit_req", SITE, 1, 3).many(),
@@ -111,7 +113,7 @@ pub(super) const ALL: &[Definition] = &[
     needless("gzip_buffers", SITE, 2, 2, OWN_ROOM),
     honoured("gzip_disable", SITE, 1, ANY),
     honoured("gzip_http_version", SITE, 1, 1),
-    needless("gzip_static", SITE, 1, 1, "it is about files"),
+    honoured("gzip_static", SITE, 1, 1),
     refused("gunzip", SITE, 1, 1, "an upstream packs for clients that take it alone; leave it out"),
     needless("gunzip_buffers", SITE, 2, 2, "what an upstream packs goes to the client packed"),
     // Values from other values.
