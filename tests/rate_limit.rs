@@ -224,9 +224,11 @@ async fn the_error_log_has_nginxs_words_and_level_for_what_is_limited() {
         assert_eq!(vordr.get(&format!("http://a.test{path}")).await.status, status, "{path}");
     }
     for (level, words) in
-        [("[error]", " limiting requests, dry run, client:"), ("[notice]", " limiting requests, client:")]
+        [("[error]", " limiting requests, dry run, excess: "), ("[notice]", " limiting requests, excess: ")]
     {
-        let is_it = |line: &str| line.contains(level) && line.contains(words);
+        // As fail2ban looks for it.
+        let who = " by zone \"few\", client: 127.0.0.1, server: a.test, request: ";
+        let is_it = |line: &str| line.contains(level) && line.contains(words) && line.contains(who);
         eventually(words, || vordr.error_log().lines().any(is_it).then_some(())).await;
     }
 }

@@ -32,6 +32,32 @@ impl Exchange {
         }
     }
 
+    /// Appends the path of the file that a line goes to. What is filled in is the name of one file or folder, and leads
+    /// nowhere else.
+    pub(crate) fn log_path(
+        &self,
+        path: &Template,
+        request: &Parts,
+        answer: Option<&HeaderMap>,
+        out: &mut Vec<u8>,
+    ) {
+        let known = Known { request, captures: &self.captures, answer };
+        for part in &path.parts {
+            match part {
+                Part::Text(text) => out.extend_from_slice(text.as_bytes()),
+                Part::Placeholder(placeholder) => {
+                    let mut value = Vec::new();
+                    self.fill_one(placeholder, known, Into::Raw, &mut value);
+                    if value.starts_with(b".") {
+                        out.push(b'_');
+                    }
+                    let plain = |byte: u8| if byte == b'/' || byte.is_ascii_control() { b'_' } else { byte };
+                    out.extend(value.into_iter().map(plain));
+                }
+            }
+        }
+    }
+
     /// Whether a line is wanted: where what is filled in is neither empty nor `0`.
     pub(crate) fn wants_line(
         &self,

@@ -69,3 +69,4 @@ pub use reached::{Endpoint, Reached};
 pub use retry::Attempt;
 pub use search::Current;
 pub(crate) use substitute::Substitution;
+pub(crate) use told::HOSTNAME;

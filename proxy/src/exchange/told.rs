@@ -14,7 +14,7 @@ use vordr_rules::placeholder::Placeholder;
 use vordr_rules::table::Server;
 
 /// This machine's name, which does not change while vordr runs.
-static HOSTNAME: LazyLock<String> = LazyLock::new(|| {
+pub(crate) static HOSTNAME: LazyLock<String> = LazyLock::new(|| {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     name.trim_end().to_ascii_lowercase()
 });

@@ -1,6 +1,7 @@
 //! The files that one set of rules writes its access logs to, and which of them a request's line goes to.
 
 use super::access_log;
+use super::outputs::NAMED;
 use super::record::{Record, Rejection};
 use super::words::Drawing;
 use super::writer::Writer;
@@ -53,7 +54,13 @@ impl AccessLogs {
                 continue;
             }
             if let Some(Output { writer, drawing }) = self.outputs.get(log.number) {
-                writer.line(|bytes| access_log::write(log, *drawing, record, bytes));
+                writer.line(|bytes| match &log.target {
+                    LogTarget::Filled(path) => {
+                        exchange.log_path(path, record.request, record.answer, bytes);
+                        named(bytes, |bytes| access_log::write(log, *drawing, record, bytes));
+                    }
+                    _ => access_log::write(log, *drawing, record, bytes),
+                });
             }
         }
     }
@@ -62,7 +69,9 @@ impl AccessLogs {
     /// came in. Those with a condition get it too, as nothing is known of what that asks for.
     pub(super) fn write_rejection(&self, rejection: &Rejection) {
         let Some(table) = self.table.upgrade() else { return };
-        for log in logs_at(&table, rejection) {
+        // Nothing is known that could name a file.
+        let is_named = |log: &&AccessLog| !matches!(log.target, LogTarget::Filled(_));
+        for log in logs_at(&table, rejection).iter().filter(is_named) {
             if let Some(Output { writer, drawing }) = self.outputs.get(log.number) {
                 writer.line(|bytes| access_log::write_rejection(log, *drawing, rejection, bytes));
             }
@@ -72,6 +81,17 @@ impl AccessLogs {
     /// Waits until every line has been handed to the system.
     pub(super) fn flush(&self) {
         self.outputs.iter().for_each(|output| output.writer.flush());
+    }
+}
+
+/// Ends a file's name and appends the line that goes there, or takes the name away where there is no line.
+fn named(bytes: &mut Vec<u8>, line: impl FnOnce(&mut Vec<u8>)) {
+    bytes.push(NAMED);
+    let before = bytes.len();
+    line(bytes);
+    if bytes.len() == before {
+        let start = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        bytes.truncate(start);
     }
 }
 

@@ -15,6 +15,7 @@ mod look;
 mod metrics;
 mod named;
 mod nginx;
+mod outputs;
 mod record;
 mod refusals;
 mod rejected;

@@ -5,6 +5,7 @@
 //! wake-up. Lines of one worker keep their order; between two of them it may differ within that time.
 
 use super::cells::PerWorker;
+use super::outputs::{ManyFiles, ToSyslog};
 use crate::start_error::StartError;
 use prometheus::IntCounter;
 use std::fs::{File, OpenOptions};
@@ -53,6 +54,8 @@ impl Writer {
             LogTarget::File(path) => {
                 file(path).map_err(|source| StartError::Log { path: path.clone(), source })?
             }
+            LogTarget::Filled(_) => Box::new(ManyFiles::new(dropped.clone())),
+            LogTarget::Syslog(syslog) => Box::new(ToSyslog::new(syslog.clone(), dropped.clone())),
         };
         let lines = Arc::new(Lines::of(workers));
         let (theirs, out) = (lines.clone(), Out { out, torn: false, dropped: dropped.clone() });

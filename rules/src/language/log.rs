@@ -6,16 +6,16 @@ use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::placeholder::Template;
 use crate::source::Spanned;
-use crate::table::{ErrorFormat, ErrorLog, Escape, Level, LogTarget};
+use crate::table::{ErrorFormat, ErrorLog, Escape, Level, LogTarget, Syslog, SyslogAddress};
 use crate::word::Word;
 use kdl::KdlNode;
 
 pub(super) static ACCESS: Word = Word::simple(
     "access-log",
-    "stdout | stderr | FILE | off",
+    "stdout | stderr | FILE | syslog:ADDRESS | off",
     "A line for each request. Default: to stdout, JSON unless that is a terminal.",
 )
-.properties(&["format", "query", "if"])
+.properties(&["format", "query", "if", "facility", "severity", "tag", "hostname"])
 .many();
 pub(super) static FORMAT: Word =
     Word::simple("log-format", "NAME LINE", "A form of access logs: a line with placeholders.")
@@ -63,7 +63,7 @@ pub(super) fn read_access(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Sp
 }
 
 fn read_access_words(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<AccessLog> {
-    let target = node.need::<String>(reading).map(|target| target_of(target.value));
+    let target = node.need::<String>(reading).and_then(|target| read_target(target, node, reading));
     let format = node.property::<String>("format", reading);
     let query = node.property("query", reading);
     let condition = node.property::<String>("if", reading);
@@ -94,7 +94,14 @@ pub(super) fn read_format(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Li
 
 pub(super) fn read_error(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<ErrorLog> {
     let mut node = Node::open(kdl, &ERROR, reading);
-    let target = node.need::<String>(reading).map(|target| target_of(target.value));
+    let target = node.need::<String>(reading);
+    let target = target.and_then(|target| match target.value.starts_with("syslog:") {
+        true => {
+            reading.report(text::wrong(ERROR.name, target.span, "it goes to a file, to stdout or to stderr"));
+            None
+        }
+        false => Some(target_of(target.value)),
+    });
     let level = node.property::<String>("level", reading);
     let level = one_of(level, &Level::ALL.map(Level::name), "level", reading);
     let level = level.and_then(|at| Level::ALL.get(at).copied()).unwrap_or(Level::Info);
@@ -106,6 +113,47 @@ pub(super) fn read_error(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Err
     };
     node.finish(reading);
     Some(ErrorLog { target: target?, level, format })
+}
+
+/// Where an access log goes; a path may have placeholders.
+fn read_target(word: Spanned<String>, node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<LogTarget> {
+    if let Some(address) = word.value.strip_prefix("syslog:") {
+        let address = SyslogAddress::read(address);
+        if address.is_none() {
+            let message = "expected `\"syslog:192.0.2.1:514\"` or `\"syslog:unix:/dev/log\"`";
+            reading.report(text::wrong(ACCESS.name, word.span, message));
+        }
+        return read_syslog(Syslog { tag: "vordr".to_owned(), ..Syslog::to(address?) }, node, reading);
+    }
+    if !word.value.contains('{') {
+        return Some(target_of(word.value));
+    }
+    let path = header::template(word, ACCESS.name, reading)?.value;
+    Some(match path.as_text() {
+        Some(text) => LogTarget::File(text.to_owned()),
+        None => LogTarget::Filled(path),
+    })
+}
+
+fn read_syslog(syslog: Syslog, node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<LogTarget> {
+    let mut named = |name: &str, known: &[&str], default: u8| {
+        let word = node.property::<String>(name, reading);
+        one_of(word, known, name, reading).and_then(|at| u8::try_from(at).ok()).unwrap_or(default)
+    };
+    let facility = named("facility", &Syslog::FACILITIES, syslog.facility);
+    let severity = named("severity", &Syslog::SEVERITIES, syslog.severity);
+    let tag = node.property::<String>("tag", reading);
+    if let Some(tag) = tag.as_ref().filter(|tag| !is_tag(&tag.value)) {
+        reading.report(text::wrong("tag", tag.span, "a tag has letters, digits and `_`, 32 of them at most"));
+    }
+    let tag = tag.map_or(syslog.tag, |tag| tag.value);
+    let hostname = node.property("hostname", reading).is_none_or(|on| on.value);
+    Some(LogTarget::Syslog(Syslog { facility, severity, tag, hostname, ..syslog }))
+}
+
+/// As nginx takes it (RFC 3164, section 4.1.3).
+pub(crate) fn is_tag(tag: &str) -> bool {
+    (1..=32).contains(&tag.len()) && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 fn target_of(word: String) -> LogTarget {

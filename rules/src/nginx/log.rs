@@ -4,10 +4,10 @@ use super::Nginx;
 use super::scope::Scope;
 use super::tree::Directive;
 use super::variable::Variables;
-use crate::language::log::{AccessLog, BUILT_IN, LineFormat};
-use crate::placeholder::Template;
+use crate::language::log::{AccessLog, BUILT_IN, LineFormat, is_tag};
+use crate::placeholder::{Part, Template};
 use crate::source::Spanned;
-use crate::table::Escape;
+use crate::table::{Escape, LogTarget, Syslog, SyslogAddress};
 
 /// The format of vordr's own that a format without a line stands for, where it is escaped as JSON.
 const JSON: &str = "json";
@@ -56,13 +56,10 @@ impl Nginx<'_, '_> {
     }
 
     fn read_access_log(&mut self, directive: &Directive, variables: &Variables) -> Option<AccessLog> {
-        let target = match directive.first().contains('$') {
-            true => {
-                let message = "the name of a log is known before there is a request";
-                self.refuse(directive.span_of(0), message, "write one file, and let its lines tell");
-                None
-            }
-            false => self.log_target(directive),
+        let target = match directive.first() {
+            syslog if syslog.starts_with("syslog:") => self.read_syslog(directive).map(LogTarget::Syslog),
+            filled if filled.contains('$') => self.read_log_path(directive, variables),
+            _ => self.log_target(directive),
         };
         let format = self.log_format(directive);
         let mut condition = None;
@@ -70,6 +67,53 @@ impl Nginx<'_, '_> {
             condition = condition.or(self.read_parameter(argument, variables));
         }
         Some(AccessLog { target: target?, format: format?, query: None, condition })
+    }
+
+    /// A path with variables, which may be known all the same.
+    fn read_log_path(&mut self, directive: &Directive, variables: &Variables) -> Option<LogTarget> {
+        let mut path = self.template(directive.arguments.first()?, variables)?;
+        if let Some(Part::Text(text)) = path.parts.first_mut() {
+            *text = self.below_prefix(text);
+        }
+        Some(match path.as_text() {
+            Some(text) => LogTarget::File(text.to_owned()),
+            None => LogTarget::Filled(path),
+        })
+    }
+
+    /// `syslog:server=…,facility=…,severity=…,tag=…,nohostname`
+    fn read_syslog(&mut self, directive: &Directive) -> Option<Syslog> {
+        let span = directive.span_of(0);
+        let (mut address, mut given) = (None, Syslog::to(SyslogAddress::Unix(String::new())));
+        let at = |known: &[&str], word: &str| {
+            known.iter().position(|name| *name == word).and_then(|at| u8::try_from(at).ok())
+        };
+        for parameter in directive.first().trim_start_matches("syslog:").split(',') {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            let number = match name {
+                "facility" => at(&Syslog::FACILITIES, value),
+                "severity" => at(&Syslog::SEVERITIES, value),
+                _ => Some(0),
+            };
+            match (name, number) {
+                ("server", _) => address = SyslogAddress::read(value),
+                ("facility", Some(number)) => given.facility = number,
+                ("facility", None) => self.fault(span, format!("unknown syslog facility \"{value}\"")),
+                ("severity", Some(number)) => given.severity = number,
+                ("severity", None) => self.fault(span, format!("unknown syslog severity \"{value}\"")),
+                ("tag", _) if is_tag(value) => value.clone_into(&mut given.tag),
+                ("tag", _) => {
+                    self.fault(span, "syslog \"tag\" only allows alphanumeric characters and underscore")
+                }
+                ("nohostname", _) => given.hostname = false,
+                _ => self.fault(span, format!("unknown syslog parameter \"{parameter}\"")),
+            }
+        }
+        let Some(address) = address else {
+            self.fault(span, "no syslog server specified");
+            return None;
+        };
+        Some(Syslog { address, ..given })
     }
 
     /// A parameter behind the format; `if=` is one that something comes of.

@@ -103,7 +103,16 @@ fn target(target: &LogTarget) -> String {
     match target {
         LogTarget::Stdout => "stdout".to_owned(),
         LogTarget::Stderr => "stderr".to_owned(),
-        LogTarget::File(path) => quoted(path),
+        LogTarget::File(path) => quoted(&path.replace('{', "{{").replace('}', "}}")),
+        LogTarget::Filled(path) => template(path),
+        LogTarget::Syslog(syslog) => format!(
+            "{} facility={} severity={} tag={} hostname={}",
+            quoted(&format!("syslog:{}", syslog.address)),
+            syslog.facility(),
+            syslog.severity(),
+            quoted(&syslog.tag),
+            switch(syslog.hostname)
+        ),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `access-log`, `log-format` and `error-log`.
 
+use super::Syslog;
 use crate::placeholder::Template;
 use std::sync::Arc;
 
@@ -33,6 +34,10 @@ pub enum LogTarget {
     Stderr,
     /// A file, appended to.
     File(String),
+    /// A file whose path each request fills in; what is filled in has no `/`.
+    Filled(Template),
+    /// A syslog server.
+    Syslog(Syslog),
 }
 
 /// The form of an access log line.

@@ -27,6 +27,7 @@ mod segments;
 mod settings;
 mod steps;
 mod substitute;
+mod syslog;
 mod tls;
 mod trace;
 mod upstream;
@@ -59,6 +60,7 @@ pub use settings::{
 };
 pub use steps::{FileKind, Rewrite, Step, Test, Then, When};
 pub use substitute::Substitute;
+pub use syslog::{Syslog, SyslogAddress};
 pub use tls::{ClientCa, ClientFailure, Hsts, ServerTls, Sessions};
 pub use trace::{Ratio, Trace, TraceParent, TraceProtocol};
 pub use upstream::{

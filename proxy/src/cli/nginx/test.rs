@@ -50,7 +50,7 @@ fn logs_open(given: &Given, table: &Table) -> bool {
     let targets = table.process.error_logs.iter().map(|log| &log.target).chain(&table.log_targets);
     let mut paths = targets.filter_map(|target| match target {
         LogTarget::File(path) => Some(path),
-        LogTarget::Stdout | LogTarget::Stderr => None,
+        LogTarget::Stdout | LogTarget::Stderr | LogTarget::Filled(_) | LogTarget::Syslog(_) => None,
     });
     paths.all(|path| {
         let opened = OpenOptions::new().create(true).append(true).open(path);
