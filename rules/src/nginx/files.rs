@@ -15,7 +15,7 @@ use crate::table::{self, Listing, Since, Symlinks, Ways};
 use http::StatusCode;
 
 /// Where nginx has its files when nobody says.
-const ROOT: &str = "html";
+pub(super) const ROOT: &str = "html";
 
 /// Where a location has its files.
 #[derive(Debug, Default)]
@@ -228,15 +228,24 @@ impl Nginx<'_, '_> {
         for path in paths {
             tries.push(self.template(path, variables)?);
         }
-        let action = match last.value.as_str() {
-            status if status.starts_with('=') => self.read_try_status(last)?,
-            name if name.starts_with('@') => self.read_entering(last, scope),
+        Some((tries, Some(self.read_last_try(last, scope, variables)?)))
+    }
+
+    /// What is done where none of the paths is there.
+    pub(super) fn read_last_try(
+        &mut self,
+        last: &Spanned<String>,
+        scope: &Scope<'_>,
+        variables: &Variables,
+    ) -> Option<Action> {
+        match last.value.as_str() {
+            status if status.starts_with('=') => self.read_try_status(last),
+            name if name.starts_with('@') => Some(self.read_entering(last, scope)),
             _ => {
                 let path = with_its_own_query(self.template(last, variables)?);
-                Action::Search(Spanned::new(path, last.span))
+                Some(Action::Search(Spanned::new(path, last.span)))
             }
-        };
-        Some((tries, Some(action)))
+        }
     }
 
     /// `@app`; what this server does not have is told by a 500, as in nginx.
@@ -343,7 +352,7 @@ fn set_file_variables(root: Template, behind: Option<Placeholder>, variables: &m
     variables.set("request_filename", file);
 }
 
-fn drop_last_slash(path: &mut Template) {
+pub(super) fn drop_last_slash(path: &mut Template) {
     if let Some(Part::Text(text)) = path.parts.last_mut()
         && text.len() > 1
         && text.ends_with('/')

@@ -10,6 +10,7 @@ use crate::language::action::Action;
 use crate::language::location::{Location, Path};
 use crate::language::redirect::Redirect;
 use crate::language::settings::Settings;
+use crate::language::steps::Step;
 use crate::placeholder::{Part, Placeholder, Template};
 use crate::source::{Span, Spanned};
 use crate::table::PathRegex;
@@ -101,6 +102,8 @@ impl Nginx<'_, '_> {
             }
             false => self.read_own_steps(directive, &here, locations),
         };
+        let tries = self.read_tries(directive, &scope, &variables);
+        let steps: Vec<Step> = steps.into_iter().chain(tries).collect();
         let location = self.read_content(directive, &kind, &scope, &variables, locations);
         let within = outer.and_then(|outer| self.read_within(directive, outer, around));
         let is_internal = directive.inside().iter().any(|directive| directive.name.value == "internal");
@@ -129,21 +132,10 @@ impl Nginx<'_, '_> {
         }
         match passing(directive.inside()) {
             Some(pass) => {
-                self.check_tries(directive);
                 self.redirect_to_folder(kind, scope, span, variables, locations);
                 self.read_passing(pass, kind, scope, span, variables)
             }
             None => self.nothing_here(kind, scope, span, variables),
-        }
-    }
-
-    /// In nginx the files that `try_files` finds change the path that an upstream is asked for.
-    fn check_tries(&mut self, directive: &Directive) {
-        let tries = directive.inside().iter().find(|directive| directive.name.value == "try_files");
-        if let Some(tries) = tries {
-            let remedy =
-                "put the `proxy_pass` into a `location @app`, and write `@app` at the end of `try_files`";
-            self.refuse(tries.name.span, "\"try_files\" beside \"proxy_pass\" is not honoured", remedy);
         }
     }
 

@@ -34,6 +34,7 @@ mod steps;
 mod substitute;
 mod tls;
 mod tree;
+mod tries;
 mod upstream;
 mod value;
 mod variable;
