@@ -26,6 +26,8 @@ pub(crate) struct Reading<'w> {
     pub upstream_headers: BTreeSet<String>,
     /// Whether the bodies of requests are asked for anywhere.
     pub keeps_bodies: bool,
+    /// Whether it is asked anywhere how large the heads are that are exchanged with upstreams.
+    pub weighs_heads: bool,
     /// The text that is being read.
     pub source: SourceId,
 }
@@ -43,6 +45,7 @@ impl<'w> Reading<'w> {
             made_variables: HashSet::new(),
             upstream_headers: BTreeSet::new(),
             keeps_bodies: false,
+            weighs_heads: false,
             source,
         }
     }

@@ -144,6 +144,10 @@ pub enum Placeholder {
     TlsResumed,
     /// `{upstream_length}`: the bytes of the upstream's body that came.
     UpstreamLength,
+    /// `{upstream_received}`: the bytes of the upstream's answer that came, its head among them.
+    UpstreamReceived,
+    /// `{upstream_sent}`: the bytes of the request that went to the upstream, its head among them.
+    UpstreamSent,
     /// `{request_body}`: the body that went to the upstream, as far as it has; nothing of one beyond 16 KiB.
     RequestBody,
     /// `{limit_status}`: what `limit` made of the request: `PASSED`, `DELAYED`, `REJECTED`, or what it would have been
@@ -211,6 +215,8 @@ const PLAIN: &[(&str, Placeholder)] = &[
     ("tls_group", Placeholder::TlsGroup),
     ("tls_resumed", Placeholder::TlsResumed),
     ("upstream_length", Placeholder::UpstreamLength),
+    ("upstream_received", Placeholder::UpstreamReceived),
+    ("upstream_sent", Placeholder::UpstreamSent),
     ("request_body", Placeholder::RequestBody),
     ("limit_status", Placeholder::LimitStatus),
     ("concurrent_status", Placeholder::ConcurrentStatus),
@@ -286,6 +292,14 @@ impl Template {
     /// Whether the request's body is asked for.
     pub fn asks_for_body(&self) -> bool {
         self.parts.contains(&Part::Placeholder(Placeholder::RequestBody))
+    }
+
+    /// Whether it is asked how large heads are that go to an upstream, or come from one.
+    pub fn weighs_heads(&self) -> bool {
+        let is_weight = |part: &Part| {
+            matches!(part, Part::Placeholder(Placeholder::UpstreamReceived | Placeholder::UpstreamSent))
+        };
+        self.parts.iter().any(is_weight)
     }
 
     /// The variables asked for.

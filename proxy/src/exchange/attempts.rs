@@ -29,6 +29,8 @@ struct Told {
     duration: Duration,
     /// Bytes of its answer's body.
     length: u64,
+    /// Bytes of its request and of its answer, their heads among them.
+    weights: (u64, u64),
 }
 
 impl Exchange {
@@ -36,7 +38,10 @@ impl Exchange {
     pub(crate) fn leave_attempt(&mut self, failure: &Failure) {
         let Some(reached) = self.reached.as_mut().filter(|reached| reached.attempt.is_some()) else { return };
         let status = reached.status.unwrap_or(failure.status().as_u16());
-        let told = Told::of(reached, Some(status), std::mem::take(&mut self.bytes_of_upstream));
+        let own = self.own_body.as_ref().map(|own| own.len() as u64);
+        let bodies = (own.unwrap_or(self.bytes_in), std::mem::take(&mut self.bytes_of_upstream));
+        let told = Told::of(reached, Some(status), bodies);
+        reached.heads = (0, 0);
         reached.attempt = None;
         (reached.connect, reached.reused) = (None, false);
         (reached.status, reached.answered, reached.over) = (None, None, None);
@@ -64,7 +69,8 @@ impl Exchange {
             self.reached.as_ref().filter(|reached| self.earlier.is_empty() || reached.attempt.is_some());
         let present = present.map(|reached| {
             let status = reached.status.or_else(|| self.status.map(|status| status.as_u16()));
-            Told::of(reached, status, self.bytes_of_upstream)
+            let own = self.own_body.as_ref().map(|own| own.len() as u64);
+            Told::of(reached, status, (own.unwrap_or(self.bytes_in), self.bytes_of_upstream))
         });
         if self.earlier.is_empty() {
             return own(&present?);
@@ -98,6 +104,8 @@ fn teller(placeholder: &Placeholder) -> Option<Teller> {
         Placeholder::UpstreamStatus => |told| told.status.map(text),
         Placeholder::UpstreamDuration => |told| Some(seconds(told.duration)),
         Placeholder::UpstreamLength => |told| Some(text(told.length)),
+        Placeholder::UpstreamSent => |told| Some(text(told.weights.0)),
+        Placeholder::UpstreamReceived => |told| Some(text(told.weights.1)),
         Placeholder::UpstreamConnect => |told| told.connect.map(seconds),
         Placeholder::UpstreamFirstByte => |told| told.first_byte.map(seconds),
         _ => return None,
@@ -105,7 +113,8 @@ fn teller(placeholder: &Placeholder) -> Option<Teller> {
 }
 
 impl Told {
-    fn of(reached: &Reached, status: Option<u16>, length: u64) -> Self {
+    /// `bodies` are the bytes of the request's and of the answer's.
+    fn of(reached: &Reached, status: Option<u16>, (sent, length): (u64, u64)) -> Self {
         let (begun, address) = reached.attempt.unwrap_or((reached.chosen, None));
         let since = |moment: Instant| moment.saturating_duration_since(begun);
         Self {
@@ -115,6 +124,8 @@ impl Told {
             first_byte: reached.answered.map(since),
             duration: since(reached.over.unwrap_or_else(Instant::now)),
             length,
+            // Where nothing was sent, no part of the body was.
+            weights: (if reached.heads.0 > 0 { reached.heads.0 + sent } else { 0 }, reached.heads.1 + length),
         }
     }
 }

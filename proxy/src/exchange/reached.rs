@@ -42,6 +42,8 @@ pub struct Reached {
     pub answered: Option<Instant>,
     /// When its answer's end came.
     pub over: Option<Instant>,
+    /// Bytes of the request's head and of its answer's, where the rules ask for them.
+    pub heads: (u64, u64),
     /// When the present attempt began, and the address that it goes to; `None` before.
     pub attempt: Option<(Instant, Option<SocketAddr>)>,
 }

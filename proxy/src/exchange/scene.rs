@@ -91,6 +91,7 @@ impl Scene {
         let Some(Action::Proxy(proxy)) = self.exchange.action() else { panic!("no upstream") };
         let upstream = &self.exchange.table.upstreams[proxy.upstream.0];
         let reached = Reached {
+            heads: (0, 0),
             endpoint: Arc::new(Endpoint::new(&upstream.name, &upstream.servers[0].address)),
             tls: proxy.tls.is_some(),
             cookie: None,

@@ -1,7 +1,7 @@
 //! An upstream's answer: taken, or given up for something else, and passed on to the client.
 
 use super::gateway::UnderWay;
-use super::{body, failing, reaching, stream};
+use super::{body, failing, reaching, stream, weight};
 use crate::exchange::{Failure, Headers, settle};
 use crate::shared::Shared;
 use http::header::CONTENT_LENGTH;
@@ -45,6 +45,9 @@ pub(super) fn taken(
     if let Some(reached) = exchange.reached.as_mut() {
         reached.status = Some(response.status.as_u16());
         reached.answered = Some(Instant::now());
+        if exchange.table.weighs_heads {
+            reached.heads.1 = weight::of_answer(response);
+        }
     }
     exchange.attempt_answered(response.status.as_u16());
     if let Some(target) = journey.target.as_ref().filter(|_| !may_retry) {

@@ -1,7 +1,7 @@
 //! `impl ProxyHttp`: the phases of an exchange, in the order Pingora calls them.
 
 use super::reaching::{self, Journey};
-use super::{answering, body, failing, files, guarding, reply, stream, target};
+use super::{answering, body, failing, files, guarding, reply, stream, target, weight};
 use crate::connection::Link;
 use crate::exchange::{Admission, Arrival, Client, Exchange, Packer, Sent};
 use crate::generation::Generation;
@@ -227,6 +227,9 @@ impl ProxyHttp for Gateway {
         }
         if let Some(method) = exchange.proxy().and_then(|proxy| proxy.method.clone()) {
             request.set_method(method);
+        }
+        if let Some(reached) = exchange.reached.as_mut().filter(|_| exchange.table.weighs_heads) {
+            reached.heads.0 = weight::of_request(request);
         }
         exchange.attempt_asks(|| String::from_utf8_lossy(request.raw_path()).into_owned());
         Ok(())

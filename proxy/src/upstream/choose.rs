@@ -162,6 +162,7 @@ impl Reached {
             status: None,
             answered: None,
             over: None,
+            heads: (0, 0),
             attempt: None,
         }
     }

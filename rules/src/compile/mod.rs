@@ -74,9 +74,18 @@ pub(crate) fn compile(file: &File, reading: &mut Reading<'_>) -> Outcome {
     let tls_places = file.servers.iter().enumerate().filter_map(tls_places).collect();
     let upstream_headers = reading.upstream_headers.iter().filter_map(|name| name.parse().ok()).collect();
     let upstreams = pools.finish();
-    let keeps_bodies = reading.keeps_bodies;
-    let table =
-        Table { process, listeners, servers, upstreams, maps, log_targets, upstream_headers, keeps_bodies };
+    let (keeps_bodies, weighs_heads) = (reading.keeps_bodies, reading.weighs_heads);
+    let table = Table {
+        process,
+        listeners,
+        servers,
+        upstreams,
+        maps,
+        log_targets,
+        upstream_headers,
+        keeps_bodies,
+        weighs_heads,
+    };
     Outcome { table, pending, tls_places }
 }
 

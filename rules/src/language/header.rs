@@ -173,6 +173,7 @@ pub(super) fn ask_for_variables(template: &Spanned<Template>, reading: &mut Read
     let asked = template.value.variables().map(|name| Spanned::new(name.to_owned(), template.span));
     reading.variables.extend(asked);
     reading.keeps_bodies |= template.value.asks_for_body();
+    reading.weighs_heads |= template.value.weighs_heads();
     reading.upstream_headers.extend(template.value.upstream_headers().map(|name| name.as_str().to_owned()));
 }
 

@@ -135,6 +135,8 @@ const PLAIN: &[(&str, Placeholder)] = &[
     ("ssl_server_name", Placeholder::TlsName),
     ("ssl_session_reused", Placeholder::TlsResumed),
     ("upstream_response_length", Placeholder::UpstreamLength),
+    ("upstream_bytes_received", Placeholder::UpstreamReceived),
+    ("upstream_bytes_sent", Placeholder::UpstreamSent),
     ("request_body", Placeholder::RequestBody),
     ("limit_req_status", Placeholder::LimitStatus),
     ("limit_conn_status", Placeholder::ConcurrentStatus),
@@ -240,6 +242,7 @@ impl Nginx<'_, '_> {
             let asked = template.upstream_headers().map(|name| name.as_str().to_owned());
             self.reading.upstream_headers.extend(asked);
             self.reading.keeps_bodies |= template.asks_for_body();
+            self.reading.weighs_heads |= template.weighs_heads();
             return Some(template);
         }
         if let Some(made) = self.made_by_map(name) {

@@ -91,6 +91,8 @@ pub struct Table {
     pub upstream_headers: Vec<HeaderName>,
     /// Whether the bodies of requests are asked for, and so have to be kept while they pass.
     pub keeps_bodies: bool,
+    /// Whether it is asked how large the heads are that are exchanged with upstreams.
+    pub weighs_heads: bool,
 }
 
 impl Table {
