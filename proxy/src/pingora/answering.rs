@@ -45,10 +45,8 @@ pub(super) fn taken(
     if let Some(reached) = exchange.reached.as_mut() {
         reached.status = Some(response.status.as_u16());
         reached.answered = Some(Instant::now());
-        if exchange.table.weighs_heads {
-            reached.heads.1 = weight::of_answer(response);
-        }
     }
+    weight::note_answer(exchange, response);
     exchange.attempt_answered(response.status.as_u16());
     if let Some(target) = journey.target.as_ref().filter(|_| !may_retry) {
         generation.upstreams.answered(target, &shared.observer);

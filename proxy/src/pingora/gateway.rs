@@ -228,9 +228,7 @@ impl ProxyHttp for Gateway {
         if let Some(method) = exchange.proxy().and_then(|proxy| proxy.method.clone()) {
             request.set_method(method);
         }
-        if let Some(reached) = exchange.reached.as_mut().filter(|_| exchange.table.weighs_heads) {
-            reached.heads.0 = weight::of_request(request);
-        }
+        weight::note_request(exchange, request);
         exchange.attempt_asks(|| String::from_utf8_lossy(request.raw_path()).into_owned());
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! How many bytes a head has as it goes over the wire (RFC 9112, section 2.1).
 
+use crate::exchange::Exchange;
 use http::HeaderMap;
 use pingora_http::{RequestHeader, ResponseHeader};
 
@@ -8,14 +9,28 @@ const REQUEST_LINE: usize = 12;
 /// What stands in an answer's first line besides its reason: `HTTP/1.1 200 ` and its end.
 const STATUS_LINE: usize = 15;
 
+/// Notes that of a request that is about to be sent, where the rules ask for it.
+pub(super) fn note_request(exchange: &mut Exchange, head: &RequestHeader) {
+    if let Some(reached) = exchange.reached.as_mut().filter(|_| exchange.table.weighs_heads) {
+        reached.heads.0 = of_request(head);
+    }
+}
+
+/// Notes that of an answer that has come, where the rules ask for it.
+pub(super) fn note_answer(exchange: &mut Exchange, head: &ResponseHeader) {
+    if let Some(reached) = exchange.reached.as_mut().filter(|_| exchange.table.weighs_heads) {
+        reached.heads.1 = of_answer(head);
+    }
+}
+
 /// Of a request as it is sent.
-pub(super) fn of_request(head: &RequestHeader) -> u64 {
+fn of_request(head: &RequestHeader) -> u64 {
     let line = head.method.as_str().len() + head.raw_path().len() + REQUEST_LINE;
     (line + of_fields(&head.headers)) as u64
 }
 
 /// Of an answer as it came.
-pub(super) fn of_answer(head: &ResponseHeader) -> u64 {
+fn of_answer(head: &ResponseHeader) -> u64 {
     (head.get_reason_phrase().map_or(0, str::len) + STATUS_LINE + of_fields(&head.headers)) as u64
 }
 

@@ -276,24 +276,6 @@ impl Nginx<'_, '_> {
         }
     }
 
-    /// `gzip_static`
-    fn read_static_packing(&mut self, scope: &Scope<'_>) -> bool {
-        let Some(directive) = scope.find("gzip_static") else { return false };
-        match directive.first() {
-            "off" => false,
-            "on" => true,
-            "always" => {
-                let message = "what is packed goes to clients that take it, never \"always\"";
-                self.refuse(directive.span_of(0), message, "write `on`");
-                false
-            }
-            _ => {
-                self.invalid(directive, 0);
-                false
-            }
-        }
-    }
-
     fn read_symlinks(&mut self, scope: &Scope<'_>) -> Symlinks {
         let Some(directive) = scope.find("disable_symlinks") else { return Symlinks::Anywhere };
         match directive.first() {

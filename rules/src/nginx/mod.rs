@@ -30,6 +30,7 @@ mod scope;
 mod send_rate;
 mod server;
 mod settings;
+mod static_packing;
 mod steps;
 mod substitute;
 mod tls;

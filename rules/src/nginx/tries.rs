@@ -12,6 +12,9 @@ use crate::table::{FileKind, Test};
 
 /// The variable that says that one of several is there.
 const FOUND: &str = "try_files";
+/// What does the same in more words.
+const REMEDY: &str =
+    "put the `proxy_pass` into a `location @app`, and write `@app` at the end of `try_files`";
 
 impl Nginx<'_, '_> {
     /// The steps of a location that proxies.
@@ -94,6 +97,3 @@ impl Nginx<'_, '_> {
         Some(root)
     }
 }
-
-const REMEDY: &str =
-    "put the `proxy_pass` into a `location @app`, and write `@app` at the end of `try_files`";

@@ -24,6 +24,7 @@ mod process;
 mod regex;
 mod resolver;
 mod segments;
+mod send_rate;
 mod settings;
 mod steps;
 mod substitute;
@@ -53,10 +54,10 @@ pub use pattern::Pattern;
 pub use process::{Believed, Limits, Process};
 pub use regex::{Matched, PathRegex, RegexError};
 pub use resolver::Resolver;
+pub use send_rate::{Pace, SendRate};
 pub use settings::{
     Access, AccessRule, AnswerStatus, Auth, AuthKind, Compress, Concurrency, Cors, HeaderNames,
-    HeaderOperation, OnError, OnErrorFrom, Origins, Pace, RateLimit, Satisfy, SendRate, Settings, Timeouts,
-    WebSocket, Whom,
+    HeaderOperation, OnError, OnErrorFrom, Origins, RateLimit, Satisfy, Settings, Timeouts, WebSocket, Whom,
 };
 pub use steps::{FileKind, Rewrite, Step, Test, Then, When};
 pub use substitute::Substitute;

@@ -1,8 +1,9 @@
 //! The settings that hold in a location, inheritance done.
 
-use super::{AccessLog, Action, Bodies, Charset, Expires, FieldName, Level, Place, Substitute, Types, Ways};
+use super::{
+    AccessLog, Action, Bodies, Charset, Expires, FieldName, Level, Place, SendRate, Substitute, Types, Ways,
+};
 use crate::placeholder::Template;
-use crate::value::{Bytes, Raw, Value};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use ipnet::IpNet;
 use std::sync::Arc;
@@ -63,33 +64,6 @@ pub struct Settings {
     pub on_error: Vec<OnError>,
     /// Where each word that does not have its default was written.
     pub places: Vec<(&'static str, Place)>,
-}
-
-/// `send-rate`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SendRate {
-    /// The same for every request.
-    Fixed(Pace),
-    /// Of each request: two sizes. Where the first comes to none there is no limit, and where the second does, 0.
-    Filled(Template, Template),
-}
-
-/// How fast a body goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pace {
-    /// In bytes a second; never 0.
-    pub bytes: u64,
-    /// How many bytes go as fast as they can before.
-    pub after: u64,
-}
-
-impl Pace {
-    /// The pace of two sizes, as they are written; `None` where the first is none, or is 0.
-    pub fn read(bytes: &str, after: &str) -> Option<Self> {
-        let size = |text: &str| Bytes::read(&Raw::Text(text.trim())).map_or(0, |size| size.0);
-        let (bytes, after) = (size(bytes), size(after));
-        (bytes > 0).then_some(Self { bytes, after })
-    }
 }
 
 /// Limits on silence; `None` is no limit.
