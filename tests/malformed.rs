@@ -66,7 +66,18 @@ async fn a_folded_header_and_a_space_before_the_colon() {
 #[tokio::test]
 async fn another_protocol() {
     refused("\x16\x03\x01 not HTTP\r\n\r\n").await;
-    refused("CONNECT a.test:443 HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+}
+
+#[tokio::test]
+async fn a_tunnel_is_asked_for_in_vain_and_the_last_thing_on_its_connection() {
+    let origin = Origin::answering("never").await;
+    let vordr = Vordr::proxying(&origin).await;
+    let mut client = vordr.connect().await;
+    client
+        .send("CONNECT a.test:443 HTTP/1.1\r\nHost: a.test\r\n\r\nGET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
+        .await;
+    assert_eq!(client.response().await.status, 405);
+    assert_eq!(origin.requests().len(), 0);
 }
 
 #[tokio::test]

@@ -117,7 +117,7 @@ pub(crate) fn judge(head: &[u8], most: usize) -> Result<Framing, Failure> {
         Err(error) => return Err(Failure::BadRequest(in_words(error))),
     }
     if request.method == Some("CONNECT") {
-        return Err(Failure::BadRequest("CONNECT is not served"));
+        return Err(Failure::Barred("CONNECT"));
     }
     doubt::target(request.method.unwrap_or_default(), request.path.unwrap_or_default())?;
     let http11 = request.version == Some(1);
@@ -280,7 +280,8 @@ mod tests {
 
     #[test]
     fn connect_and_other_versions_are_refused() {
-        refused("CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n");
+        let connect = judge(b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", MAX_HEADERS);
+        assert_eq!(connect, Err(Failure::Barred("CONNECT")));
         refused("GET / HTTP/2.0\r\nHost: a\r\n\r\n");
         refused("GET  / HTTP/1.1\r\nHost: a\r\n\r\n");
     }

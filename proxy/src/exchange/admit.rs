@@ -127,7 +127,7 @@ impl Exchange {
     fn check_method(&self, request: &Parts) -> Result<(), Failure> {
         let method = request.method.as_str();
         match self.has_nginxs_bodies() {
-            true if method == "TRACE" => Err(Failure::Responded(StatusCode::METHOD_NOT_ALLOWED)),
+            true if method == "TRACE" => Err(Failure::Barred("TRACE")),
             true if method.bytes().any(|byte| byte.is_ascii_lowercase()) => {
                 Err(Failure::BadRequest("methods are written in capitals"))
             }

@@ -97,6 +97,8 @@ pub enum Failure {
     NoIndex,
     /// A method that `files` does not know: 405.
     Method,
+    /// A method that is served nowhere: 405.
+    Barred(&'static str),
     /// What `respond … failure=on` says.
     Responded(StatusCode),
     /// `timeouts client`: 408.
@@ -183,7 +185,7 @@ impl Failure {
             Self::FileAccess => "file_access",
             Self::Unreadable(_) => "file_unreadable",
             Self::NoIndex => "no_index",
-            Self::Method => "method",
+            Self::Method | Self::Barred(_) => "method",
             Self::Responded(_) => "respond",
             Self::ClientTimeout => "client_timeout",
             Self::SlowUpload => "slow_upload",
@@ -232,7 +234,7 @@ impl Failure {
             Self::ConnectTimeout | Self::WriteTimeout | Self::ReadTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Status(status) | Self::Responded(status) => *status,
             Self::NoRoute | Self::InternalLocation | Self::NoFile(_) => StatusCode::NOT_FOUND,
-            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Method | Self::Barred(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadRequest(_) | Self::ProxyHeader(_) => StatusCode::BAD_REQUEST,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             // nginx's own, for what `error_page` shall tell from other bad requests.
@@ -288,6 +290,10 @@ impl Failure {
 
     /// Whether nothing further is to come by the same connection.
     pub fn ends_connection(&self) -> bool {
+        self.is_of_tls() || matches!(self, Self::Barred(_))
+    }
+
+    fn is_of_tls(&self) -> bool {
         matches!(self, Self::PlainHttp | Self::ClientCertificate(_) | Self::NoClientCertificate)
     }
 
@@ -302,10 +308,7 @@ impl Failure {
             self,
             Self::NoFile(_) | Self::FileAccess | Self::NoIndex | Self::Unreadable(_) | Self::Method
         );
-        of_files
-            || self.ends_connection()
-            || matches!(self, Self::Responded(_))
-            || self.party() == Party::Upstream
+        of_files || self.is_of_tls() || matches!(self, Self::Responded(_)) || self.party() == Party::Upstream
     }
 
     /// The setting that ran out, as an operator writes it.
@@ -372,6 +375,7 @@ impl Failure {
             Self::Unreadable(_) => "the file cannot be read".to_owned(),
             Self::NoIndex => "this folder is not shown".to_owned(),
             Self::Responded(_) => "so the rules say".to_owned(),
+            Self::Barred(method) => format!("{method} is served nowhere here"),
             Self::Method => "here are files, which GET and HEAD alone ask for".to_owned(),
             Self::ClientTimeout => "the client did not go on within `timeouts client`".to_owned(),
             Self::SlowUpload => "the request body came more slowly than `limits min-rate`".to_owned(),
