@@ -71,6 +71,7 @@ fn arrived(peer: &str) -> Exchange {
         ends: None,
         local_port: 80,
         tls: None,
+        lacks_tls: false,
         http2: false,
         started: Instant::now(),
         opened: Instant::now(),

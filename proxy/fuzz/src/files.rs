@@ -39,6 +39,7 @@ pub fn files(bytes: &[u8]) {
         ends: None,
         local_port: 80,
         tls: None,
+        lacks_tls: false,
         http2: false,
         started: Instant::now(),
         opened: Instant::now(),

@@ -2,10 +2,14 @@
 //!
 //! Both run in one task, with Pingora between them; so nothing is contended, and nearly every value is an atomic.
 
+mod body;
+mod silence;
+
 use super::farewell::Stop;
 use super::pace::{Passed, Patience};
 use crate::exchange::{Client, Failure, Handshake};
 use http::HeaderMap;
+use silence::nanos;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -298,110 +302,6 @@ impl Link {
     pub(crate) fn is_whole(&self) -> bool {
         self.whole.load(Relaxed)
     }
-
-    /// Nothing of the present body is handed over until all of it has come, which must be no more than `limit`.
-    pub(crate) fn gather(&self, limit: Option<u64>) {
-        self.gather_limit.store(limit.unwrap_or(u64::MAX), Relaxed);
-        self.gathering.store(true, Relaxed);
-    }
-
-    /// All of the body has come.
-    pub(crate) fn gathered(&self) {
-        self.gathering.store(false, Relaxed);
-    }
-
-    /// The limit on a body that is being gathered.
-    pub(crate) fn gather_limit(&self) -> Option<u64> {
-        self.gathering.load(Relaxed).then(|| self.gather_limit.load(Relaxed))
-    }
-
-    /// The present body is not made of the chunks that its head speaks of.
-    pub(crate) fn not_chunks(&self) {
-        self.not_chunks.store(true, Relaxed);
-    }
-
-    /// The present body does not fit its head, or breaks HTTP/2's rules.
-    pub(crate) fn misframed(&self) {
-        self.misframed.store(true, Relaxed);
-    }
-
-    /// The present body is larger than it may be.
-    pub(crate) fn too_large(&self) {
-        self.too_large.store(true, Relaxed);
-    }
-
-    /// The present body cannot be put aside.
-    pub(crate) fn no_room(&self) {
-        self.no_room.store(true, Relaxed);
-    }
-
-    /// Why the exchange came to its end on the client's side, where it is not because the client went away.
-    pub(crate) fn client_failure(&self) -> Option<Failure> {
-        if self.not_chunks.load(Relaxed) {
-            Some(Failure::BadRequest("the body is not made of chunks"))
-        } else if self.misframed.load(Relaxed) {
-            Some(Failure::BadRequest("the body does not fit its Content-Length, or HTTP/2's rules"))
-        } else if self.too_large.load(Relaxed) {
-            Some(Failure::BodyLimit)
-        } else if self.no_room.load(Relaxed) {
-            Some(Failure::Internal("a body cannot be put into a temporary file".to_owned()))
-        } else {
-            self.patience.failure()
-        }
-    }
-
-    /// Ends the exchange if nothing moves for `limit`, counted from now; `None` ends the watch.
-    pub(crate) fn watch(&self, limit: Option<Duration>) {
-        self.silent_too_long.store(false, Relaxed);
-        self.progress();
-        // At least a nanosecond, so that it is not taken for no limit.
-        self.silence_limit.store(limit.map_or(OFF, |limit| nanos(limit).max(1)), Relaxed);
-    }
-
-    /// When something moved last.
-    pub(crate) fn last_progress(&self) -> Instant {
-        self.opened + Duration::from_nanos(self.last_progress.load(Relaxed))
-    }
-
-    /// Something moved.
-    pub(crate) fn progress(&self) {
-        self.last_progress.store(nanos(self.opened.elapsed()), Relaxed);
-    }
-
-    /// When the exchange has been silent for too long; `None` while nobody watches.
-    pub(crate) fn silence_ends(&self) -> Option<Instant> {
-        match self.silence_limit.load(Relaxed) {
-            OFF => None,
-            limit => Some(
-                self.opened + Duration::from_nanos(self.last_progress.load(Relaxed).saturating_add(limit)),
-            ),
-        }
-    }
-
-    /// vordr stops, and waits no longer: the exchange is ended as if it had been silent for too long.
-    pub(crate) fn cut(&self) {
-        self.cut.store(true, Relaxed);
-        self.watch(Some(Duration::ZERO));
-    }
-
-    /// Whether the exchange was ended because vordr stops.
-    pub(crate) fn was_cut(&self) -> bool {
-        self.cut.load(Relaxed) && self.gave_up()
-    }
-
-    /// The watch ran out.
-    pub(crate) fn give_up(&self) {
-        self.silent_too_long.store(true, Relaxed);
-    }
-
-    /// Whether the watch ran out.
-    pub(crate) fn gave_up(&self) -> bool {
-        self.silent_too_long.load(Relaxed)
-    }
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX / 2)
 }
 
 impl Link {

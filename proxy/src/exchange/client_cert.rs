@@ -1,12 +1,12 @@
 //! `{client_cert.PART}`: what the certificate that a client showed says.
 
 use super::distinguished_name::written;
-use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rustls_pki_types::CertificateDer;
+use sha1::{Digest, Sha1};
 use vordr_rules::placeholder::CertificatePart;
 use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
 
@@ -21,7 +21,7 @@ pub(super) fn told(certificate: &CertificateDer<'_>, part: CertificatePart, now:
         CertificatePart::Pem => pem(certificate),
         CertificatePart::PemLines => pem(certificate).trim_end().replace('\n', "\n\t"),
         CertificatePart::PemEscaped => utf8_percent_encode(&pem(certificate), UNRESERVED).to_string(),
-        CertificatePart::Fingerprint => lower_hex(digest(&SHA1_FOR_LEGACY_USE_ONLY, certificate).as_ref()),
+        CertificatePart::Fingerprint => lower_hex(&Sha1::digest(certificate)),
         CertificatePart::Subject => written(parsed()?.subject()),
         CertificatePart::Issuer => written(parsed()?.issuer()),
         CertificatePart::Serial => serial(parsed()?.raw_serial()),

@@ -30,6 +30,7 @@ mod nginx_page;
 mod operation;
 mod packer;
 mod page;
+mod public;
 mod reached;
 mod recover;
 mod replace;

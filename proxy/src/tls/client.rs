@@ -1,6 +1,6 @@
 //! Clients' certificates, held against the authorities of a `client-ca`.
 
-use super::listed::{Listed, is_its_own_issuer};
+use super::listed::{Listed, is_authority, is_its_own_issuer};
 use super::profile::AuthorityFlaw;
 use super::provider;
 use super::revoked::Revoked;
@@ -64,15 +64,20 @@ impl Authorities {
     }
 
     /// Where chains begin, and what may stand between. With a `depth` that is to be counted to the authority that is its
-    /// own issuer; else each of them stands for itself.
+    /// own issuer; else each of them stands for itself. What is listed and is no authority begins none: only whoever
+    /// shows just that comes in by it.
     fn anchors(&self, all: &[CertificateDer<'static>]) -> (Certificates, Certificates) {
+        let signs = |listed: &&CertificateDer<'static>| {
+            X509Certificate::from_der(listed).is_ok_and(|(_, parsed)| is_authority(&parsed))
+        };
+        let signing = all.iter().filter(signs).cloned();
         let is_own = |authority: &CertificateDer<'static>| {
             let parsed = X509Certificate::from_der(authority);
             parsed.is_ok_and(|(_, parsed)| is_its_own_issuer(&parsed))
         };
         match self.asks.depth {
-            None => (all.to_vec(), Vec::new()),
-            Some(_) => all.iter().cloned().partition(is_own),
+            None => (signing.collect(), Vec::new()),
+            Some(_) => signing.partition(is_own),
         }
     }
 }
@@ -279,3 +284,6 @@ fn refusal(flaw: &webpki::Error) -> CertificateError {
         other => CertificateError::Other(rustls::OtherError(Arc::new(other.clone()))),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,15 +91,18 @@ fn is_for_clients(certificate: &X509Certificate<'_>) -> bool {
 }
 
 /// An authority says that it is one; before version 3 there was no way to.
-fn may_sign(issuer: &X509Certificate<'_>) -> bool {
-    if issuer.version() != X509Version::V3 {
-        return is_its_own_issuer(issuer);
+pub(super) fn is_authority(certificate: &X509Certificate<'_>) -> bool {
+    if certificate.version() != X509Version::V3 {
+        return is_its_own_issuer(certificate);
     }
-    let says = issuer.basic_constraints().ok().flatten().is_some_and(|constraints| constraints.value.ca);
-    let uses = issuer.key_usage().ok().flatten();
-    // Whom it may sign for is webpki's to look into.
-    let is_free = issuer.name_constraints().is_ok_and(|constraints| constraints.is_none());
-    says && is_free && uses.is_none_or(|uses| uses.value.key_cert_sign())
+    let says = certificate.basic_constraints().ok().flatten().is_some_and(|constraints| constraints.value.ca);
+    let uses = certificate.key_usage().ok().flatten();
+    says && uses.is_none_or(|uses| uses.value.key_cert_sign())
+}
+
+/// Whom one may sign for that is constrained to some names is webpki's to look into.
+fn may_sign(issuer: &X509Certificate<'_>) -> bool {
+    is_authority(issuer) && issuer.name_constraints().is_ok_and(|constraints| constraints.is_none())
 }
 
 fn is_in_time(certificate: &X509Certificate<'_>, now: UnixTime) -> Result<(), Error> {

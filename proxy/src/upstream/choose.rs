@@ -60,7 +60,7 @@ impl Upstreams {
                 }
             }
         }
-        chosen.map_err(|unavailable| unavailable.as_told(as_nginx))
+        chosen.map_err(|unavailable| unavailable.told(as_nginx))
     }
 
     /// The pool that an exchange is about.

@@ -123,7 +123,7 @@ impl From<Unavailable> for Failure {
 
 impl Unavailable {
     /// The failure that it is. nginx answers 502 to whatever finds no server, and lets nobody wait for one.
-    pub(super) fn as_told(self, as_nginx: bool) -> Failure {
+    pub(super) fn told(self, as_nginx: bool) -> Failure {
         if as_nginx && self.is_none_live() { Failure::NoneLive } else { self.into() }
     }
 

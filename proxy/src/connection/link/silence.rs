@@ -1,0 +1,61 @@
+//! How long the present exchange may be silent.
+
+use super::{Link, OFF};
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+use tokio::time::Instant;
+
+impl Link {
+    /// Ends the exchange if nothing moves for `limit`, counted from now; `None` ends the watch.
+    pub(crate) fn watch(&self, limit: Option<Duration>) {
+        self.silent_too_long.store(false, Relaxed);
+        self.progress();
+        // At least a nanosecond, so that it is not taken for no limit.
+        self.silence_limit.store(limit.map_or(OFF, |limit| nanos(limit).max(1)), Relaxed);
+    }
+
+    /// When something moved last.
+    pub(crate) fn last_progress(&self) -> Instant {
+        self.opened + Duration::from_nanos(self.last_progress.load(Relaxed))
+    }
+
+    /// Something moved.
+    pub(crate) fn progress(&self) {
+        self.last_progress.store(nanos(self.opened.elapsed()), Relaxed);
+    }
+
+    /// When the exchange has been silent for too long; `None` while nobody watches.
+    pub(crate) fn silence_ends(&self) -> Option<Instant> {
+        match self.silence_limit.load(Relaxed) {
+            OFF => None,
+            limit => Some(
+                self.opened + Duration::from_nanos(self.last_progress.load(Relaxed).saturating_add(limit)),
+            ),
+        }
+    }
+
+    /// vordr stops, and waits no longer: the exchange is ended as if it had been silent for too long.
+    pub(crate) fn cut(&self) {
+        self.cut.store(true, Relaxed);
+        self.watch(Some(Duration::ZERO));
+    }
+
+    /// Whether the exchange was ended because vordr stops.
+    pub(crate) fn was_cut(&self) -> bool {
+        self.cut.load(Relaxed) && self.gave_up()
+    }
+
+    /// The watch ran out.
+    pub(crate) fn give_up(&self) {
+        self.silent_too_long.store(true, Relaxed);
+    }
+
+    /// Whether the watch ran out.
+    pub(crate) fn gave_up(&self) -> bool {
+        self.silent_too_long.load(Relaxed)
+    }
+}
+
+pub(super) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX / 2)
+}

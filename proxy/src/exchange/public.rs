@@ -1,0 +1,91 @@
+//! The request as the public knows it, behind whatever stands in front of vordr.
+
+use super::admit::{X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PROTO};
+use super::arrival::Public;
+use super::context::Exchange;
+use super::host::{host_of, is_host};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use ipnet::IpNet;
+use std::net::IpAddr;
+use vordr_rules::table::Believed;
+
+impl Exchange {
+    /// The request as the public knows it: what a trusted proxy says of it is believed.
+    pub(super) fn public_of(&self, request: &Parts) -> Public {
+        let trusted = &self.table.process.trusted_proxies;
+        // A Unix socket's other end counts as 127.0.0.1, which still has to be named to be believed.
+        let through_trusted = is_trusted(trusted, self.public.client.address);
+        let host = host_of(request).unwrap_or_else(|| self.public.host.clone());
+        let mut public = Public { host, through_trusted, ..self.public.clone() };
+        if !through_trusted {
+            return public;
+        }
+        let (header, recursive) = match &self.table.process.believed {
+            Believed::Forwarded => (&X_FORWARDED_FOR, true),
+            Believed::Client { header, recursive } => (header, *recursive),
+            Believed::Nothing => return public,
+        };
+        if let Some(client) = believed_client(&request.headers, header, trusted, recursive) {
+            public.client = client.into();
+        }
+        if self.table.process.believed != Believed::Forwarded {
+            return public;
+        }
+        if let Some(scheme) = first_of(&request.headers, &X_FORWARDED_PROTO).and_then(known_scheme) {
+            public.scheme = scheme;
+            public.port = if scheme == "https" { 443 } else { 80 };
+        }
+        if let Some(port) = first_of(&request.headers, &X_FORWARDED_PORT).and_then(|port| port.parse().ok()) {
+            public.port = port;
+        }
+        let host = first_of(&request.headers, &X_FORWARDED_HOST).filter(|host| is_host(host.as_bytes()));
+        if let Some(host) = host.and_then(|host| HeaderValue::from_str(host).ok()) {
+            public.host = host;
+        }
+        public
+    }
+}
+
+fn is_trusted(trusted: &[IpNet], address: IpAddr) -> bool {
+    trusted.iter().any(|network| network.contains(&address))
+}
+
+/// Read from the right, the first address that is not a trusted proxy's is the client's: whatever stands left of
+/// it, anybody may have written. Not `recursive`, it is the rightmost.
+fn believed_client(
+    headers: &HeaderMap,
+    header: &HeaderName,
+    trusted: &[IpNet],
+    recursive: bool,
+) -> Option<IpAddr> {
+    let lines: Vec<&str> = headers.get_all(header).iter().filter_map(|line| line.to_str().ok()).collect();
+    let mut leftmost = None;
+    for entry in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
+        let address = parse_address(entry.trim())?;
+        leftmost = Some(address);
+        if !recursive || !is_trusted(trusted, address) {
+            break;
+        }
+    }
+    leftmost
+}
+
+/// An address, perhaps in brackets, perhaps with a port.
+fn parse_address(text: &str) -> Option<IpAddr> {
+    let bare = vordr_rules::table::without_port(text);
+    let bare = bare.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(bare);
+    text.parse().or_else(|_| bare.parse()).ok()
+}
+
+fn first_of<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()?.split(',').next().map(str::trim)
+}
+
+fn known_scheme(scheme: &str) -> Option<&'static str> {
+    match scheme.to_ascii_lowercase().as_str() {
+        "https" | "wss" => Some("https"),
+        "http" | "ws" => Some("http"),
+        _ => None,
+    }
+}
