@@ -193,6 +193,22 @@ async fn a_client_that_has_the_file_is_not_sent_it_again_until_it_changes() {
 }
 
 #[tokio::test]
+async fn an_answer_without_a_body_is_not_the_last_of_its_connection() {
+    let site = Site::usual();
+    let vordr = Vordr::running(&rules(&site.root(), "", "")).await;
+    let mut client = vordr.connect().await;
+    let tag = client.get("a.test", "/app.js").await.header("ETag").unwrap().to_owned();
+    for (method, line, status) in
+        [("GET", format!("If-None-Match: {tag}\r\n"), 304), ("HEAD", String::new(), 200)]
+    {
+        client.send(format!("{method} /app.js HTTP/1.1\r\nHost: a.test\r\n{line}\r\n")).await;
+        let head = client.response_head().await;
+        assert_eq!((head.status(), head.header("Connection")), (status, Some("keep-alive")));
+        assert_eq!(client.get("a.test", "/app.js").await.text(), "run()");
+    }
+}
+
+#[tokio::test]
 async fn what_is_neither_get_nor_head_is_told_so() {
     let site = Site::usual();
     let vordr = site.served("fallback=\"/index.html\"", "").await;

@@ -110,7 +110,7 @@ async fn send(
 ) -> Result<()> {
     let mut packer = body::packer(&mut under_way.exchange)?;
     let mut substitution = under_way.exchange.substitution.take();
-    if !is_framed(&answer.head) {
+    if !answer.body.is_empty() && !is_framed(&answer.head) {
         // A client of HTTP/1.0 knows no chunks.
         session.set_keepalive(None);
     }
