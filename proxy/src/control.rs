@@ -12,10 +12,15 @@ use crate::tls::Watch;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use vordr_rules::table::{Address, Process};
+
+/// How long a thread that reads files waits for more. Certificates are looked at each second, by one thread after the other
+/// in turn: none would ever end that waited for longer than a turn takes.
+const IDLE: Duration = Duration::from_millis(500);
 
 /// The sockets of the control thread, bound before anything is served.
 #[derive(Debug)]
@@ -119,8 +124,11 @@ pub(crate) struct Control {
 
 impl Control {
     pub(crate) fn start(orders: IncomingOrders, reloader: Arc<Reloader>) -> Result<Self, StartError> {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Worker)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .thread_keep_alive(IDLE)
+            .build()
+            .map_err(StartError::Worker)?;
         let stopping = CancellationToken::new();
         let stopped = stopping.clone();
         let thread = std::thread::Builder::new()
