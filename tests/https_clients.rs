@@ -4,14 +4,14 @@ use crate::harness::{Authority, Origin, Secured, TlsClient, Vordr};
 use tempfile::TempDir;
 
 /// The server's authority, the clients', and a folder for what the server shows.
-struct Gate {
-    servers: Authority,
-    clients: Authority,
-    folder: TempDir,
+pub(crate) struct Gate {
+    pub(crate) servers: Authority,
+    pub(crate) clients: Authority,
+    pub(crate) folder: TempDir,
 }
 
 impl Gate {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (servers, clients) = (Authority::new(), Authority::named("the clients' authority"));
         Self { servers, clients, folder: tempfile::tempdir().unwrap() }
     }
@@ -37,7 +37,7 @@ impl Gate {
         .await
     }
 
-    fn stranger(&self) -> TlsClient {
+    pub(crate) fn stranger(&self) -> TlsClient {
         TlsClient::trusting(&self.servers)
     }
 }

@@ -1,20 +1,9 @@
 //! Clients whose certificate does not hold, where they are answered and not left without a handshake.
 
 use crate::harness::{Authority, Http2, Response, TlsClient, Vordr};
-use tempfile::TempDir;
-
-struct Gate {
-    servers: Authority,
-    clients: Authority,
-    folder: TempDir,
-}
+use crate::https_clients::Gate;
 
 impl Gate {
-    fn new() -> Self {
-        let (servers, clients) = (Authority::new(), Authority::named("the clients' authority"));
-        Self { servers, clients, folder: tempfile::tempdir().unwrap() }
-    }
-
     /// nginx's words for a server that asks for certificates, and says what came of it.
     async fn nginx(&self, verify: &str, more: &str) -> Vordr {
         let folder = self.folder.path();
@@ -35,10 +24,6 @@ impl Gate {
             self.clients.file().display()
         ))
         .await
-    }
-
-    fn stranger(&self) -> TlsClient {
-        TlsClient::trusting(&self.servers)
     }
 
     fn showing_one_of(&self, authority: &Authority) -> TlsClient {

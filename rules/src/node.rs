@@ -1,79 +1,16 @@
 //! Typed reading of one node. What is left unread is reported, so nothing is accepted and ignored.
 
+mod reading;
+
+pub(crate) use reading::Reading;
+
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::environment::{self, Unfilled};
-use crate::source::{Folder, SourceId, Sources, Span, Spanned};
-use crate::surroundings::Surroundings;
+use crate::source::{Sources, Span, Spanned};
 use crate::value::{Raw, Value};
 use crate::word::{Often, Word};
 use kdl::{KdlEntry, KdlNode, KdlValue};
-use std::collections::{BTreeSet, HashSet, VecDeque};
-
-/// What one load has seen so far.
-pub(crate) struct Reading<'w> {
-    pub sources: Sources,
-    pub surroundings: &'w dyn Surroundings,
-    pub found: Vec<Diagnostic>,
-    /// Values that `show` masks.
-    pub secrets: Vec<String>,
-    /// Folders that are named.
-    pub folders: Vec<Folder>,
-    /// Variables that are asked for, where they are; each has to be made by something.
-    pub variables: Vec<Spanned<String>>,
-    /// Variables that steps and the groups of regexes make.
-    pub made_variables: HashSet<String>,
-    /// The headers of upstreams' answers that are asked for anywhere.
-    pub upstream_headers: BTreeSet<String>,
-    /// Whether the bodies of requests are asked for anywhere.
-    pub keeps_bodies: bool,
-    /// Whether it is asked anywhere how large the heads are that are exchanged with upstreams.
-    pub weighs_heads: bool,
-    /// The text that is being read.
-    pub source: SourceId,
-}
-
-impl<'w> Reading<'w> {
-    pub(crate) fn new(sources: Sources, surroundings: &'w dyn Surroundings) -> Self {
-        let source = SourceId::default();
-        Self {
-            sources,
-            surroundings,
-            found: Vec::new(),
-            secrets: Vec::new(),
-            folders: Vec::new(),
-            variables: Vec::new(),
-            made_variables: HashSet::new(),
-            upstream_headers: BTreeSet::new(),
-            keeps_bodies: false,
-            weighs_heads: false,
-            source,
-        }
-    }
-
-    pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
-        self.found.push(diagnostic);
-    }
-
-    fn span(&self, span: miette::SourceSpan) -> Span {
-        Span { source: self.source, start: span.offset(), length: span.len() }
-    }
-
-    /// Where a node's name stands.
-    pub(crate) fn name_span(&self, kdl: &KdlNode) -> Span {
-        self.span(kdl.name().span())
-    }
-
-    /// A value from text that stands within a larger one, such as a path in a URL.
-    pub(crate) fn value<T: Value>(&mut self, text: &Spanned<String>, word: &str) -> Option<Spanned<T>> {
-        match T::read(&Raw::Text(&text.value)) {
-            Ok(value) => Some(Spanned::new(value, text.span)),
-            Err(reason) => {
-                self.report(wrong_value::<T>(word, text.span, reason));
-                None
-            }
-        }
-    }
-}
+use std::collections::VecDeque;
 
 /// A node while it is read.
 pub(crate) struct Node<'k> {

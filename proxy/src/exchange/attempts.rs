@@ -4,6 +4,7 @@ use super::context::Exchange;
 use super::failure::Failure;
 use super::reached::Reached;
 use super::told::{seconds, text};
+use bytes::Bytes;
 use http::header::SET_COOKIE;
 use std::time::{Duration, Instant};
 use vordr_rules::placeholder::Placeholder;
@@ -38,8 +39,8 @@ impl Exchange {
     pub(crate) fn leave_attempt(&mut self, failure: &Failure) {
         let Some(reached) = self.reached.as_mut().filter(|reached| reached.attempt.is_some()) else { return };
         let status = reached.status.unwrap_or(failure.status().as_u16());
-        let own = self.own_body.as_ref().map(|own| own.len() as u64);
-        let bodies = (own.unwrap_or(self.bytes_in), std::mem::take(&mut self.bytes_of_upstream));
+        let bodies =
+            (sent_of(self.own_body.as_ref(), self.bytes_in), std::mem::take(&mut self.bytes_of_upstream));
         let told = Told::of(reached, Some(status), bodies);
         reached.heads = (0, 0);
         reached.attempt = None;
@@ -69,8 +70,8 @@ impl Exchange {
             self.reached.as_ref().filter(|reached| self.earlier.is_empty() || reached.attempt.is_some());
         let present = present.map(|reached| {
             let status = reached.status.or_else(|| self.status.map(|status| status.as_u16()));
-            let own = self.own_body.as_ref().map(|own| own.len() as u64);
-            Told::of(reached, status, (own.unwrap_or(self.bytes_in), self.bytes_of_upstream))
+            let sent = sent_of(self.own_body.as_ref(), self.bytes_in);
+            Told::of(reached, status, (sent, self.bytes_of_upstream))
         });
         if self.earlier.is_empty() {
             return own(&present?);
@@ -110,6 +111,11 @@ fn teller(placeholder: &Placeholder) -> Option<Teller> {
         Placeholder::UpstreamFirstByte => |told| told.first_byte.map(seconds),
         _ => return None,
     })
+}
+
+/// Bytes of the body that went to the upstream: of one of the rules' own, or of what has come of the request's.
+fn sent_of(own: Option<&Bytes>, came: u64) -> u64 {
+    own.map_or(came, |own| own.len() as u64)
 }
 
 impl Told {

@@ -1,6 +1,6 @@
 //! An upstream's answer: taken, or given up for something else, and passed on to the client.
 
-use super::gateway::UnderWay;
+use super::under_way::UnderWay;
 use super::{body, failing, reaching, stream, weight};
 use crate::exchange::{Failure, Headers, settle};
 use crate::shared::Shared;

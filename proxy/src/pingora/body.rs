@@ -1,6 +1,6 @@
 //! Bodies: requests counted as they pass, or awaited whole before they are sent; answers packed.
 
-use super::gateway::UnderWay;
+use super::under_way::UnderWay;
 use super::{failing, stream};
 use crate::exchange::{Exchange, Failure, Packer, Substitution};
 use crate::websocket::Side;

@@ -1,7 +1,7 @@
 //! Failures on their way through Pingora: named, tried again where that is safe, and answered.
 
-use super::gateway::{Passage, UnderWay};
 use super::reaching::Journey;
+use super::under_way::{Passage, UnderWay};
 use super::{files, reply};
 use crate::exchange::{Admission, Attempt, Exchange, Failure, Party};
 use crate::shared::Shared;

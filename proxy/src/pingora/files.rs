@@ -1,6 +1,6 @@
 //! Files that are sought, found, and sent.
 
-use super::gateway::UnderWay;
+use super::under_way::UnderWay;
 use super::{body, failing, reply};
 use crate::exchange::{Admission, Answer, Failure, FileAnswer, Piece};
 use crate::files::{Find, Reading};

@@ -1,14 +1,13 @@
 //! `impl ProxyHttp`: the phases of an exchange, in the order Pingora calls them.
 
 use super::reaching::{self, Journey};
+use super::under_way::{Passage, UnderWay};
 use super::{answering, body, failing, files, guarding, reply, stream, target, weight};
 use crate::connection::Link;
-use crate::exchange::{Admission, Arrival, Client, Exchange, Packer, Sent};
-use crate::generation::Generation;
-use crate::observe::{InFlight, InUse, Record};
+use crate::exchange::{Admission, Arrival, Client, Exchange, Sent};
+use crate::observe::Record;
 use crate::shared::Shared;
-use crate::upstream::Line;
-use crate::websocket::{Side, Tunnel};
+use crate::websocket::Side;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::HeaderMap;
@@ -26,45 +25,6 @@ use vordr_rules::table::{ListenerId, Table};
 /// Carries the decisions of an exchange out through Pingora.
 pub(crate) struct Gateway {
     pub(super) shared: Arc<Shared>,
-}
-
-/// What Pingora carries along for one exchange.
-#[derive(Default)]
-pub(crate) struct Passage {
-    /// Set by the first hook; absent only if that hook never ran.
-    /// Boxed, as Pingora moves it about.
-    pub(super) under_way: Option<Box<UnderWay>>,
-}
-
-/// An exchange with its connection.
-pub(super) struct UnderWay {
-    pub link: Arc<Link>,
-    /// The rules that hold for it.
-    pub generation: Arc<Generation>,
-    pub exchange: Exchange,
-    /// Its way to an upstream.
-    pub journey: Journey,
-    /// Counts the connection to the upstream as in use.
-    pub in_use: Option<InUse>,
-    /// The connection to the upstream, if it may be kept: until the answer has come to its end.
-    pub line: Option<Arc<Line>>,
-    /// Its route's series, from the moment it has a route.
-    pub in_flight: Option<InFlight>,
-    /// The answer is a WebSocket.
-    pub tunnel: Option<Box<Tunnel>>,
-    /// Packs the upstream's answer.
-    pub packer: Option<Box<Packer>>,
-    /// What a failure led to, and is yet to be done.
-    pub due: Option<Admission>,
-}
-
-impl Passage {
-    /// The exchange under way; an error that cannot happen is still answered.
-    pub(super) fn get(&mut self) -> Result<&mut UnderWay> {
-        self.under_way
-            .as_deref_mut()
-            .ok_or_else(|| Error::explain(ErrorType::InternalError, "no exchange is under way"))
-    }
 }
 
 impl Gateway {

@@ -1,6 +1,6 @@
 //! A request before its location's gate: counted, held back until its turn, and asked for its credentials.
 
-use super::gateway::UnderWay;
+use super::under_way::UnderWay;
 use crate::exchange::{Admission, Failure};
 use crate::gate::Known;
 use crate::shared::Shared;

@@ -11,6 +11,7 @@ mod reaching;
 mod reply;
 mod stream;
 mod target;
+mod under_way;
 mod weight;
 
 pub(crate) use gateway::Gateway;

@@ -1,6 +1,6 @@
 //! On the way to an upstream: a server chosen, waited for if need be, and tried again elsewhere.
 
-use super::gateway::UnderWay;
+use super::under_way::UnderWay;
 use super::{failing, guarding};
 use crate::exchange::{Admission, Exchange, Failure};
 use crate::shared::Shared;

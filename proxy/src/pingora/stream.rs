@@ -1,6 +1,6 @@
 //! Answers that live as long as both sides like: WebSockets and event streams.
 
-use super::gateway::UnderWay;
+use super::under_way::UnderWay;
 use crate::connection::FAREWELL;
 use crate::observe::{Observer, Record};
 use crate::websocket::{Side, Tunnel};

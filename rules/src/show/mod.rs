@@ -5,6 +5,7 @@
 mod action;
 mod fix;
 mod map;
+mod media;
 mod process;
 mod settings;
 mod steps;

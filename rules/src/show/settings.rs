@@ -1,17 +1,17 @@
 //! Settings, written out.
 
-use super::action::{self, text_of};
+use super::action;
+use super::media;
 use super::place_of;
 use super::process::write_access_logs;
 use super::substitute;
 use super::text::{Page, duration, limit, number, quoted, switch, template, words};
 use crate::table::{
-    AnswerStatus, Auth, AuthKind, Bodies, Compress, Concurrency, Condition, Cors, Expires, HeaderNames,
-    HeaderOperation, Level, OnError, OnErrorFrom, Origins, Pace, RateLimit, Satisfy, SendRate, Server,
-    Settings, Table, Types, Ways, Whom,
+    AnswerStatus, Auth, AuthKind, Compress, Concurrency, Condition, Cors, HeaderNames, HeaderOperation,
+    Level, OnError, OnErrorFrom, Origins, Pace, RateLimit, Satisfy, SendRate, Server, Settings, Table, Ways,
+    Whom,
 };
 use http::StatusCode;
-use std::collections::BTreeMap;
 
 /// Writes settings; what `outer` adds by itself is left out, and what it has and these have not is ended.
 pub(super) fn write(
@@ -65,7 +65,7 @@ pub(super) fn write(
     write_cors(settings, outer, page);
     write_access(settings, outer, page);
     write_rest(settings, outer, page);
-    write_media(settings, outer, page);
+    media::write(settings, outer, page);
     let outer_logs = outer.and_then(|outer| outer.access_logs.as_ref());
     if let Some(logs) = settings.access_logs.as_ref().filter(|logs| Some(*logs) != outer_logs) {
         write_access_logs(logs, place("access-log"), page);
@@ -262,56 +262,6 @@ fn zone_text(zone: Option<&str>) -> String {
 
 fn status_text(status: StatusCode, default: StatusCode) -> String {
     if status == default { String::new() } else { format!(" status={}", status.as_u16()) }
-}
-
-fn write_media(settings: &Settings, outer: Option<&Settings>, page: &mut Page) {
-    let place = |word: &str| place_of(&settings.places, word);
-    let is_inherited =
-        |same: fn(&Settings, &Settings) -> bool| outer.is_some_and(|outer| same(outer, settings));
-    if let Some(types) = settings.types.as_ref().filter(|_| !is_inherited(|one, two| one.types == two.types))
-    {
-        page.open(&format!("types default={}", quoted(&text_of(&types.default))), place("types"));
-        for (name, endings) in grouped(types) {
-            page.line(&format!("type {} {}", quoted(&name), words(&endings, |ending| quoted(ending))), None);
-        }
-        page.close();
-    }
-    if !is_inherited(|one, two| one.charset == two.charset) {
-        match &settings.charset {
-            Some(charset) => {
-                let types = quoted(&charset.types.join(" "));
-                page.line(&format!("charset {} types={types}", quoted(&charset.name)), place("charset"));
-            }
-            None if outer.is_some() => page.line("charset off", None),
-            None => {}
-        }
-    }
-    if !is_inherited(|one, two| one.expires == two.expires) {
-        match &settings.expires {
-            Some(Expires::Always(lifetime)) => {
-                page.line(&format!("expires {}", quoted(&lifetime.to_string())), place("expires"));
-            }
-            Some(Expires::Filled(filled)) => {
-                page.line(&format!("expires {}", template(filled)), place("expires"))
-            }
-            None if outer.is_some() => page.line("expires off", None),
-            None => {}
-        }
-    }
-    let usual = outer.map_or(Bodies::Own, |outer| outer.bodies);
-    if settings.bodies != usual {
-        let word = if settings.bodies == Bodies::Nginx { "nginx" } else { "own" };
-        page.line(&format!("bodies {word}"), place("bodies"));
-    }
-}
-
-/// The endings of each type.
-fn grouped(types: &Types) -> BTreeMap<String, Vec<&str>> {
-    let mut grouped: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for (ending, name) in &types.by_ending {
-        grouped.entry(text_of(name).into_owned()).or_default().push(ending);
-    }
-    grouped
 }
 
 fn write_on_error(on_error: &OnError, scope: (&Table, &Server), page: &mut Page) {

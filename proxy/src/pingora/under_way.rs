@@ -1,0 +1,50 @@
+//! What goes along with an exchange from hook to hook.
+
+use super::reaching::Journey;
+use crate::connection::Link;
+use crate::exchange::{Admission, Exchange, Packer};
+use crate::generation::Generation;
+use crate::observe::{InFlight, InUse};
+use crate::upstream::Line;
+use crate::websocket::Tunnel;
+use pingora_core::{Error, ErrorType, Result};
+use std::sync::Arc;
+
+/// What Pingora carries along for one exchange.
+#[derive(Default)]
+pub(crate) struct Passage {
+    /// Set by the first hook; absent only if that hook never ran.
+    /// Boxed, as Pingora moves it about.
+    pub(super) under_way: Option<Box<UnderWay>>,
+}
+
+/// An exchange with its connection.
+pub(super) struct UnderWay {
+    pub link: Arc<Link>,
+    /// The rules that hold for it.
+    pub generation: Arc<Generation>,
+    pub exchange: Exchange,
+    /// Its way to an upstream.
+    pub journey: Journey,
+    /// Counts the connection to the upstream as in use.
+    pub in_use: Option<InUse>,
+    /// The connection to the upstream, if it may be kept: until the answer has come to its end.
+    pub line: Option<Arc<Line>>,
+    /// Its route's series, from the moment it has a route.
+    pub in_flight: Option<InFlight>,
+    /// The answer is a WebSocket.
+    pub tunnel: Option<Box<Tunnel>>,
+    /// Packs the upstream's answer.
+    pub packer: Option<Box<Packer>>,
+    /// What a failure led to, and is yet to be done.
+    pub due: Option<Admission>,
+}
+
+impl Passage {
+    /// The exchange under way; an error that cannot happen is still answered.
+    pub(super) fn get(&mut self) -> Result<&mut UnderWay> {
+        self.under_way
+            .as_deref_mut()
+            .ok_or_else(|| Error::explain(ErrorType::InternalError, "no exchange is under way"))
+    }
+}
