@@ -8,6 +8,10 @@ WORKDIR /src
 # The one list of what a build needs; it installs what the image lacks.
 COPY scripts/setup.sh scripts/
 RUN scripts/setup.sh build
+# An image for ARM may meet pages of 4 to 64 KiB, and jemalloc is built for one size and those below.
+RUN if [ "$(uname -m)" = aarch64 ]; then \
+        printf '[env]\nJEMALLOC_SYS_WITH_LG_PAGE = "16"\n' >>"$CARGO_HOME/config.toml"; \
+    fi
 # The dependencies in a layer of their own, which lasts until Cargo.lock changes.
 COPY Cargo.toml Cargo.lock ./
 COPY rules/Cargo.toml rules/

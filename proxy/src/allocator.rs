@@ -1,0 +1,16 @@
+//! Where memory comes from, and how soon it goes back.
+#![allow(
+    unsafe_code,
+    reason = "jemalloc takes its options from a symbol of this name, which nothing else bears"
+)]
+
+use tikv_jemallocator::Jemalloc;
+
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
+
+/// What a burst of connections took is given back half a second after it is over, by a thread of jemalloc's own, whether
+/// requests come or not; buffers of up to 64 KiB, of which each request has some, stay with their worker. Huge pages would give back less.
+#[unsafe(export_name = "_rjem_malloc_conf")]
+static OPTIONS: &[u8] =
+    b"background_thread:true,dirty_decay_ms:500,muzzy_decay_ms:0,lg_tcache_max:16,thp:never\0";
