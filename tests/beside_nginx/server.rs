@@ -1,7 +1,10 @@
 //! nginx, or vordr by its name, as a process with a file of nginx.
 
 use crate::harness::eventually;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -98,7 +101,7 @@ fn put_into_kdl(folder: &Path) -> Result<(), String> {
 /// What both serve, changed at the same time.
 fn make_site(folder: &Path) {
     let then = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-    for inner in ["html/docs", "html/bare/sub"] {
+    for inner in ["html/docs", "html/bare/sub", "html/packed"] {
         std::fs::create_dir_all(folder.join(inner)).expect("a folder");
     }
     for (path, text) in [
@@ -109,9 +112,16 @@ fn make_site(folder: &Path) {
         ("html/docs/index.html", "the docs\n"),
         ("html/bare/a <b> & c.txt", "text\n"),
         ("html/bare/large.bin", &"x".repeat(20_000)),
+        ("html/packed/letter.txt", "a letter\n"),
+        ("html/packed/letter.txt.br", "what is packed by brotli"),
+        ("html/packed/note.txt", "a note\n"),
     ] {
         std::fs::write(folder.join(path), text).expect("a file");
     }
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+    packed.write_all(b"what is packed by gzip\n").expect("a text");
+    std::fs::write(folder.join("html/packed/letter.txt.gz"), packed.finish().expect("a text"))
+        .expect("a file");
     std::os::unix::fs::symlink("page.html", folder.join("html/link.html")).expect("a link");
     for path in [
         "index.html",
@@ -122,6 +132,10 @@ fn make_site(folder: &Path) {
         "bare/a <b> & c.txt",
         "bare/large.bin",
         "bare/sub",
+        "packed/letter.txt",
+        "packed/letter.txt.gz",
+        "packed/letter.txt.br",
+        "packed/note.txt",
     ] {
         let file = std::fs::File::open(folder.join("html").join(path)).expect("a file");
         file.set_modified(then).expect("a time");

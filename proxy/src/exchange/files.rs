@@ -118,7 +118,9 @@ impl Exchange {
         if !is_looked_for {
             return Err(Failure::Method);
         }
-        let offered = Coding::ALL.into_iter().filter(|_| files.precompressed);
+        // nginx has siblings of one kind.
+        let is_offered = |coding: &Coding| files.ways == Ways::Own || *coding == Coding::Gzip;
+        let offered = Coding::ALL.into_iter().filter(|coding| files.precompressed && is_offered(coding));
         Ok(Sought {
             files: files.clone(),
             spots: self.spots(files, request)?,
@@ -236,8 +238,8 @@ impl Described<'_> {
             return self.bodiless(status);
         }
         // Ranges are for GET alone (section 14.2), but in nginx.
-        let takes_ranges = self.files.max_ranges != Some(0) && !self.is_whole;
-        let may_be_part = (request.method == Method::GET || is_nginx) && takes_ranges;
+        let may_be_part =
+            (request.method == Method::GET || is_nginx) && self.takes_ranges() && !self.is_whole;
         let range = request.headers.get(RANGE).filter(|_| may_be_part);
         let range = range.and_then(|range| range.to_str().ok());
         let range = range.filter(|_| condition::ranges_hold(&request.headers, validators));
@@ -253,6 +255,12 @@ impl Described<'_> {
                 several => self.parts(several),
             },
         }
+    }
+
+    /// nginx sends no part of what was packed beforehand.
+    fn takes_ranges(&self) -> bool {
+        let is_packed_by_nginx = self.file.coding.is_some() && self.files.ways == Ways::Nginx;
+        self.files.max_ranges != Some(0) && !is_packed_by_nginx
     }
 
     /// What an answer says of the file, whichever part of it is sent.
@@ -283,7 +291,7 @@ impl Described<'_> {
         head.headers.insert(CONTENT_TYPE, self.file.content_type.clone());
         // nginx says it of a whole file alone.
         let says_so = status == StatusCode::OK || self.files.ways == Ways::Own;
-        if says_so && self.files.max_ranges != Some(0) {
+        if says_so && self.takes_ranges() {
             head.headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         }
         head.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));

@@ -242,6 +242,7 @@ impl Folder {
             let beside = [path, b".", coding.ending().as_bytes()].concat();
             Some((self.regular(&beside).ok()?, *coding))
         });
+        let varies = self.varies(path, sought, packed.is_some());
         let ((file, facts), coding) = packed.map_or((plain, None), |(file, coding)| (file, Some(coding)));
         let representation = Representation {
             length: facts.len(),
@@ -252,10 +253,19 @@ impl Folder {
                 None => content_type(path),
             },
             coding,
-            varies: sought.files.precompressed,
+            varies,
         };
         let reading = Reading::begin(file, facts.len(), sought.at_once);
         Ok((representation, reading.map_err(|error| Miss::Refused(unreadable(error)))?))
+    }
+
+    /// Whether others may get it in another form. nginx says so only where there is one.
+    fn varies(&self, path: &[u8], sought: &Sought, is_packed: bool) -> bool {
+        if !sought.files.precompressed || !sought.files.vary {
+            return false;
+        }
+        let beside = || [path, b".", Coding::Gzip.ending().as_bytes()].concat();
+        self.ways == Ways::Own || is_packed || self.regular(&beside()).is_ok()
     }
 
     fn regular(&self, path: &[u8]) -> Result<(File, Metadata), Miss> {

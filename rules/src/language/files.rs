@@ -16,6 +16,7 @@ pub(super) static WORD: Word = Word::simple("files", "FOLDER", "Answer with the 
         "index",
         "fallback",
         "precompressed",
+        "vary",
         "strip-prefix",
         "symlinks",
         "listing",
@@ -55,6 +56,7 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Files> {
     let path = read_template("path", reading).map(|path| path.value);
     let base = read_template("base", reading).map(|base| base.value);
     let precompressed = node.property("precompressed", reading).is_some_and(|on| on.value);
+    let vary = node.property("vary", reading).is_none_or(|on: Spanned<bool>| on.value);
     let etag = node.property("etag", reading).is_none_or(|on: Spanned<bool>| on.value);
     let symlinks = read_symlinks(&mut node, ways, reading);
     let listing = read_listing(&mut node, reading);
@@ -78,6 +80,7 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Files> {
         fallback: fallback.map(|path| read_fallback(path, reading)),
         otherwise: None,
         precompressed,
+        vary,
         strip_prefix: prefix.and_then(|prefix| text::path_prefix("strip-prefix", prefix, reading)),
         symlinks,
         listing,

@@ -49,6 +49,7 @@ impl Nginx<'_, '_> {
         if index.is_empty() {
             index.push(literal("index.html"));
         }
+        let precompressed = self.read_static_packing(scope);
         let table = table::Files {
             root: folder.root,
             within: folder.within,
@@ -57,7 +58,8 @@ impl Nginx<'_, '_> {
             tries,
             fallback: None,
             otherwise: None,
-            precompressed: self.read_static_packing(scope),
+            precompressed,
+            vary: !precompressed || self.switch(scope.find("gzip_vary"), false),
             strip_prefix: folder.strip_prefix,
             symlinks: self.read_symlinks(scope),
             listing: self.read_listing(scope),

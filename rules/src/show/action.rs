@@ -63,6 +63,7 @@ fn files_line(files: &Files) -> String {
     add("path", files.path.as_ref().map(template));
     add("fallback", files.fallback.as_deref().map(quoted));
     add("precompressed", Some(switch(files.precompressed).to_owned()));
+    add("vary", (!files.vary).then(|| "off".to_owned()));
     add("strip-prefix", files.strip_prefix.as_ref().map(|prefix| quoted(&format!("{prefix}/"))));
     let symlinks = match files.symlinks {
         Symlinks::Off => "off",

@@ -24,6 +24,8 @@ pub struct Files {
     pub otherwise: Option<Box<Action>>,
     /// Whether `name.gz`, `name.br`, `name.zst` are served in the place of `name`.
     pub precompressed: bool,
+    /// Whether `Vary` tells that such a one may be served.
+    pub vary: bool,
     /// Path prefix taken off before a file is looked for; never ends in `/`.
     pub strip_prefix: Option<String>,
     /// Which symbolic links are followed.

@@ -26,20 +26,19 @@ pub(super) fn wanted(header: &str, length: u64, most: Option<u32>) -> Wanted {
     for item in list.split(',').map(str::trim).filter(|item| !item.is_empty()) {
         asks += 1;
         match part(item, length) {
-            _ if asks > most => return Wanted::Whole,
             None => return Wanted::Whole,
             Some(range) if range.is_empty() => {}
             Some(range) => parts.push(range),
         }
     }
     // Nothing can be a part of nothing, and some ask every file for `bytes=0-`.
-    if asks == 0 || length == 0 {
+    if asks == 0 || length == 0 || most == 0 {
         return Wanted::Whole;
     }
     let sum = parts.iter().fold(0_u64, |sum, range| sum.saturating_add(range.end - range.start));
-    match (parts.is_empty(), sum > length) {
+    match (parts.is_empty(), sum > length || parts.len() > most) {
         (true, _) => Wanted::Nothing,
-        // They overlap.
+        // They overlap, or are too many.
         (false, true) => Wanted::Whole,
         (false, false) => Wanted::Parts(parts),
     }
@@ -124,6 +123,15 @@ mod tests {
         assert_eq!(wanted("bytes=0-", 0, None), Wanted::Whole);
         // A sparse file can be as long as numbers go.
         assert_eq!(wanted("bytes=0-,0-,0-", i64::MAX as u64, None), Wanted::Whole);
+    }
+
+    #[test]
+    fn what_is_not_there_is_none_of_the_parts_that_are_counted() {
+        let most = |header: &str| wanted(header, 100, Some(2));
+        assert_eq!(most("bytes=0-1,200-,-1"), Wanted::Parts(vec![0..2, 99..100]));
+        assert_eq!(most("bytes=0-1,5-6,-1"), Wanted::Whole);
+        assert_eq!(wanted("bytes=0-1", 100, Some(0)), Wanted::Whole);
+        assert_eq!(wanted("bytes=200-", 100, Some(0)), Wanted::Whole);
     }
 
     #[test]
