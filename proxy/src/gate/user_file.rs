@@ -6,7 +6,7 @@ use crate::exchange::Failure;
 use http::StatusCode;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use vordr_rules::placeholder::{Part, Template};
 use vordr_rules::table::Ways;
@@ -16,6 +16,9 @@ pub(super) async fn read(name: Vec<u8>, template: &Template, ways: Ways) -> Resu
     let path = path(name, template);
     let shown = path.display().to_string();
     let refused = |status, why: String| Refusal::Own(Failure::Decided(status, format!("{shown}: {why}")));
+    if leads_out(&path, template) {
+        return Err(refused(StatusCode::FORBIDDEN, "what a request fills in leads nowhere else".to_owned()));
+    }
     let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(path)).await;
     let text = match read {
         Ok(Ok(text)) => text,
@@ -30,6 +33,16 @@ pub(super) async fn read(name: Vec<u8>, template: &Template, ways: Ways) -> Resu
         Ways::Nginx => Passwords::read_weak(&text),
     };
     passwords.map(Arc::new).map_err(|why| refused(StatusCode::INTERNAL_SERVER_ERROR, why))
+}
+
+/// Whether a request brought a `..` along that the rules do not have.
+fn leads_out(path: &Path, template: &Template) -> bool {
+    let upwards = |path: &Path| path.components().filter(|part| *part == Component::ParentDir).count();
+    let written = template.parts.iter().map(|part| match part {
+        Part::Text(text) => upwards(Path::new(text)),
+        Part::Placeholder(_) => 0,
+    });
+    upwards(path) > written.sum()
 }
 
 /// Below a folder that the rules write with `//` at its end, unless what follows begins at the root itself.
@@ -57,6 +70,22 @@ mod tests {
         ] {
             let template = Template::compile(template).unwrap();
             assert_eq!(path(filled.as_bytes().to_vec(), &template), PathBuf::from(path_of_it));
+        }
+    }
+
+    #[test]
+    fn nobody_is_led_out_of_the_folder_but_by_the_rules() {
+        for (template, filled, out) in [
+            ("/etc/{arg.f}", "/etc/users", false),
+            ("/etc/{arg.f}", "/etc/a..b", false),
+            ("/etc/{arg.f}", "/etc/../srv/users", true),
+            ("/etc/{arg.f}.users", "/etc/../srv/mine.users", true),
+            ("/etc/{arg.f}", "/etc/..", true),
+            ("/etc/../srv/{arg.f}", "/etc/../srv/users", false),
+            ("/etc/../srv/{arg.f}", "/etc/../srv/../users", true),
+        ] {
+            let template = Template::compile(template).unwrap();
+            assert_eq!(leads_out(&path(filled.as_bytes().to_vec(), &template), &template), out, "{filled}");
         }
     }
 }
