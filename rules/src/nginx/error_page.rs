@@ -2,6 +2,7 @@
 
 use super::Nginx;
 use super::scope::Scope;
+use super::settings::AROUND;
 use super::tree::Directive;
 use super::variable::{Variables, push};
 use crate::language::action::Action;
@@ -15,7 +16,10 @@ use http::StatusCode;
 impl Nginx<'_, '_> {
     /// Those of the nearest block that has any, for what fails in a location.
     pub(super) fn read_error_pages(&mut self, scope: &Scope<'_>, variables: &Variables) -> Vec<OnError> {
-        self.read_pages_of(scope, variables, |status| !is_of_tls(status))
+        // A location's own may be for a status that its `return` names.
+        let own = scope.from(AROUND).find("error_page");
+        let fits = if own.is_some() { |_| true } else { |status| !is_of_tls(status) };
+        self.read_pages_of(scope, variables, fits)
     }
 
     /// The same for what fails before there is a location: the way by which the client comes.

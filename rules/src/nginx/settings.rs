@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// How many blocks stand around a location: `http` and `server`.
-const AROUND: usize = 2;
+pub(super) const AROUND: usize = 2;
 /// What nginx waits where nothing is said.
 const MINUTE: Limit<Duration> = Limit(Some(Duration::from_secs(60)));
 /// How large a body nginx takes where nothing is said.
