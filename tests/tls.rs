@@ -69,6 +69,50 @@ async fn sni_is_the_name_that_is_asked_for_and_checked() {
 }
 
 #[tokio::test]
+async fn sni_may_be_filled_in_and_a_port_is_no_part_of_it() {
+    let authority = Authority::new();
+    let origin = Origin::answering_tls(&authority.identity("chat.test"), "chat").await;
+    let block = format!("tls sni=\"{{arg.name}}\" ca={:?}", authority.file());
+    let vordr = in_front_of(&origin, &block).await;
+    // By the connection of the first, none that asks for another name goes.
+    let statuses = [
+        ("chat.test", 200),
+        ("chat.test:8443", 200),
+        ("other.test", 502),
+        ("", 502),
+        ("no%20name", 502),
+        ("chat.test", 200),
+    ];
+    for (name, status) in statuses {
+        let answer = vordr.get(&format!("http://a.test/?name={name}")).await;
+        assert_eq!(answer.status, status, "{name}");
+    }
+    assert!(origin.requests().iter().all(|request| request.sni.as_deref() == Some("chat.test")));
+}
+
+#[tokio::test]
+async fn proxy_ssl_name_may_be_a_variable() {
+    let authority = Authority::new();
+    let origin = Origin::answering_tls(&authority.identity("a.test"), "named").await;
+    let vordr = Vordr::reading_nginx(&format!(
+        "server {{
+            listen 127.0.0.1:0;
+            location / {{
+                proxy_pass https://127.0.0.1:{};
+                proxy_ssl_server_name on; proxy_ssl_name $host:8443;
+                proxy_ssl_verify on; proxy_ssl_trusted_certificate {};
+            }}
+        }}",
+        origin.port(),
+        authority.file().display()
+    ))
+    .await;
+    assert_eq!(vordr.get("http://a.test/").await.text(), "named");
+    assert_eq!(vordr.get("http://b.test/").await.status, 502);
+    assert_eq!(origin.only_request().sni.as_deref(), Some("a.test"));
+}
+
+#[tokio::test]
 async fn sni_follows_the_host_that_is_sent() {
     let authority = Authority::new();
     let origin = Origin::answering_tls(&authority.identity("named.test"), "named").await;

@@ -11,7 +11,7 @@ use http::HeaderName;
 use std::fmt;
 
 /// What can be filled in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Placeholder {
     /// `{host}`: the request's host without its port, in small letters.
     Host,

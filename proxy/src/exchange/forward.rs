@@ -13,7 +13,7 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use vordr_rules::placeholder::{Part, Placeholder, Template};
-use vordr_rules::table::{HeaderNames, HostHeader, HttpVersion, Proxy};
+use vordr_rules::table::{HeaderNames, HostHeader, HttpVersion, Proxy, UpstreamTls, without_port};
 
 const X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
 const X_FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
@@ -135,6 +135,17 @@ impl Exchange {
             // HTTP/1.0 may come without one, and HTTP/1.1 may not go without.
             HostHeader::Preserve => host_of(request).unwrap_or_else(|| self.authority()),
         }
+    }
+
+    /// The name that the rules ask an upstream for in TLS, without a port; `None` where they name none, or fill in nothing.
+    pub fn upstream_name(&self, tls: &UpstreamTls, request: &Parts) -> Option<String> {
+        let name = tls.sni.as_ref()?;
+        let filled = match name.as_text() {
+            Some(_) => None,
+            None => Some(String::from_utf8(self.fill(name, request, Into::Raw)).ok()?),
+        };
+        let name = filled.as_deref().or(name.as_text())?;
+        Some(without_port(name).to_owned()).filter(|name| !name.is_empty())
     }
 
     fn authority(&self) -> HeaderValue {

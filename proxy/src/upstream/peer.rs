@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use vordr_rules::table::{HttpVersion, Proxy, Settings, UpstreamTls};
+use vordr_rules::table::{HttpVersion, Proxy, Settings, UpstreamTls, without_port};
 
 /// How many streams one connection of HTTP/2 to an upstream carries at once, if the upstream lets it.
 const STREAMS: usize = 100;
@@ -37,7 +37,11 @@ impl Upstreams {
         };
         let (pool, speaks_tls) = self.pool_of(exchange).ok_or_else(unexpected)?;
         let tls = proxy.tls.as_ref().filter(|_| speaks_tls);
-        let sni = tls.map(|tls| sni(tls, &exchange.upstream_host(proxy, request))).unwrap_or_default();
+        let name = |tls| match exchange.upstream_name(tls, request) {
+            Some(name) => name,
+            None => host_name(&exchange.upstream_host(proxy, request)),
+        };
+        let sni = tls.map(name).unwrap_or_default();
         let (mut peer, handed) = match &target.member.destination {
             Destination::Unix(path) => {
                 let peer = HttpPeer::new_uds(path, tls.is_some(), sni);
@@ -93,7 +97,9 @@ impl Upstreams {
         alpn: Option<ALPN>,
     ) -> Option<HttpPeer> {
         let tls = pool.speech.tls.as_ref();
-        let sni = tls.map(|tls| sni(tls, host)).unwrap_or_default();
+        // A check is no request that anything could be filled in of.
+        let fixed = |tls: &UpstreamTls| Some(tls.sni.as_ref()?.as_text()?.to_owned());
+        let sni = tls.map(|tls| fixed(tls).unwrap_or_else(|| host_name(host))).unwrap_or_default();
         let mut peer = match (&member.destination, address) {
             (Destination::Unix(path), _) => HttpPeer::new_uds(path, tls.is_some(), sni).ok()?,
             (Destination::Tcp(_), address) => HttpPeer::new(address?, tls.is_some(), sni),
@@ -173,10 +179,7 @@ fn version(http: HttpVersion, tls: bool, upgrade: bool) -> ALPN {
     }
 }
 
-/// The name asked for in the handshake: the rules', or that of the host which is sent.
-fn sni(tls: &UpstreamTls, host: &HeaderValue) -> String {
-    match &tls.sni {
-        Some(sni) => sni.clone(),
-        None => vordr_rules::table::without_port(host.to_str().unwrap_or_default()).to_owned(),
-    }
+/// A host without its port, as it is named in a handshake.
+fn host_name(host: &HeaderValue) -> String {
+    without_port(host.to_str().unwrap_or_default()).to_owned()
 }

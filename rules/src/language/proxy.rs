@@ -103,7 +103,7 @@ pub(crate) enum Target {
 pub(crate) struct Tls {
     pub min: Option<TlsVersion>,
     pub verify: Option<bool>,
-    pub sni: Option<String>,
+    pub sni: Option<Template>,
     pub ca: Option<String>,
     pub client: Option<(String, String)>,
 }
@@ -270,7 +270,10 @@ fn read_tls(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Tls {
     Tls {
         min: version(min, "min", reading),
         verify: node.property("verify", reading).map(|verify| verify.value),
-        sni: node.property("sni", reading).map(|sni| sni.value),
+        sni: node
+            .property::<String>("sni", reading)
+            .and_then(|sni| template(sni, "sni", reading))
+            .map(|sni| sni.value),
         ca: node.property("ca", reading).map(|ca| ca.value),
         client: read_client(node, reading),
     }

@@ -3,7 +3,7 @@
 use super::Nginx;
 use super::scope::Scope;
 use super::tree::Directive;
-use super::variable::Variables;
+use super::variable::{Variables, literal};
 use crate::language::proxy::Tls as UpstreamTls;
 use crate::language::server::Server;
 use crate::language::tls::Tls;
@@ -173,12 +173,13 @@ impl Nginx<'_, '_> {
             );
         }
         let name = scope.find("proxy_ssl_name").and_then(|name| name.arguments.first()).cloned();
-        let name = name.and_then(|name| self.constant(&name, variables)).map(|name| name.value);
+        let name = name.and_then(|name| self.template(&name, variables));
+        let name = name.or_else(|| host.map(literal));
         let file = |name: &str| scope.find(name).map(|directive| directive.first().to_owned());
         UpstreamTls {
             min: self.read_versions(scope, "proxy_ssl_protocols").first().copied(),
             verify: Some(verify),
-            sni: name.or_else(|| host.map(str::to_owned)),
+            sni: name,
             ca: file("proxy_ssl_trusted_certificate").filter(|_| verify),
             client: file("proxy_ssl_certificate").zip(file("proxy_ssl_certificate_key")),
         }

@@ -1,7 +1,7 @@
 //! `{client_cert.PART}`: what the certificate that a client showed says, verified or not.
 
 /// A part of the certificate that a client showed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CertificatePart {
     /// Whose it is, narrowest part first (RFC 4514).
     Subject,

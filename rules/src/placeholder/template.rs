@@ -5,14 +5,14 @@ use http::HeaderName;
 use std::fmt;
 
 /// Text with placeholders.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Template {
     /// In order; neighbouring literals are joined.
     pub parts: Vec<Part>,
 }
 
 /// One piece of a [`Template`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Part {
     /// Plain text.
     Text(String),

@@ -155,7 +155,7 @@ fn write_proxy(proxy: &Proxy, table: &Table, page: &mut Page) {
         page.line(&format!("body {}", template(body)), None);
     }
     if let Some(tls) = &proxy.tls {
-        let sni = tls.sni.as_ref().map(|sni| format!(" sni={}", quoted(sni))).unwrap_or_default();
+        let sni = tls.sni.as_ref().map(|sni| format!(" sni={}", template(sni))).unwrap_or_default();
         let ca = tls.ca.as_ref().map(|ca| format!(" ca={}", quoted(ca))).unwrap_or_default();
         let client =
             tls.client.as_ref().map(|(cert, key)| format!(" cert={} key={}", quoted(cert), quoted(key)));

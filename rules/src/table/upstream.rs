@@ -232,8 +232,8 @@ pub enum TlsVersion {
 pub struct UpstreamTls {
     /// Whether the certificate is checked.
     pub verify: bool,
-    /// The name asked for and checked; `None` follows the host that is sent.
-    pub sni: Option<String>,
+    /// The name asked for and checked; the host that is sent, where there is none or nothing is filled in.
+    pub sni: Option<Template>,
     /// The lowest version accepted.
     pub min: TlsVersion,
     /// CA file; `None` is the system's.
