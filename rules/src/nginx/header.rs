@@ -45,8 +45,7 @@ impl Nginx<'_, '_> {
                 "connection" => connection = self.passes_upgrades(value, variables),
                 name if NOT_TO_BE_HAD.contains(&name) => {
                     if !value.value.is_empty() {
-                        let message = format!("`{name}` frames the message: vordr sets it itself");
-                        self.refuse(directive.span_of(0), message, "leave it out");
+                        self.refuse_framing(directive, name, &value.value);
                     }
                 }
                 _ if value.value.is_empty() => {
@@ -136,8 +135,7 @@ impl Nginx<'_, '_> {
         }
         let name = self.header_name(directive)?;
         if NOT_TO_BE_HAD.contains(&name.as_str()) {
-            let message = format!("`{name}` frames the message: vordr sets it itself");
-            self.refuse(directive.span_of(0), message, "leave it out");
+            self.refuse_framing(directive, name.as_str(), directive.argument(1));
             return None;
         }
         let value = self.header_template(directive.arguments.get(1)?, variables)?;
@@ -155,6 +153,25 @@ impl Nginx<'_, '_> {
             _ => HeaderOperation::OnSuccess(Box::new(operation)),
         };
         Some(Spanned::new(operation, directive.name.span))
+    }
+
+    /// What many a snippet says is so anyway, and does not stop the start: that an answer to a preflight has no body.
+    fn refuse_framing(&mut self, directive: &Directive, name: &str, value: &str) {
+        let span = directive.span_of(0);
+        match (name, value) {
+            ("content-length", "0" | "$content_length") | ("connection", "keep-alive" | "close") => {
+                self.trap(
+                    span,
+                    format!("vordr sets `{name}` itself, so this changes nothing"),
+                    "leave it out",
+                );
+            }
+            _ => self.refuse(
+                span,
+                format!("`{name}` frames the message: vordr sets it itself"),
+                "leave it out",
+            ),
+        }
     }
 
     /// The body passes after the head has gone.

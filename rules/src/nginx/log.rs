@@ -164,7 +164,9 @@ impl Nginx<'_, '_> {
         let escape = directive.argument(1).strip_prefix("escape=").and_then(named);
         if escape.unwrap_or_default() == Escape::Default {
             // What is not there is a dash.
-            variables.set_text("upstream_cache_status", "-");
+            for name in ["upstream_cache_status", "ssl_early_data"] {
+                variables.set_text(name, "-");
+            }
         }
         let mut parts = Vec::new();
         for text in directive.arguments.iter().skip(if escape.is_some() { 2 } else { 1 }) {

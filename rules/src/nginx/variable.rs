@@ -226,12 +226,9 @@ impl Nginx<'_, '_> {
         if let Some(known) = variables.known.get(name) {
             return Some(known.clone());
         }
-        if name == "upstream_cache_status" {
-            // No answer comes from a cache.
-            return Some(literal(""));
-        }
-        if name == "invalid_referer" {
-            // Where nothing says which are valid, all are.
+        // No answer comes from a cache, no request before its handshake is done, and where nothing says which referers are
+        // valid, all are.
+        if matches!(name, "upstream_cache_status" | "ssl_early_data" | "invalid_referer") {
             return Some(literal(""));
         }
         if name == "nginx_version" {
