@@ -52,6 +52,36 @@ fn a_cors_that_takes_the_place_of_the_servers_does_not_get_its_words() {
 }
 
 #[test]
+fn types_that_nginx_has_are_shown_in_a_word_and_others_in_full() {
+    let shown = survives(&nested("types like=nginx", "types like=nginx { type \"text/x-css\" css; }"));
+    assert_eq!(shown.matches("types like=nginx default=\"application/octet-stream\"").count(), 2, "{shown}");
+    assert_eq!(shown.matches(" type ").count(), 1, "{shown}");
+    assert!(shown.contains("type \"text/x-css\" \"css\""), "{shown}");
+    let without = survives(&nested("types { type \"text/html\" html; }", ""));
+    assert!(!without.contains("like="), "{without}");
+}
+
+#[test]
+fn the_types_of_the_image_in_nginxs_place_are_nginxs_and_some_more() {
+    let world =
+        InMemory::default().with_file("mime.types", include_str!("../../deploy/nginx/etc/mime.types"));
+    let file = "events {} http { include mime.types; server { listen 80; location / { return 204; } } }";
+    let rules = load("nginx.conf", file, &world)
+        .unwrap_or_else(|found| panic!("{}", render::human(&found, render::Drawing::Plain)));
+    let shown = show::show(&rules);
+    assert!(shown.contains("types like=nginx ") && shown.contains("text/markdown"), "{shown}");
+    assert!(!shown.contains("image/png"), "{shown}");
+}
+
+#[test]
+fn a_brace_in_the_path_of_an_error_log_is_shown_as_it_is_written() {
+    let text =
+        r#"vordr { error-log "/var/log/{a}.log"; }; server a { listen 80; location "/" { respond 204; }; }"#;
+    let shown = survives(text);
+    assert!(shown.contains("error-log \"/var/log/{a}.log\""), "{shown}");
+}
+
+#[test]
 fn a_server_for_every_host_is_shown_with_its_listeners() {
     let server = |head: &str, port: u16| {
         format!("server {head} {{ listen {port}; location \"/\" {{ respond 204; }}; }}\n")

@@ -5,7 +5,7 @@ use super::text::{one_of, wrong};
 use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::source::{Span, Spanned};
-use crate::table::{Bodies, Charset, Expires, Types};
+use crate::table::{Bodies, Charset, Expires, Types, usual_types};
 use crate::word::Word;
 use http::HeaderValue;
 use kdl::KdlNode;
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(super) static TYPES: Word = Word::simple("types", "", "What bodies are, by the endings of their names.")
-    .properties(&["default"])
+    .properties(&["default", "like"])
     .block(&[&[&TYPE]]);
 static TYPE: Word = Word::simple("type", "TYPE ENDING…", "The endings of a type, without their dots.").many();
 pub(super) static CHARSET: Word =
@@ -37,7 +37,11 @@ pub(crate) const TEXT: [&str; 6] = [
 pub(super) fn read_types(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Spanned<Arc<Types>>> {
     let mut node = Node::open(kdl, &TYPES, reading);
     let default = node.property::<String>("default", reading);
-    let mut by_ending = BTreeMap::new();
+    let like = node.property::<String>("like", reading);
+    let mut by_ending = match one_of(like, &["nginx"], "like", reading) {
+        Some(_) => usual_types::of_nginx(),
+        None => BTreeMap::new(),
+    };
     for kdl in node.children("type") {
         read_type(kdl, &mut by_ending, reading);
     }

@@ -3,7 +3,8 @@
 use super::action::text_of;
 use super::place_of;
 use super::text::{Page, quoted, template, words};
-use crate::table::{Bodies, Expires, Settings, Types};
+use crate::table::{Bodies, Expires, Place, Settings, Types, usual_types};
+use http::HeaderValue;
 use std::collections::BTreeMap;
 
 pub(super) fn write(settings: &Settings, outer: Option<&Settings>, page: &mut Page) {
@@ -12,11 +13,7 @@ pub(super) fn write(settings: &Settings, outer: Option<&Settings>, page: &mut Pa
         |same: fn(&Settings, &Settings) -> bool| outer.is_some_and(|outer| same(outer, settings));
     if let Some(types) = settings.types.as_ref().filter(|_| !is_inherited(|one, two| one.types == two.types))
     {
-        page.open(&format!("types default={}", quoted(&text_of(&types.default))), place("types"));
-        for (name, endings) in grouped(types) {
-            page.line(&format!("type {} {}", quoted(&name), words(&endings, |ending| quoted(ending))), None);
-        }
-        page.close();
+        write_types(types, place("types"), page);
     }
     if !is_inherited(|one, two| one.charset == two.charset) {
         match &settings.charset {
@@ -47,10 +44,27 @@ pub(super) fn write(settings: &Settings, outer: Option<&Settings>, page: &mut Pa
     }
 }
 
-/// The endings of each type.
-fn grouped(types: &Types) -> BTreeMap<String, Vec<&str>> {
+/// What most files have is said in a word, and what they have besides in full.
+fn write_types(types: &Types, place: Option<&Place>, page: &mut Page) {
+    let usual = usual_types::of_nginx();
+    let has_all = usual.keys().all(|ending| types.by_ending.contains_key(ending));
+    let (like, usual) = if has_all { ("like=nginx ", usual) } else { ("", BTreeMap::new()) };
+    let line = format!("types {like}default={}", quoted(&text_of(&types.default)));
+    let further = grouped(types, &usual);
+    if further.is_empty() {
+        return page.line(&line, place);
+    }
+    page.open(&line, place);
+    for (name, endings) in further {
+        page.line(&format!("type {} {}", quoted(&name), words(&endings, |ending| quoted(ending))), None);
+    }
+    page.close();
+}
+
+/// The endings of each type, without those that are known.
+fn grouped<'t>(types: &'t Types, known: &BTreeMap<String, HeaderValue>) -> BTreeMap<String, Vec<&'t str>> {
     let mut grouped: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for (ending, name) in &types.by_ending {
+    for (ending, name) in types.by_ending.iter().filter(|(ending, name)| known.get(*ending) != Some(*name)) {
         grouped.entry(text_of(name).into_owned()).or_default().push(ending);
     }
     grouped

@@ -71,7 +71,7 @@ fn write_logs(process: &Process, page: &mut Page) {
             Some(ErrorFormat::Nginx) => " format=nginx",
             None => "",
         };
-        let (target, level) = (target(&log.target), log.level.name());
+        let (target, level) = (error_target(&log.target), log.level.name());
         page.line(&format!("error-log {target} level={level}{format}"), None);
     }
 }
@@ -96,6 +96,14 @@ pub(super) fn write_access_logs(logs: &[AccessLog], place: Option<&Place>, page:
         let condition = log.condition.as_ref().map(|condition| format!(" if={}", template(condition)));
         let target = target(&log.target);
         page.line(&format!("access-log {target}{format}{query}{}", condition.unwrap_or_default()), place);
+    }
+}
+
+/// In the path of an error log nothing is filled in, and a brace is a brace.
+fn error_target(log: &LogTarget) -> String {
+    match log {
+        LogTarget::File(path) => quoted(path),
+        other => target(other),
     }
 }
 

@@ -32,6 +32,7 @@ mod syslog;
 mod tls;
 mod trace;
 mod upstream;
+pub(crate) mod usual_types;
 
 pub use acme::{Acme, AcmeAccount, AcmeChallenge, ExternalAccount};
 pub use action::{Action, Body, FilledTarget, HostHeader, Proxy, Redirect, Respond};
