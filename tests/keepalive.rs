@@ -87,6 +87,37 @@ async fn keepalive_off_closes_after_each_answer() {
 }
 
 #[tokio::test]
+async fn each_location_says_how_long_a_connection_is_kept_behind_its_answers() {
+    let locations = r#"
+        keepalive "60s" requests=4 told="50s"
+        location exact="/short" { keepalive "300ms"; respond 200 a; }
+        location exact="/twice" { keepalive requests=2 told=off; respond 200 a; }
+        location exact="/off" { keepalive off; respond 200 a; }
+        location exact="/young" { keepalive age="300ms"; respond 200 a; }
+        location "/" { respond 200 a; }"#;
+    let vordr = Vordr::running(&format!("server a.test {{ listen 0; {locations} }}")).await;
+    let mut client = vordr.connect().await;
+    assert_eq!(client.get("a.test", "/").await.header("Keep-Alive"), Some("timeout=50"));
+    let second = client.get("a.test", "/twice").await;
+    assert_eq!((second.header("Connection"), second.header("Keep-Alive")), (Some("close"), None));
+    let mut client = vordr.connect().await;
+    for _ in 0..3 {
+        assert_eq!(client.get("a.test", "/").await.header("Connection"), Some("keep-alive"));
+    }
+    assert_eq!(client.get("a.test", "/short").await.header("Connection"), Some("close"), "the fourth");
+    let mut client = vordr.connect().await;
+    assert_eq!(client.get("a.test", "/off").await.header("Connection"), Some("close"));
+    let mut client = vordr.connect().await;
+    assert_eq!(client.get("a.test", "/young").await.header("Connection"), Some("keep-alive"));
+    assert_eq!(client.get("a.test", "/short").await.header("Connection"), Some("keep-alive"));
+    assert!(client.until_end().await.unwrap().is_empty(), "after 300 ms");
+    let mut client = vordr.connect().await;
+    assert_eq!(client.get("a.test", "/").await.status, 200);
+    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+    assert_eq!(client.get("a.test", "/young").await.header("Connection"), Some("close"));
+}
+
+#[tokio::test]
 async fn a_client_that_says_close_is_closed() {
     let origin = Origin::answering("ok").await;
     let vordr = Vordr::proxying(&origin).await;

@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 /// Of a connection and no message, or different from second to second.
-const LEFT_OUT: [&str; 6] = ["connection", "date", "keep-alive", "server", "transfer-encoding", "etag"];
+const LEFT_OUT: [&str; 5] = ["connection", "date", "server", "transfer-encoding", "etag"];
 
 /// What came of each request of a case.
 #[derive(Debug)]

@@ -70,6 +70,7 @@ pub(crate) struct Link {
     between_frames: AtomicBool,
     farewell_said: AtomicBool,
     silence_limit: AtomicU64,
+    rest: AtomicU64,
     last_progress: AtomicU64,
     silent_too_long: AtomicBool,
     gathering: AtomicBool,
@@ -152,6 +153,7 @@ impl Link {
             between_frames: AtomicBool::new(true),
             farewell_said: AtomicBool::new(false),
             silence_limit: AtomicU64::new(OFF),
+            rest: AtomicU64::new(OFF),
             last_progress: AtomicU64::new(0),
             silent_too_long: AtomicBool::new(false),
             gathering: AtomicBool::new(false),
@@ -236,6 +238,16 @@ impl Link {
     /// How many bytes of the present answer are on their way, or there.
     pub(crate) fn answered(&self) -> u64 {
         self.answered.load(Relaxed)
+    }
+
+    /// Behind the present answer a further request may be waited for as long as this.
+    pub(crate) fn rests_for(&self, limit: Option<Duration>) {
+        self.rest.store(limit.map_or(OFF, nanos), Relaxed);
+    }
+
+    /// How long a further request may be waited for; `None` is for ever.
+    pub(crate) fn rest(&self) -> Option<Duration> {
+        Some(self.rest.load(Relaxed)).filter(|limit| *limit != OFF).map(Duration::from_nanos)
     }
 
     /// How many requests have come, the present one included.

@@ -108,11 +108,11 @@ async fn refuse_on(worker: &Worker, transport: Transport, link: &Arc<Link>, fail
     refuse(&worker.shared, stream, link, failure).await;
 }
 
-/// A first head has `header-timeout` from the start; a further one may be waited for as long as `keepalive`.
+/// A first head has `header-timeout` from the start; a further one may be waited for as long as the answer before it says.
 fn head_limits(limits: &Limits, link: &Link) -> HeadLimits {
     let (from, wait) = match link.requests() {
         0 => (link.opened(), limits.header_timeout),
-        _ => (Instant::now(), limits.keepalive),
+        _ => (Instant::now(), link.rest()),
     };
     HeadLimits {
         first_byte: wait.map(|wait| from + wait),

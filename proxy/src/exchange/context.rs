@@ -18,8 +18,8 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vordr_rules::table::{
-    AccessLog, Action, AnswerStatus, Captures, Location, LocationId, Pace, Proxy, Server, ServerId, Settings,
-    Table,
+    AccessLog, Action, AnswerStatus, Captures, Keepalive, Location, LocationId, Pace, Proxy, Server,
+    ServerId, Settings, Table,
 };
 
 /// What is known of an answer once it is over.
@@ -259,6 +259,17 @@ impl Exchange {
     /// The settings that hold: the location's, or its server's where no location takes the request.
     pub fn settings(&self) -> Option<&Settings> {
         self.location().map(|location| &location.settings).or_else(|| Some(&self.server()?.settings))
+    }
+
+    /// How long the client's connection is kept behind the answer.
+    pub(crate) fn keepalive(&self) -> Keepalive {
+        self.settings().map_or(self.table.process.limits.keepalive, |settings| settings.keepalive)
+    }
+
+    /// What `Keep-Alive` says to a client whose connection is kept, where it says anything.
+    pub(crate) fn keep_alive_told(&self) -> Option<HeaderValue> {
+        let told = self.keepalive().told.filter(|_| !self.arrival.http2)?;
+        HeaderValue::try_from(format!("timeout={}", told.as_secs())).ok()
     }
 
     /// The action in force: an `on-error`'s, or the location's own.

@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Serves one connection, from which `ahead` has been read, to its end.
 pub(crate) async fn serve(worker: Arc<Worker>, transport: Transport, ahead: BytesMut, link: Arc<Link>) {
-    let limits = worker.shared.current().table.process.limits.clone();
+    let limits = limits(&worker, &link);
     let watch = Watch::new(link.opened());
     let wire = Wire::new(transport, ahead, watch.clone(), link.passed.clone());
     let preface = bounds::builder(&limits).handshake(wire);
@@ -49,6 +49,17 @@ pub(crate) async fn serve(worker: Arc<Worker>, transport: Transport, ahead: Byte
         None => Failure::HeaderTimeout,
     };
     worker.shared.observer.rejected(&link.rejection(failure));
+}
+
+/// Those of the process; connections are kept as the server says that was named in the handshake, or the default one.
+fn limits(worker: &Worker, link: &Link) -> Limits {
+    let generation = worker.shared.current();
+    let mut limits = generation.table.process.limits.clone();
+    let name = link.handshake().map(|handshake| handshake.name.clone()).unwrap_or_default();
+    if let Some(server) = generation.table.server_at(&link.listener, &name) {
+        limits.keepalive = server.settings.keepalive;
+    }
+    limits
 }
 
 async fn within<F: Future>(end: Option<Instant>, future: F) -> Option<F::Output> {
@@ -200,12 +211,12 @@ impl Streams {
         let rest = match self.stage {
             Stage::Closing => return Some((self.idle_since + LINGER, Due::Linger)),
             _ if idle && self.connection.has_streams() => {
-                Some((self.idle_since + self.limits.keepalive.unwrap_or(PATIENCE), Due::Untaken))
+                Some((self.idle_since + self.limits.keepalive.idle.unwrap_or(PATIENCE), Due::Untaken))
             }
             Stage::Leaving if idle => Some((self.idle_since + LINGER, Due::Linger)),
             Stage::Open if idle => {
                 let limit =
-                    if self.requests == 0 { self.limits.header_timeout } else { self.limits.keepalive };
+                    if self.requests == 0 { self.limits.header_timeout } else { self.limits.keepalive.idle };
                 limit.map(|limit| (self.idle_since + limit, Due::Idle))
             }
             Stage::Open | Stage::Leaving => None,
@@ -216,8 +227,10 @@ impl Streams {
     /// Begins an exchange.
     fn begin(&mut self, (request, respond): (Request<RecvStream>, SendResponse<Bytes>)) {
         self.requests += 1;
-        let used_up = self.limits.keepalive_requests.is_some_and(|limit| self.requests >= u64::from(limit));
-        if used_up || self.limits.keepalive.is_none() {
+        let keepalive = &self.limits.keepalive;
+        let used_up = keepalive.requests.is_some_and(|limit| self.requests >= u64::from(limit))
+            || keepalive.age.is_some_and(|age| self.link.opened().elapsed() >= age);
+        if used_up || keepalive.idle.is_none() {
             self.leave();
         }
         let (request, body) = request.into_parts();

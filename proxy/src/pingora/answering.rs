@@ -13,13 +13,14 @@ use std::time::Instant;
 
 /// Whether the connection may carry a further request; a stream of HTTP/2 is one request.
 pub(super) fn keeps_alive(under_way: &UnderWay) -> bool {
-    let limits = &under_way.exchange.table.process.limits;
-    let used_up =
-        limits.keepalive_requests.is_some_and(|limit| under_way.link.requests() >= u64::from(limit));
+    let keepalive = under_way.exchange.keepalive();
+    under_way.link.rests_for(keepalive.idle);
+    let used_up = keepalive.requests.is_some_and(|limit| under_way.link.requests() >= u64::from(limit))
+        || keepalive.age.is_some_and(|age| under_way.link.opened().elapsed() >= age);
     let is_over = under_way.exchange.failure.as_ref().is_some_and(Failure::ends_connection);
     !under_way.link.http2
         && !is_over
-        && limits.keepalive.is_some()
+        && keepalive.idle.is_some()
         && !used_up
         && !under_way.link.leaving.is_cancelled()
 }
@@ -105,6 +106,11 @@ pub(super) fn passed_on(
     }
     if closes || (old && !response.headers.contains_key(CONTENT_LENGTH)) {
         session.set_keepalive(None);
+    }
+    if session.as_ref().get_keepalive().is_some()
+        && let Some(told) = under_way.exchange.keep_alive_told()
+    {
+        response.insert_header("Keep-Alive", told)?;
     }
     Ok(())
 }

@@ -52,6 +52,11 @@ pub(super) async fn write_head(
     if is_worth_reading_away(session, answer.status) {
         session.as_mut().set_close_on_response_before_downstream_finish(false);
     }
+    if session.as_ref().get_keepalive().is_some()
+        && let Some(told) = exchange.keep_alive_told()
+    {
+        head.insert_header("Keep-Alive", told)?;
+    }
     session.write_response_header(Box::new(head), is_all).await.map_err(|error| error.into_down())
 }
 

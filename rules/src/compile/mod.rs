@@ -3,6 +3,7 @@
 mod acme;
 mod action;
 mod dead;
+mod keepalive;
 mod listeners;
 mod logs;
 mod maps;
@@ -24,7 +25,7 @@ use crate::language::server::{Server, host_regex};
 use crate::language::settings::Settings;
 use crate::node::Reading;
 use crate::source::{Span, Spanned, TlsPlaces};
-use crate::table::{self, Action, Body, LocationId, PathRegex, Pattern, Process, Respond, Table};
+use crate::table::{self, Action, Body, Keepalive, LocationId, PathRegex, Pattern, Process, Respond, Table};
 use http::StatusCode;
 use logs::Formats;
 use names::Names;
@@ -40,11 +41,13 @@ pub(crate) struct Outcome {
     pub tls_places: Vec<TlsPlaces>,
 }
 
-/// What settings name, besides pools and locations.
+/// What settings name, besides pools and locations, and what holds where they say nothing.
 #[derive(Clone, Copy)]
 struct Known<'k, 't> {
     templates: &'k Templates<'t>,
     formats: &'k Formats,
+    /// What holds of connections that no setting speaks of.
+    keepalive: Keepalive,
 }
 
 /// Makes a table of a file.
@@ -52,7 +55,11 @@ pub(crate) fn compile(file: &File, reading: &mut Reading<'_>) -> Outcome {
     let templates = Templates::new(&file.templates, reading);
     let formats = Formats::new(file, reading);
     let mut pools = Pools::new(&file.upstreams, reading);
-    let known = Known { templates: &templates, formats: &formats };
+    let keepalive = match &file.process {
+        Some(process) => process::limits(&process.value.limits).keepalive,
+        None => Keepalive::default(),
+    };
+    let known = Known { templates: &templates, formats: &formats, keepalive };
     let mut servers: Vec<_> =
         file.servers.iter().map(|server| compile_server(server, known, &mut pools, reading)).collect();
     let trusts = file.process.as_ref().is_some_and(|process| !process.value.trusted_proxies.is_empty());
@@ -122,7 +129,7 @@ fn compile_server<'t>(
         }
     }
     let first = steps::compile(&server.steps, false, (&names, &mut *pools), reading);
-    let settings = settings::compile(&layers, known.formats, (&names, &mut *pools), reading);
+    let settings = settings::compile(&layers, known, (&names, &mut *pools), reading);
     names.warn_of_unused(reading);
     for location in &mut locations {
         location.shared = table::Shared {
@@ -164,7 +171,7 @@ fn compile_location<'t>(
     let action =
         location.action.as_ref().and_then(|action| action::compile(action, (names, &mut *pools), reading));
     let steps = steps::compile(&location.steps, true, (names, &mut *pools), reading);
-    let settings = settings::compile(&layers, known.formats, (names, &mut *pools), reading);
+    let settings = settings::compile(&layers, known, (names, &mut *pools), reading);
     warn_of_scattered_sessions(location, action.as_ref(), pools, reading);
     table::Location {
         name: name(location.name.as_ref(), &patterns),

@@ -1,5 +1,6 @@
 //! `vordr { … }` with its defaults filled in.
 
+use super::keepalive;
 use super::logs::Formats;
 use crate::language::process::Process as Written;
 use crate::table::{Limits, Process};
@@ -32,18 +33,14 @@ pub(super) fn compile(written: &Written, formats: &Formats) -> Process {
     }
 }
 
-fn limits(written: &crate::language::limits::Limits) -> Limits {
+pub(super) fn limits(written: &crate::language::limits::Limits) -> Limits {
     let default = Limits::default();
-    let requests = |limit: u64| u32::try_from(limit).unwrap_or(u32::MAX);
     Limits {
         header_timeout: written.header_timeout.map_or(default.header_timeout, |limit| limit.0),
         header_size: written.header_size.map_or(default.header_size, |size| size.0),
         header_count: written.header_count.unwrap_or(default.header_count),
         request_line: written.request_line.map_or(default.request_line, |size| size.0),
-        keepalive: written.keepalive.map_or(default.keepalive, |limit| limit.0),
-        keepalive_requests: written
-            .keepalive_requests
-            .map_or(default.keepalive_requests, |limit| limit.0.map(requests)),
+        keepalive: keepalive::compile(std::iter::once(&written.keepalive), default.keepalive),
         connections: written.connections.map_or(default.connections, |limit| limit.0),
         connections_per_client: written
             .connections_per_client

@@ -1,7 +1,8 @@
 //! The settings that hold at a place, made of the layers that were written.
 
+use super::Known;
 use super::action;
-use super::logs::Formats;
+use super::keepalive;
 use super::names::Names;
 use super::upstreams::Pools;
 use crate::diagnostic::Diagnostic;
@@ -22,7 +23,7 @@ use std::time::Duration;
 /// Makes one of `layers`, weakest first.
 pub(super) fn compile(
     layers: &[&Layer],
-    formats: &Formats,
+    known: Known<'_, '_>,
     scope: (&Names<'_>, &mut Pools),
     reading: &mut Reading<'_>,
 ) -> Settings {
@@ -32,6 +33,7 @@ pub(super) fn compile(
     Settings {
         timeouts: timeouts(layers),
         websocket: websocket(layers),
+        keepalive: keepalive::compile(layers.iter().map(|layer| &layer.keepalive), known.keepalive),
         buffering: nearest(layers, |layer| layer.buffering.as_ref()).is_some_and(|on| *on),
         body_limit: nearest(layers, |layer| layer.body_limit.as_ref())
             .and_then(|limit| limit.0)
@@ -55,7 +57,7 @@ pub(super) fn compile(
         charset: nearest(layers, |layer| layer.charset.as_ref()).cloned().flatten(),
         expires: nearest(layers, |layer| layer.expires.as_ref()).and_then(lasting),
         bodies: nearest(layers, |layer| layer.bodies.as_ref()).copied().unwrap_or_default(),
-        access_logs: formats.of(layers),
+        access_logs: known.formats.of(layers),
         on_error: on_error(layers, scope, reading),
         places: places(layers, reading),
     }

@@ -1,5 +1,6 @@
 //! `limits { … }`: connections, request heads, and how slow a client may be.
 
+use super::keepalive::{self, Keepalive};
 use super::text;
 use crate::node::{Node, Reading};
 use crate::source::Spanned;
@@ -32,7 +33,7 @@ static HEADER_COUNT: Word =
 static REQUEST_LINE: Word = Word::simple("request-line", "SIZE", "The longest request line. Default 8 KiB.");
 static KEEPALIVE: Word =
     Word::simple("keepalive", "DURATION | off", "How long an idle connection is kept. Default 75 s.")
-        .properties(&["requests"]);
+        .properties(keepalive::PROPERTIES);
 static CONNECTIONS: Word =
     Word::simple("connections", "NUMBER | off", "How many client connections may be open. Default 20000.")
         .properties(&["per-client"]);
@@ -52,8 +53,7 @@ pub(crate) struct Limits {
     pub header_size: Option<Bytes>,
     pub header_count: Option<u32>,
     pub request_line: Option<Bytes>,
-    pub keepalive: Option<Limit<Duration>>,
-    pub keepalive_requests: Option<Limit<u64>>,
+    pub keepalive: Keepalive,
     pub connections: Option<Limit<u64>>,
     pub connections_per_client: Option<Limit<u64>>,
     pub min_rate: Option<Limit<Bytes>>,
@@ -80,8 +80,8 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Limits {
                 limits.request_line = within(word.name, bounds, child.need(reading), reading);
             }
             "keepalive" => {
-                limits.keepalive = child.need(reading).map(|found| found.value);
-                limits.keepalive_requests = limit("requests", child.property("requests", reading), reading);
+                let idle = child.need(reading);
+                limits.keepalive = keepalive::read_with(idle, &mut child, reading);
             }
             "heads" => {
                 let how = text::one_of(child.need(reading), &["strict", "lenient"], word.name, reading);

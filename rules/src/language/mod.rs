@@ -11,6 +11,7 @@ pub(crate) mod file;
 pub(crate) mod files;
 pub(crate) mod fix;
 pub(crate) mod header;
+pub(crate) mod keepalive;
 pub(crate) mod limit;
 pub(crate) mod limit_store;
 pub(crate) mod limits;

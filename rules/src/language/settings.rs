@@ -1,6 +1,7 @@
 //! The settings of a server, a location or a template, and how the nearer one wins.
 
 use super::cors::{self, Cors};
+use super::keepalive::{self, Keepalive};
 use super::limit::{self, Concurrent, Limit as RateLimit};
 use super::log::{self, AccessLog};
 use super::on_error::{self, OnError};
@@ -25,6 +26,7 @@ pub(super) const WORDS: &[&Word] = &[
     &USE,
     &timeouts::WORD,
     &websocket::WORD,
+    &keepalive::WORD,
     &BUFFERING,
     &BODY_LIMIT,
     &REWRITE,
@@ -84,6 +86,7 @@ pub(crate) struct Settings {
     pub uses: Vec<Spanned<String>>,
     pub timeouts: Timeouts,
     pub websocket: WebSocket,
+    pub keepalive: Keepalive,
     pub buffering: Option<Spanned<bool>>,
     pub body_limit: Option<Spanned<Limit<Bytes>>>,
     pub rewrite: Option<Spanned<Text>>,
@@ -145,6 +148,7 @@ impl Settings {
     fn read_word(&mut self, word: &'static Word, kdl: &KdlNode, reading: &mut Reading<'_>) {
         match word.name {
             "timeouts" => self.timeouts = timeouts::read(kdl, reading),
+            "keepalive" => self.keepalive = keepalive::read(kdl, reading),
             "websocket" => self.websocket = websocket::read(kdl, reading),
             "request" => self.request = header::read(kdl, word, reading),
             "response" => self.response = header::read(kdl, word, reading),
@@ -199,6 +203,7 @@ impl Settings {
             note(name, value.as_ref().map(|value| value.span));
         }
         note("websocket", websocket.allowed.as_ref().map(|value| value.span));
+        note("keepalive", self.keepalive.span());
         note("buffering", self.buffering.as_ref().map(|value| value.span));
         note("body-limit", self.body_limit.as_ref().map(|value| value.span));
         note("rewrite", self.rewrite.as_ref().map(|value| value.span));

@@ -13,6 +13,7 @@ mod files;
 mod fix;
 mod globals;
 mod header;
+mod keepalive;
 mod lexer;
 mod limits;
 mod listen;

@@ -14,11 +14,9 @@ use http::HeaderName;
 use std::time::Duration;
 
 /// What nginx has for each server, or each location, and vordr once for the process.
-const OF_PROCESS: [&str; 9] = [
+const OF_PROCESS: [&str; 7] = [
     "resolver",
     "error_log",
-    "keepalive_timeout",
-    "keepalive_requests",
     "client_header_timeout",
     "large_client_header_buffers",
     "set_real_ip_from",
@@ -68,7 +66,7 @@ impl Nginx<'_, '_> {
             drain: self.read_drain(main),
             access_logs: self.read_access_logs(&Scope::of(http), &variables),
             error_logs: self.read_error_logs(main, scope),
-            limits: self.read_limits(scope),
+            limits: self.read_limits(scope, &Scope::of(http)),
             admin: self.read_admin(),
             metrics: self.address_in("VORDR_METRICS"),
             ..Process::default()
@@ -270,18 +268,13 @@ impl Nginx<'_, '_> {
         })
     }
 
-    fn read_limits(&mut self, scope: &Scope<'_>) -> Limits {
+    fn read_limits(&mut self, scope: &Scope<'_>, http: &Scope<'_>) -> Limits {
         let minute = Limit(Some(Duration::from_secs(60)));
         let header = self.silence(scope.find("client_header_timeout")).map_or(minute, |time| time.value);
-        let keepalive = scope.find("keepalive_timeout").and_then(|time| self.time(time, 0));
-        let keepalive = keepalive.map(|time| Limit(Some(time.value).filter(|time| !time.is_zero())));
-        let requests = scope.find("keepalive_requests").and_then(|requests| requests.first().parse().ok());
-        let requests = requests.filter(|requests: &u64| *requests > 0);
         Limits {
             header_timeout: Some(header),
             header_size: self.header_size(scope),
-            keepalive,
-            keepalive_requests: requests.map(|requests| Limit(Some(requests))),
+            keepalive: self.read_keepalive(http),
             lenient_heads: Some(true),
             ..Limits::default()
         }

@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// How many blocks stand around a location: `http` and `server`.
 pub(super) const AROUND: usize = 2;
+/// How many stand around a server: `http`.
+const IN_HTTP: usize = 1;
 /// What nginx waits where nothing is said.
 const MINUTE: Limit<Duration> = Limit(Some(Duration::from_secs(60)));
 /// How large a body nginx takes where nothing is said.
@@ -36,6 +38,7 @@ impl Nginx<'_, '_> {
         settings.buffering = settings.buffering.or(Some(Spanned::new(true, server)));
         settings.forwarded = Some(Spanned::new(false, server));
         self.read_media_of_server(scope, server, &mut settings);
+        settings.keepalive = self.read_keepalive(&scope.from(IN_HTTP));
         settings.compress = self.read_packing(scope, scope);
         settings.header_names = Some(Spanned::new(self.header_names(scope), server));
         settings.send_rate = self.read_send_rate(scope, scope, &Variables::default());
@@ -65,6 +68,7 @@ impl Nginx<'_, '_> {
         settings.satisfy = self.read_satisfy(scope);
         settings.limits = self.read_rates(scope, variables);
         settings.concurrent = self.read_concurrent(scope, variables);
+        settings.keepalive = self.read_keepalive(&scope.from(AROUND));
         settings.compress = self.read_packing(&scope.from(AROUND), scope);
         settings.send_rate = self.read_send_rate(&scope.from(AROUND), scope, variables);
         settings.auth = self.read_auth(scope, variables);

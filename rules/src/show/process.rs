@@ -2,9 +2,10 @@
 
 use super::text::{Page, duration, limit, number, quoted, switch, template, words};
 use crate::table::{
-    AccessLog, Believed, ErrorFormat, Limits, LogFormat, LogTarget, OnFailure, Place, Process, Resolver,
-    Trace,
+    AccessLog, Believed, ErrorFormat, Keepalive, Limits, LogFormat, LogTarget, OnFailure, Place, Process,
+    Resolver, Trace,
 };
+use std::time::Duration;
 
 pub(super) fn write(process: &Process, page: &mut Page) {
     page.open("vordr", None);
@@ -171,14 +172,28 @@ fn write_state(process: &Process, page: &mut Page) {
     }
 }
 
+/// What is told and asked beyond the time and the number of requests is left out where `outer` has neither.
+pub(super) fn keepalive_line(keepalive: &Keepalive, outer: &Keepalive) -> String {
+    let more = |name: &str, own: Option<Duration>, outer: Option<Duration>| match own.or(outer) {
+        Some(_) => format!(" {name}={}", limit(own)),
+        None => String::new(),
+    };
+    format!(
+        "keepalive {} requests={}{}{}",
+        limit(keepalive.idle),
+        number(keepalive.requests),
+        more("age", keepalive.age, outer.age),
+        more("told", keepalive.told, outer.told)
+    )
+}
+
 fn write_limits(limits: &Limits, page: &mut Page) {
     page.open("limits", None);
     page.line(&format!("header-timeout {}", limit(limits.header_timeout)), None);
     page.line(&format!("header-size {}", limits.header_size), None);
     page.line(&format!("header-count {}", limits.header_count), None);
     page.line(&format!("request-line {}", limits.request_line), None);
-    let keepalive = limits.keepalive.map_or("off".to_owned(), duration);
-    page.line(&format!("keepalive {keepalive} requests={}", number(limits.keepalive_requests)), None);
+    page.line(&keepalive_line(&limits.keepalive, &Keepalive::default()), None);
     let each = number(limits.connections_per_client);
     page.line(&format!("connections {} per-client={each}", number(limits.connections)), None);
     page.line(&format!("min-rate {}", number(limits.min_rate)), None);

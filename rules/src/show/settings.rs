@@ -3,7 +3,7 @@
 use super::action;
 use super::media;
 use super::place_of;
-use super::process::write_access_logs;
+use super::process::{keepalive_line, write_access_logs};
 use super::substitute;
 use super::text::{Page, duration, limit, number, quoted, switch, template, words};
 use crate::table::{
@@ -39,6 +39,10 @@ pub(super) fn write(
     };
     let line = format!("websocket {} idle={}{ping}", switch(websocket.allowed), limit(websocket.idle));
     page.line(&line, place("websocket idle").or_else(|| place("websocket")));
+    let usual = outer.map_or(&scope.0.process.limits.keepalive, |outer| &outer.keepalive);
+    if settings.keepalive != *usual {
+        page.line(&keepalive_line(&settings.keepalive, usual), place("keepalive"));
+    }
     page.line(&format!("buffering {}", switch(settings.buffering)), place("buffering"));
     page.line(&format!("body-limit {}", number(settings.body_limit)), place("body-limit"));
     if let Some(rewrite) = &settings.rewrite {

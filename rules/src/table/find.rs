@@ -86,6 +86,13 @@ impl Table {
         self.listeners.get(listener.0).map(|listener| listener.binding(host))
     }
 
+    /// The server at an address that has a host, or the default one.
+    pub fn server_at(&self, address: &Address, host: &str) -> Option<&Server> {
+        let number = self.listeners.iter().position(|listener| listener.address == *address)?;
+        let server = self.binding(ListenerId(number), host)?.server;
+        self.servers.get(server.0)
+    }
+
     /// The server that takes every host that no other one takes, at a listener's address; `None` where nobody listens.
     pub fn default_server(&self, address: &Address) -> Option<&Server> {
         let listener = self.listeners.iter().find(|listener| listener.address == *address)?;

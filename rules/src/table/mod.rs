@@ -52,7 +52,7 @@ pub use media::{Bodies, Charset, Types};
 pub use path::{normal_of_decoded, normal_path};
 pub(crate) use paths::Paths;
 pub use pattern::Pattern;
-pub use process::{Believed, Limits, Process};
+pub use process::{Believed, Keepalive, Limits, Process};
 pub use regex::{Matched, PathRegex, RegexError};
 pub use resolver::Resolver;
 pub use send_rate::{Pace, SendRate};

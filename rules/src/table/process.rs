@@ -68,6 +68,25 @@ pub struct Process {
     pub error_detail: bool,
 }
 
+/// `keepalive`, of a client's connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keepalive {
+    /// How long it waits for its next request; `None` closes after each answer. Default 75 s.
+    pub idle: Option<Duration>,
+    /// How many requests it may carry. Default 1000.
+    pub requests: Option<u32>,
+    /// How old it may be for a further request. Default any age.
+    pub age: Option<Duration>,
+    /// What `Keep-Alive: timeout=` says, in whole seconds; `None` says nothing.
+    pub told: Option<Duration>,
+}
+
+impl Default for Keepalive {
+    fn default() -> Self {
+        Self { idle: Some(Duration::from_secs(75)), requests: Some(1000), age: None, told: None }
+    }
+}
+
 /// `limits { … }`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -79,10 +98,8 @@ pub struct Limits {
     pub header_count: u32,
     /// The longest request line, in bytes.
     pub request_line: u64,
-    /// How long an idle connection is kept; `None` closes after each response.
-    pub keepalive: Option<Duration>,
-    /// How many requests one connection may carry.
-    pub keepalive_requests: Option<u32>,
+    /// How long connections are kept, where no setting says otherwise.
+    pub keepalive: Keepalive,
     /// How many client connections may be open.
     pub connections: Option<u64>,
     /// How many of them one client may have; an IPv6 client is its /64.
@@ -101,8 +118,7 @@ impl Default for Limits {
             header_size: 32 * 1024,
             header_count: 128,
             request_line: 8 * 1024,
-            keepalive: Some(Duration::from_secs(75)),
-            keepalive_requests: Some(1000),
+            keepalive: Keepalive::default(),
             connections: Some(20_000),
             connections_per_client: None,
             min_rate: Some(128),

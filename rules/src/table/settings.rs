@@ -1,7 +1,8 @@
 //! The settings that hold in a location, inheritance done.
 
 use super::{
-    AccessLog, Action, Bodies, Charset, Expires, FieldName, Level, Place, SendRate, Substitute, Types, Ways,
+    AccessLog, Action, Bodies, Charset, Expires, FieldName, Keepalive, Level, Place, SendRate, Substitute,
+    Types, Ways,
 };
 use crate::placeholder::Template;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -16,6 +17,8 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// WebSockets.
     pub websocket: WebSocket,
+    /// How long the client's connection is kept behind the answer.
+    pub keepalive: Keepalive,
     /// Whether a request is read whole before it is sent.
     pub buffering: bool,
     /// The largest request body, in bytes; `None` is no limit.

@@ -1,0 +1,62 @@
+//! `keepalive`, of clients' connections: how long one waits for its next request, and how many it carries.
+
+use super::text;
+use crate::node::{Node, Reading};
+use crate::source::{Span, Spanned};
+use crate::value::Limit;
+use crate::word::Word;
+use kdl::KdlNode;
+use std::time::Duration;
+
+/// What may stand beside the time, in `limits` too.
+pub(super) const PROPERTIES: &[&str] = &["requests", "age", "told"];
+
+pub(super) static WORD: Word = Word::simple(
+    "keepalive",
+    "[DURATION | off]",
+    "How long a client's connection is kept behind an answer from here. Default what `limits` says.",
+)
+.properties(PROPERTIES);
+
+/// As written; what is absent is inherited.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Keepalive {
+    pub idle: Option<Spanned<Limit<Duration>>>,
+    pub requests: Option<Spanned<Limit<u64>>>,
+    pub age: Option<Spanned<Limit<Duration>>>,
+    pub told: Option<Spanned<Limit<Duration>>>,
+}
+
+impl Keepalive {
+    /// Where any of it was written.
+    pub(crate) fn span(&self) -> Option<Span> {
+        let time = [&self.idle, &self.age, &self.told].into_iter().flatten().map(|time| time.span).next();
+        time.or_else(|| self.requests.as_ref().map(|requests| requests.span))
+    }
+}
+
+pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Keepalive {
+    let mut node = Node::open(kdl, &WORD, reading);
+    let idle = node.take(reading);
+    let keepalive = read_with(idle, &mut node, reading);
+    node.finish(reading);
+    keepalive
+}
+
+/// The properties beside a time that has been read.
+pub(super) fn read_with(
+    idle: Option<Spanned<Limit<Duration>>>,
+    node: &mut Node<'_>,
+    reading: &mut Reading<'_>,
+) -> Keepalive {
+    let keepalive = Keepalive {
+        idle,
+        requests: node.property("requests", reading),
+        age: node.property("age", reading),
+        told: node.property("told", reading),
+    };
+    text::check_not_none("requests", keepalive.requests.as_ref(), reading);
+    text::check_not_none("age", keepalive.age.as_ref(), reading);
+    text::check_not_none("told", keepalive.told.as_ref(), reading);
+    keepalive
+}
