@@ -3,6 +3,7 @@
 use crate::files::missing_folders;
 use crate::tls::inspect;
 use std::io;
+use std::net::{IpAddr, ToSocketAddrs};
 use std::path::Path;
 use vordr_rules::{Diagnostics, Loaded, Surroundings, glob_matches};
 
@@ -37,6 +38,10 @@ impl Surroundings for NginxCommand {
 
     fn variable(&self, name: &str) -> Option<String> {
         System.variable(name)
+    }
+
+    fn addresses(&self, host: &str) -> Vec<IpAddr> {
+        System.addresses(host)
     }
 
     fn nginx_directives(&self) -> Option<&str> {
@@ -75,5 +80,12 @@ impl Surroundings for System {
 
     fn variable(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
+    }
+
+    fn addresses(&self, host: &str) -> Vec<IpAddr> {
+        let found = (host, 0).to_socket_addrs().map(|found| found.map(|address| address.ip()));
+        let mut addresses: Vec<_> = found.map(Iterator::collect).unwrap_or_default();
+        addresses.dedup();
+        addresses
     }
 }

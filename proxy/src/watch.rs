@@ -8,6 +8,7 @@ use crate::start_error::StartError;
 use crate::surroundings::{NginxCommand, System};
 use std::cell::RefCell;
 use std::io;
+use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::thread;
@@ -50,6 +51,10 @@ impl Surroundings for Noted {
 
     fn variable(&self, name: &str) -> Option<String> {
         System.variable(name)
+    }
+
+    fn addresses(&self, host: &str) -> Vec<IpAddr> {
+        System.addresses(host)
     }
 
     fn nginx_directives(&self) -> Option<&str> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 
 /// Files and environment variables.
 pub trait Surroundings {
@@ -11,6 +12,10 @@ pub trait Surroundings {
     fn list(&self, pattern: &str) -> io::Result<Vec<String>>;
     /// An environment variable.
     fn variable(&self, name: &str) -> Option<String>;
+    /// The addresses that a host has by now, for what is written of it once and for all; none where it is not known.
+    fn addresses(&self, _host: &str) -> Vec<IpAddr> {
+        Vec::new()
+    }
     /// `nginx -g`: directives that stand before those of a file of nginx's.
     fn nginx_directives(&self) -> Option<&str> {
         None
@@ -26,6 +31,7 @@ pub trait Surroundings {
 pub struct InMemory {
     files: BTreeMap<String, Vec<u8>>,
     variables: BTreeMap<String, String>,
+    hosts: BTreeMap<String, IpAddr>,
 }
 
 impl InMemory {
@@ -42,9 +48,20 @@ impl InMemory {
         self.variables.insert(name.to_owned(), value.to_owned());
         self
     }
+
+    /// With one more host.
+    #[must_use]
+    pub fn with_host(mut self, host: &str, address: IpAddr) -> Self {
+        self.hosts.insert(host.to_owned(), address);
+        self
+    }
 }
 
 impl Surroundings for InMemory {
+    fn addresses(&self, host: &str) -> Vec<IpAddr> {
+        self.hosts.get(host).copied().into_iter().collect()
+    }
+
     fn read(&self, path: &str) -> io::Result<Vec<u8>> {
         self.files.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
     }

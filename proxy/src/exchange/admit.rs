@@ -111,6 +111,7 @@ impl Exchange {
         // A head may still be under way when a reload closes its listener.
         let binding = self.table.binding(self.arrival.listener, &host).ok_or(Failure::NoRoute)?;
         self.server = Some(binding.server);
+        self.meet_client(request);
         self.check_method(request)?;
         self.own_request_id(request);
         self.capture_of_host(&host);
@@ -146,6 +147,7 @@ impl Exchange {
 
     /// Whatever answers before the action of the location does.
     pub(super) fn check_here(&mut self, request: &Parts) -> Result<Option<Answer>, Failure> {
+        self.meet_client(request);
         if let Some((granted, answer)) = cors::preflight(self, request) {
             self.preflight = Some(granted);
             return Ok(Some(answer));

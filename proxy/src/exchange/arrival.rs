@@ -79,4 +79,6 @@ pub struct Public {
     pub port: u16,
     /// Whether the other end of the connection is a trusted proxy.
     pub through_trusted: bool,
+    /// Whether the client's address is what a server or a location has taken from its header.
+    pub is_told: bool,
 }

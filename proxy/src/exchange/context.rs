@@ -175,6 +175,7 @@ impl Exchange {
                 host: HeaderValue::from_static(""),
                 port: arrival.local_port,
                 through_trusted: false,
+                is_told: false,
             },
             server: None,
             table,

@@ -45,6 +45,24 @@ impl Exchange {
         }
         public
     }
+
+    /// Takes the client's address from the header of who is trusted here, unless that has been done already.
+    pub(super) fn meet_client(&mut self, request: &Parts) {
+        let Some(trust) = self.settings().and_then(|settings| settings.trust.as_ref()) else { return };
+        let is_meant = match self.arrival.ends {
+            Some(_) => is_trusted(&trust.proxies, self.arrival.peer.address),
+            None => trust.unix,
+        };
+        if !is_meant || self.public.is_told {
+            return;
+        }
+        if let Some(client) =
+            believed_client(&request.headers, &trust.header, &trust.proxies, trust.recursive)
+        {
+            self.public.client = client.into();
+            self.public.is_told = true;
+        }
+    }
 }
 
 fn is_trusted(trusted: &[IpNet], address: IpAddr) -> bool {
@@ -62,7 +80,8 @@ fn believed_client(
     let lines: Vec<&str> = headers.get_all(header).iter().filter_map(|line| line.to_str().ok()).collect();
     let mut leftmost = None;
     for entry in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
-        let address = parse_address(entry.trim())?;
+        // What stands right of what is none is believed all the same.
+        let Some(address) = parse_address(entry.trim()) else { break };
         leftmost = Some(address);
         if !recursive || !is_trusted(trusted, address) {
             break;

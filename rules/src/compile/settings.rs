@@ -46,6 +46,7 @@ pub(super) fn compile(
         request: operations(|layer| &layer.request),
         response: operations(|layer| &layer.response),
         cors: cors(layers, reading),
+        trust: nearest(layers, |layer| layer.trust.as_ref()).cloned(),
         access: access(layers),
         auth: auth(layers),
         satisfy: nearest(layers, |layer| layer.satisfy.as_ref()).copied().unwrap_or(Satisfy::All),

@@ -39,6 +39,7 @@ pub(crate) mod text;
 pub(crate) mod timeouts;
 pub(crate) mod tls;
 pub(crate) mod trace;
+mod trust;
 pub(crate) mod upstream;
 pub(crate) mod websocket;
 pub(crate) mod when;

@@ -8,13 +8,13 @@ use super::on_error::{self, OnError};
 use super::text::one_of;
 use super::timeouts::{self, Timeouts};
 use super::websocket::{self, WebSocket};
-use super::{access, auth, compress, header, media, send_rate, substitute};
+use super::{access, auth, compress, header, media, send_rate, substitute, trust};
 use crate::node::{Node, Reading};
 use crate::placeholder::Template as Text;
 use crate::source::{Span, Spanned};
 use crate::table::{
     AccessRule, Auth, Bodies, Charset, Compress, Expires, HeaderNames, HeaderOperation, Satisfy, SendRate,
-    Substitute, Types,
+    Substitute, Trust, Types,
 };
 use crate::value::{Bytes, Limit};
 use crate::word::Word;
@@ -37,6 +37,7 @@ pub(super) const WORDS: &[&Word] = &[
     &header::REQUEST,
     &header::RESPONSE,
     &cors::WORD,
+    &trust::WORD,
     &access::ALLOW,
     &access::DENY,
     &access::SATISFY,
@@ -98,6 +99,7 @@ pub(crate) struct Settings {
     pub request: Vec<Spanned<HeaderOperation>>,
     pub response: Vec<Spanned<HeaderOperation>>,
     pub cors: Cors,
+    pub trust: Option<Spanned<Trust>>,
     /// `allow` and `deny` as one list.
     pub access: Vec<Spanned<AccessRule>>,
     pub satisfy: Option<Spanned<Satisfy>>,
@@ -153,6 +155,7 @@ impl Settings {
             "request" => self.request = header::read(kdl, word, reading),
             "response" => self.response = header::read(kdl, word, reading),
             "cors" => self.cors = cors::read(kdl, reading),
+            "trusted-proxies" => self.trust = trust::read(kdl, reading),
             "allow" | "deny" => self.access.extend(access::read(kdl, word, reading)),
             "satisfy" => self.satisfy = access::read_satisfy(kdl, reading),
             "limit" => self.limits.push(limit::read(kdl, reading)),
@@ -214,6 +217,7 @@ impl Settings {
         note("request", self.request.first().map(|value| value.span));
         note("response", self.response.first().map(|value| value.span));
         note("cors", self.cors.span);
+        note("trusted-proxies", self.trust.as_ref().map(|value| value.span));
         note("allow", self.access.first().map(|value| value.span));
         note("satisfy", self.satisfy.as_ref().map(|value| value.span));
         note("limit", self.limits.first().map(|limit| limit.span));

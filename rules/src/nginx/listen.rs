@@ -94,6 +94,11 @@ impl Nginx<'_, '_> {
 }
 
 impl Spoken {
+    /// Whether a PROXY header comes ahead of any connections.
+    pub(super) fn has_proxy_headers(&self) -> bool {
+        !self.proxy_protocol.is_empty()
+    }
+
     /// What any of the servers says of an address holds for all of them on it.
     pub(super) fn by(servers: &[&Directive]) -> Self {
         let mut spoken = Self::default();

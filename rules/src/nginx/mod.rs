@@ -26,6 +26,7 @@ mod outline;
 mod pass;
 mod process;
 mod proxy;
+mod real_ip;
 mod referers;
 mod scope;
 mod send_rate;
@@ -184,6 +185,8 @@ struct Nginx<'r, 'w> {
     made: usize,
     /// How each address is spoken with.
     spoken: listen::Spoken,
+    /// Whether servers and locations say for themselves who may tell the client's address.
+    by_place: bool,
     /// Each `limit_req_zone` and `limit_conn_zone`, by its name.
     zones: HashMap<String, limits::Zone>,
     /// Each `log_format`.
@@ -208,6 +211,7 @@ impl<'r, 'w> Nginx<'r, 'w> {
             made: 0,
             seen: Vec::new(),
             spoken: listen::Spoken::default(),
+            by_place: false,
             zones: HashMap::new(),
             formats: Vec::new(),
         }
@@ -250,6 +254,7 @@ impl<'r, 'w> Nginx<'r, 'w> {
         self.passes_steering = scope.has_below(&settings::passes_steering);
         let servers: Vec<&Directive> = named("server").collect();
         self.spoken = listen::Spoken::by(&servers);
+        self.by_place = self.trusts_by_place(http, &servers);
         file.process = self.read_process(main, http, &servers);
         for server in &servers {
             let server = self.read_server(server, &scope, http);

@@ -10,7 +10,6 @@ use crate::language::process::{Process, is_private};
 use crate::source::{Span, Spanned};
 use crate::table::{Address, Believed, ErrorFormat, ErrorLog, Level, LogTarget, Resolver};
 use crate::value::{Bytes, Limit, Raw, Value};
-use http::HeaderName;
 use std::time::Duration;
 
 /// What nginx has for each server, or each location, and vordr once for the process.
@@ -52,7 +51,8 @@ impl Nginx<'_, '_> {
             // A file of servers alone is a part of one that may say more.
             None => main.iter().any(|directive| directive.name.value == "http").then_some(Some(1)),
         };
-        let trusted_proxies = self.read_trusted(&scope.all("set_real_ip_from"));
+        let list = if self.by_place { Vec::new() } else { scope.all("set_real_ip_from") };
+        let trusted_proxies = self.read_trusted(&list).networks;
         let variables = self.set_by_requests.clone();
         let process = Process {
             workers,
@@ -88,6 +88,9 @@ impl Nginx<'_, '_> {
             }
             for directive in inner {
                 let name = &directive.name.value;
+                if self.by_place && name.contains("real_ip") {
+                    continue;
+                }
                 let says = |known: &Directive| known.name.value == *name && texts(known) == texts(directive);
                 let is_list = name == "set_real_ip_from";
                 let is_first = !all.iter().any(|known| known.name.value == *name);
@@ -144,28 +147,6 @@ impl Nginx<'_, '_> {
                 _ => {
                     self.fault(directive.span_of(0), "invalid value");
                     None
-                }
-            },
-        }
-    }
-
-    /// The client's address alone is taken from a header; the scheme and the host are the connection's own.
-    fn read_believed(&mut self, scope: &Scope<'_>) -> Believed {
-        let recursive = self.switch(scope.find("real_ip_recursive"), false);
-        let Some(directive) = scope.find("real_ip_header") else {
-            return Believed::Client { header: HeaderName::from_static("x-real-ip"), recursive };
-        };
-        match directive.first() {
-            "proxy_protocol" => Believed::Nothing,
-            name => match name.parse() {
-                Ok(header) => Believed::Client { header, recursive },
-                Err(_) => {
-                    self.refuse(
-                        directive.span_of(0),
-                        format!("\"{name}\" is no header's name"),
-                        "write `X-Real-IP`",
-                    );
-                    Believed::Nothing
                 }
             },
         }

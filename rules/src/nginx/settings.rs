@@ -39,6 +39,7 @@ impl Nginx<'_, '_> {
         settings.forwarded = Some(Spanned::new(false, server));
         self.read_media_of_server(scope, server, &mut settings);
         settings.keepalive = self.read_keepalive(&scope.from(IN_HTTP));
+        settings.trust = self.read_trust(scope, scope);
         settings.compress = self.read_packing(scope, scope);
         settings.header_names = Some(Spanned::new(self.header_names(scope), server));
         settings.send_rate = self.read_send_rate(scope, scope, &Variables::default());
@@ -69,6 +70,7 @@ impl Nginx<'_, '_> {
         settings.limits = self.read_rates(scope, variables);
         settings.concurrent = self.read_concurrent(scope, variables);
         settings.keepalive = self.read_keepalive(&scope.from(AROUND));
+        settings.trust = self.read_trust(&scope.from(AROUND), scope);
         settings.compress = self.read_packing(&scope.from(AROUND), scope);
         settings.send_rate = self.read_send_rate(&scope.from(AROUND), scope, variables);
         settings.auth = self.read_auth(scope, variables);
@@ -291,24 +293,6 @@ impl Nginx<'_, '_> {
         let delay = self.time(scope.find("auth_delay")?, 0)?.value;
         (!delay.is_zero()).then_some(delay)
     }
-
-    /// Whose forwarded headers are believed.
-    pub(super) fn read_trusted(&mut self, directives: &[&Directive]) -> Vec<IpNet> {
-        let mut networks = Vec::new();
-        for directive in directives {
-            if directive.first() == "unix:" && !self.spoken.has_socket {
-                continue;
-            }
-            match network(directive.first()) {
-                Some(network) => networks.push(network),
-                None => {
-                    let message = format!("\"{}\" is no network", directive.first());
-                    self.refuse(directive.span_of(0), message, "write addresses: `10.0.0.0/8`");
-                }
-            }
-        }
-        networks
-    }
 }
 
 fn ignores_redirects(scope: &Scope<'_>) -> bool {
@@ -327,7 +311,8 @@ pub(super) fn passes_steering(directive: &Directive) -> bool {
         && directive.first().to_ascii_lowercase().starts_with(STEERING)
 }
 
-fn network(text: &str) -> Option<IpNet> {
+/// An address, or a network.
+pub(super) fn network(text: &str) -> Option<IpNet> {
     text.parse::<IpAddr>()
         .map(IpNet::from)
         .or_else(|_| text.parse::<IpNet>().map(|network| network.trunc()))

@@ -8,8 +8,8 @@ use super::substitute;
 use super::text::{Page, duration, limit, number, quoted, switch, template, words};
 use crate::table::{
     AnswerStatus, Auth, AuthKind, Compress, Concurrency, Condition, Cors, HeaderNames, HeaderOperation,
-    Level, OnError, OnErrorFrom, Origins, Pace, RateLimit, Satisfy, SendRate, Server, Settings, Table, Ways,
-    Whom,
+    Level, OnError, OnErrorFrom, Origins, Pace, RateLimit, Satisfy, SendRate, Server, Settings, Table, Trust,
+    Ways, Whom,
 };
 use http::StatusCode;
 
@@ -138,7 +138,19 @@ fn write_cors_block(cors: &Cors, settings: &Settings, page: &mut Page) {
     page.close();
 }
 
+fn trust_line(trust: &Trust) -> String {
+    let unix = trust.unix.then(|| "unix".to_owned());
+    let networks = trust.proxies.iter().map(|network| quoted(&network.to_string()));
+    let whom: Vec<String> = unix.into_iter().chain(networks).collect();
+    let (header, recursive) = (quoted(trust.header.as_str()), switch(trust.recursive));
+    format!("trusted-proxies {} header={header} recursive={recursive}", whom.join(" "))
+}
+
 fn write_access(settings: &Settings, outer: Option<&Settings>, page: &mut Page) {
+    let outer_trust = outer.and_then(|outer| outer.trust.as_ref());
+    if let Some(trust) = settings.trust.as_ref().filter(|trust| Some(*trust) != outer_trust) {
+        page.line(&trust_line(trust), place_of(&settings.places, "trusted-proxies"));
+    }
     for rule in &settings.access.rules {
         let word = if rule.allow { "allow" } else { "deny" };
         let whom = match rule.whom {

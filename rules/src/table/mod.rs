@@ -31,6 +31,7 @@ mod substitute;
 mod syslog;
 mod tls;
 mod trace;
+mod trust;
 mod upstream;
 pub(crate) mod usual_types;
 
@@ -65,6 +66,7 @@ pub use substitute::Substitute;
 pub use syslog::{Syslog, SyslogAddress};
 pub use tls::{ClientCa, ClientFailure, Hsts, ServerTls, Sessions};
 pub use trace::{Ratio, Trace, TraceParent, TraceProtocol};
+pub use trust::Trust;
 pub use upstream::{
     Balance, Check, Health, HttpCheck, HttpVersion, Passive, Retry, ServerAddress, Sticky, TlsVersion,
     Upstream, UpstreamServer, UpstreamTls,

@@ -2,7 +2,7 @@
 
 use super::{
     AccessLog, Action, Bodies, Charset, Expires, FieldName, Keepalive, Level, Place, SendRate, Substitute,
-    Types, Ways,
+    Trust, Types, Ways,
 };
 use crate::placeholder::Template;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -39,6 +39,8 @@ pub struct Settings {
     pub response: Vec<HeaderOperation>,
     /// Cross-origin requests; `None` leaves them to the upstream.
     pub cors: Option<Cors>,
+    /// Who may say whose address is the client's; `None` is whoever may for the process.
+    pub trust: Option<Trust>,
     /// Who may come, by address.
     pub access: Access,
     /// Who may come, by credentials; every one must agree.

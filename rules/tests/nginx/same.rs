@@ -65,8 +65,24 @@ fn who_comes_through_a_socket_is_asked_about_only_where_there_is_one() {
     };
     let table = of("80").unwrap().table;
     assert_eq!(table.servers[0].locations[0].settings.access.rules.len(), 1);
+    assert!(table.servers[0].settings.trust.is_none());
+    let table = of("unix:/run/a.sock").unwrap().table;
+    assert_eq!(table.servers[0].locations[0].settings.access.rules.len(), 2);
+    assert!(table.servers[0].settings.trust.as_ref().unwrap().unix);
     assert!(table.process.trusted_proxies.is_empty());
-    assert!(of("unix:/run/a.sock").is_err());
+}
+
+#[test]
+fn a_host_that_is_trusted_is_its_addresses_of_when_it_is_loaded() {
+    let world = world().with_host("front.test", "192.0.2.7".parse().unwrap());
+    let of = |place: &str, host: &str| {
+        let text = format!("http {{ server {{ listen 80; location / {{ return 204; {place} {host}; }} }} }}");
+        load("nginx.conf", &text, &world)
+    };
+    let table = of("set_real_ip_from", "front.test").unwrap().table;
+    let trust = table.servers[0].locations[0].settings.trust.clone().unwrap();
+    assert_eq!(trust.proxies, ["192.0.2.7/32".parse().unwrap()]);
+    assert!(of("set_real_ip_from", "nowhere.test").is_err());
 }
 
 #[test]
