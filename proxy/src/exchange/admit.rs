@@ -292,7 +292,7 @@ impl Exchange {
     }
 
     /// Whether the client came through a Unix socket, and nobody in front has said who it is.
-    fn is_by_socket(&self) -> bool {
+    pub(super) fn is_by_socket(&self) -> bool {
         self.arrival.ends.is_none() && self.public.client.address == self.arrival.peer.address
     }
 

@@ -65,13 +65,13 @@ impl Exchange {
     }
 }
 
-fn is_trusted(trusted: &[IpNet], address: IpAddr) -> bool {
+pub(super) fn is_trusted(trusted: &[IpNet], address: IpAddr) -> bool {
     trusted.iter().any(|network| network.contains(&address))
 }
 
 /// Read from the right, the first address that is not a trusted proxy's is the client's: whatever stands left of
 /// it, anybody may have written. Not `recursive`, it is the rightmost.
-fn believed_client(
+pub(super) fn believed_client(
     headers: &HeaderMap,
     header: &HeaderName,
     trusted: &[IpNet],

@@ -1,10 +1,15 @@
 //! Variables: what `map` makes of a request, and what a request has of its own.
 
+use super::admit::X_FORWARDED_FOR;
 use super::context::Exchange;
 use super::fill::{Into, Known};
+use super::public::{believed_client, is_trusted};
+use http::request::Parts;
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use std::borrow::Cow;
-use vordr_rules::table::{Captures, PathRegex};
+use std::net::IpAddr;
+use vordr_rules::placeholder::Template;
+use vordr_rules::table::{Captures, Map, PathRegex, Through};
 
 /// What never stands in a URL as it is. A variable may hold a whole URL, so that its own signs stay (RFC 3986,
 /// section 2).
@@ -21,6 +26,18 @@ const IN_ANY_URL: &AsciiSet = &CONTROLS
     .add(b'}');
 
 impl Exchange {
+    /// What a `map` makes of the request.
+    fn look_up<'m>(&self, map: &'m Map, known: Known<'_>) -> (&'m Template, Captures) {
+        if let Some(value) = map.of_unix().filter(|_| self.is_by_socket()) {
+            return (value, Captures::default());
+        }
+        let text = self.fill_known(&map.from, known, Into::Raw);
+        match client_behind(&map.through, &text, known.request) {
+            Some(client) => map.find(client.to_string().as_bytes()),
+            None => map.find(&text),
+        }
+    }
+
     /// Gives a variable of its own a value.
     pub fn set_variable(&mut self, name: &str, value: Vec<u8>) {
         match self.variables.iter_mut().find(|(known, _)| known == name) {
@@ -44,11 +61,21 @@ impl Exchange {
                 Into::Url => out.extend(Cow::from(percent_encode(value, IN_ANY_URL)).bytes()),
             }
         } else if let Some(map) = self.table.maps.get(name) {
-            let text = self.fill_known(&map.from, known, Into::Raw);
-            let (value, captures) = map.find(&text);
+            let (value, captures) = self.look_up(map, known);
             out.extend(self.fill_known(value, Known { captures: &captures, ..known }, into));
         }
     }
+}
+
+/// Whose address stands in `X-Forwarded-For`, where a text is the address of who is believed.
+fn client_behind(through: &Through, text: &[u8], request: &Parts) -> Option<IpAddr> {
+    if through.proxies.is_empty() {
+        return None;
+    }
+    let address = std::str::from_utf8(text).ok()?.parse().ok()?;
+    let is_meant = is_trusted(&through.proxies, address);
+    is_meant
+        .then(|| believed_client(&request.headers, &X_FORWARDED_FOR, &through.proxies, through.recursive))?
 }
 
 #[cfg(test)]
@@ -105,6 +132,25 @@ mod tests {
         assert_eq!(made(map, "{var.v}", "GET /"), "near");
         let map = r#"map v from="{arg.id}" { case share="100%" all; default none; }"#;
         assert_eq!(made(map, "{var.v}", "GET /?id=1"), "all");
+    }
+
+    #[test]
+    fn who_is_behind_proxies_of_a_map_is_looked_at_in_their_place() {
+        let map = |recursive: &str| {
+            format!(
+                "map v from=\"{{client_ip}}\" proxies=\"192.0.2.0/24 10.0.0.1\" {recursive} {{ case network=\"192.0.2.0/24\" proxy; case network=\"198.51.100.0/24\" client; default other; }}"
+            )
+        };
+        for (recursive, forwarded, value) in [
+            ("", "198.51.100.1, 10.0.0.1", "client"),
+            ("recursive=off", "198.51.100.1, 10.0.0.1", "other"),
+            ("", "198.51.100.1, x", "proxy"),
+            ("", "203.0.113.1, 198.51.100.1", "client"),
+        ] {
+            let request = format!("GET /\nX-Forwarded-For: {forwarded}");
+            assert_eq!(made(&map(recursive), "{var.v}", &request), value, "{recursive} {forwarded}");
+        }
+        assert_eq!(made(&map(""), "{var.v}", "GET /"), "proxy");
     }
 
     #[test]

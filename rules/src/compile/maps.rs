@@ -35,7 +35,7 @@ fn made(map: &Written, reading: &Reading<'_>) -> Map {
     let default = map.default.as_ref().map_or(nothing, |default| default.value.clone());
     let cases = map.cases.iter().map(|case| case.value.clone()).collect();
     let place = reading.sources.place(map.name.span);
-    Map::new(map.from.value.clone(), map.hostnames, cases, default, place)
+    Map::new((map.from.value.clone(), map.through.clone()), map.hostnames, cases, default, place)
 }
 
 /// Each variable that is asked for has to be made by something.

@@ -7,14 +7,14 @@ use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::placeholder::{Template, is_variable};
 use crate::source::{Span, Spanned};
-use crate::table::{Case, CaseKey};
+use crate::table::{Case, CaseKey, Through};
 use crate::word::Word;
 use ipnet::IpNet;
 use kdl::KdlNode;
 
 pub(super) static WORD: Word =
     Word::simple("map", "NAME", "A variable that is made of a text, when it is asked for as `{var.NAME}`.")
-        .properties(&["from", "hostnames"])
+        .properties(&["from", "hostnames", "proxies", "recursive"])
         .block(&[&[&CASE, &DEFAULT]])
         .many();
 
@@ -35,6 +35,7 @@ const WHOLE: u16 = 10_000;
 pub(crate) struct Map {
     pub name: Spanned<String>,
     pub from: Spanned<Template>,
+    pub through: Through,
     pub hostnames: bool,
     pub cases: Vec<Spanned<Case>>,
     pub default: Option<Spanned<Template>>,
@@ -50,11 +51,25 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Map> {
     }
     let from = from.and_then(|from| template(from, "map", reading));
     let hostnames = node.property("hostnames", reading).is_some_and(|hostnames| hostnames.value);
+    let through = read_through(&mut node, reading);
     let cases =
         node.children("case").into_iter().filter_map(|kdl| read_case(kdl, hostnames, reading)).collect();
     let default = node.child("default").and_then(|kdl| read_default(kdl, reading));
     node.finish(reading);
-    Some(Map { name: name?, from: from?, hostnames, cases, default })
+    Some(Map { name: name?, from: from?, through, hostnames, cases, default })
+}
+
+/// `proxies="10.0.0.0/8 127.0.0.1"`, `recursive=off`.
+fn read_through(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Through {
+    let Some(written) = node.property::<String>("proxies", reading) else { return Through::default() };
+    let networks = written.value.split_whitespace();
+    let networks = networks.map(|network| Spanned::new(network.to_owned(), written.span));
+    let proxies: Vec<_> = networks
+        .filter_map(|network| reading.value::<IpNet>(&network, "map"))
+        .map(|network| network.value)
+        .collect();
+    let recursive = node.property("recursive", reading).is_none_or(|recursive| recursive.value);
+    Through { proxies, recursive }
 }
 
 fn is_name(name: &Spanned<String>, reading: &mut Reading<'_>) -> bool {
@@ -72,7 +87,7 @@ fn read_case(kdl: &KdlNode, hostnames: bool, reading: &mut Reading<'_>) -> Optio
     let properties = [
         node.property::<String>("regex", reading)
             .and_then(|regex| location::compiled(regex, reading).map(|regex| CaseKey::Regex(regex.value))),
-        node.property::<IpNet>("network", reading).map(|network| CaseKey::Network(network.value)),
+        node.property::<String>("network", reading).and_then(|network| read_network(&network, reading)),
         node.property::<String>("share", reading).and_then(|share| read_share(&share, reading)),
     ];
     let has_property = kdl.entries().iter().any(|entry| entry.name().is_some());
@@ -92,6 +107,14 @@ fn read_case(kdl: &KdlNode, hostnames: bool, reading: &mut Reading<'_>) -> Optio
     ask_for_variables(&value, reading);
     check_captures(&key, &value, reading);
     Some(Spanned::new(Case { key, value: value.value }, span))
+}
+
+/// A network, or `unix`.
+fn read_network(network: &Spanned<String>, reading: &mut Reading<'_>) -> Option<CaseKey> {
+    match network.value.as_str() {
+        "unix" => Some(CaseKey::Unix),
+        _ => reading.value::<IpNet>(network, "case").map(|network| CaseKey::Network(network.value)),
+    }
 }
 
 /// The groups of the case's own regex are told apart from variables.
@@ -166,6 +189,7 @@ pub(crate) fn check_cases(cases: &[Spanned<Case>], reading: &mut Reading<'_>) {
         let key = match &case.value.key {
             CaseKey::Text(text) => text.to_ascii_lowercase(),
             CaseKey::Network(network) => network.to_string(),
+            CaseKey::Unix => "unix".to_owned(),
             CaseKey::Regex(_) => continue,
             CaseKey::Share(share) => {
                 shared += u32::from(*share);

@@ -8,10 +8,8 @@ use crate::diagnostic::Diagnostic;
 use crate::language::map::{Map, hundredths, is_hostname, with_groups};
 use crate::placeholder::{Part, Placeholder, Template};
 use crate::source::{Span, Spanned};
-use crate::table::{Case, CaseKey, PathRegex};
-use ipnet::{IpNet, Ipv4Subnets};
+use crate::table::{Case, CaseKey, PathRegex, Through};
 use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr};
 
 /// A block that makes a variable.
 #[derive(Debug, Clone)]
@@ -23,10 +21,11 @@ pub(super) struct Making {
 
 /// What is gathered while a block is read.
 #[derive(Default)]
-struct Gathered {
-    hostnames: bool,
-    cases: Vec<Spanned<Case>>,
-    default: Option<Spanned<Template>>,
+pub(super) struct Gathered {
+    pub(super) hostnames: bool,
+    pub(super) cases: Vec<Spanned<Case>>,
+    pub(super) default: Option<Spanned<Template>>,
+    pub(super) through: Through,
     /// The texts that have a case.
     known: HashSet<String>,
 }
@@ -112,7 +111,7 @@ impl Nginx<'_, '_> {
 
     fn read_making(&mut self, name: String, directive: &Directive) -> Map {
         let variables = self.set_by_requests.clone();
-        let gathered = match directive.name.value.as_str() {
+        let mut gathered = match directive.name.value.as_str() {
             "geo" => self.read_geo(directive),
             "split_clients" => self.read_shares(directive),
             _ => self.read_cases(directive, &variables),
@@ -122,8 +121,12 @@ impl Nginx<'_, '_> {
             Some(from) => self.template(from, &variables).unwrap_or_else(|| literal("")),
             None => Template { parts: vec![Part::Placeholder(Placeholder::ClientIp)] },
         };
+        if directive.name.value == "geo" && self.spoken.has_socket {
+            gathered.take_sockets(&from, directive.name.span);
+        }
         Map {
             name: Spanned::new(name, directive.name.span),
+            through: gathered.through,
             from: Spanned::new(from, directive.span_of(0)),
             hostnames: gathered.hostnames,
             cases: gathered.cases,
@@ -200,38 +203,6 @@ impl Nginx<'_, '_> {
             .ok()
     }
 
-    /// `geo`: values by addresses.
-    fn read_geo(&mut self, directive: &Directive) -> Gathered {
-        let mut gathered = Gathered::default();
-        let ranges = directive.inside().iter().any(|entry| entry.name.value == "ranges");
-        for entry in directive.inside() {
-            let (word, span) = (entry.name.value.as_str(), entry.name.span);
-            let Some(value) = entry.arguments.first() else { continue };
-            match word {
-                "default" => gathered.default = Some(Spanned::new(literal(&value.value), span)),
-                "proxy" => {
-                    let message = "\"geo\" asks for the address that all the others see";
-                    self.refuse(span, message, "write `set_real_ip_from` for who is in front");
-                }
-                "delete" => match networks(&value.value, ranges) {
-                    Some(networks) => gathered.forget(&networks),
-                    None => self.fault(value.span, format!("invalid network \"{}\"", value.value)),
-                },
-                _ => match networks(word, ranges) {
-                    Some(networks) => {
-                        gathered.forget(&networks);
-                        gathered.cases.extend(networks.into_iter().map(|network| {
-                            let key = CaseKey::Network(network);
-                            Spanned::new(Case { key, value: literal(&value.value) }, span)
-                        }));
-                    }
-                    None => self.fault(span, format!("invalid network \"{word}\"")),
-                },
-            }
-        }
-        gathered
-    }
-
     /// `split_clients`: values by shares of all texts.
     fn read_shares(&mut self, directive: &Directive) -> Gathered {
         let mut gathered = Gathered::default();
@@ -251,15 +222,6 @@ impl Nginx<'_, '_> {
     }
 }
 
-impl Gathered {
-    /// Of what is said of a network twice the later holds.
-    fn forget(&mut self, networks: &[IpNet]) {
-        let is_meant =
-            |case: &Case| matches!(&case.key, CaseKey::Network(network) if networks.contains(network));
-        self.cases.retain(|case| !is_meant(&case.value));
-    }
-}
-
 /// Makes of a map one whose variable is what a group of its regexes captures.
 fn captured(group: &str, map: &mut Map) {
     map.default = None;
@@ -270,38 +232,5 @@ fn captured(group: &str, map: &mut Map) {
         };
         let parts = number.map(|number| Part::Placeholder(Placeholder::Capture(number)));
         case.value.value = Template { parts: parts.into_iter().collect() };
-    }
-}
-
-/// An address, a network, or where `ranges` are written `from-to`, as the networks that it is made of.
-fn networks(written: &str, ranges: bool) -> Option<Vec<IpNet>> {
-    if ranges {
-        let (from, to) = written.split_once('-')?;
-        let (from, to): (Ipv4Addr, Ipv4Addr) = (from.parse().ok()?, to.parse().ok()?);
-        return (from <= to).then(|| Ipv4Subnets::new(from, to, 0).map(IpNet::from).collect());
-    }
-    let network = written.parse::<IpAddr>().map(IpNet::from).or_else(|_| written.parse::<IpNet>());
-    network.ok().map(|network| vec![network.trunc()])
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn a_range_is_made_of_networks() {
-        let text = |written, ranges| {
-            networks(written, ranges)
-                .map(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
-        };
-        assert_eq!(text("10.0.0.1-10.0.0.4", true).unwrap(), "10.0.0.1/32 10.0.0.2/31 10.0.0.4/32");
-        assert_eq!(text("0.0.0.0-255.255.255.255", true).unwrap(), "0.0.0.0/0");
-        assert_eq!(text("10.0.0.1", false).unwrap(), "10.0.0.1/32");
-        assert_eq!(text("10.1.2.3/8", false).unwrap(), "10.0.0.0/8");
-        assert_eq!(text("2001:db8::/32", false).unwrap(), "2001:db8::/32");
-        for (wrong, ranges) in [("10.0.0.4-10.0.0.1", true), ("10.0.0.1", true), ("a", false), ("", false)] {
-            assert_eq!(text(wrong, ranges), None, "{wrong}");
-        }
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod directive;
 mod error_page;
 mod files;
 mod fix;
+mod geo;
 mod globals;
 mod header;
 mod keepalive;

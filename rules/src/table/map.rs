@@ -2,7 +2,7 @@
 
 use super::find::{Captures, captures};
 use super::{PathRegex, Place};
-use crate::placeholder::Template;
+use crate::placeholder::{Part, Placeholder, Template};
 use ipnet::IpNet;
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -15,6 +15,8 @@ const WHOLE: u64 = 10_000;
 pub struct Map {
     /// The text that it looks at.
     pub from: Template,
+    /// Who of the addresses that it looks at has forwarded what others asked.
+    pub through: Through,
     /// `hostnames=on`: a `*.` before a text, and a `.*` behind it, stand for any labels.
     pub hostnames: bool,
     /// In file order.
@@ -24,6 +26,15 @@ pub struct Map {
     /// Where the `map` node stands.
     pub place: Place,
     index: Index,
+}
+
+/// `proxies`: where the text is the address of one of them, `X-Forwarded-For` has the one that is looked at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Through {
+    /// Whose word is believed; nobody's where it is empty.
+    pub proxies: Vec<IpNet>,
+    /// Whether the header is read past every one of them, or its last address is taken.
+    pub recursive: bool,
 }
 
 /// One `case`.
@@ -44,6 +55,8 @@ pub enum CaseKey {
     Regex(PathRegex),
     /// Each address of a network.
     Network(IpNet),
+    /// Whoever comes through a Unix socket, where it is clients that are looked at.
+    Unix,
     /// As many of all texts, in hundredths of a percent; always the same ones.
     Share(u16),
 }
@@ -58,6 +71,7 @@ struct Index {
     trailing: HashMap<String, usize>,
     regexes: Vec<usize>,
     networks: HashMap<IpNet, usize>,
+    unix: Option<usize>,
     /// The lengths of networks that there are.
     lengths: BTreeSet<u8>,
     /// The first hash beyond each share.
@@ -67,14 +81,14 @@ struct Index {
 impl Map {
     /// A map whose cases can be found.
     pub(crate) fn new(
-        from: Template,
+        (from, through): (Template, Through),
         hostnames: bool,
         cases: Vec<Case>,
         default: Template,
         place: Place,
     ) -> Self {
         let index = Index::of(&cases, hostnames);
-        Self { from, hostnames, cases, default, place, index }
+        Self { from, through, hostnames, cases, default, place, index }
     }
 
     /// What the variable is for a text, and what the case's regex captured: an equal text, else the longest `*.` before
@@ -86,6 +100,13 @@ impl Map {
         };
         let case = number.and_then(|number| self.cases.get(number));
         (case.map_or(&self.default, |case| &case.value), captured)
+    }
+
+    /// What the variable is for a client that comes through a Unix socket, where that is said.
+    pub fn of_unix(&self) -> Option<&Template> {
+        let is_of_clients = self.from.parts == [Part::Placeholder(Placeholder::ClientIp)];
+        let number = self.index.unix.filter(|_| is_of_clients)?;
+        self.cases.get(number).map(|case| &case.value)
     }
 
     /// As in nginx, no regex is asked about nothing.
@@ -114,6 +135,7 @@ impl Index {
                     index.lengths.insert(network.prefix_len());
                     index.networks.insert(*network, number);
                 }
+                CaseKey::Unix => index.unix = Some(number),
                 CaseKey::Share(share) => {
                     shared += u64::from(*share) * u64::from(u32::MAX) / WHOLE;
                     index.shares.push((shared, number));
@@ -221,7 +243,7 @@ mod tests {
     fn map(hostnames: bool, cases: &[(CaseKey, &str)]) -> Map {
         let cases = cases.iter().map(|(key, value)| Case { key: key.clone(), value: text(value) }).collect();
         let place = Place { file: "".into(), line: 0, column: 0 };
-        Map::new(text("{host}"), hostnames, cases, text("none"), place)
+        Map::new((text("{host}"), Through::default()), hostnames, cases, text("none"), place)
     }
 
     fn found(map: &Map, text: &str) -> String {
