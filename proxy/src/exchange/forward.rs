@@ -12,8 +12,11 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+use std::net::SocketAddr;
 use vordr_rules::placeholder::{Part, Placeholder, Template};
-use vordr_rules::table::{HeaderNames, HostHeader, HttpVersion, Proxy, UpstreamTls, without_port};
+use vordr_rules::table::{
+    HeaderNames, HostHeader, HttpVersion, Proxy, UpstreamTls, own_address, without_port,
+};
 
 const X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
 const X_FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
@@ -135,6 +138,12 @@ impl Exchange {
             // HTTP/1.0 may come without one, and HTTP/1.1 may not go without.
             HostHeader::Preserve => host_of(request).unwrap_or_else(|| self.authority()),
         }
+    }
+
+    /// The address of this machine that a connection to the upstream comes from; what makes none leaves it to the system.
+    pub(crate) fn own_address(&self, proxy: &Proxy, request: &Parts) -> Option<SocketAddr> {
+        let address = self.fill(proxy.bind.as_ref()?, request, Into::Raw);
+        own_address(std::str::from_utf8(&address).ok()?)
     }
 
     /// The name that the rules ask an upstream for in TLS, without a port; `None` where they name none, or fill in nothing.

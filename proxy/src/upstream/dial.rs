@@ -11,6 +11,7 @@ use pingora_core::protocols::GetProxyDigest;
 use pingora_core::protocols::l4::socket::SocketAddr;
 use pingora_core::protocols::l4::stream::Stream;
 use pingora_core::{Error, ErrorType, Result};
+use std::net::SocketAddr as InetSocketAddr;
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -48,8 +49,19 @@ impl fmt::Debug for Dialer {
 #[async_trait]
 impl Connect for Dialer {
     async fn connect(&self, address: &SocketAddr) -> Result<Stream> {
+        self.connect_from(None, address).await
+    }
+}
+
+impl Dialer {
+    /// Connects, from an address of this machine where one is named. A Unix socket has none.
+    pub(super) async fn connect_from(
+        &self,
+        own: Option<InetSocketAddr>,
+        address: &SocketAddr,
+    ) -> Result<Stream> {
         match address {
-            SocketAddr::Inet(address) => match race::connect(*address, self.hook.clone()).await {
+            SocketAddr::Inet(address) => match race::connect(*address, own, self.hook.clone()).await {
                 Ok(stream) => Ok(self.known(stream)),
                 Err(error) => Err(unreached(error)),
             },
@@ -62,9 +74,7 @@ impl Connect for Dialer {
             }
         }
     }
-}
 
-impl Dialer {
     fn known(&self, stream: impl AsRawFd + Into<Stream>) -> Stream {
         let line = Line::new(&self.reserve, stream.as_raw_fd());
         let mut stream = stream.into();

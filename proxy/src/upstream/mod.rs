@@ -3,6 +3,7 @@
 mod announce;
 mod authority;
 mod balance;
+mod bind;
 mod check;
 mod choose;
 mod classify;

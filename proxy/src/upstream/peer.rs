@@ -3,6 +3,7 @@
 use super::Upstreams;
 use super::announce;
 use super::authority::Secured;
+use super::bind;
 use super::dial::Handed;
 use super::hash;
 use super::member::{Destination, Member};
@@ -42,22 +43,27 @@ impl Upstreams {
             None => host_name(&exchange.upstream_host(proxy, request)),
         };
         let sni = tls.map(name).unwrap_or_default();
+        let own = exchange.own_address(proxy, request);
         let (mut peer, handed) = match &target.member.destination {
             Destination::Unix(path) => {
                 let peer = HttpPeer::new_uds(path, tls.is_some(), sni);
                 (peer.map_err(|_| Failure::Refused)?, None)
             }
             Destination::Tcp(addresses) => {
-                let (address, handed) = self.address(target, addresses, settings).await?;
+                let (address, handed) = match own {
+                    Some(own) => (bind::reachable(own, addresses)?, None),
+                    None => self.address(target, addresses, settings).await?,
+                };
                 (HttpPeer::new(address, tls.is_some(), sni), handed)
             }
         };
         self.set_options(&mut peer, (proxy, tls), exchange.upgrade, pool, settings);
         let dialer = target.member.dialers.of(settings.timeouts.send);
-        let dialer: Arc<dyn Connect + Send + Sync> = match (handed, dialer) {
-            (Some(stream), Some(dialer)) => Handed::new(stream, dialer),
-            (None, Some(dialer)) => dialer.clone(),
-            (_, None) => return Err(Failure::Internal("the server has no dialer".to_owned())),
+        let dialer: Arc<dyn Connect + Send + Sync> = match (handed, own, dialer) {
+            (Some(stream), _, Some(dialer)) => Handed::new(stream, dialer),
+            (None, Some(own), Some(dialer)) => bind::bound(&mut peer, own, dialer),
+            (None, None, Some(dialer)) => dialer.clone(),
+            (.., None) => return Err(Failure::Internal("the server has no dialer".to_owned())),
         };
         peer.options.custom_l4 = Some(match proxy.proxy_protocol {
             None => dialer,

@@ -32,7 +32,7 @@ async fn race(addresses: &[SocketAddr], hook: Option<Hook>) -> io::Result<(usize
     loop {
         if let Some((index, address)) = waiting.next() {
             let hook = hook.clone();
-            attempts.spawn(async move { (index, connect(address, hook).await) });
+            attempts.spawn(async move { (index, connect(address, None, hook).await) });
         }
         let head_start = if waiting.len() > 0 { HEAD_START } else { Duration::MAX };
         match tokio::time::timeout(head_start, attempts.join_next()).await {
@@ -57,11 +57,20 @@ pub(super) fn failure(error: &io::Error) -> Failure {
     }
 }
 
-/// Connects to one address.
-pub(super) async fn connect(address: SocketAddr, hook: Option<Hook>) -> io::Result<TcpStream> {
+/// Connects to one address, from one of this machine's where that is named.
+pub(super) async fn connect(
+    address: SocketAddr,
+    own: Option<SocketAddr>,
+    hook: Option<Hook>,
+) -> io::Result<TcpStream> {
     let socket = if address.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
     if let Some(hook) = hook {
         hook(&socket).map_err(|error| io::Error::other(error.to_string()))?;
+    }
+    if let Some(own) = own {
+        // A port that is named was perhaps used a moment ago.
+        socket.set_reuseaddr(own.port() != 0)?;
+        socket.bind(own)?;
     }
     socket.connect(address).await
 }

@@ -92,6 +92,7 @@ fn compile_proxy(written: &WrittenProxy, pools: &mut Pools, reading: &mut Readin
         tls,
         http: written.http.as_ref().map_or(HttpVersion::Http1, |http| http.value),
         resolve: written.resolve.unwrap_or(RESOLVE).max(Duration::from_secs(1)),
+        bind: written.bind.clone(),
         proxy_protocol: written.proxy_protocol.as_ref().map(|version| version.value),
     })
 }

@@ -10,7 +10,7 @@ use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::placeholder::{Part, Template};
 use crate::source::{Span, Spanned};
-use crate::table::{HostHeader, HttpVersion, TlsVersion};
+use crate::table::{HostHeader, HttpVersion, TlsVersion, own_address};
 use crate::word::Word;
 use http::{HeaderValue, Method};
 use kdl::KdlNode;
@@ -21,7 +21,7 @@ pub(super) static WORD: Word = Word::simple("proxy", "URL… | NAME", "Send the 
         &[&HOST, &ORIGIN, &NAME],
         fix::WORDS,
         &[&STRIP_PREFIX, &METHOD, &PASS_HEADERS, &PASS_BODY, &BODY, &PASS_SERVER],
-        &[&HTTP, &TLS, &RESOLVE, &PROXY_PROTOCOL],
+        &[&HTTP, &TLS, &RESOLVE, &PROXY_PROTOCOL, &BIND],
         pool::WORDS,
     ]);
 
@@ -63,6 +63,11 @@ static RESOLVE: Word =
     Word::simple("resolve", "DURATION", "The longest a resolved address is believed. Default 30 s.");
 static PROXY_PROTOCOL: Word =
     Word::simple("proxy-protocol", "v1 | v2", "The client's address is sent ahead in a PROXY header.");
+static BIND: Word = Word::simple(
+    "bind",
+    "ADDRESS",
+    "The address of this machine that connections to the upstream come from. Default: what the system chooses.",
+);
 
 /// As written.
 #[derive(Debug)]
@@ -84,6 +89,7 @@ pub(crate) struct Proxy {
     pub tls: Option<Spanned<Tls>>,
     pub resolve: Option<Duration>,
     pub proxy_protocol: Option<Spanned<u8>>,
+    pub bind: Option<Template>,
     pub pool: Pool,
 }
 
@@ -129,6 +135,7 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Proxy> {
         tls: None,
         resolve: None,
         proxy_protocol: None,
+        bind: None,
         pool: pool::read(&node, reading),
     };
     for (word, child) in node.block() {
@@ -176,6 +183,7 @@ fn read_word(proxy: &mut Proxy, node: &mut Node<'_>, reading: &mut Reading<'_>) 
                 at.and_then(|at| versions.get(at).copied()).map(|version| Spanned::new(version, span));
         }
         "tls" => proxy.tls = Some(Spanned::new(read_tls(node, reading), span)),
+        "bind" => proxy.bind = node.need(reading).and_then(|address| read_bind(address, reading)),
         "resolve" => proxy.resolve = node.need(reading).map(|resolve| resolve.value),
         _ => {
             let word = node.need::<String>(reading);
@@ -183,6 +191,17 @@ fn read_word(proxy: &mut Proxy, node: &mut Node<'_>, reading: &mut Reading<'_>) 
             proxy.proxy_protocol = at.map(|at| Spanned::new(if at == 0 { 1 } else { 2 }, span));
         }
     }
+}
+
+/// An address, or what makes one of each request.
+fn read_bind(address: Spanned<String>, reading: &mut Reading<'_>) -> Option<Template> {
+    let made = template(address, "bind", reading)?;
+    if let Some(text) = made.value.as_text().filter(|text| own_address(text).is_none()) {
+        let error = text::wrong("bind", made.span, format!("`{text}` is no address"));
+        reading.report(error.label("write `\"192.0.2.1\"`, or with a port `\"192.0.2.1:4000\"`"));
+        return None;
+    }
+    Some(made.value)
 }
 
 /// An answer to HEAD has no body, for which whoever asked otherwise would wait; CONNECT is not spoken.

@@ -12,7 +12,7 @@ use crate::language::settings::Settings;
 use crate::language::upstream::Endpoint;
 use crate::placeholder::{Part, Placeholder, Template};
 use crate::source::{Span, Spanned};
-use crate::table::{HeaderOperation, HostHeader, Retry, ServerAddress};
+use crate::table::{HeaderOperation, HostHeader, Retry, ServerAddress, own_address};
 use http::{HeaderValue, StatusCode};
 use std::time::Duration;
 
@@ -72,8 +72,32 @@ impl Nginx<'_, '_> {
             tls,
             resolve: None,
             proxy_protocol: None,
+            bind: self.read_bind(scope, &variables),
             pool,
         })
+    }
+
+    /// Where connections come from.
+    fn read_bind(&mut self, scope: &Scope<'_>, variables: &Variables) -> Option<Template> {
+        let directive = scope.find("proxy_bind").filter(|directive| directive.first() != "off")?;
+        match directive.argument(1) {
+            "" => {}
+            "transparent" => {
+                let remedy = "leave it out: `X-Forwarded-For` has the client's address";
+                self.refuse(directive.span_of(1), "vordr connects from addresses of its own", remedy);
+                return None;
+            }
+            other => {
+                self.fault(directive.span_of(1), format!("invalid parameter \"{other}\""));
+                return None;
+            }
+        }
+        let bind = self.template(directive.arguments.first()?, variables)?;
+        if let Some(text) = bind.as_text().filter(|text| own_address(text).is_none()) {
+            self.fault(directive.span_of(0), format!("invalid address \"{text}\""));
+            return None;
+        }
+        Some(bind)
     }
 
     /// `$proxy_host` and `$proxy_port` of a location, for all that stands in it. A `proxy_pass` with variables, or with a

@@ -170,6 +170,9 @@ fn write_proxy(proxy: &Proxy, table: &Table, page: &mut Page) {
     };
     page.line(&format!("http {http}"), None);
     page.line(&format!("resolve {}", duration(proxy.resolve)), None);
+    if let Some(bind) = &proxy.bind {
+        page.line(&format!("bind {}", template(bind)), None);
+    }
     if let Some(version) = proxy.proxy_protocol {
         page.line(&format!("proxy-protocol v{version}"), None);
     }

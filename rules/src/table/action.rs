@@ -3,6 +3,7 @@
 use super::{CookieFix, Files, HttpVersion, LocationFix, LocationId, UpstreamId, UpstreamTls};
 use crate::placeholder::Template;
 use http::{HeaderValue, Method, StatusCode};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,6 +61,19 @@ pub struct Proxy {
     pub resolve: Duration,
     /// Send the client's address in a PROXY header of this version (1 or 2).
     pub proxy_protocol: Option<u8>,
+    /// The address of this machine that connections come from, as [`own_address`] reads it; `None`, and what is none, is
+    /// what the system chooses.
+    pub bind: Option<Template>,
+}
+
+/// The address of a `bind`, perhaps with a port, which is not 0; without one the system chooses it.
+pub fn own_address(text: &str) -> Option<SocketAddr> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let alone = || bare.parse().map(|address| SocketAddr::new(address, 0));
+    match text.parse::<SocketAddr>() {
+        Ok(address) => Some(address).filter(|address| address.port() > 0),
+        Err(_) => alone().ok(),
+    }
 }
 
 /// A URL with placeholders, which is known at each request.

@@ -52,7 +52,7 @@ pub(super) const ALL: &[Definition] = &[
     flag("proxy_pass_request_headers", SITE, Support::Honoured),
     flag("proxy_pass_request_body", SITE, Support::Honoured),
     honoured("proxy_set_body", SITE, 1, 1),
-    refused("proxy_bind", SITE, 1, 2, "the system chooses the address; leave it out"),
+    honoured("proxy_bind", SITE, 1, 2),
     refused("proxy_store", SITE, 1, 1, NO_CACHE),
     refused("proxy_store_access", SITE, 1, 3, NO_CACHE),
     // TLS towards the upstream.
