@@ -118,6 +118,14 @@ pub enum Placeholder {
     ConnectionDuration,
     /// `{pipelined}`: `p` where the request came before the answer to the one before it was over, else `.`.
     Pipelined,
+    /// `{connections_active}`: how many clients' connections there are.
+    ConnectionsActive,
+    /// `{connections_reading}`: on how many of them a head is being read.
+    ConnectionsReading,
+    /// `{connections_writing}`: how many requests are under way.
+    ConnectionsWriting,
+    /// `{connections_waiting}`: how many connections wait for a request.
+    ConnectionsWaiting,
     /// `{completion}`: `OK` where the whole answer was sent.
     Completion,
     /// `{tls_cipher}`: the cipher that is spoken with the client, by OpenSSL's name; nothing in the clear.
@@ -195,6 +203,10 @@ const PLAIN: &[(&str, Placeholder)] = &[
     ("connection_requests", Placeholder::ConnectionRequests),
     ("connection_duration", Placeholder::ConnectionDuration),
     ("pipelined", Placeholder::Pipelined),
+    ("connections_active", Placeholder::ConnectionsActive),
+    ("connections_reading", Placeholder::ConnectionsReading),
+    ("connections_writing", Placeholder::ConnectionsWriting),
+    ("connections_waiting", Placeholder::ConnectionsWaiting),
     ("completion", Placeholder::Completion),
     ("tls_cipher", Placeholder::TlsCipher),
     ("tls_name", Placeholder::TlsName),

@@ -38,6 +38,19 @@ pub struct Arrival {
     pub pipelined: bool,
 }
 
+/// How many connections of clients' there are, as nginx counts them.
+#[derive(Debug, Clone, Copy)]
+pub struct Connections {
+    /// All of them.
+    pub active: u64,
+    /// Those on which a head is being read.
+    pub reading: u64,
+    /// Requests under way.
+    pub writing: u64,
+    /// Those that wait for a request.
+    pub waiting: u64,
+}
+
 /// An address, and its text, which is written once for a connection and read several times in an exchange.
 #[derive(Debug, Clone)]
 pub struct Client {

@@ -1,6 +1,6 @@
 //! What one exchange remembers, from its head to its line in the log.
 
-use super::arrival::{Arrival, Public};
+use super::arrival::{Arrival, Connections, Public};
 use super::attempts::Earlier;
 use super::coding::Coding;
 use super::failure::Failure;
@@ -51,6 +51,8 @@ pub struct Exchange {
     pub arrival: Arrival,
     /// Who asks, as far as it is believed.
     pub public: Public,
+    /// How many connections there were when it came, where the rules ask for that.
+    pub connections: Option<Connections>,
     /// What the log, the upstream and an error's page call it.
     pub request_id: HeaderValue,
     /// Its server, once one is found.
@@ -180,6 +182,7 @@ impl Exchange {
             server: None,
             table,
             arrival,
+            connections: None,
             request_id: HeaderValue::from_static("-"),
             location: None,
             first_location: None,

@@ -48,7 +48,7 @@ mod variable;
 
 pub use admit::Admission;
 pub use answer::Answer;
-pub use arrival::{Arrival, Client, Public};
+pub use arrival::{Arrival, Client, Connections, Public};
 pub use coding::Coding;
 pub use context::{Exchange, Sent};
 pub(crate) use distinguished_name::subject;

@@ -42,7 +42,7 @@ pub(crate) use status::status;
 pub(crate) use upstreams::InUse;
 pub(crate) use websockets::Meter;
 
-use crate::exchange::{Exchange, Failure, Limited, Party};
+use crate::exchange::{Connections, Exchange, Failure, Limited, Party};
 use crate::start_error::StartError;
 use crate::trace::Exports;
 use arc_swap::ArcSwap;
@@ -134,6 +134,11 @@ impl Observer {
     /// Connections and requests, as nginx's `stub_status` tells them.
     pub(crate) fn stub_status(&self) -> String {
         self.metrics.stub_status()
+    }
+
+    /// How many connections there are, for a request that has just come.
+    pub(crate) fn connections(&self) -> Connections {
+        self.metrics.connections()
     }
 
     /// A request was given a location, or was refused one.

@@ -2,6 +2,7 @@
 
 use super::metrics::Metrics;
 use super::record::OTHER;
+use crate::exchange::Connections;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -40,6 +41,14 @@ impl Metrics {
         let counts = self.counts();
         // nginx counts a request when it begins.
         stub_status(Counts { requests: counts.requests + counts.writing, ..counts })
+    }
+
+    /// The same for a request that has just come, and is not counted yet.
+    pub(super) fn connections(&self) -> Connections {
+        let counts = self.counts();
+        let counts = Counts { writing: counts.writing + 1, ..counts };
+        let Counts { active, reading, writing, .. } = counts;
+        Connections { active, reading, writing, waiting: counts.waiting() }
     }
 
     fn counts(&self) -> Counts {

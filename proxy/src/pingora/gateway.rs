@@ -111,7 +111,10 @@ impl ProxyHttp for Gateway {
         };
         link.admit();
         let generation = self.shared.generation();
-        let exchange = Self::begin(generation.table.clone(), &link);
+        let mut exchange = Self::begin(generation.table.clone(), &link);
+        if exchange.table.counts_connections {
+            exchange.connections = Some(self.shared.observer.connections());
+        }
         let under_way = UnderWay {
             link,
             generation,

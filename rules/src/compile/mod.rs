@@ -82,6 +82,7 @@ pub(crate) fn compile(file: &File, reading: &mut Reading<'_>) -> Outcome {
     let upstream_headers = reading.upstream_headers.iter().filter_map(|name| name.parse().ok()).collect();
     let upstreams = pools.finish();
     let (keeps_bodies, weighs_heads) = (reading.keeps_bodies, reading.weighs_heads);
+    let counts_connections = reading.counts_connections;
     let table = Table {
         process,
         listeners,
@@ -92,6 +93,7 @@ pub(crate) fn compile(file: &File, reading: &mut Reading<'_>) -> Outcome {
         upstream_headers,
         keeps_bodies,
         weighs_heads,
+        counts_connections,
     };
     Outcome { table, pending, tls_places }
 }

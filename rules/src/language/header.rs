@@ -174,6 +174,7 @@ pub(super) fn ask_for_variables(template: &Spanned<Template>, reading: &mut Read
     reading.variables.extend(asked);
     reading.keeps_bodies |= template.value.asks_for_body();
     reading.weighs_heads |= template.value.weighs_heads();
+    reading.counts_connections |= template.value.counts_connections();
     reading.upstream_headers.extend(template.value.upstream_headers().map(|name| name.as_str().to_owned()));
 }
 

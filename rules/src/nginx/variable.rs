@@ -130,6 +130,10 @@ const PLAIN: &[(&str, Placeholder)] = &[
     ("connection_requests", Placeholder::ConnectionRequests),
     ("connection_time", Placeholder::ConnectionDuration),
     ("pipe", Placeholder::Pipelined),
+    ("connections_active", Placeholder::ConnectionsActive),
+    ("connections_reading", Placeholder::ConnectionsReading),
+    ("connections_writing", Placeholder::ConnectionsWriting),
+    ("connections_waiting", Placeholder::ConnectionsWaiting),
     ("request_completion", Placeholder::Completion),
     ("ssl_cipher", Placeholder::TlsCipher),
     ("ssl_server_name", Placeholder::TlsName),
@@ -240,6 +244,7 @@ impl Nginx<'_, '_> {
             self.reading.upstream_headers.extend(asked);
             self.reading.keeps_bodies |= template.asks_for_body();
             self.reading.weighs_heads |= template.weighs_heads();
+            self.reading.counts_connections |= template.counts_connections();
             return Some(template);
         }
         if let Some(made) = self.made_by_map(name) {

@@ -27,6 +27,8 @@ pub(crate) struct Reading<'w> {
     pub keeps_bodies: bool,
     /// Whether it is asked anywhere how large the heads are that are exchanged with upstreams.
     pub weighs_heads: bool,
+    /// Whether it is asked how many connections there are.
+    pub counts_connections: bool,
     /// The text that is being read.
     pub source: SourceId,
 }
@@ -45,6 +47,7 @@ impl<'w> Reading<'w> {
             upstream_headers: BTreeSet::new(),
             keeps_bodies: false,
             weighs_heads: false,
+            counts_connections: false,
             source,
         }
     }

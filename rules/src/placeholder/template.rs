@@ -99,6 +99,22 @@ impl Template {
         self.parts.iter().any(is_weight)
     }
 
+    /// Whether it is asked how many connections there are.
+    pub fn counts_connections(&self) -> bool {
+        let is_count = |part: &Part| {
+            matches!(
+                part,
+                Part::Placeholder(
+                    Placeholder::ConnectionsActive
+                        | Placeholder::ConnectionsReading
+                        | Placeholder::ConnectionsWriting
+                        | Placeholder::ConnectionsWaiting
+                )
+            )
+        };
+        self.parts.iter().any(is_count)
+    }
+
     /// The variables asked for.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {

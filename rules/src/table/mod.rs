@@ -97,6 +97,8 @@ pub struct Table {
     pub keeps_bodies: bool,
     /// Whether it is asked how large the heads are that are exchanged with upstreams.
     pub weighs_heads: bool,
+    /// Whether the rules ask how many connections there are.
+    pub counts_connections: bool,
 }
 
 impl Table {
