@@ -14,7 +14,7 @@ use super::substitute::Substitution;
 use crate::gate::Place;
 use crate::trace::Part;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vordr_rules::table::{
@@ -110,6 +110,8 @@ pub struct Exchange {
     pub first_byte: Option<Instant>,
     /// What is sent in the place of its body.
     pub own_body: Option<Bytes>,
+    /// What the upstream is asked by in the place of its method.
+    pub own_method: Option<Method>,
     /// The client was told to send the body that it waits with.
     pub has_bidden: bool,
     /// What has gone of its body, where the rules ask for that.
@@ -210,6 +212,7 @@ impl Exchange {
             sent: Sent::default(),
             first_byte: None,
             own_body: None,
+            own_method: None,
             has_bidden: false,
             kept_body: None,
             filled: None,

@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use std::net::SocketAddr;
 use vordr_rules::placeholder::{Part, Placeholder, Template};
 use vordr_rules::table::{
-    HeaderNames, HostHeader, HttpVersion, Proxy, UpstreamTls, own_address, without_port,
+    AskedBy, HeaderNames, HostHeader, HttpVersion, Proxy, UpstreamTls, own_address, without_port,
 };
 
 const X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
@@ -91,12 +91,20 @@ impl Exchange {
         }
     }
 
-    /// Fills in what is sent in the place of the request's body, where the rules say so: once for each attempt, as its
-    /// length is told before it.
-    pub fn fill_body(&mut self, request: &Parts) {
+    /// Fills in what takes the place of the request's body and method, where the rules say so: once for each attempt, as
+    /// the length of a body is told before it.
+    pub fn fill_own(&mut self, request: &Parts) {
         self.kept_body = self.table.keeps_bodies.then(Vec::new);
         let body = self.proxy().and_then(|proxy| proxy.body.as_ref()).filter(|_| !self.upgrade);
         self.own_body = body.map(|body| self.fill(body, request, Into::Raw).into());
+        self.own_method = match self.proxy().and_then(|proxy| proxy.method.as_ref()) {
+            None => None,
+            Some(AskedBy::Fixed(method)) => Some(method.clone()),
+            Some(AskedBy::Filled(method)) => {
+                let method = Method::from_bytes(&self.fill(method, request, Into::Raw)).ok();
+                method.filter(AskedBy::may_be)
+            }
+        };
     }
 
     /// Keeps a part of the body that passes, where the rules ask for it; of a long one nothing is kept.

@@ -6,6 +6,7 @@ use super::headers::Headers;
 use http::header::{LOCATION, REFRESH, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
+use vordr_rules::placeholder::Template;
 use vordr_rules::table::{Captures, CookieFix, CookieFlags, Replacement, SameSite, Wanted};
 
 impl Exchange {
@@ -72,7 +73,10 @@ impl Exchange {
         }
         let name = attributes.first().map(|first| first.name.clone()).unwrap_or_default();
         if let Some(flags) = fix.flags.iter().find(|flags| self.is_of(flags, &name, request)) {
-            set_flags(flags, &mut attributes);
+            match &flags.filled {
+                None => set_flags(flags, &mut attributes),
+                Some(words) => set_flags(&self.filled_flags(flags, words, request), &mut attributes),
+            }
             touched = true;
         }
         touched.then(|| Attribute::joined(&attributes))
@@ -121,6 +125,16 @@ impl Exchange {
                 ))
             }
         })
+    }
+
+    /// Flags with those that the request adds; a word that is none counts for nothing, as in nginx.
+    fn filled_flags(&self, flags: &CookieFlags, words: &Template, request: &Parts) -> CookieFlags {
+        let mut flags = flags.clone();
+        let words = self.fill(words, request, Into::Raw);
+        for word in String::from_utf8_lossy(&words).split_ascii_whitespace() {
+            flags.set(word);
+        }
+        flags
     }
 
     fn is_of(&self, flags: &CookieFlags, name: &[u8], request: &Parts) -> bool {
@@ -251,5 +265,7 @@ mod tests {
         ] {
             assert_eq!(becomes(rules, "set-cookie", value), expected);
         }
+        let filled = r#"cookie-flags "a" secure=on flags="{arg.to} samesite=lax nosecure""#;
+        assert_eq!(becomes(filled, "set-cookie", "a=1; secure"), "a=1; SameSite=Lax");
     }
 }

@@ -60,7 +60,7 @@ pub(super) fn taken(
         return Err(failing::error(&Failure::Elsewhere));
     }
     let own = &session.req_header().method;
-    let asked = exchange.proxy().and_then(|proxy| proxy.method.as_ref()).unwrap_or(own);
+    let asked = exchange.own_method.as_ref().unwrap_or(own);
     if response.version == Version::HTTP_2 {
         // One connection carries many at once, and is idle when Pingora says so.
         under_way.line = None;

@@ -180,7 +180,7 @@ impl ProxyHttp for Gateway {
     ) -> Result<()> {
         let UnderWay { exchange, .. } = passage.get()?;
         let original = session.req_header();
-        exchange.fill_body(original);
+        exchange.fill_own(original);
         exchange.forward(original, request);
         if exchange.method(original) != original.method {
             request.set_method(exchange.method(original).clone());
@@ -188,7 +188,7 @@ impl ProxyHttp for Gateway {
         if let Some(path) = target::upstream_path(exchange, original) {
             request.set_raw_path(&path)?;
         }
-        if let Some(method) = exchange.proxy().and_then(|proxy| proxy.method.clone()) {
+        if let Some(method) = exchange.own_method.clone() {
             request.set_method(method);
         }
         weight::note_request(exchange, request);

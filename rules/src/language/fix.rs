@@ -29,7 +29,7 @@ static COOKIE_PATH: Word =
         .many();
 static COOKIE_FLAGS: Word =
     Word::simple("cookie-flags", "[NAME]", "Flags that a cookie of the upstream's gets, or loses.")
-        .properties(&["regex", "secure", "httponly", "samesite"])
+        .properties(&["regex", "secure", "httponly", "samesite", "flags"])
         .many();
 
 /// As written.
@@ -134,11 +134,13 @@ fn read_flags(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<CookieFl
     let names = SameSite::NAMES.map(|(name, _)| name);
     let at = one_of(word, &names, "samesite", reading);
     let same_site = at.and_then(|at| SameSite::NAMES.get(at)).map(|(_, same_site)| *same_site);
-    if secure.is_none() && http_only.is_none() && same_site.is_none() {
+    let filled = node.property::<String>("flags", reading);
+    let filled = filled.and_then(|flags| template(flags, node.word.name, reading)).map(|flags| flags.value);
+    if secure.is_none() && http_only.is_none() && same_site.is_none() && filled.is_none() {
         let error = Diagnostic::error("missing-property", node.span, "`cookie-flags` names no flag");
         reading.report(error.label("add `secure=on`, `httponly=on` or `samesite=lax`"));
     }
-    Some(CookieFlags { of: of?, secure, http_only, same_site })
+    Some(CookieFlags { of: of?, secure, http_only, same_site, filled })
 }
 
 fn compiled(regex: &Spanned<String>, reading: &mut Reading<'_>) -> Option<PathRegex> {

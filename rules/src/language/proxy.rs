@@ -10,7 +10,7 @@ use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::placeholder::{Part, Template};
 use crate::source::{Span, Spanned};
-use crate::table::{HostHeader, HttpVersion, TlsVersion, own_address};
+use crate::table::{AskedBy, HostHeader, HttpVersion, TlsVersion, own_address};
 use crate::word::Word;
 use http::{HeaderValue, Method};
 use kdl::KdlNode;
@@ -80,7 +80,7 @@ pub(crate) struct Proxy {
     pub names: Vec<(Spanned<String>, Spanned<String>)>,
     pub fix: Fix,
     pub strip_prefix: Option<Spanned<String>>,
-    pub method: Option<Method>,
+    pub method: Option<AskedBy>,
     pub pass_headers: Option<bool>,
     pub pass_body: Option<bool>,
     pub body: Option<Template>,
@@ -165,7 +165,7 @@ fn read_word(proxy: &mut Proxy, node: &mut Node<'_>, reading: &mut Reading<'_>) 
         "strip-prefix" => {
             proxy.strip_prefix = node.need(reading).and_then(|prefix| read_prefix(prefix, reading))
         }
-        "method" => proxy.method = node.need(reading).and_then(|method| read_method(method, reading)),
+        "method" => proxy.method = read_method(node, reading),
         "pass-headers" => proxy.pass_headers = node.need(reading).map(|on| on.value),
         "pass-body" => proxy.pass_body = node.need(reading).map(|on| on.value),
         "body" => {
@@ -204,14 +204,18 @@ fn read_bind(address: Spanned<String>, reading: &mut Reading<'_>) -> Option<Temp
     Some(made.value)
 }
 
-/// An answer to HEAD has no body, for which whoever asked otherwise would wait; CONNECT is not spoken.
-fn read_method(method: Spanned<Method>, reading: &mut Reading<'_>) -> Option<Method> {
-    if matches!(method.value, Method::HEAD | Method::CONNECT) {
+fn read_method(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<AskedBy> {
+    let text = node.need::<String>(reading)?;
+    if text.value.contains('{') {
+        return template(text, "method", reading).map(|method| AskedBy::Filled(method.value));
+    }
+    let method = reading.value::<Method>(&text, node.word.name)?;
+    if !AskedBy::may_be(&method.value) {
         let message = format!("`{}` takes no part in another request's place", method.value);
         reading.report(text::wrong("method", method.span, message).label("write another method"));
         return None;
     }
-    Some(method.value)
+    Some(AskedBy::Fixed(method.value))
 }
 
 fn read_target(written: &[Spanned<String>], reading: &mut Reading<'_>) -> Option<Target> {

@@ -8,8 +8,7 @@ use super::{Nginx, answer};
 use crate::language::fix::Fix;
 use crate::placeholder::{Part, Placeholder, Template};
 use crate::source::{Span, Spanned};
-use crate::table::{CookieFix, CookieFlags, LocationFix, PathRegex, Replacement, SameSite, Wanted};
-use http::Method;
+use crate::table::{AskedBy, CookieFix, CookieFlags, LocationFix, PathRegex, Replacement, Wanted};
 
 impl Nginx<'_, '_> {
     /// What is put right in the answers of a `proxy_pass` in a location.
@@ -28,23 +27,21 @@ impl Nginx<'_, '_> {
         Fix { location, cookies }
     }
 
-    /// `proxy_method`, where it is known at load.
-    pub(super) fn read_method(&mut self, scope: &Scope<'_>, variables: &Variables) -> Option<Method> {
+    /// `proxy_method`
+    pub(super) fn read_method(&mut self, scope: &Scope<'_>, variables: &Variables) -> Option<AskedBy> {
         let written = scope.find("proxy_method")?.arguments.first()?.clone();
-        let word = self.constant(&written, variables)?;
-        match word.value.parse() {
-            Ok(Method::HEAD | Method::CONNECT) => {
-                let message = format!("`{}` takes no part in another request's place", word.value);
-                self.refuse(word.span, message, "write another method");
+        let method = self.template(&written, variables)?;
+        let Some(text) = method.as_text() else { return Some(AskedBy::Filled(method)) };
+        match text.parse() {
+            Ok(method) if AskedBy::may_be(&method) => Some(AskedBy::Fixed(method)),
+            Ok(method) => {
+                let message = format!("`{method}` takes no part in another request's place");
+                self.refuse(written.span, message, "write another method");
                 None
             }
-            Ok(method) => Some(method),
             Err(_) => {
-                self.refuse(
-                    word.span,
-                    format!("\"{}\" is no method", word.value),
-                    "write one such as `POST`",
-                );
+                let message = format!("\"{text}\" is no method");
+                self.refuse(written.span, message, "write one such as `POST`");
                 None
             }
         }
@@ -189,31 +186,30 @@ impl Nginx<'_, '_> {
                 None => self.template(name, variables).map(Wanted::Text),
             };
             let Some(of) = of else { continue };
-            let mut flags = CookieFlags { of, secure: None, http_only: None, same_site: None };
-            for word in directive.arguments.iter().skip(1) {
-                self.read_flag(word, &mut flags);
-            }
-            all.push(flags);
+            all.push(self.read_flags(of, &directive.arguments, variables));
         }
         all
     }
 
-    fn read_flag(&mut self, word: &Spanned<String>, flags: &mut CookieFlags) {
-        match word.value.to_ascii_lowercase().as_str() {
-            "secure" => flags.secure = Some(true),
-            "nosecure" => flags.secure = Some(false),
-            "httponly" => flags.http_only = Some(true),
-            "nohttponly" => flags.http_only = Some(false),
-            "nosamesite" => flags.same_site = Some(SameSite::Off),
-            other => {
-                let known = other.strip_prefix("samesite=").filter(|value| *value != "off");
-                let found = SameSite::NAMES.iter().find(|(name, _)| Some(*name) == known);
-                match found {
-                    Some((_, same_site)) => flags.same_site = Some(*same_site),
-                    None => self.fault(word.span, format!("unknown flag \"{}\"", word.value)),
+    /// The flags behind a name. Once one is not known before there is a request, each is taken then, in their order.
+    fn read_flags(&mut self, of: Wanted, words: &[Spanned<String>], variables: &Variables) -> CookieFlags {
+        let mut flags = CookieFlags { of, secure: None, http_only: None, same_site: None, filled: None };
+        let mut filled = Vec::new();
+        for word in words.iter().skip(1) {
+            let Some(template) = self.template(word, variables) else { continue };
+            match template.as_text() {
+                Some(text) if !flags.set(text) => {
+                    self.fault(word.span, format!("unknown flag \"{}\"", word.value));
+                }
+                Some(_) if filled.is_empty() => {}
+                _ => {
+                    filled.push(Part::Text(" ".to_owned()));
+                    filled.extend(template.parts);
                 }
             }
         }
+        flags.filled = (!filled.is_empty()).then(|| Template { parts: answer::joined(filled) });
+        flags
     }
 }
 

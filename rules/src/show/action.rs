@@ -4,7 +4,7 @@ use super::text::{Page, duration, limit, number, quoted, switch, template, words
 use super::{fix, version_text};
 use crate::placeholder::{Part, Template};
 use crate::table::{
-    Action, Balance, Body, Check, Files, HostHeader, HttpVersion, Proxy, Respond, Retry, Server,
+    Action, AskedBy, Balance, Body, Check, Files, HostHeader, HttpVersion, Proxy, Respond, Retry, Server,
     ServerAddress, Since, Sticky, Symlinks, Table, Upstream, Ways,
 };
 use http::HeaderValue;
@@ -139,8 +139,10 @@ fn write_proxy(proxy: &Proxy, table: &Table, page: &mut Page) {
     if let Some(prefix) = &proxy.strip_prefix {
         page.line(&format!("strip-prefix {}", quoted(&format!("{prefix}/"))), None);
     }
-    if let Some(method) = &proxy.method {
-        page.line(&format!("method {}", quoted(method.as_str())), None);
+    match &proxy.method {
+        Some(AskedBy::Fixed(method)) => page.line(&format!("method {}", quoted(method.as_str())), None),
+        Some(AskedBy::Filled(method)) => page.line(&format!("method {}", template(method)), None),
+        None => {}
     }
     for (word, on, default) in [
         ("pass-headers", proxy.pass_headers, true),

@@ -31,11 +31,13 @@ fn flags_line(flags: &CookieFlags) -> String {
     let flag =
         |name: &str, on: Option<bool>| on.map(|on| format!(" {name}={}", switch(on))).unwrap_or_default();
     let same_site = flags.same_site.map(|same_site| format!(" samesite={}", same_site.name()));
+    let filled = flags.filled.as_ref().map(|filled| format!(" flags={}", template(filled)));
     format!(
-        "cookie-flags {}{}{}{}",
+        "cookie-flags {}{}{}{}{}",
         wanted(&flags.of),
         flag("secure", flags.secure),
         flag("httponly", flags.http_only),
-        same_site.unwrap_or_default()
+        same_site.unwrap_or_default(),
+        filled.unwrap_or_default()
     )
 }

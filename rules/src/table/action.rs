@@ -42,7 +42,7 @@ pub struct Proxy {
     /// What becomes of cookies besides.
     pub cookies: CookieFix,
     /// The method that the upstream sees; `None` is the request's own.
-    pub method: Option<Method>,
+    pub method: Option<AskedBy>,
     /// Whether the request's own headers are sent, besides those that frame it.
     pub pass_headers: bool,
     /// Whether the request's body is sent.
@@ -73,6 +73,23 @@ pub fn own_address(text: &str) -> Option<SocketAddr> {
     match text.parse::<SocketAddr>() {
         Ok(address) => Some(address).filter(|address| address.port() > 0),
         Err(_) => alone().ok(),
+    }
+}
+
+/// `method`: what an upstream is asked by.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AskedBy {
+    /// This one, which is neither HEAD nor CONNECT.
+    Fixed(Method),
+    /// What a request makes of it; where that is no method, or one of those two, its own.
+    Filled(Template),
+}
+
+impl AskedBy {
+    /// Whether a method may take another's place: an answer to HEAD has no body, for which whoever asked otherwise would
+    /// wait, and CONNECT is not spoken.
+    pub fn may_be(method: &Method) -> bool {
+        !matches!(*method, Method::HEAD | Method::CONNECT)
     }
 }
 

@@ -61,6 +61,30 @@ pub struct CookieFlags {
     pub http_only: Option<bool>,
     /// `SameSite`.
     pub same_site: Option<SameSite>,
+    /// What a request adds to them: flags in words, with spaces between them.
+    pub filled: Option<Template>,
+}
+
+impl CookieFlags {
+    /// Takes a flag by nginx's word for it: `secure`, `nosecure`, `samesite=lax`; whether it is one.
+    pub fn set(&mut self, word: &str) -> bool {
+        match word.to_ascii_lowercase().as_str() {
+            "secure" => self.secure = Some(true),
+            "nosecure" => self.secure = Some(false),
+            "httponly" => self.http_only = Some(true),
+            "nohttponly" => self.http_only = Some(false),
+            "nosamesite" => self.same_site = Some(SameSite::Off),
+            other => {
+                let known = other.strip_prefix("samesite=").filter(|value| *value != "off");
+                let Some((_, same_site)) = SameSite::NAMES.iter().find(|(name, _)| Some(*name) == known)
+                else {
+                    return false;
+                };
+                self.same_site = Some(*same_site);
+            }
+        }
+        true
+    }
 }
 
 /// What `SameSite` says.

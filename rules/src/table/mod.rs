@@ -36,7 +36,7 @@ mod upstream;
 pub(crate) mod usual_types;
 
 pub use acme::{Acme, AcmeAccount, AcmeChallenge, ExternalAccount};
-pub use action::{Action, Body, FilledTarget, HostHeader, Proxy, Redirect, Respond, own_address};
+pub use action::{Action, AskedBy, Body, FilledTarget, HostHeader, Proxy, Redirect, Respond, own_address};
 pub use condition::{Condition, cookie};
 pub use expires::{Expires, Lifetime, NoLifetime};
 pub use field_name::{FieldName, usual_spelling};
