@@ -37,7 +37,7 @@ const PAGES: &[(&str, &str)] = pages![
     "hsts", "http", "include", "keepalive", "key", "limit", "limit-store", "limits", "listen", "location",
     "location-fix", "log-format", "map", "match", "max-age", "method", "methods", "metrics", "min-rate", "name",
     "on-error", "origin", "origins", "pass-body", "pass-headers", "pass-server", "passive", "proxy", "proxy-protocol", "query",
-    "redirect", "reject", "remove", "replace", "request", "request-line", "resolve", "resolver", "respond", "response", "retry", "rewrite",
+    "recode", "redirect", "reject", "remove", "replace", "request", "request-line", "resolve", "resolver", "respond", "response", "retry", "rewrite",
     "satisfy", "search", "send-rate", "server", "sessions", "set", "slow-start", "state", "steering", "steps", "sticky", "strip-prefix",
     "stub-status", "substitute", "template", "timeouts", "tls", "trace", "trusted-proxies", "try", "try-for", "type",
     "types", "upstream", "use", "versions", "vordr", "websocket", "when", "workers",

@@ -12,7 +12,7 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode};
 use std::time::Instant;
-use vordr_rules::table::{Hsts, LocationFix, Proxy, without_port};
+use vordr_rules::table::{Hsts, LocationFix, Proxy, Recode, without_port};
 
 impl Exchange {
     /// Edits the upstream's answer for the client. Not for 1xx, which pass as they are; a 101 keeps what its
@@ -34,9 +34,9 @@ impl Exchange {
             message.add(&SET_COOKIE, cookie);
         }
         self.keep_steered(status, message, false);
-        self.sign(request, status, message, (server, false));
+        let recode = self.sign(request, status, message, (server, false));
         self.find_pace(request);
-        self.substitute(request, status, message);
+        self.substitute(request, status, message, recode);
         self.pack(request, status, message);
     }
 
@@ -47,8 +47,8 @@ impl Exchange {
         let mut answer = answer.framed(&request.method);
         self.keep_steered(answer.status, &mut answer.headers, true);
         let preflight = self.preflight.is_some();
-        self.sign(request, answer.status, &mut answer.headers, (None, preflight));
-        self.substitute(request, answer.status, &mut answer.headers);
+        let recode = self.sign(request, answer.status, &mut answer.headers, (None, preflight));
+        self.substitute(request, answer.status, &mut answer.headers, recode);
         self.substitute_whole(&mut answer);
         self.pack(request, answer.status, &mut answer.headers);
         self.pack_whole(&mut answer);
@@ -60,22 +60,22 @@ impl Exchange {
         self.first_byte = Some(Instant::now());
         self.status = Some(head.status);
         self.keep_steered(head.status, &mut head.headers, true);
-        self.sign(request, head.status, &mut head.headers, (None, false));
+        let recode = self.sign(request, head.status, &mut head.headers, (None, false));
         self.find_pace(request);
-        self.substitute(request, head.status, &mut head.headers);
+        self.substitute(request, head.status, &mut head.headers, recode);
         self.pack(request, head.status, &mut head.headers);
         head
     }
 
     /// What stands on every answer: vordr's name, or that of the `server` behind it; the request's id, CORS, and the
-    /// operator's last word.
+    /// operator's last word. What becomes of the bytes of its body is given back.
     fn sign(
         &self,
         request: &Parts,
         status: StatusCode,
         message: &mut impl Headers,
         (server, preflight): (Option<HeaderValue>, bool),
-    ) {
+    ) -> Option<Recode> {
         message.set(&SERVER, server.unwrap_or(HeaderValue::from_static("vordr")));
         if self.adds_forwarded() {
             message.set(&X_REQUEST_ID, self.request_id.clone());
@@ -93,13 +93,14 @@ impl Exchange {
         {
             message.set(&LOCATION, destination.clone());
         }
-        let Some(settings) = self.settings() else { return };
+        let settings = self.settings()?;
         if let Some(cors) = &settings.cors {
             cors::apply(cors, &request.headers, message, preflight);
         }
-        self.say_of_body(settings, request, status, message);
+        let recode = self.say_of_body(settings, request, status, message);
         let success = status.is_success() || status.is_redirection();
         operation::apply(self, &settings.response, request, Some(success), message);
+        recode
     }
 
     /// What browsers are told over TLS alone (RFC 6797, section 7.2).

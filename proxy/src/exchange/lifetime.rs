@@ -7,31 +7,46 @@ use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, EXPIRES, LAST_
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use vordr_rules::table::{Expires, Lifetime, Settings};
+use vordr_rules::table::{Charset, Expires, Lifetime, Recode, Settings};
 
 /// In seconds.
 const DAY: i64 = 24 * 3600;
 
 impl Exchange {
-    /// Says for how long an answer may be used again, and in which charset its text is.
+    /// Says for how long an answer may be used again, and in which charset its text is; what becomes of its bytes then.
     pub(super) fn say_of_body(
         &self,
         settings: &Settings,
         request: &Parts,
         status: StatusCode,
         message: &mut impl Headers,
-    ) {
-        if let Some(charset) = &settings.charset
-            && !message.headers().contains_key(CONTENT_ENCODING)
-            && let Some(said) = message.headers().get(CONTENT_TYPE).and_then(|value| charset.said_of(value))
-        {
-            message.set(&CONTENT_TYPE, said);
-        }
+    ) -> Option<Recode> {
+        let recode =
+            settings.charset.as_ref().and_then(|charset| self.say_charset(charset, request, message));
         if let Some(expires) = settings.expires.as_ref().filter(|_| is_usable_again(status))
             && let Some(lifetime) = self.lifetime(expires, request)
         {
             say_lifetime(lifetime, seconds(SystemTime::now()), message);
         }
+        recode
+    }
+
+    fn say_charset(&self, charset: &Charset, request: &Parts, message: &mut impl Headers) -> Option<Recode> {
+        let content_type = message.headers().get(CONTENT_TYPE)?;
+        if message.headers().contains_key(CONTENT_ENCODING) {
+            return None;
+        }
+        let filled;
+        let name = match charset.name.as_text() {
+            Some(name) => name,
+            None => {
+                filled = self.fill(&charset.name, request, Into::Header);
+                std::str::from_utf8(&filled).ok()?
+            }
+        };
+        let said = charset.said_of(content_type, name)?;
+        message.set(&CONTENT_TYPE, said.content_type);
+        said.recode.cloned()
     }
 
     /// `None` where what was filled in is no lifetime, which nginx takes for nothing said.

@@ -12,7 +12,7 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
-use vordr_rules::table::Substitute;
+use vordr_rules::table::{Recode, Substitute};
 
 /// Looks through one body.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub(crate) struct Substitution {
     once: bool,
     /// The end of what has come: it may be the beginning of one of them.
     kept: Vec<u8>,
+    /// What becomes of each byte then.
+    recode: Option<Recode>,
 }
 
 #[derive(Debug)]
@@ -43,8 +45,24 @@ enum Begins {
 
 impl Exchange {
     /// Decides whether the body of the answer with this head is looked through, and says so in it.
-    pub(super) fn substitute(&mut self, request: &Parts, status: StatusCode, message: &mut impl Headers) {
+    pub(super) fn substitute(
+        &mut self,
+        request: &Parts,
+        status: StatusCode,
+        message: &mut impl Headers,
+        recode: Option<Recode>,
+    ) {
         self.substitution = None;
+        self.substitute_texts(request, status, message);
+        let has_body = status == StatusCode::PARTIAL_CONTENT || may_have_body(status);
+        if recode.is_some() && !self.upgrade && has_body && request.method != Method::HEAD {
+            let substitution =
+                self.substitution.get_or_insert_with(|| Box::new(Substitution::new(Vec::new(), true)));
+            substitution.recode = recode;
+        }
+    }
+
+    fn substitute_texts(&mut self, request: &Parts, status: StatusCode, message: &mut impl Headers) {
         let Some(rules) = self.settings().and_then(|settings| settings.substitute.as_ref()) else { return };
         let is_other = self.upgrade || self.event_stream || !may_have_body(status);
         if is_other || !is_looked_through(rules, message.headers()) {
@@ -92,7 +110,7 @@ fn is_looked_through(rules: &Substitute, headers: &HeaderMap) -> bool {
 
 impl Substitution {
     fn new(pairs: Vec<Pair>, once: bool) -> Self {
-        let mut new = Self { pairs, begins: Box::new([false; 256]), once, kept: Vec::new() };
+        let mut new = Self { pairs, begins: Box::new([false; 256]), once, kept: Vec::new(), recode: None };
         new.note_beginnings();
         new
     }
@@ -100,6 +118,17 @@ impl Substitution {
     /// Takes a part of a body and gives what can be sent of it, which may be nothing yet. Kept is only what may be the
     /// beginning of a text that is looked for.
     pub(crate) fn part(&mut self, part: Bytes, is_end: bool) -> Bytes {
+        let text = if self.pairs.is_empty() && self.kept.is_empty() {
+            part
+        } else {
+            self.looked_through(part, is_end)
+        };
+        let Some(recode) = &self.recode else { return text };
+        let becomes = |byte: &u8| recode.bytes.get(usize::from(*byte)).copied().unwrap_or(*byte);
+        text.iter().map(becomes).collect()
+    }
+
+    fn looked_through(&mut self, part: Bytes, is_end: bool) -> Bytes {
         let text = match self.kept.is_empty() {
             true => part,
             false => [std::mem::take(&mut self.kept).as_slice(), &part].concat().into(),

@@ -5,7 +5,7 @@ use super::text::{one_of, wrong};
 use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::source::{Span, Spanned};
-use crate::table::{Bodies, Charset, Expires, Types, usual_types};
+use crate::table::{Bodies, Charset, Expires, Recode, Types, usual_types};
 use crate::word::Word;
 use http::HeaderValue;
 use kdl::KdlNode;
@@ -18,7 +18,14 @@ pub(super) static TYPES: Word = Word::simple("types", "", "What bodies are, by t
 static TYPE: Word = Word::simple("type", "TYPE ENDING…", "The endings of a type, without their dots.").many();
 pub(super) static CHARSET: Word =
     Word::simple("charset", "NAME | off", "The charset that is said of text where none is. Default off.")
-        .properties(&["types"]);
+        .properties(&["types", "source", "override"])
+        .block(&[&[&RECODE]]);
+static RECODE: Word = Word::simple(
+    "recode",
+    "FROM BYTES",
+    "What becomes of the bytes of a body in another charset: `e0=c1`, in hexadecimal.",
+)
+.many();
 pub(super) static EXPIRES: Word =
     Word::simple("expires", "LIFETIME | off", "For how long answers may be used again. Default off.");
 pub(super) static BODIES: Word =
@@ -81,19 +88,38 @@ pub(super) fn read_charset(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<S
     let mut node = Node::open(kdl, &CHARSET, reading);
     let name = node.need::<String>(reading);
     let types = node.property::<String>("types", reading);
+    let source = node.property::<String>("source", reading).map(|source| source.value);
+    let replaces = node.property("override", reading).is_some_and(|on| on.value);
+    let recodes = node.children("recode").into_iter().filter_map(|kdl| read_recode(kdl, reading)).collect();
     node.finish(reading);
     let name = name?;
     if name.value == "off" {
         return Some(Spanned::new(None, name.span));
     }
-    if !is_charset(&name.value) {
+    let (filled, span) = (name.value.contains('{'), name.span);
+    if !filled && !is_charset(&name.value) {
         reading.report(wrong("charset", name.span, "this is no charset's name"));
     }
+    let name = template(name, "charset", reading)?.value;
     let types = match types {
         Some(types) => types.value.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect(),
         None => TEXT.map(str::to_owned).to_vec(),
     };
-    Some(Spanned::new(Some(Charset { name: name.value, types }), name.span))
+    Some(Spanned::new(Some(Charset { name, types, source, replaces, recodes }), span))
+}
+
+fn read_recode(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Recode> {
+    let mut node = Node::open(kdl, &RECODE, reading);
+    let (from, bytes) = (node.need::<String>(reading), node.need::<String>(reading));
+    node.finish(reading);
+    let (from, bytes) = from.zip(bytes)?;
+    let byte = |text: &str| u8::from_str_radix(text, 16).ok();
+    let pair = |text: &str| text.split_once('=').and_then(|(from, to)| Some((byte(from)?, byte(to)?)));
+    let pairs: Option<Vec<_>> = bytes.value.split_ascii_whitespace().map(pair).collect();
+    if pairs.is_none() {
+        reading.report(wrong("recode", bytes.span, "expected bytes such as `e0=c1 e1=c2`"));
+    }
+    Some(Recode::new(from.value, pairs?))
 }
 
 /// A token (RFC 2978, section 2.3), so that it can stand in a header.

@@ -1,13 +1,13 @@
 //! `types`, `default_type`, `charset`, `expires`: what is said of bodies.
 
+use super::charset::CHARSET;
 use super::scope::Scope;
 use super::tree::Directive;
 use super::variable::Variables;
 use super::{Nginx, at};
-use crate::language::media::{TEXT, is_charset};
 use crate::language::settings::Settings;
 use crate::source::{Span, Spanned};
-use crate::table::{Bodies, Charset, Expires, Types};
+use crate::table::{Bodies, Expires, Types};
 use http::HeaderValue;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ impl Nginx<'_, '_> {
     pub(super) fn read_media_of_server(&mut self, scope: &Scope<'_>, span: Span, settings: &mut Settings) {
         settings.types = Some(Spanned::new(self.read_types(scope), span));
         settings.bodies = Some(Spanned::new(Bodies::Nginx, span));
-        settings.charset = self.read_charset(scope);
+        settings.charset = self.read_charset(scope, &Variables::default());
     }
 
     /// What a location says besides its server; `own` are its blocks, and `scope` those around it too.
@@ -35,8 +35,8 @@ impl Nginx<'_, '_> {
         if let Some(directive) = own.find("types").or_else(|| own.find("default_type")) {
             settings.types = Some(at(directive, self.read_types(scope)));
         }
-        if own.find("charset").or_else(|| own.find("charset_types")).is_some() {
-            settings.charset = self.read_charset(scope);
+        if CHARSET.iter().any(|name| own.find(name).is_some()) {
+            settings.charset = self.read_charset(scope, variables);
         }
         settings.expires = self.read_expires(scope, variables);
     }
@@ -67,29 +67,6 @@ impl Nginx<'_, '_> {
             self.fault(name.span, format!("invalid type \"{}\"", name.value.escape_debug()));
         }
         value
-    }
-
-    fn read_charset(&mut self, scope: &Scope<'_>) -> Option<Spanned<Option<Charset>>> {
-        let directive = scope.find("charset")?;
-        let name = directive.first();
-        if name == "off" {
-            return Some(at(directive, None));
-        }
-        if name.contains('$') || !is_charset(name) {
-            self.refuse(directive.span_of(0), "a charset is a name here", "write it out: `charset utf-8;`");
-            return None;
-        }
-        let types = match scope.find("charset_types") {
-            // HTML is always one of them.
-            Some(types) => {
-                let named = types.arguments.iter().map(|name| name.value.clone());
-                std::iter::once("text/html".to_owned())
-                    .chain(named.filter(|name| name != "text/html"))
-                    .collect()
-            }
-            None => TEXT.map(str::to_owned).to_vec(),
-        };
-        Some(at(directive, Some(Charset { name: name.to_owned(), types })))
     }
 
     fn read_expires(&mut self, scope: &Scope<'_>, variables: &Variables) -> Option<Spanned<Expires>> {

@@ -6,6 +6,7 @@
 
 mod answer;
 mod changing;
+mod charset;
 mod check;
 pub(crate) mod directive;
 mod error_page;

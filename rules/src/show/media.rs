@@ -3,7 +3,7 @@
 use super::action::text_of;
 use super::place_of;
 use super::text::{Page, quoted, template, words};
-use crate::table::{Bodies, Expires, Place, Settings, Types, usual_types};
+use crate::table::{Bodies, Expires, Place, Recode, Settings, Types, usual_types};
 use http::HeaderValue;
 use std::collections::BTreeMap;
 
@@ -19,7 +19,11 @@ pub(super) fn write(settings: &Settings, outer: Option<&Settings>, page: &mut Pa
         match &settings.charset {
             Some(charset) => {
                 let types = quoted(&charset.types.join(" "));
-                page.line(&format!("charset {} types={types}", quoted(&charset.name)), place("charset"));
+                let source = charset.source.as_ref().map(|source| format!(" source={}", quoted(source)));
+                let replaces = if charset.replaces { " override=on" } else { "" };
+                let source = source.unwrap_or_default();
+                let head = format!("charset {} types={types}{source}{replaces}", template(&charset.name));
+                write_recodes(&head, &charset.recodes, place("charset"), page);
             }
             None if outer.is_some() => page.line("charset off", None),
             None => {}
@@ -68,4 +72,16 @@ fn grouped<'t>(types: &'t Types, known: &BTreeMap<String, HeaderValue>) -> BTree
         grouped.entry(text_of(name).into_owned()).or_default().push(ending);
     }
     grouped
+}
+
+fn write_recodes(head: &str, recodes: &[Recode], place: Option<&Place>, page: &mut Page) {
+    if recodes.is_empty() {
+        return page.line(head, place);
+    }
+    page.open(head, place);
+    for recode in recodes {
+        let pairs: Vec<_> = recode.pairs().map(|(from, to)| format!("{from:02x}={to:02x}")).collect();
+        page.line(&format!("recode {} {}", quoted(&recode.from), quoted(&pairs.join(" "))), None);
+    }
+    page.close();
 }

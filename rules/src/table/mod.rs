@@ -49,7 +49,7 @@ pub use limit_store::{LimitStore, OnFailure, StoreAddress};
 pub use listener::{Address, Binding, Listener};
 pub use log::{AccessLog, ErrorFormat, ErrorLog, Escape, Level, LineFormat, LogFormat, LogTarget};
 pub use map::{Case, CaseKey, Map, Through};
-pub use media::{Bodies, Charset, Types};
+pub use media::{Bodies, Charset, Recode, Said, Types};
 pub use path::{normal_of_decoded, normal_path};
 pub(crate) use paths::Paths;
 pub use pattern::Pattern;

@@ -28,8 +28,9 @@ pub(super) const ALL: &[Definition] = &[
     honoured("types", SITE, 0, 0).block(Context::FREE).many(),
     honoured("charset", WITH_IF, 1, 1),
     honoured("charset_types", SITE, 1, ANY),
-    needless("override_charset", WITH_IF, 1, 1, "an upstream's type is passed on as it comes"),
-    needless("source_charset", WITH_IF, 1, 1, "an upstream's type is passed on as it comes"),
+    honoured("charset_map", Context::HTTP, 2, 2).block(Context::FREE).many(),
+    honoured("override_charset", WITH_IF, 1, 1),
+    honoured("source_charset", WITH_IF, 1, 1),
     // Files.
     honoured("root", WITH_IF, 1, 1),
     honoured("alias", LOCATION, 1, 1),
