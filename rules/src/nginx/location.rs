@@ -10,7 +10,6 @@ use crate::language::action::Action;
 use crate::language::location::{Location, Path};
 use crate::language::redirect::Redirect;
 use crate::language::settings::Settings;
-use crate::language::steps::Step;
 use crate::placeholder::{Part, Placeholder, Template};
 use crate::source::{Span, Spanned};
 use crate::table::PathRegex;
@@ -102,14 +101,14 @@ impl Nginx<'_, '_> {
             }
             false => self.read_own_steps(directive, &here, locations),
         };
-        let tries = self.read_tries(directive, &scope, &variables);
-        let steps: Vec<Step> = steps.into_iter().chain(tries).collect();
-        let location = self.read_content(directive, &kind, &scope, &variables, locations);
+        let mut location = self.read_content(directive, &kind, &scope, &variables, locations);
+        location.steps = steps;
+        self.read_tries(directive, &here, &mut location);
         let within = outer.and_then(|outer| self.read_within(directive, outer, around));
         let is_internal = directive.inside().iter().any(|directive| directive.name.value == "internal");
         // Nobody from outside gets to one with a name anyway.
         let is_internal = is_internal && location.name.is_none();
-        locations.push(Location { is_internal, within, steps, ..location });
+        locations.push(Location { is_internal, within, ..location });
         for inner in directive.inside().iter().filter(|directive| directive.name.value == "location") {
             self.read_location(inner, Some(&kind), &scope, &variables, locations);
         }
