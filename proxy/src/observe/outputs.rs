@@ -1,6 +1,8 @@
 //! Where lines go that do not go to one file: each to a file of its own, or to a syslog server.
 
 use crate::exchange::HOSTNAME;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use prometheus::IntCounter;
@@ -58,6 +60,32 @@ impl Write for ManyFiles {
             self.dropped.inc();
         }
         Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What is written at once is one member of a file that gzip unpacks as a whole (RFC 1952, section 2.2).
+pub(super) struct Packed {
+    file: File,
+    level: Compression,
+}
+
+impl Packed {
+    /// `level` is 1 to 9.
+    pub(super) fn new(file: File, level: u32) -> Self {
+        Self { file, level: Compression::new(level) }
+    }
+}
+
+impl Write for Packed {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        let mut member = GzEncoder::new(Vec::new(), self.level);
+        member.write_all(lines)?;
+        self.file.write_all(&member.finish()?)?;
+        Ok(lines.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -162,6 +190,7 @@ fn first(lines: &[u8]) -> &[u8] {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use std::io::Read;
 
     fn dropped() -> IntCounter {
         IntCounter::new("dropped", "Dropped.").unwrap()
@@ -178,6 +207,18 @@ mod tests {
         assert_eq!(std::fs::read_to_string(path("b")).unwrap(), "two\n");
         out.write_all(format!("{}\0four\n", path("none/c")).as_bytes()).unwrap();
         assert_eq!(out.dropped.get(), 1);
+    }
+
+    #[test]
+    fn what_is_packed_is_one_text_once_it_is_unpacked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.gz");
+        let mut out = Packed::new(File::create(&path).unwrap(), 1);
+        out.write_all(b"one\ntwo\n").unwrap();
+        out.write_all(b"three\n").unwrap();
+        let mut text = String::new();
+        flate2::read::MultiGzDecoder::new(File::open(&path).unwrap()).read_to_string(&mut text).unwrap();
+        assert_eq!(text, "one\ntwo\nthree\n");
     }
 
     #[test]

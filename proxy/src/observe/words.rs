@@ -39,7 +39,7 @@ impl Drawing {
         let terminal = match target {
             LogTarget::Stdout => std::io::stdout().is_terminal(),
             LogTarget::Stderr => std::io::stderr().is_terminal(),
-            LogTarget::File(_) | LogTarget::Filled(_) | LogTarget::Syslog(_) => false,
+            LogTarget::File(_) | LogTarget::Packed(..) | LogTarget::Filled(_) | LogTarget::Syslog(_) => false,
         };
         terminal.then(|| Self { colour: std::env::var_os("NO_COLOR").is_none() })
     }

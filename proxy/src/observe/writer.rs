@@ -5,7 +5,7 @@
 //! wake-up. Lines of one worker keep their order; between two of them it may differ within that time.
 
 use super::cells::PerWorker;
-use super::outputs::{ManyFiles, ToSyslog};
+use super::outputs::{ManyFiles, Packed, ToSyslog};
 use crate::start_error::StartError;
 use prometheus::IntCounter;
 use std::fs::{File, OpenOptions};
@@ -21,6 +21,8 @@ use vordr_rules::table::LogTarget;
 const WAITING: usize = 4 * 1024 * 1024;
 /// How long lines are gathered, counted from those before them.
 const GATHER: Duration = Duration::from_millis(50);
+/// The same where they are packed, as few of them make a large packet.
+const GATHER_PACKED: Duration = Duration::from_secs(1);
 /// How long a flush waits for a disk, or for whoever reads a pipe.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -54,14 +56,19 @@ impl Writer {
             LogTarget::File(path) => {
                 file(path).map_err(|source| StartError::Log { path: path.clone(), source })?
             }
+            LogTarget::Packed(path, level) => {
+                let file = append(path).map_err(|source| StartError::Log { path: path.clone(), source })?;
+                Box::new(Packed::new(file, *level))
+            }
             LogTarget::Filled(_) => Box::new(ManyFiles::new(dropped.clone())),
             LogTarget::Syslog(syslog) => Box::new(ToSyslog::new(syslog.clone(), dropped.clone())),
         };
         let lines = Arc::new(Lines::of(workers));
+        let gather = if matches!(target, LogTarget::Packed(..)) { GATHER_PACKED } else { GATHER };
         let (theirs, out) = (lines.clone(), Out { out, torn: false, dropped: dropped.clone() });
         let thread = thread::Builder::new()
             .name("vordr-log".to_owned())
-            .spawn(move || theirs.write_on(out))
+            .spawn(move || theirs.write_on(out, gather))
             .map_err(StartError::Worker)?;
         Ok(Self { lines, thread: thread.thread().clone(), dropped })
     }
@@ -114,14 +121,14 @@ impl Lines {
     }
 
     /// The writing thread's whole life: to the last line after the [`Writer`] is gone.
-    fn write_on(&self, mut out: Out) {
+    fn write_on(&self, mut out: Out, gather: Duration) {
         let mut batch = Vec::new();
         let mut last: Option<Instant> = None;
         loop {
             let over = self.over.load(Relaxed);
             if self.waiting.swap(false, Relaxed) || over {
-                let since = last.map_or(GATHER, |last| last.elapsed());
-                thread::sleep(if over { Duration::ZERO } else { GATHER.saturating_sub(since) });
+                let since = last.map_or(gather, |last| last.elapsed());
+                thread::sleep(if over { Duration::ZERO } else { gather.saturating_sub(since) });
                 last = Some(Instant::now());
                 for buffer in self.buffers.all() {
                     std::mem::swap(&mut *lock(buffer), &mut batch);

@@ -15,7 +15,7 @@ pub(super) static ACCESS: Word = Word::simple(
     "stdout | stderr | FILE | syslog:ADDRESS | off",
     "A line for each request. Default: to stdout, JSON unless that is a terminal.",
 )
-.properties(&["format", "query", "if", "facility", "severity", "tag", "hostname"])
+.properties(&["format", "query", "if", "gzip", "facility", "severity", "tag", "hostname"])
 .many();
 pub(super) static FORMAT: Word =
     Word::simple("log-format", "NAME LINE", "A form of access logs: a line with placeholders.")
@@ -64,6 +64,7 @@ pub(super) fn read_access(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Sp
 
 fn read_access_words(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<AccessLog> {
     let target = node.need::<String>(reading).and_then(|target| read_target(target, node, reading));
+    let target = target.and_then(|target| read_packing(target, node, reading));
     let format = node.property::<String>("format", reading);
     let query = node.property("query", reading);
     let condition = node.property::<String>("if", reading);
@@ -133,6 +134,23 @@ fn read_target(word: Spanned<String>, node: &mut Node<'_>, reading: &mut Reading
         Some(text) => LogTarget::File(text.to_owned()),
         None => LogTarget::Filled(path),
     })
+}
+
+/// `gzip=1`, for a file whose name is known.
+fn read_packing(target: LogTarget, node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<LogTarget> {
+    let Some(level) = node.property::<u32>("gzip", reading) else { return Some(target) };
+    match target {
+        LogTarget::File(path) if (1..=9).contains(&level.value) => Some(LogTarget::Packed(path, level.value)),
+        LogTarget::File(_) => {
+            reading.report(text::wrong("gzip", level.span, "expected 1, the fastest, to 9, the smallest"));
+            None
+        }
+        _ => {
+            let message = "a file is packed whose name has no placeholder, and nothing else";
+            reading.report(Diagnostic::error("conflict", level.span, message).label("leave it out"));
+            None
+        }
+    }
 }
 
 fn read_syslog(syslog: Syslog, node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<LogTarget> {

@@ -6,7 +6,7 @@ use super::tree::Directive;
 use super::variable::Variables;
 use crate::language::log::{AccessLog, BUILT_IN, LineFormat, is_tag};
 use crate::placeholder::{Part, Template};
-use crate::source::Spanned;
+use crate::source::{Span, Spanned};
 use crate::table::{Escape, LogTarget, Syslog, SyslogAddress};
 
 /// The format of vordr's own that a format without a line stands for, where it is escaped as JSON.
@@ -61,12 +61,28 @@ impl Nginx<'_, '_> {
             filled if filled.contains('$') => self.read_log_path(directive, variables),
             _ => self.log_target(directive),
         };
+        let target = match directive.arguments.iter().skip(2).find_map(level_of) {
+            None => target,
+            Some((level, span)) => self.packed(target?, level, span),
+        };
         let format = self.log_format(directive);
         let mut condition = None;
         for argument in directive.arguments.iter().skip(2) {
             condition = condition.or(self.read_parameter(argument, variables));
         }
         Some(AccessLog { target: target?, format: format?, query: None, condition })
+    }
+
+    /// `gzip`, or `gzip=9`
+    fn packed(&mut self, target: LogTarget, level: Option<u32>, span: Span) -> Option<LogTarget> {
+        match (target, level) {
+            (_, None) => self.fault(span, "invalid compression level"),
+            (LogTarget::Syslog(_), _) => self.fault(span, "parameter \"gzip\" is not supported by syslog"),
+            (LogTarget::Filled(_), _) => self.fault(span, "buffered logs cannot have variables in name"),
+            (LogTarget::File(path), Some(level)) => return Some(LogTarget::Packed(path, level)),
+            (_, Some(_)) => self.refuse(span, "only a file is packed", "leave it out"),
+        }
+        None
     }
 
     /// A path with variables, which may be known all the same.
@@ -123,10 +139,7 @@ impl Nginx<'_, '_> {
             ("if", _) => return self.template(&Spanned::new(value.to_owned(), argument.span), variables),
             // Lines are gathered for 50 ms in any case.
             ("buffer" | "flush", value) if !value.is_empty() => {}
-            ("gzip", _) => {
-                let message = "\"gzip\" is not honoured: a log is written as text";
-                self.refuse(argument.span, message, "leave it out, and let who rotates it pack it");
-            }
+            ("gzip", _) => {}
             _ => self.fault(argument.span, format!("invalid parameter \"{}\"", argument.value)),
         }
         None
@@ -176,6 +189,15 @@ impl Nginx<'_, '_> {
         let name = Spanned::new(name_of(directive), directive.span_of(0));
         LineFormat { name, line, escape: escape.unwrap_or_default() }
     }
+}
+
+/// Where an argument is about packing: how hard it is tried, `None` where that is no level, and where it stands.
+fn level_of(argument: &Spanned<String>) -> Option<(Option<u32>, Span)> {
+    let level = match argument.value.strip_prefix("gzip")? {
+        "" => Some(1),
+        level => level.strip_prefix('=')?.parse().ok().filter(|level| (1..=9).contains(level)),
+    };
+    Some((level, argument.span))
 }
 
 fn named(word: &str) -> Option<Escape> {

@@ -113,6 +113,10 @@ fn target(target: &LogTarget) -> String {
         LogTarget::Stdout => "stdout".to_owned(),
         LogTarget::Stderr => "stderr".to_owned(),
         LogTarget::File(path) => quoted(&path.replace('{', "{{").replace('}', "}}")),
+        LogTarget::Packed(path, level) => {
+            let path = quoted(&path.replace('{', "{{").replace('}', "}}"));
+            format!("{path} gzip={level}")
+        }
         LogTarget::Filled(path) => template(path),
         LogTarget::Syslog(syslog) => format!(
             "{} facility={} severity={} tag={} hostname={}",

@@ -34,6 +34,8 @@ pub enum LogTarget {
     Stderr,
     /// A file, appended to.
     File(String),
+    /// A file of gzip's members, appended to, and how hard it is tried to make them small: 1 to 9.
+    Packed(String, u32),
     /// A file whose path each request fills in; what is filled in has no `/`.
     Filled(Template),
     /// A syslog server.

@@ -49,7 +49,7 @@ fn loads(given: &Given) -> Option<Loaded> {
 fn logs_open(given: &Given, table: &Table) -> bool {
     let targets = table.process.error_logs.iter().map(|log| &log.target).chain(&table.log_targets);
     let mut paths = targets.filter_map(|target| match target {
-        LogTarget::File(path) => Some(path),
+        LogTarget::File(path) | LogTarget::Packed(path, _) => Some(path),
         LogTarget::Stdout | LogTarget::Stderr | LogTarget::Filled(_) | LogTarget::Syslog(_) => None,
     });
     paths.all(|path| {
