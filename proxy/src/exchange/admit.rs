@@ -63,7 +63,7 @@ impl Exchange {
         self.request_id = request_id(&request.headers);
         self.public = self.public_of(request);
         let host = self.public_host(request).ok();
-        let binding = host.and_then(|host| self.table.binding(self.arrival.listener, &host));
+        let binding = host.and_then(|host| self.table.binding_of_request(self.arrival.listener, &host));
         self.server = binding.map(|binding| binding.server);
         let octets = HeaderValue::from_static("application/octet-stream");
         self.answered(Answer::with_body(StatusCode::OK, octets, proof), request)
@@ -109,7 +109,7 @@ impl Exchange {
             self.server = self.table.binding(self.arrival.listener, "").map(|binding| binding.server);
         })?;
         // A head may still be under way when a reload closes its listener.
-        let binding = self.table.binding(self.arrival.listener, &host).ok_or(Failure::NoRoute)?;
+        let binding = self.table.binding_of_request(self.arrival.listener, &host).ok_or(Failure::NoRoute)?;
         self.server = Some(binding.server);
         self.meet_client(request);
         self.check_method(request)?;

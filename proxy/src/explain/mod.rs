@@ -170,7 +170,7 @@ fn nearness(listener: &Listener, port: u16, ip: Option<IpAddr>) -> Option<u8> {
 
 fn explain(table: &Table, request: &Request<'_>, status: Option<&Value>) -> Explanation {
     let mut told = Explanation { facts: Vec::new(), not_chosen: Vec::new() };
-    let Some(binding) = table.binding(request.listener, request.host) else { return told };
+    let Some(binding) = table.binding_of_request(request.listener, request.host) else { return told };
     let Some(server) = table.servers.get(binding.server.0) else { return told };
     let address = table.listeners.get(request.listener.0).map(|listener| listener.address.to_string());
     told.tell("listener", address.unwrap_or_default(), None);

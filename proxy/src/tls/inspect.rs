@@ -158,13 +158,13 @@ fn names_its_issuer(certificate: &X509Certificate<'_>) -> bool {
     certificate.extensions().iter().any(|found| found.oid.to_id_string() == "1.3.6.1.5.5.7.1.1")
 }
 
-/// No certificate is made out to a `*` alone or at the end of a host, nor to a regex.
+/// No certificate is made out to who names no host, to a `*` alone or at the end of a host, nor to a regex.
 fn coverage(certificate: &Certificate, server: &Server, places: &TlsPlaces) -> Vec<Diagnostic> {
     let hosts = server
         .hosts
         .iter()
         .zip(&places.hosts)
-        .filter(|(host, _)| !host.ends_with('*') && !host.starts_with('~'));
+        .filter(|(host, _)| !host.is_empty() && !host.ends_with('*') && !host.starts_with('~'));
     hosts
         .filter(|(host, _)| !certificate.covers(host))
         .map(|(host, span)| {

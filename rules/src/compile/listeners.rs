@@ -61,6 +61,7 @@ impl Gathering {
             wildcard: HashMap::new(),
             trailing: HashMap::new(),
             regexes: Vec::new(),
+            hostless: None,
             every_host: None,
             default: binding,
         };
@@ -111,6 +112,10 @@ impl Gathering {
         }
         if let Some(regex) = host_regex(&host.value) {
             return self.listener.regexes.push((regex, binding));
+        }
+        if host.value.is_empty() {
+            self.listener.hostless = Some(binding);
+            return;
         }
         if let Some(start) = host.value.strip_suffix('*').filter(|start| !start.is_empty()) {
             self.listener.trailing.insert(start.into(), binding);

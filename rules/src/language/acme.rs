@@ -87,6 +87,11 @@ fn cannot_be_issued(host: &Spanned<String>) -> Option<Diagnostic> {
         let error = Diagnostic::error("acme-wildcard", host.span, message);
         return Some(error.label("name the hosts one by one, or give `cert` and `key`"));
     }
+    if name.is_empty() {
+        let message = "ACME issues no certificate for who names no host";
+        let error = Diagnostic::error("acme-address", host.span, message);
+        return Some(error.label("leave it out, or give `cert` and `key`"));
+    }
     let is_address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
     is_address.then(|| {
         let message = format!("ACME issues no certificate for `{name}` here: it is an address");

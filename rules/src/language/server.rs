@@ -68,6 +68,10 @@ pub(crate) fn host_regex(host: &str) -> Option<PathRegex> {
 
 /// A name, `*.` and a name, a name and `.*`, an IP address, `~` and a regex, or `*` for every host.
 pub(crate) fn read_host(host: Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned<String>> {
+    if host.value.is_empty() {
+        // Whoever names no host.
+        return Some(host);
+    }
     if let Some(regex) = host.value.strip_prefix('~') {
         let regex = compiled(Spanned::new(regex.to_owned(), host.span), reading)?;
         reading.made_variables.extend(regex.value.names().iter().map(|(_, name)| name.clone()));

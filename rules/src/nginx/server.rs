@@ -82,8 +82,6 @@ impl Nginx<'_, '_> {
         let written = name.value.as_str();
         let host = |text: String| Spanned::new(text, name.span);
         let wanted = match written {
-            // Whoever sends no Host is served by the default.
-            "" => return Vec::new(),
             // A host is compared in lower case.
             _ if written.starts_with('~') && written.bytes().any(|byte| byte.is_ascii_uppercase()) => {
                 vec![host(written.replacen('~', "~(?i)", 1))]
@@ -177,6 +175,10 @@ impl Nginx<'_, '_> {
                     name = format!("_{nameless}");
                 }
                 server.hosts.push(Spanned::new(name, server.span));
+                // It is its own whoever names no host.
+                for address in &addresses {
+                    taken.entry((address.clone(), String::new())).or_insert(server.span);
+                }
             }
             for host in &server.hosts {
                 for address in &addresses {

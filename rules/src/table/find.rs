@@ -86,6 +86,11 @@ impl Table {
         self.listeners.get(listener.0).map(|listener| listener.binding(host))
     }
 
+    /// The same for a request, which may name no host.
+    pub fn binding_of_request(&self, listener: ListenerId, host: &str) -> Option<Binding> {
+        self.listeners.get(listener.0).map(|listener| listener.binding_of_request(host))
+    }
+
     /// The server at an address that has a host, or the default one.
     pub fn server_at(&self, address: &Address, host: &str) -> Option<&Server> {
         let number = self.listeners.iter().position(|listener| listener.address == *address)?;
@@ -103,7 +108,7 @@ impl Table {
     /// regex; else the longest prefix. A location whose conditions fail does not count. `None` where there is no such
     /// listener.
     pub fn find(&self, request: &Request<'_>) -> Option<Outcome> {
-        let server = self.binding(request.listener, request.host)?.server;
+        let server = self.binding_of_request(request.listener, request.host)?.server;
         Some(self.find_in(server, request, &mut |_, _, _| {}))
     }
 

@@ -19,6 +19,14 @@ impl Listener {
         let regex = || self.regexes.iter().find(|(regex, _)| regex.is_match(name.as_bytes()));
         wildcard.or_else(|| regex().map(|(_, binding)| *binding)).unwrap_or(self.default)
     }
+
+    /// The same for a request, which may name no host. A handshake that names none is for the default.
+    pub fn binding_of_request(&self, host: &str) -> Binding {
+        match self.hostless.filter(|_| host.is_empty()) {
+            Some(binding) => binding,
+            None => self.binding(host),
+        }
+    }
 }
 
 impl Server {
@@ -77,6 +85,7 @@ mod tests {
             wildcard: wildcard.iter().map(|(host, server)| ((*host).into(), bind(*server))).collect(),
             trailing: HashMap::new(),
             regexes: Vec::new(),
+            hostless: None,
             every_host: None,
             default: bind(0),
         }
@@ -92,6 +101,16 @@ mod tests {
         assert_eq!(server("b.example"), 2);
         assert_eq!(server("example"), 0);
         assert_eq!(server(""), 0);
+    }
+
+    #[test]
+    fn a_request_that_names_no_host_has_a_server_of_its_own_where_one_says_so() {
+        let mut listener = listener(&[("a.example", 1)], &[]);
+        let server = |listener: &Listener, host| listener.binding_of_request(host).server.0;
+        assert_eq!(server(&listener, ""), 0);
+        listener.hostless = Some(Binding { server: ServerId(2), redirect_https: false });
+        assert_eq!(["", "a.example", "b.example"].map(|host| server(&listener, host)), [2, 1, 0]);
+        assert_eq!(listener.binding("").server.0, 0);
     }
 
     #[test]

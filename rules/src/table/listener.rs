@@ -54,6 +54,8 @@ pub struct Listener {
     pub(crate) trailing: HashMap<Box<str>, Binding>,
     /// Regexes of hosts, in file order.
     pub(crate) regexes: Vec<(PathRegex, Binding)>,
+    /// `server ""`: who names no host.
+    pub(crate) hostless: Option<Binding>,
     /// `server "*"`, which is the default unless another one is.
     pub(crate) every_host: Option<Binding>,
     /// The server for every other host.
@@ -73,7 +75,7 @@ impl Listener {
     /// Every server here, once for each of its hosts.
     pub fn bindings(&self) -> impl Iterator<Item = Binding> {
         let wildcards = self.wildcard.values().chain(self.trailing.values());
-        let hosts = self.exact.values().chain(wildcards).chain(&self.every_host);
+        let hosts = self.exact.values().chain(wildcards).chain(&self.every_host).chain(&self.hostless);
         let regexes = self.regexes.iter().map(|(_, binding)| *binding);
         hosts.copied().chain(regexes).chain([self.default])
     }

@@ -175,9 +175,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// The server's name in logs and metrics: its first host.
+    /// The server's name in logs and metrics: its first host; `_` where that is none.
     pub fn name(&self) -> &str {
-        self.hosts.first().map_or("_", String::as_str)
+        self.hosts.iter().find(|host| !host.is_empty()).map_or("_", String::as_str)
     }
 }
 
