@@ -18,9 +18,9 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use vordr_rules::table::{Address, Process};
 
-/// How long a thread that reads files waits for more. Certificates are looked at each second, by one thread after the other
-/// in turn: none would ever end that waited for longer than a turn takes.
-const IDLE: Duration = Duration::from_millis(500);
+/// How long a thread that reads files waits for more. Certificates are looked at each second, by the waiting threads in turn:
+/// one is kept for that, and of two neither, as its turn comes too late.
+const IDLE: Duration = Duration::from_millis(1500);
 
 /// The sockets of the control thread, bound before anything is served.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use pingora_core::tls::{RootCertStore, load_ca_file_into_store, load_platform_ce
 /// that a start or a reload is longer by: only where somebody is checked against them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trust {
-    /// Nobody: no upstream speaks TLS, or each names its own file.
+    /// Nobody: no upstream speaks TLS, or each names its own file or is not checked.
     Nobody,
     /// The system's authorities.
     System,

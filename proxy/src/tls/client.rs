@@ -142,7 +142,8 @@ impl Judge {
         now: UnixTime,
     ) -> Result<(), webpki::Error> {
         use webpki::Error::{CaUsedAsEndEntity, UnknownIssuer, UnsupportedCertVersion};
-        match self.chains_up(own, between, now) {
+        let between: Vec<_> = between.iter().chain(&self.between).cloned().collect();
+        match self.chains_up(own, &between, now) {
             Err(UnsupportedCertVersion | CaUsedAsEndEntity | UnknownIssuer) => {
                 let listed = Listed {
                     authorities: &self.all,
@@ -156,7 +157,6 @@ impl Judge {
         if self.revoked.is_empty() {
             return Ok(());
         }
-        let between: Vec<_> = between.iter().chain(&self.between).cloned().collect();
         self.revoked.holds(own, (&between, &self.all), self.algorithms.all, now)
     }
 
@@ -172,10 +172,9 @@ impl Judge {
             false => Ok(()),
         };
         let (algorithms, usage) = (self.algorithms.all, KeyUsage::client_auth());
-        let between: Vec<_> = between.iter().chain(&self.between).cloned().collect();
         let parsed = EndEntityCert::try_from(own)?;
         parsed
-            .verify_for_usage(algorithms, &self.anchors, &between, now, usage, None, Some(&short_enough))
+            .verify_for_usage(algorithms, &self.anchors, between, now, usage, None, Some(&short_enough))
             .map(|_| ())
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Spanned<O
     }
     let size = reading.value::<Bytes>(&size, "send-rate")?;
     let after = match after {
-        Some(after) => reading.value::<Bytes>(&after, "send-rate")?.value.0,
+        Some(after) => reading.value::<Bytes>(&after, "after")?.value.0,
         None => 0,
     };
     if size.value.0 == 0 {

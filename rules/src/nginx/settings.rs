@@ -74,9 +74,11 @@ impl Nginx<'_, '_> {
         settings.compress = self.read_packing(&scope.from(AROUND), scope);
         settings.send_rate = self.read_send_rate(&scope.from(AROUND), scope, variables);
         settings.auth = self.read_auth(scope, variables);
-        // Of one there is no choice.
-        if let Some(satisfy) = settings.satisfy.as_mut().filter(|_| settings.auth.len() < 2) {
-            satisfy.value = if satisfy.value == Satisfy::All { Satisfy::All } else { Satisfy::Any };
+        if let Some(satisfy) = settings.satisfy.as_mut().filter(|satisfy| satisfy.value == Satisfy::One)
+            && settings.auth.len() < 2
+        {
+            // Of one there is no choice.
+            satisfy.value = Satisfy::Any;
         }
         settings.on_error = self.read_error_pages(scope, variables);
         self.read_media((&scope.from(AROUND), scope), variables, &mut settings);
