@@ -348,6 +348,8 @@ impl ProxyHttp for Gateway {
         // Where it failed and a page says so, that was sent.
         let whole = error.is_none() || (answered.is_some() && answered == failed);
         under_way.exchange.over(status, Sent { bytes: under_way.link.answered(), whole });
+        // Whoever reads of its end finds its places free.
+        under_way.exchange.places.clear();
         let record = Record {
             exchange: &under_way.exchange,
             request: session.req_header(),
