@@ -1,8 +1,8 @@
 """Hostile clients, all at once, and what ordinary ones notice of them. Run by run.py.
 
 500 send a head a line now and then, 500 ask for a megabyte and never read it, 500 connect and close as fast as they can.
-They run when nobody else wants to, as if on machines of their own: what is measured is vordr, and not a machine that has
-no time left.
+They run when nobody else wants to, as if on machines of their own. What the machine alone makes of them is measured too:
+the ordinary clients' server is left in peace then, and another one beside it is attacked.
 """
 
 import asyncio
@@ -182,21 +182,28 @@ def nginx(folder, upstream, port):
     return Process("nginx", port, "nginx", "-c", conf, "-p", folder)
 
 
-def attacked(start):
-    """What ordinary clients of a server notice, and its memory and descriptors: before, meanwhile, after."""
+def attacked(start, beside=False):
+    """What ordinary clients of a server notice, and its memory and descriptors: before, meanwhile, after. The attack is on
+    that server, or on another one `beside` it."""
     from run import ORIGIN, Process, free_port
     with tempfile.TemporaryDirectory(prefix="vordr-bench-") as folder:
         upstream, port = free_port(), free_port()
         servers = [Process("origin", upstream, ORIGIN, f"127.0.0.1:{upstream}")]
         hostiles = []
         try:
-            server = start(Path(folder), upstream, port)
+            server = victim = start(Path(folder), upstream, port)
             servers.append(server)
+            if beside:
+                apart = Path(folder) / "beside"
+                apart.mkdir()
+                victim = start(apart, upstream, free_port())
+                servers.append(victim)
             ordinary(port, 2)
             seen = [(ordinary(port, BEFORE), mebibytes(server), descriptors(server))]
+            calm = descriptors(victim)
             begun = time.monotonic()
-            hostiles = list(attackers(port, DURING + 20))
-            wait_until_all_are_there(server, seen[0][2])
+            hostiles = list(attackers(victim.port, DURING + 20))
+            wait_until_all_are_there(victim, calm)
             under = ordinary(port, begun + DURING + 19 - time.monotonic())
             seen.append((under, mebibytes(server), descriptors(server)))
             rounds = sum(int(process.communicate(timeout=60)[0]) for process in hostiles)
@@ -213,12 +220,18 @@ def attacked(start):
 def hostile():
     print(f"{EACH} drip heads, {EACH} never read, {EACH} open and close as fast as they can\n")
     print("| | | before | meanwhile | ratio | after |\n|---|---|---|---|---|---|")
-    for start in (vordr, nginx):
-        a_second, ((before, memory, files), (under, memory_under, files_under), (after, *later)) = attacked(start)
-        for name, at in (("p99, kept connections", 0), ("p99, new connections", 1)):
-            calm, busy, end = (p99(measured[at]) for measured in (before, under, after))
-            print(f"| {start.__name__} | {name} | {calm:.2f} ms | {busy:.2f} ms | {busy / calm:.2f} | {end:.2f} ms |")
-        print(f"| | connections a second | | {a_second:.0f} | | |")
+    for start, beside in ((vordr, False), (vordr, True), (nginx, False), (nginx, True)):
+        told(start.__name__ + ", another one attacked" * beside, *attacked(start, beside), beside)
+
+
+def told(name, a_second, seen, beside):
+    """The rows of one run."""
+    (before, memory, files), (under, memory_under, files_under), (after, *later) = seen
+    for kind, at in (("p99, kept connections", 0), ("p99, new connections", 1)):
+        calm, busy, end = (p99(measured[at]) for measured in (before, under, after))
+        print(f"| {name} | {kind} | {calm:.2f} ms | {busy:.2f} ms | {busy / calm:.2f} | {end:.2f} ms |")
+    print(f"| | connections a second | | {a_second:.0f} | | |")
+    if not beside:
         print(f"| | memory | {memory:.1f} MiB | {memory_under:.1f} MiB | | {later[0]:.1f} MiB ({later[0] / memory - 1:+.0%}) |")
         print(f"| | descriptors | {files} | {files_under} | | {later[1]} |")
 

@@ -154,6 +154,23 @@ async fn checks_speak_tls_as_requests_do() {
 }
 
 #[tokio::test]
+async fn a_check_leaves_the_port_off_the_name_in_its_handshake_as_requests_do() {
+    let authority = Authority::new();
+    let origin = Origin::answering_tls(&authority.identity("localhost"), "ok").await;
+    let vordr = Vordr::running(&format!(
+        "upstream app {{ server \"{}\"\n health \"/\" {QUICK}\n }}\n\
+         server a.test {{ listen 0; location \"/\" {{ proxy app {{ tls ca={:?} sni=\"localhost:123\"; }} }} }}",
+        origin.url_as("localhost"),
+        authority.file(),
+    ))
+    .await;
+    assert_eq!(origin.first_request().await.sni.as_deref(), Some("localhost"));
+    assert_eq!(vordr.get("http://a.test/").await.text(), "ok");
+    let names = origin.requests().into_iter().map(|request| request.sni.unwrap_or_default());
+    assert!(names.clone().all(|name| name == "localhost"), "{:?}", names.collect::<Vec<_>>());
+}
+
+#[tokio::test]
 async fn a_stream_to_a_server_that_is_out_goes_on() {
     let status = Arc::new(AtomicU16::new(200));
     let answer = status.clone();

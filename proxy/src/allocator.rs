@@ -10,7 +10,8 @@ use tikv_jemallocator::Jemalloc;
 static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// What a burst of connections took is given back half a second after it is over, by a thread of jemalloc's own, whether
-/// requests come or not; buffers of up to 64 KiB, of which each request has some, stay with their worker. Huge pages would give back less.
+/// requests come or not; buffers of up to 64 KiB, of which each request has some, stay with their worker. Huge pages would
+/// give back less.
 #[unsafe(export_name = "_rjem_malloc_conf")]
 static OPTIONS: &[u8] =
     b"background_thread:true,dirty_decay_ms:500,muzzy_decay_ms:0,lg_tcache_max:16,thp:never\0";

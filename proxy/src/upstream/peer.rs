@@ -104,7 +104,7 @@ impl Upstreams {
     ) -> Option<HttpPeer> {
         let tls = pool.speech.tls.as_ref();
         // A check is no request that anything could be filled in of.
-        let fixed = |tls: &UpstreamTls| Some(tls.sni.as_ref()?.as_text()?.to_owned());
+        let fixed = |tls: &UpstreamTls| Some(without_port(tls.sni.as_ref()?.as_text()?).to_owned());
         let sni = tls.map(|tls| fixed(tls).unwrap_or_else(|| host_name(host))).unwrap_or_default();
         let mut peer = match (&member.destination, address) {
             (Destination::Unix(path), _) => HttpPeer::new_uds(path, tls.is_some(), sni).ok()?,
