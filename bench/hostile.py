@@ -227,9 +227,9 @@ def hostile():
 def told(name, a_second, seen, beside):
     """The rows of one run."""
     (before, memory, files), (under, memory_under, files_under), (after, *later) = seen
-    for kind, at in (("p99, kept connections", 0), ("p99, new connections", 1)):
-        calm, busy, end = (p99(measured[at]) for measured in (before, under, after))
-        print(f"| {name} | {kind} | {calm:.2f} ms | {busy:.2f} ms | {busy / calm:.2f} | {end:.2f} ms |")
+    for kind, at in (("all requests", slice(2)), ("kept connections", slice(1)), ("new connections", slice(1, 2))):
+        calm, busy, end = (p99(sum(measured[at], [])) for measured in (before, under, after))
+        print(f"| {name} | p99, {kind} | {calm:.2f} ms | {busy:.2f} ms | {busy / calm:.2f} | {end:.2f} ms |")
     print(f"| | connections a second | | {a_second:.0f} | | |")
     if not beside:
         print(f"| | memory | {memory:.1f} MiB | {memory_under:.1f} MiB | | {later[0]:.1f} MiB ({later[0] / memory - 1:+.0%}) |")
