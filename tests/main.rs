@@ -16,6 +16,7 @@ mod commands;
 mod compress;
 mod concurrent;
 mod cors;
+mod departures;
 mod entry_point;
 mod examples;
 mod failures;

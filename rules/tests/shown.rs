@@ -172,7 +172,7 @@ fn what_of_an_answer_is_put_right_is_shown_as_it_was_written() {
                 location-fix "http://a/{host}" "/b"; location-fix regex=#"^(\w+)$"# "{1}"
                 cookie-domain "a" "b"; cookie-path regex="^/" "/"; cookie-path "/a" "/b"
                 cookie-flags "a" secure=on httponly=off samesite=none; cookie-flags regex="" samesite=off
-                method PURGE; pass-headers off; pass-body off; pass-server on
+                method PURGE; pass-headers off; pass-body off; pass-server on; outlast-client on
             }; } }"##,
     );
     for line in [

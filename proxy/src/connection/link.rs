@@ -75,6 +75,7 @@ pub(crate) struct Link {
     silent_too_long: AtomicBool,
     gathering: AtomicBool,
     gather_limit: AtomicU64,
+    outlasts_client: AtomicBool,
     not_chunks: AtomicBool,
     misframed: AtomicBool,
     too_large: AtomicBool,
@@ -158,6 +159,7 @@ impl Link {
             silent_too_long: AtomicBool::new(false),
             gathering: AtomicBool::new(false),
             gather_limit: AtomicU64::new(0),
+            outlasts_client: AtomicBool::new(false),
             not_chunks: AtomicBool::new(false),
             misframed: AtomicBool::new(false),
             too_large: AtomicBool::new(false),
@@ -202,6 +204,7 @@ impl Link {
         self.requests.fetch_add(1, Relaxed);
         self.admitted.store(false, Relaxed);
         self.gathering.store(false, Relaxed);
+        self.outlast_client(false);
         self.patience.begin(None, None);
         self.watch(None);
     }
@@ -228,6 +231,16 @@ impl Link {
     /// Whether the present head came before the answer to the one before it was over.
     pub(crate) fn is_pipelined(&self) -> bool {
         self.pipelined.load(Relaxed)
+    }
+
+    /// Whether the present answer is waited for although its client goes away.
+    pub(crate) fn outlast_client(&self, on: bool) {
+        self.outlasts_client.store(on, Relaxed);
+    }
+
+    /// Whether the present answer is waited for although its client goes away.
+    pub(crate) fn outlasts_client(&self) -> bool {
+        self.outlasts_client.load(Relaxed)
     }
 
     /// So many bytes of the present answer are on their way.

@@ -101,13 +101,15 @@ impl ClientStream {
         Some((transport, std::mem::take(&mut self.pending), still_sending && !self.link.is_tunnel()))
     }
 
-    /// While a request is being answered, more from the client is read only to learn that it went away.
+    /// While a request is being answered, more from the client is read only to learn that it went away. Where the answer is
+    /// waited for all the same, that is learnt when it cannot be written.
     fn poll_departure(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.ahead.is_empty() {
             return Poll::Pending;
         }
         self.ahead.reserve(READ_STEP);
         match ready!(self.poll_fill(cx)) {
+            Ok(0) | Err(_) if self.link.outlasts_client() => Poll::Pending,
             Ok(0) => Poll::Ready(Ok(())),
             Ok(_) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),

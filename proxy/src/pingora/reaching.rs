@@ -44,7 +44,8 @@ pub(super) async fn peer(
                 Err(failure) => return Err(failing::error(&failure)),
             }
         }
-        let UnderWay { generation, journey, exchange, .. } = &mut *under_way;
+        let UnderWay { generation, journey, exchange, link, .. } = &mut *under_way;
+        link.outlast_client(exchange.proxy().is_some_and(|proxy| proxy.outlast_client));
         exchange.first_tried.get_or_insert_with(Instant::now);
         let Some(target) = &journey.target else { continue };
         exchange.attempt_begins();

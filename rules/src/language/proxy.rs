@@ -20,7 +20,7 @@ pub(super) static WORD: Word = Word::simple("proxy", "URL… | NAME", "Send the 
     .block(&[
         &[&HOST, &ORIGIN, &NAME],
         fix::WORDS,
-        &[&STRIP_PREFIX, &METHOD, &PASS_HEADERS, &PASS_BODY, &BODY, &PASS_SERVER],
+        &[&STRIP_PREFIX, &METHOD, &PASS_HEADERS, &PASS_BODY, &BODY, &PASS_SERVER, &OUTLAST_CLIENT],
         &[&HTTP, &TLS, &RESOLVE, &PROXY_PROTOCOL, &BIND],
         pool::WORDS,
     ]);
@@ -55,6 +55,11 @@ static PASS_SERVER: Word = Word::simple(
     "on | off",
     "Whether the upstream's own Server header reaches the client. Default off.",
 );
+static OUTLAST_CLIENT: Word = Word::simple(
+    "outlast-client",
+    "on | off",
+    "Whether the upstream goes on being waited for when the client is gone. Default off.",
+);
 static HTTP: Word =
     Word::simple("http", "\"1.1\" | \"2\" | auto", "The HTTP version spoken with the upstream.");
 static TLS: Word = Word::simple("tls", "", "How TLS is spoken with the upstream.")
@@ -85,6 +90,7 @@ pub(crate) struct Proxy {
     pub pass_body: Option<bool>,
     pub body: Option<Template>,
     pub pass_server: Option<bool>,
+    pub outlast_client: Option<bool>,
     pub http: Option<Spanned<HttpVersion>>,
     pub tls: Option<Spanned<Tls>>,
     pub resolve: Option<Duration>,
@@ -131,6 +137,7 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Proxy> {
         pass_body: None,
         body: None,
         pass_server: None,
+        outlast_client: None,
         http: None,
         tls: None,
         resolve: None,
@@ -175,6 +182,7 @@ fn read_word(proxy: &mut Proxy, node: &mut Node<'_>, reading: &mut Reading<'_>) 
             proxy.body = body.map(|body| body.value);
         }
         "pass-server" => proxy.pass_server = node.need(reading).map(|on| on.value),
+        "outlast-client" => proxy.outlast_client = node.need(reading).map(|on| on.value),
         "http" => {
             let word = node.need::<String>(reading);
             let at = one_of(word, &["1.1", "2", "auto"], "http", reading);

@@ -68,6 +68,7 @@ impl Nginx<'_, '_> {
             pass_body: scope.find("proxy_pass_request_body").map(|on| self.switch(Some(on), true)),
             body: self.read_body(scope, &variables),
             pass_server: self.passes(scope, "Server").then_some(true),
+            outlast_client: scope.find("proxy_ignore_client_abort").map(|on| self.switch(Some(on), false)),
             http: None,
             tls,
             resolve: None,

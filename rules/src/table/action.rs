@@ -51,6 +51,8 @@ pub struct Proxy {
     pub body: Option<Template>,
     /// Whether the upstream's own `Server` reaches the client.
     pub pass_server: bool,
+    /// Whether the upstream goes on being waited for when the client is gone.
+    pub outlast_client: bool,
     /// Path prefix taken off before forwarding; never ends in `/`.
     pub strip_prefix: Option<String>,
     /// TLS towards the upstream; `None` for http.

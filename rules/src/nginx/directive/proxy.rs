@@ -34,7 +34,7 @@ pub(super) const ALL: &[Definition] = &[
     needless("proxy_headers_hash_bucket_size", SITE, 1, 1, OWN_ROOM),
     needless("proxy_socket_keepalive", SITE, 1, 1, "silent connections are watched"),
     needless("proxy_send_lowat", SITE, 1, 1, OWN_ROOM),
-    refused("proxy_ignore_client_abort", SITE, 1, 1, "a request whose client is gone ends; let the app go on by itself"),
+    flag("proxy_ignore_client_abort", SITE, Support::Honoured),
     refused("proxy_force_ranges", SITE, 1, 1, "ranges are the upstream's to answer; leave it out"),
     refused("proxy_limit_rate", SITE, 1, 1, "an upstream is read as fast as its client reads; leave it out"),
     honoured("proxy_hide_header", SITE, 1, 1).many(),
