@@ -22,6 +22,8 @@ use vordr_rules::table::Address;
 const LONGEST_LINE: usize = 4096;
 /// Stands for no limit.
 const OFF: u64 = 0;
+/// Stands for what no exchange has said yet.
+const UNSAID: u64 = u64::MAX;
 /// How many connections and streams there have been.
 static LINKS: AtomicU64 = AtomicU64::new(0);
 
@@ -70,6 +72,7 @@ pub(crate) struct Link {
     between_frames: AtomicBool,
     farewell_said: AtomicBool,
     silence_limit: AtomicU64,
+    /// How long a further request may be waited for, in nanoseconds.
     rest: AtomicU64,
     last_progress: AtomicU64,
     silent_too_long: AtomicBool,
@@ -154,7 +157,7 @@ impl Link {
             between_frames: AtomicBool::new(true),
             farewell_said: AtomicBool::new(false),
             silence_limit: AtomicU64::new(OFF),
-            rest: AtomicU64::new(OFF),
+            rest: AtomicU64::new(UNSAID),
             last_progress: AtomicU64::new(0),
             silent_too_long: AtomicBool::new(false),
             gathering: AtomicBool::new(false),
@@ -253,14 +256,14 @@ impl Link {
         self.answered.load(Relaxed)
     }
 
-    /// Behind the present answer a further request may be waited for as long as this.
+    /// Behind the present answer a further request may be waited for as long as this; `None` is not at all.
     pub(crate) fn rests_for(&self, limit: Option<Duration>) {
-        self.rest.store(limit.map_or(OFF, nanos), Relaxed);
+        self.rest.store(limit.map_or(0, nanos), Relaxed);
     }
 
-    /// How long a further request may be waited for; `None` is for ever.
+    /// How long a further request may be waited for; `None` where no exchange has said.
     pub(crate) fn rest(&self) -> Option<Duration> {
-        Some(self.rest.load(Relaxed)).filter(|limit| *limit != OFF).map(Duration::from_nanos)
+        Some(self.rest.load(Relaxed)).filter(|limit| *limit != UNSAID).map(Duration::from_nanos)
     }
 
     /// How many requests have come, the present one included.

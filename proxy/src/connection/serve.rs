@@ -108,11 +108,12 @@ async fn refuse_on(worker: &Worker, transport: Transport, link: &Arc<Link>, fail
     refuse(&worker.shared, stream, link, failure).await;
 }
 
-/// A first head has `header-timeout` from the start; a further one may be waited for as long as the answer before it says.
+/// A first head has `header-timeout` from the start; a further one may be waited for as long as the answer before it says,
+/// or `limits` where that says nothing.
 fn head_limits(limits: &Limits, link: &Link) -> HeadLimits {
     let (from, wait) = match link.requests() {
         0 => (link.opened(), limits.header_timeout),
-        _ => (Instant::now(), link.rest()),
+        _ => (Instant::now(), Some(link.rest().or(limits.keepalive.idle).unwrap_or_default())),
     };
     HeadLimits {
         first_byte: wait.map(|wait| from + wait),

@@ -2,7 +2,7 @@
 
 use super::under_way::UnderWay;
 use super::{body, failing, reaching, stream, weight};
-use crate::exchange::{Failure, Headers, settle};
+use crate::exchange::{Exchange, Failure, Headers, settle};
 use crate::shared::Shared;
 use http::header::CONTENT_LENGTH;
 use http::{StatusCode, Version};
@@ -11,10 +11,31 @@ use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 use std::time::Instant;
 
+/// Leaves the connection open behind the answer for as long as the rules say, or has it closed.
+pub(super) fn keep_or_close(session: &mut Session, under_way: &UnderWay) {
+    under_way.link.rests_for(under_way.exchange.keepalive().idle);
+    if !keeps_alive(under_way) {
+        session.set_keepalive(None);
+    }
+}
+
+/// Tells a client whose connection is kept for how long it is, where the rules say so.
+pub(super) fn tell_how_long(
+    session: &Session,
+    exchange: &Exchange,
+    response: &mut ResponseHeader,
+) -> Result<()> {
+    match exchange.keep_alive_told() {
+        Some(told) if session.as_ref().get_keepalive().is_some() => {
+            response.insert_header("Keep-Alive", told)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Whether the connection may carry a further request; a stream of HTTP/2 is one request.
-pub(super) fn keeps_alive(under_way: &UnderWay) -> bool {
+fn keeps_alive(under_way: &UnderWay) -> bool {
     let keepalive = under_way.exchange.keepalive();
-    under_way.link.rests_for(keepalive.idle);
     let used_up = keepalive.requests.is_some_and(|limit| under_way.link.requests() >= u64::from(limit))
         || keepalive.age.is_some_and(|age| under_way.link.opened().elapsed() >= age);
     let is_over = under_way.exchange.failure.as_ref().is_some_and(Failure::ends_connection);
@@ -81,7 +102,6 @@ pub(super) fn passed_on(
     if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
         return Ok(());
     }
-    let closes = !keeps_alive(under_way);
     let status = match under_way.exchange.status_instead(false) {
         Some(instead) if status != StatusCode::SWITCHING_PROTOCOLS => {
             response.set_status(instead)?;
@@ -104,13 +124,9 @@ pub(super) fn passed_on(
         // A client of HTTP/1.0 knows no chunks (RFC 9112, section 7): the end of the connection ends the body.
         response.remove(&http::header::TRANSFER_ENCODING);
     }
-    if closes || (old && !response.headers.contains_key(CONTENT_LENGTH)) {
+    keep_or_close(session, under_way);
+    if old && !response.headers.contains_key(CONTENT_LENGTH) {
         session.set_keepalive(None);
     }
-    if session.as_ref().get_keepalive().is_some()
-        && let Some(told) = under_way.exchange.keep_alive_told()
-    {
-        response.insert_header("Keep-Alive", told)?;
-    }
-    Ok(())
+    tell_how_long(session, &under_way.exchange, response)
 }

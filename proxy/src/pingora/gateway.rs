@@ -143,9 +143,7 @@ impl ProxyHttp for Gateway {
             under_way.exchange.trace = tracer.begin(&under_way.exchange, &request.headers);
         }
         under_way.in_flight = Some(self.shared.observer.exchange_started(&under_way.exchange));
-        if !answering::keeps_alive(under_way) {
-            session.set_keepalive(None);
-        }
+        answering::keep_or_close(session, under_way);
         let settings = under_way.exchange.settings();
         let client = settings.and_then(|settings| settings.timeouts.client);
         // The connection itself watches how the client keeps up. Pingora's limits are for the whole of a read or a write,

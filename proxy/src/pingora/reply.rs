@@ -1,5 +1,6 @@
 //! Answers of vordr's own making, written through Pingora.
 
+use super::answering;
 use crate::exchange::{Answer, Exchange, Headers};
 use bytes::Bytes;
 use http::StatusCode;
@@ -52,11 +53,7 @@ pub(super) async fn write_head(
     if is_worth_reading_away(session, answer.status) {
         session.as_mut().set_close_on_response_before_downstream_finish(false);
     }
-    if session.as_ref().get_keepalive().is_some()
-        && let Some(told) = exchange.keep_alive_told()
-    {
-        head.insert_header("Keep-Alive", told)?;
-    }
+    answering::tell_how_long(session, exchange, &mut head)?;
     session.write_response_header(Box::new(head), is_all).await.map_err(|error| error.into_down())
 }
 

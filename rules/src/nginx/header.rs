@@ -155,17 +155,23 @@ impl Nginx<'_, '_> {
         Some(Spanned::new(operation, directive.name.span))
     }
 
-    /// What many a snippet says is so anyway, and does not stop the start: that an answer to a preflight has no body.
+    /// What many a snippet says is so anyway, and does not stop the start: that an answer to a preflight has no body, and that
+    /// the connection is kept.
     fn refuse_framing(&mut self, directive: &Directive, name: &str, value: &str) {
         let span = directive.span_of(0);
         match (name, value) {
-            ("content-length", "0" | "$content_length") | ("connection", "keep-alive" | "close") => {
+            ("content-length", "0" | "$content_length") | ("connection", "keep-alive") => {
                 self.trap(
                     span,
                     format!("vordr sets `{name}` itself, so this changes nothing"),
                     "leave it out",
                 );
             }
+            ("connection", "close") => self.refuse(
+                span,
+                "`connection` frames the message: vordr sets it itself",
+                "`keepalive_timeout 0;` closes behind each answer",
+            ),
             _ => self.refuse(
                 span,
                 format!("`{name}` frames the message: vordr sets it itself"),
