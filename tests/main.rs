@@ -18,6 +18,7 @@ mod concurrent;
 mod cors;
 mod departures;
 mod entry_point;
+mod error_logs;
 mod examples;
 mod failures;
 mod files;

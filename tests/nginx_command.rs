@@ -197,12 +197,14 @@ fn directives_of_the_command_line_stand_before_those_of_the_file() {
 
 #[test]
 fn a_log_that_cannot_be_opened_fails_the_test() {
-    let nginx = Nginx::with("return 204;").outside("error_log no/such/folder.log;");
-    let output = nginx.run(&["-t"]);
-    let text = said(&output);
-    assert_eq!(output.status.code(), Some(1));
-    let told = "nginx: [emerg] open() \"no/such/folder.log\" failed (2: No such file or directory)\n";
-    assert!(text.contains("syntax is ok") && text.contains(told), "{text}");
+    let log = "error_log no/such/folder.log;";
+    for nginx in [Nginx::with("return 204;").outside(log), Nginx::with(&format!("location / {{ {log} }}"))] {
+        let output = nginx.run(&["-t"]);
+        let text = said(&output);
+        assert_eq!(output.status.code(), Some(1));
+        let told = "nginx: [emerg] open() \"no/such/folder.log\" failed (2: No such file or directory)\n";
+        assert!(text.contains("syntax is ok") && text.contains(told), "{text}");
+    }
 }
 
 #[test]
@@ -304,19 +306,20 @@ async fn the_error_log_of_the_command_line_holds_where_the_file_names_none() {
 
 #[tokio::test]
 async fn logs_are_opened_anew_by_nginxs_name() {
-    let nginx = Nginx::with("location / { return 200 ok; }").outside("error_log error.log notice;");
+    let within = "location / { error_log own.log; return 200 ok; }";
+    let nginx = Nginx::with(within).outside("error_log error.log notice;");
     let text = nginx.read("nginx.conf").replace("access_log off;", "access_log access.log;");
     std::fs::write(nginx.at("nginx.conf"), text).unwrap();
     let _running = nginx.started(&[]);
     nginx.answer().await;
     eventually("a line", || nginx.read("access.log").contains("\"GET / HTTP/1.1\" 200 2").then_some(()))
         .await;
-    for log in ["access.log", "error.log"] {
+    for log in ["access.log", "error.log", "own.log"] {
         std::fs::rename(nginx.at(log), nginx.at(&format!("{log}.1"))).unwrap();
     }
     assert!(nginx.run(&["-s", "reopen"]).status.success());
-    eventually("both files", || {
-        (nginx.at("access.log").exists() && nginx.at("error.log").exists()).then_some(())
+    eventually("the files", || {
+        ["access.log", "error.log", "own.log"].iter().all(|log| nginx.at(log).exists()).then_some(())
     })
     .await;
     nginx.answer().await;

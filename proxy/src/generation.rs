@@ -2,7 +2,7 @@
 
 use crate::files::Folders;
 use crate::gate::{Credentials, Store};
-use crate::observe::{AccessLogs, Observer};
+use crate::observe::{Observer, OpenLogs};
 use crate::start_error::StartError;
 use crate::tls::{Certificates, Doors};
 use crate::trace::Tracer;
@@ -34,7 +34,7 @@ pub(crate) struct Generation {
     /// What `vordr show` does not show of them.
     secrets: Vec<String>,
     /// What those who hold to it log to, once newer rules log elsewhere.
-    logs: OnceLock<Arc<AccessLogs>>,
+    logs: OnceLock<Arc<OpenLogs>>,
     /// Cancelled when newer rules take their place.
     pub replaced: CancellationToken,
 }
@@ -67,7 +67,7 @@ impl Generation {
     }
 
     /// Keeps the logs open for as long as it is in use itself.
-    pub(crate) fn keep_logs(&self, logs: Arc<AccessLogs>) {
+    pub(crate) fn keep_logs(&self, logs: Arc<OpenLogs>) {
         // Newer rules take its place once.
         let _ = self.logs.set(logs);
     }

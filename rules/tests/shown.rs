@@ -82,6 +82,23 @@ fn a_brace_in_the_path_of_an_error_log_is_shown_as_it_is_written() {
 }
 
 #[test]
+fn the_error_logs_of_a_place_are_shown_where_they_are_others_than_those_around_it() {
+    let text = r#"
+        template told { error-log "syslog:10.0.0.1" level=alert tag=a hostname=off; }
+        server a {
+            listen 80
+            error-log "/var/log/a.log" format=nginx
+            error-log stderr level=warn
+            location "/" { respond 204; }
+            location "/b" { use told; respond 204; }
+        }"#;
+    let shown = survives(text);
+    let syslog = "error-log \"syslog:10.0.0.1:514\" facility=local7 tag=\"a\" hostname=off level=alert";
+    assert!(shown.contains(syslog), "{shown}");
+    assert_eq!(shown.matches("error-log \"/var/log/a.log\" level=info format=nginx").count(), 1, "{shown}");
+}
+
+#[test]
 fn a_server_for_every_host_is_shown_with_its_listeners() {
     let server = |head: &str, port: u16| {
         format!("server {head} {{ listen {port}; location \"/\" {{ respond 204; }}; }}\n")

@@ -16,7 +16,7 @@ const LEFT_OUT: [&str; 5] = ["connection", "date", "server", "transfer-encoding"
 #[derive(Debug)]
 pub(super) struct Told {
     exchanged: Vec<Exchanged>,
-    /// The lines of each access log, without their times.
+    /// The lines of each log, without their times.
     logs: BTreeMap<String, Vec<String>>,
 }
 
@@ -72,7 +72,8 @@ impl Told {
                 seen: seen.into_iter().map(same).collect(),
             });
         }
-        let named = |line: &str| without_times(&line.replace(&at, "ORIGIN").replace(&here, "PORT"));
+        let named =
+            |line: &str| without_times(&without_head(line).replace(&at, "ORIGIN").replace(&here, "PORT"));
         // Lines of several workers have no order among them.
         let lines = |text: String| {
             let mut lines: Vec<String> = text.lines().map(named).collect();
@@ -153,6 +154,21 @@ fn without_request_id(body: &str) -> String {
         id.is_some_and(|id| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
     };
     body.split_inclusive('\n').filter(|line| !is_id(line)).collect()
+}
+
+/// A line of an error log without its time, process and connection, which differ from run to run.
+fn without_head(line: &str) -> String {
+    let is_time = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit() || b"/:".contains(&byte));
+    let mut words = line.splitn(6, ' ');
+    let head: Vec<&str> = words.by_ref().take(5).collect();
+    match (head.as_slice(), words.next()) {
+        ([day, time, level, process, connection], Some(rest))
+            if is_time(day) && is_time(time) && process.contains('#') && connection.starts_with('*') =>
+        {
+            format!("{level} {rest}")
+        }
+        _ => line.to_owned(),
+    }
 }
 
 /// Seconds to the millisecond differ from run to run.

@@ -68,11 +68,11 @@ impl Vordr {
     /// Runs a file of nginx's: whatever may stand in `http`. It listens on one address, port 0.
     pub(crate) async fn reading_nginx(http: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let logs = format!(
-            "log_format json escape=json '';\naccess_log {0}/access.log json;\nerror_log {0}/error.log debug;",
+        let text = format!(
+            "error_log {0}/error.log debug;\nhttp {{\nlog_format json escape=json '';\n\
+             access_log {0}/access.log json;\n{http}\n}}",
             folder.path().display()
         );
-        let text = format!("{logs}\n{http}");
         let loaded = vordr::Vordr::from_text("nginx.conf", &text);
         let loaded = loaded.unwrap_or_else(|error| panic!("{error}\n{error:#?}\n{text}"));
         let handle = loaded.start().unwrap_or_else(|error| panic!("{error}"));

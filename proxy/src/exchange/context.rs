@@ -18,8 +18,8 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vordr_rules::table::{
-    AccessLog, Action, AnswerStatus, Captures, Keepalive, Location, LocationId, Pace, Proxy, Server,
-    ServerId, Settings, Table,
+    Action, AnswerStatus, Captures, Keepalive, Location, LocationId, Pace, Proxy, Server, ServerId, Settings,
+    Table,
 };
 
 /// What is known of an answer once it is over.
@@ -162,6 +162,8 @@ pub struct Exchange {
     pub(crate) places: Vec<Place>,
     /// What went wrong, where something did.
     pub failure: Option<Failure>,
+    /// Where that was, until it is told of.
+    pub(crate) failed_in: Option<LocationId>,
     /// Whether a CORS preflight was granted, where this was one.
     pub preflight: Option<bool>,
     /// What it has to do with traces.
@@ -238,6 +240,7 @@ impl Exchange {
             learnt: Learnt::default(),
             places: Vec::new(),
             failure: None,
+            failed_in: None,
             preflight: None,
             trace: Part::default(),
         }
@@ -325,12 +328,6 @@ impl Exchange {
     pub(crate) fn over(&mut self, status: u16, sent: Sent) {
         self.status = StatusCode::from_u16(status).ok();
         self.sent = sent;
-    }
-
-    /// Where a line is to be written of it.
-    pub(crate) fn access_logs(&self) -> &[AccessLog] {
-        let own = self.settings().and_then(|settings| settings.access_logs.as_deref());
-        own.unwrap_or(&self.table.process.access_logs)
     }
 
     /// Notes that the connection is closed without an answer, which has this status in the log.

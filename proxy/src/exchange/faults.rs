@@ -16,7 +16,10 @@ impl Exchange {
 
     /// Notes a failure; the first one is what the log tells of.
     pub fn note(&mut self, failure: Failure) {
-        self.failure.get_or_insert(failure);
+        if self.failure.is_none() {
+            self.failure = Some(failure);
+            self.failed_in = self.location;
+        }
     }
 
     /// A failure in words for the log: with each address that was tried, as one alone may mislead.

@@ -26,6 +26,7 @@ mod host;
 mod lifetime;
 mod limited;
 mod line;
+mod logs;
 mod nginx_page;
 mod operation;
 mod packer;

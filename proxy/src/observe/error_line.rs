@@ -2,6 +2,7 @@
 
 use super::record::{Record, Rejection};
 use crate::exchange::{Exchange, Failure, Limited, Party};
+use http::header::CONTENT_LENGTH;
 use http::request::Parts;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -53,7 +54,14 @@ impl<'a> Failed<'a> {
         let Self { exchange, request, failure, limited } = self;
         let mut line = head(level);
         let answered = exchange.reached.as_ref().is_some_and(|reached| reached.status.is_some());
-        let what = limited.map_or_else(|| words(failure, answered), Limited::to_string);
+        let length = request.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+        let what = match (limited, failure, length) {
+            (Some(limited), ..) => limited.to_string(),
+            (None, Failure::BodyLimit, Some(length)) => {
+                format!("{}: {length} bytes", words(failure, answered))
+            }
+            _ => words(failure, answered),
+        };
         let server = exchange.server().map_or("", |server| server.name());
         let version = if exchange.arrival.http2 { http::Version::HTTP_2 } else { request.version };
         let (number, client) = (exchange.arrival.connection, exchange.public.client.as_str());
@@ -82,11 +90,14 @@ impl<'a> Failed<'a> {
     }
 }
 
-/// A request that never reached a server.
-pub(super) fn rejected(rejection: &Rejection) -> Option<(Level, String)> {
-    let level = level(&rejection.failure)?;
-    let what = words(&rejection.failure, false);
-    Some((level, format!("{}{}, client: {}\n", head(level), clean(&what), rejection.client())))
+/// A request that never reached a server; `server` is the name of the one that takes every other host.
+pub(super) fn rejected(level: Level, rejection: &Rejection, server: &str) -> String {
+    let (what, number, client) = (words(&rejection.failure, false), rejection.connection, rejection.client());
+    let mut line = format!("{}*{number} {}, client: {client}, server: {server}", head(level), clean(&what));
+    if let Some(first) = &rejection.line {
+        let _ = write!(line, ", request: \"{}\"", clean(&String::from_utf8_lossy(first)));
+    }
+    line + "\n"
 }
 
 /// Something that vordr itself has to say.
@@ -101,7 +112,7 @@ fn head(level: Level) -> String {
 }
 
 /// nginx's levels: what a client does, or does not wait for, is no error.
-fn level(failure: &Failure) -> Option<Level> {
+pub(super) fn level(failure: &Failure) -> Option<Level> {
     match failure {
         // A status like others: of an upstream, or of nobody.
         Failure::Status(_)

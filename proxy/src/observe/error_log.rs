@@ -1,28 +1,21 @@
-//! What vordr itself has to say: JSON, words on a terminal, or nginx's lines; to as many places as the rules name.
+//! What vordr itself has to say, and what goes wrong with requests: JSON, words on a terminal, or nginx's lines; to as many
+//! places as the rules name.
 
 use super::error_line::{self, Failed};
+use super::open_logs::OpenLogs;
 use super::record::Rejection;
 use super::words::Drawing;
-use super::writer::Writer;
-use crate::start_error::StartError;
-use prometheus::IntCounter;
-use vordr_rules::table::{ErrorFormat, ErrorLog as Rules, Level};
+use crate::exchange::Exchange;
+use vordr_rules::table::{Address, ErrorFormat, ErrorLog, Level, LogTarget};
 
 /// What is said of a request that goes on all the same.
 const DRY: &str = "a limit would have refused a request";
 
-/// The error logs.
-#[derive(Debug)]
-pub(crate) struct ErrorLog {
-    logs: Vec<Log>,
-}
-
-/// One of them.
-#[derive(Debug)]
-struct Log {
-    writer: Writer,
-    level: Level,
-    form: Form,
+/// The error logs that hold in one place of the rules.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ErrorLogs<'l> {
+    rules: &'l [ErrorLog],
+    open: &'l OpenLogs,
 }
 
 /// How a line is written.
@@ -34,101 +27,98 @@ enum Form {
     Nginx,
 }
 
-impl ErrorLog {
-    pub(super) fn open(rules: &[Rules], workers: usize, dropped: &IntCounter) -> Result<Self, StartError> {
-        let logs = rules.iter().map(|rules| Log::open(rules, workers, dropped.clone()));
-        Ok(Self { logs: logs.collect::<Result<_, _>>()? })
+impl OpenLogs {
+    /// Those of the process.
+    pub(super) fn of_process(&self) -> ErrorLogs<'_> {
+        ErrorLogs { rules: &self.errors, open: self }
     }
 
-    /// Something failed.
-    pub(crate) fn error(&self, message: &str, fields: &[(&str, &str)]) {
-        self.write(Level::Error, message, fields);
+    /// Those of the location that a request is in.
+    pub(super) fn of_request<'l>(&'l self, exchange: &'l Exchange) -> ErrorLogs<'l> {
+        ErrorLogs { rules: exchange.error_logs(), open: self }
     }
 
-    /// Something will fail, or was worked around.
-    pub(crate) fn warn(&self, message: &str, fields: &[(&str, &str)]) {
-        self.write(Level::Warn, message, fields);
+    /// Tells of a request that was refused before it reached a server: where the server that takes every other host does.
+    pub(super) fn tell_of_rejection(&self, rejection: &Rejection) {
+        self.at(&rejection.listener, |logs, server| logs.rejected(rejection, server));
     }
 
-    /// What is going on.
-    pub(crate) fn info(&self, message: &str, fields: &[(&str, &str)]) {
-        self.write(Level::Notice, message, fields);
+    /// Tells of a connection that did not get as far as a request.
+    pub(super) fn tell_of_connection(&self, listener: &Address, message: &str, fields: &[(&str, &str)]) {
+        self.at(listener, |logs, _| logs.write(Level::Debug, message, fields));
     }
 
-    /// What is going on inside.
-    pub(crate) fn debug(&self, message: &str, fields: &[(&str, &str)]) {
-        self.write(Level::Debug, message, fields);
+    /// Tells in the logs of the server that takes every other host at a listener, which has a name.
+    fn at(&self, listener: &Address, tell: impl FnOnce(ErrorLogs<'_>, &str)) {
+        let table = self.table();
+        let server = table.as_ref().and_then(|table| table.default_server(listener));
+        let rules = server.and_then(|server| server.settings.error_logs.as_deref());
+        let logs = ErrorLogs { rules: rules.unwrap_or(&self.errors), open: self };
+        tell(logs, server.map_or("", |server| server.name()));
+    }
+}
+
+impl ErrorLogs<'_> {
+    /// Something that is told in every form.
+    pub(super) fn write(&self, level: Level, message: &str, fields: &[(&str, &str)]) {
+        self.each(level, |form| match form {
+            Form::Words(drawing) => Some(drawing.event(level, message, fields)),
+            Form::Json => Some(json(level, message, fields)),
+            Form::Nginx => Some(error_line::event(level, message, fields)),
+        });
     }
 
     /// A request failed, or an attempt of it: told in nginx's form alone, as the access log's others have it.
     pub(super) fn failed(&self, failed: &Failed<'_>) {
-        let Some(level) = failed.level() else { return };
-        let mut nginx = self.heard(level).filter(|log| log.form == Form::Nginx).peekable();
-        if nginx.peek().is_some() {
-            let line = failed.line(level);
-            nginx.for_each(|log| log.line(&line));
+        if let Some(level) = failed.level() {
+            self.each(level, |form| (form == Form::Nginx).then(|| failed.line(level)));
         }
     }
 
     /// A request that a limit would have refused, which no other log tells of.
     pub(super) fn limited(&self, failed: &Failed<'_>, level: Level) {
-        for log in self.heard(level) {
-            match log.form {
-                Form::Nginx => log.line(&failed.line(level)),
-                Form::Words(drawing) => log.line(&drawing.event(level, DRY, &failed.about())),
-                Form::Json => log.line(&json(level, DRY, &failed.about())),
-            }
-        }
+        self.each(level, |form| match form {
+            Form::Nginx => Some(failed.line(level)),
+            Form::Words(drawing) => Some(drawing.event(level, DRY, &failed.about())),
+            Form::Json => Some(json(level, DRY, &failed.about())),
+        });
     }
 
     /// A request that has to wait for its turn: nginx alone tells of it.
     pub(super) fn delayed(&self, failed: &Failed<'_>, level: Level) {
-        for log in self.heard(level).filter(|log| log.form == Form::Nginx) {
-            log.line(&failed.line(level));
+        self.each(level, |form| (form == Form::Nginx).then(|| failed.line(level)));
+    }
+
+    fn rejected(&self, rejection: &Rejection, server: &str) {
+        if let Some(level) = error_line::level(&rejection.failure) {
+            let line = || error_line::rejected(level, rejection, server);
+            self.each(level, |form| (form == Form::Nginx).then(line));
         }
     }
 
-    /// A request was refused before it reached a server.
-    pub(super) fn rejected(&self, rejection: &Rejection) {
-        if self.logs.iter().all(|log| log.form != Form::Nginx) {
-            return;
-        }
-        let Some((level, line)) = error_line::rejected(rejection) else { return };
-        self.heard(level).filter(|log| log.form == Form::Nginx).for_each(|log| log.line(&line));
-    }
-
-    fn write(&self, level: Level, message: &str, fields: &[(&str, &str)]) {
-        for log in self.heard(level) {
-            log.line(&match log.form {
-                Form::Words(drawing) => drawing.event(level, message, fields),
-                Form::Json => json(level, message, fields),
-                Form::Nginx => error_line::event(level, message, fields),
+    /// Writes a line to each that takes those of this level, in its form, where that has one.
+    fn each(&self, level: Level, line: impl Fn(Form) -> Option<String>) {
+        for rules in self.rules.iter().filter(|log| level <= log.level) {
+            let Some(output) = self.open.output(rules.number) else { continue };
+            let Some(line) = line(Form::of(rules, output.drawing)) else { continue };
+            output.writer.line(|bytes| {
+                if matches!(rules.target, LogTarget::Syslog(_)) {
+                    bytes.push(b'0' + level.severity());
+                }
+                bytes.extend_from_slice(line.as_bytes());
             });
         }
     }
-
-    /// Those that take lines of this level.
-    fn heard(&self, level: Level) -> impl Iterator<Item = &Log> {
-        self.logs.iter().filter(move |log| level <= log.level)
-    }
-
-    pub(super) fn flush(&self) {
-        self.logs.iter().for_each(|log| log.writer.flush());
-    }
 }
 
-impl Log {
-    fn open(rules: &Rules, workers: usize, dropped: IntCounter) -> Result<Self, StartError> {
-        let form = match (rules.format, Drawing::on(&rules.target)) {
-            (Some(ErrorFormat::Nginx), _) => Form::Nginx,
-            (None, Some(drawing)) => Form::Words(drawing),
-            (Some(ErrorFormat::Json) | None, _) => Form::Json,
-        };
-        Ok(Self { writer: Writer::open(&rules.target, workers, dropped)?, level: rules.level, form })
-    }
-
-    fn line(&self, line: &str) {
-        self.writer.line(|bytes| bytes.extend_from_slice(line.as_bytes()));
+impl Form {
+    /// `drawing` is how a terminal is drawn on, where the log goes to one.
+    fn of(rules: &ErrorLog, drawing: Option<Drawing>) -> Self {
+        match (rules.format, drawing) {
+            (Some(ErrorFormat::Nginx), _) => Self::Nginx,
+            (None, Some(drawing)) => Self::Words(drawing),
+            (Some(ErrorFormat::Json) | None, _) => Self::Json,
+        }
     }
 }
 

@@ -1,66 +1,73 @@
-//! The logs, opened together and replaced together.
+//! The logs of the rules in force, and those of the rules before them.
 
-use super::access_logs::AccessLogs;
-use super::error_log::ErrorLog;
-use super::record::Record;
+use super::open_logs::OpenLogs;
+use crate::exchange::Exchange;
 use crate::start_error::StartError;
 use arc_swap::Guard;
 use prometheus::IntCounter;
-use std::ops::Deref;
 use std::sync::{Arc, Weak};
-use vordr_rules::table::Table;
+use vordr_rules::table::{Level, Table};
 
-/// The access logs and the error log.
+/// What is logged to.
 #[derive(Debug)]
 pub(crate) struct Logs {
-    pub(super) access: Arc<AccessLogs>,
+    /// By the rules in force.
+    pub(super) now: Arc<OpenLogs>,
     /// Those of rules that were replaced, for as long as an exchange holds to these.
-    older: Vec<Weak<AccessLogs>>,
-    pub(super) error: ErrorLog,
+    older: Vec<Weak<OpenLogs>>,
 }
 
 impl Logs {
     /// For so many workers; `dropped` counts the lines that are lost.
     pub(super) fn open(table: &Arc<Table>, workers: usize, dropped: &IntCounter) -> Result<Self, StartError> {
-        let access = AccessLogs::open(table, workers, dropped)?;
-        let error = ErrorLog::open(&table.process.error_logs, workers, dropped)?;
-        Ok(Self { access, older: Vec::new(), error })
+        Ok(Self { now: OpenLogs::open(table, workers, dropped)?, older: Vec::new() })
     }
 
     /// The same, with what is still written to by who began before.
     pub(super) fn after(mut self, before: &Self) -> Self {
         self.older = before.older.iter().filter(|logs| logs.strong_count() > 0).cloned().collect();
-        self.older.push(Arc::downgrade(&before.access));
+        self.older.push(Arc::downgrade(&before.now));
         self
     }
 
-    /// Writes an exchange's line where its own rules say.
-    pub(super) fn write(&self, record: &Record<'_>) {
-        let table = &record.exchange.table;
-        if self.access.is_of(table) {
-            return self.access.write(record);
+    /// Tells of an exchange in the logs of its own rules.
+    pub(super) fn tell_of(&self, exchange: &Exchange, tell: impl FnOnce(&OpenLogs)) {
+        if self.now.is_of(&exchange.table) {
+            return tell(&self.now);
         }
         let mut older = self.older.iter().filter_map(Weak::upgrade);
-        if let Some(logs) = older.find(|logs| logs.is_of(table)) {
-            logs.write(record);
+        if let Some(logs) = older.find(|logs| logs.is_of(&exchange.table)) {
+            tell(&logs);
         }
     }
 
     /// Waits until every line has been handed to the system.
     pub(super) fn flush(&self) {
         self.older.iter().filter_map(Weak::upgrade).for_each(|logs| logs.flush());
-        self.access.flush();
-        self.error.flush();
+        self.now.flush();
     }
 }
 
-/// The error log as it is now.
+/// The process's own error logs as they are now.
 pub(crate) struct Log(pub(super) Guard<Arc<Logs>>);
 
-impl Deref for Log {
-    type Target = ErrorLog;
+impl Log {
+    /// Something failed.
+    pub(crate) fn error(&self, message: &str, fields: &[(&str, &str)]) {
+        self.write(Level::Error, message, fields);
+    }
 
-    fn deref(&self) -> &ErrorLog {
-        &self.0.error
+    /// Something will fail, or was worked around.
+    pub(crate) fn warn(&self, message: &str, fields: &[(&str, &str)]) {
+        self.write(Level::Warn, message, fields);
+    }
+
+    /// What is going on.
+    pub(crate) fn info(&self, message: &str, fields: &[(&str, &str)]) {
+        self.write(Level::Notice, message, fields);
+    }
+
+    fn write(&self, level: Level, message: &str, fields: &[(&str, &str)]) {
+        self.0.now.of_process().write(level, message, fields);
     }
 }

@@ -15,6 +15,7 @@ mod look;
 mod metrics;
 mod named;
 mod nginx;
+mod open_logs;
 mod outputs;
 mod record;
 mod refusals;
@@ -29,12 +30,12 @@ mod websockets;
 mod words;
 mod writer;
 
-pub(crate) use access_logs::AccessLogs;
 pub(crate) use cells::{Gauge, count_as_worker};
 pub(crate) use clock::in_words;
 pub(crate) use connections::Counted;
 pub(crate) use logs::{Log, Logs};
 pub(crate) use look::RouteLook;
+pub(crate) use open_logs::OpenLogs;
 pub(crate) use record::{Record, Rejection};
 pub(crate) use routes::InFlight;
 pub(crate) use scrape::scrape;
@@ -47,6 +48,7 @@ use crate::start_error::StartError;
 use crate::trace::Exports;
 use arc_swap::ArcSwap;
 use error_line::Failed;
+use error_log::ErrorLogs;
 use http::StatusCode;
 use http::request::Parts;
 use look::LastError;
@@ -54,7 +56,7 @@ use metrics::Metrics;
 use refusals::{Refusals, Turned};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
-use vordr_rules::table::{Address, Table};
+use vordr_rules::table::{Address, Level, Table};
 
 /// Logs, metrics and counts; one for each vordr, whatever is reloaded.
 #[derive(Debug)]
@@ -107,10 +109,10 @@ impl Observer {
 
     /// Writes to these from now on. Whatever was handed to the old ones is still written, and so are the lines of those
     /// who hold to the old rules, as long as somebody keeps what is given back.
-    pub(crate) fn take_logs(&self, logs: Logs) -> Arc<AccessLogs> {
+    pub(crate) fn take_logs(&self, logs: Logs) -> Arc<OpenLogs> {
         let before = self.logs.load_full();
         self.logs.store(Arc::new(logs.after(&before)));
-        before.access.clone()
+        before.now.clone()
     }
 
     /// Newer rules are in force.
@@ -172,13 +174,13 @@ impl Observer {
             self.refusals.add(Turned::Request, exchange.public.client.as_str(), error);
         }
         if let Some(failed) = Failed::of(record) {
-            self.log().failed(&failed);
+            self.tell_of(exchange, |logs| logs.failed(&failed));
         }
         if exchange.has_given_up {
             let (server, route) = record::labels(exchange);
-            let path = record.request.uri.path();
+            let fields = [("server", server), ("route", route), ("path", record.request.uri.path())];
             let message = "a regex takes too long over this path; it counts as one that does not fit";
-            self.log().warn(message, &[("server", server), ("route", route), ("path", path)]);
+            self.tell_of(exchange, |logs| logs.write(Level::Warn, message, &fields));
         }
         self.write(record);
     }
@@ -205,20 +207,21 @@ impl Observer {
         limited: &Limited,
     ) {
         let failed = Failed { exchange, request, failure, limited: Some(limited) };
-        self.log().limited(&failed, limited.level);
+        self.tell_of(exchange, |logs| logs.limited(&failed, limited.level));
     }
 
     /// A limit makes a request wait for its turn, or would.
     pub(crate) fn delayed(&self, exchange: &Exchange, request: &Parts, limited: &Limited) {
         let failure = &Failure::RateLimit(StatusCode::SERVICE_UNAVAILABLE);
         let failed = Failed { exchange, request, failure, limited: Some(limited) };
-        self.log().delayed(&failed, limited.level);
+        self.tell_of(exchange, |logs| logs.delayed(&failed, limited.level));
     }
 
     /// An attempt failed and is made again, or something else is done in its place.
     pub(crate) fn retried(&self, exchange: &Exchange, request: &Parts, failure: &Failure) {
         self.metrics.upstreams.retried(exchange, failure);
-        self.log().failed(&Failed { exchange, request, failure, limited: None });
+        let failed = Failed { exchange, request, failure, limited: None };
+        self.tell_of(exchange, |logs| logs.failed(&failed));
     }
 
     /// A request was refused before it reached a route.
@@ -229,8 +232,8 @@ impl Observer {
             .inc();
         self.refusals.add(Turned::Request, &rejection.client(), LastError::of_rejection(rejection));
         let logs = self.logs.load();
-        logs.error.rejected(rejection);
-        logs.access.write_rejection(rejection);
+        logs.now.tell_of_rejection(rejection);
+        logs.now.write_rejection(rejection);
     }
 
     /// A client came to a listener with TLS and did not get as far as a request.
@@ -251,7 +254,7 @@ impl Observer {
             ("detail", detail.to_owned()),
         ];
         let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
-        self.log().debug("TLS handshake failed", &fields);
+        self.logs.load().now.tell_of_connection(listener, "TLS handshake failed", &fields);
     }
 
     /// Waits until every line has been handed to the system.
@@ -260,7 +263,11 @@ impl Observer {
     }
 
     fn write(&self, record: &Record<'_>) {
-        self.logs.load().write(record);
+        self.logs.load().tell_of(record.exchange, |logs| logs.write(record));
+    }
+
+    fn tell_of(&self, exchange: &Exchange, tell: impl FnOnce(ErrorLogs<'_>)) {
+        self.logs.load().tell_of(exchange, |logs| tell(logs.of_request(exchange)));
     }
 }
 

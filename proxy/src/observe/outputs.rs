@@ -20,6 +20,8 @@ pub(super) const NAMED: u8 = 0;
 const OPEN: usize = 64;
 /// How long a file is kept open, so that one that was moved away is soon made anew.
 const KEPT: Duration = Duration::from_secs(10);
+/// The severity of what has none.
+const NOTICE: u8 = 5;
 /// How long it takes until a server that could not be reached is looked for again.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -115,10 +117,14 @@ impl ToSyslog {
     }
 
     fn message(&self, line: &[u8]) -> Vec<u8> {
+        let (severity, line) = match self.rules.severity {
+            Some(severity) => (severity, line),
+            None => own_severity(line),
+        };
         let time = Timestamp::now().to_zoned(self.zone.clone()).strftime("%b %e %H:%M:%S").to_string();
         let host = if self.rules.hostname { format!("{} ", *HOSTNAME) } else { String::new() };
         let mut message =
-            format!("<{}>{time} {host}{}: ", self.rules.priority(), self.rules.tag).into_bytes();
+            format!("<{}>{time} {host}{}: ", self.rules.priority(severity), self.rules.tag).into_bytes();
         message.extend_from_slice(line.strip_suffix(b"\n").unwrap_or(line));
         message
     }
@@ -177,6 +183,14 @@ impl Write for ToSyslog {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// The severity of a line that begins with it, as a digit, and the rest.
+fn own_severity(line: &[u8]) -> (u8, &[u8]) {
+    match line.split_first() {
+        Some((digit @ b'0'..=b'7', rest)) => (digit - b'0', rest),
+        _ => (NOTICE, line),
     }
 }
 

@@ -64,7 +64,7 @@ impl Drawing {
     /// A line of the error log.
     pub(super) fn event(self, level: Level, message: &str, fields: &[(&str, &str)]) -> String {
         let (colour, name) = match level {
-            Level::Crit | Level::Error => (Colour::Red, "error"),
+            Level::Emerg | Level::Alert | Level::Crit | Level::Error => (Colour::Red, "error"),
             Level::Warn => (Colour::Yellow, "warn "),
             Level::Notice | Level::Info => (Colour::Green, "info "),
             Level::Debug => (Colour::Grey, "debug"),

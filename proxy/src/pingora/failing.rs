@@ -216,6 +216,7 @@ fn leave(under_way: &mut UnderWay, has_not_seen_it: bool) {
 fn counted(shared: &Shared, request: &Parts, exchange: &mut Exchange, failure: &Failure) -> bool {
     exchange.attempt_failed(failure);
     shared.observer.retried(exchange, request, failure);
+    exchange.failed_in = None;
     exchange.leave_attempt(failure);
     exchange.retries += 1;
     true

@@ -1,4 +1,4 @@
-//! Access logs: their formats by name, those that hold at a place, and which of the files each goes to.
+//! Logs: those that hold at a place, the formats of access logs by their names, and which of the files each goes to.
 
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::language::File;
@@ -6,7 +6,7 @@ use crate::language::log::{AccessLog as Written, BUILT_IN};
 use crate::language::settings::Settings as Layer;
 use crate::node::Reading;
 use crate::source::Spanned;
-use crate::table::{AccessLog, LineFormat, LogFormat, LogTarget, Process, Server};
+use crate::table::{AccessLog, ErrorLog, LineFormat, LogFormat, LogTarget, Process, Server};
 use std::sync::Arc;
 
 /// As one block has them; `None` is `access-log off`.
@@ -98,19 +98,35 @@ impl Formats {
     }
 }
 
+/// The error logs of a block, where it has any.
+pub(super) fn errors(written: &[Spanned<ErrorLog>]) -> Option<Vec<ErrorLog>> {
+    (!written.is_empty()).then(|| written.iter().map(|log| log.value.clone()).collect())
+}
+
 /// Gives each place where lines go a number; what is named several times is opened once.
 pub(super) fn number(process: &mut Process, servers: &mut [Server]) -> Vec<LogTarget> {
-    let mut targets: Vec<LogTarget> = Vec::new();
-    let of_servers = servers.iter_mut().flat_map(|server| {
+    let mut targets = Vec::new();
+    process.error_logs.iter_mut().for_each(|log| log.number = number_of(&log.target, &mut targets));
+    process.access_logs.iter_mut().for_each(|log| log.number = number_of(&log.target, &mut targets));
+    let settings = servers.iter_mut().flat_map(|server| {
         let of_locations = server.locations.iter_mut().map(|location| &mut location.settings);
-        of_locations.chain([&mut server.settings]).filter_map(|settings| settings.access_logs.as_mut())
+        of_locations.chain([&mut server.settings])
     });
-    for log in std::iter::once(&mut process.access_logs).chain(of_servers).flatten() {
-        let known = targets.iter().position(|target| *target == log.target);
-        log.number = known.unwrap_or_else(|| {
-            targets.push(log.target.clone());
-            targets.len() - 1
-        });
+    for settings in settings {
+        for log in settings.access_logs.iter_mut().flatten() {
+            log.number = number_of(&log.target, &mut targets);
+        }
+        for log in settings.error_logs.iter_mut().flatten() {
+            log.number = number_of(&log.target, &mut targets);
+        }
     }
     targets
+}
+
+fn number_of(target: &LogTarget, targets: &mut Vec<LogTarget>) -> usize {
+    let known = targets.iter().position(|known| known == target);
+    known.unwrap_or_else(|| {
+        targets.push(target.clone());
+        targets.len() - 1
+    })
 }

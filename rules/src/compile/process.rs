@@ -1,7 +1,7 @@
 //! `vordr { … }` with its defaults filled in.
 
 use super::keepalive;
-use super::logs::Formats;
+use super::logs::{self, Formats};
 use crate::language::process::Process as Written;
 use crate::table::{Limits, Process};
 
@@ -20,10 +20,7 @@ pub(super) fn compile(written: &Written, formats: &Formats) -> Process {
         metrics_compat_nginx: written.metrics_compat_nginx,
         log_formats: formats.all().cloned().collect(),
         access_logs: formats.logs(&written.access_logs).unwrap_or(default.access_logs),
-        error_logs: match written.error_logs.as_slice() {
-            [] => default.error_logs,
-            some => some.to_vec(),
-        },
+        error_logs: logs::errors(&written.error_logs).unwrap_or(default.error_logs),
         trace: written.trace.as_ref().map(|trace| trace.value.clone()),
         state: written.state.as_ref().map_or(default.state, |folder| folder.value.clone()),
         limits: limits(&written.limits),

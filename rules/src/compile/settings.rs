@@ -3,6 +3,7 @@
 use super::Known;
 use super::action;
 use super::keepalive;
+use super::logs;
 use super::names::Names;
 use super::upstreams::Pools;
 use crate::diagnostic::Diagnostic;
@@ -59,6 +60,7 @@ pub(super) fn compile(
         expires: nearest(layers, |layer| layer.expires.as_ref()).and_then(lasting),
         bodies: nearest(layers, |layer| layer.bodies.as_ref()).copied().unwrap_or_default(),
         access_logs: known.formats.of(layers),
+        error_logs: layers.iter().rev().find_map(|layer| logs::errors(&layer.error_logs)),
         on_error: on_error(layers, scope, reading),
         places: places(layers, reading),
     }

@@ -18,7 +18,7 @@ server "*" {
 }
 "#;
 /// Words of which a block has all or none, together.
-const LISTS: [&[&str]; 3] = [&["allow", "deny"], &["auth"], &["access-log"]];
+const LISTS: [&[&str]; 4] = [&["allow", "deny"], &["auth"], &["access-log"], &["error-log"]];
 /// Words whose properties are replaced one by one.
 const BY_PROPERTY: [&str; 2] = ["timeouts", "websocket"];
 

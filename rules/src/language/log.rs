@@ -23,12 +23,14 @@ pub(super) static FORMAT: Word =
         .many();
 pub(super) static ERROR: Word = Word::simple(
     "error-log",
-    "stdout | stderr | FILE",
-    "What vordr itself has to say. Default: stderr, from `info` on.",
+    "stdout | stderr | FILE | syslog:ADDRESS",
+    "What vordr itself has to say, and what goes wrong with requests. Default: stderr, from `info` on.",
 )
-.properties(&["level", "format"])
+.properties(&["level", "format", "facility", "tag", "hostname"])
 .many();
 
+/// The severity of a line where nothing is said of it, as a number of syslog's.
+const INFO: u8 = 6;
 /// The formats that need no `log-format`.
 pub(crate) const BUILT_IN: [&str; 2] = ["json", "combined"];
 
@@ -93,14 +95,18 @@ pub(super) fn read_format(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Li
     Some(LineFormat { name: name?, line: line?.value, escape })
 }
 
-pub(super) fn read_error(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<ErrorLog> {
+pub(super) fn read_error(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Spanned<ErrorLog>> {
     let mut node = Node::open(kdl, &ERROR, reading);
+    let span = node.span;
     let target = node.need::<String>(reading);
     let target = target.and_then(|target| match target.value.starts_with("syslog:") {
-        true => {
-            reading.report(text::wrong(ERROR.name, target.span, "it goes to a file, to stdout or to stderr"));
+        true => read_syslog(&target, None, &mut node, reading),
+        false if target.value == "off" => {
+            let error = text::wrong(ERROR.name, target.span, "an error log cannot be switched off");
+            reading.report(error.label("`error-log \"/dev/null\"` drops what it is told"));
             None
         }
+        // Nothing is filled in here, and a brace is a brace.
         false => Some(target_of(target.value)),
     });
     let level = node.property::<String>("level", reading);
@@ -113,18 +119,13 @@ pub(super) fn read_error(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Err
         None => None,
     };
     node.finish(reading);
-    Some(ErrorLog { target: target?, level, format })
+    Some(Spanned::new(ErrorLog { target: target?, number: 0, level, format }, span))
 }
 
 /// Where an access log goes; a path may have placeholders.
 fn read_target(word: Spanned<String>, node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<LogTarget> {
-    if let Some(address) = word.value.strip_prefix("syslog:") {
-        let address = SyslogAddress::read(address);
-        if address.is_none() {
-            let message = "expected `\"syslog:192.0.2.1:514\"` or `\"syslog:unix:/dev/log\"`";
-            reading.report(text::wrong(ACCESS.name, word.span, message));
-        }
-        return read_syslog(Syslog { tag: "vordr".to_owned(), ..Syslog::to(address?) }, node, reading);
+    if word.value.starts_with("syslog:") {
+        return read_syslog(&word, Some(INFO), node, reading);
     }
     if !word.value.contains('{') {
         return Some(target_of(word.value));
@@ -153,13 +154,26 @@ fn read_packing(target: LogTarget, node: &mut Node<'_>, reading: &mut Reading<'_
     }
 }
 
-fn read_syslog(syslog: Syslog, node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<LogTarget> {
+/// `syslog:ADDRESS`, and what its messages say of themselves; `severity` where it says nothing, and `None` where each line
+/// says that itself.
+fn read_syslog(
+    word: &Spanned<String>,
+    severity: Option<u8>,
+    node: &mut Node<'_>,
+    reading: &mut Reading<'_>,
+) -> Option<LogTarget> {
+    let address = SyslogAddress::read(word.value.trim_start_matches("syslog:"));
+    if address.is_none() {
+        let message = "expected `\"syslog:192.0.2.1:514\"` or `\"syslog:unix:/dev/log\"`";
+        reading.report(text::wrong(node.word.name, word.span, message));
+    }
+    let syslog = Syslog { tag: "vordr".to_owned(), severity, ..Syslog::to(address?) };
     let mut named = |name: &str, known: &[&str], default: u8| {
         let word = node.property::<String>(name, reading);
         one_of(word, known, name, reading).and_then(|at| u8::try_from(at).ok()).unwrap_or(default)
     };
     let facility = named("facility", &Syslog::FACILITIES, syslog.facility);
-    let severity = named("severity", &Syslog::SEVERITIES, syslog.severity);
+    let severity = severity.map(|usual| named("severity", &Syslog::SEVERITIES, usual));
     let tag = node.property::<String>("tag", reading);
     if let Some(tag) = tag.as_ref().filter(|tag| !is_tag(&tag.value)) {
         reading.report(text::wrong("tag", tag.span, "a tag has letters, digits and `_`, 32 of them at most"));

@@ -80,7 +80,7 @@ pub(crate) struct Process {
     pub log_formats: Vec<LineFormat>,
     /// `None` within is `access-log off`.
     pub access_logs: Vec<Spanned<Option<AccessLog>>>,
-    pub error_logs: Vec<ErrorLog>,
+    pub error_logs: Vec<Spanned<ErrorLog>>,
     pub trace: Option<Spanned<Trace>>,
     pub state: Option<Spanned<String>>,
     pub limits: Limits,

@@ -13,8 +13,8 @@ use crate::node::{Node, Reading};
 use crate::placeholder::Template as Text;
 use crate::source::{Span, Spanned};
 use crate::table::{
-    AccessRule, Auth, Bodies, Charset, Compress, Expires, HeaderNames, HeaderOperation, Satisfy, SendRate,
-    Substitute, Trust, Types,
+    AccessRule, Auth, Bodies, Charset, Compress, ErrorLog, Expires, HeaderNames, HeaderOperation, Satisfy,
+    SendRate, Substitute, Trust, Types,
 };
 use crate::value::{Bytes, Limit};
 use crate::word::Word;
@@ -51,6 +51,7 @@ pub(super) const WORDS: &[&Word] = &[
     &media::EXPIRES,
     &media::BODIES,
     &log::ACCESS,
+    &log::ERROR,
     &on_error::WORD,
 ];
 
@@ -117,6 +118,7 @@ pub(crate) struct Settings {
     pub bodies: Option<Spanned<Bodies>>,
     /// `None` within is `access-log off`.
     pub access_logs: Vec<Spanned<Option<AccessLog>>>,
+    pub error_logs: Vec<Spanned<ErrorLog>>,
     pub on_error: Vec<OnError>,
 }
 
@@ -167,6 +169,7 @@ impl Settings {
             "types" => self.types = media::read_types(kdl, reading),
             "charset" => self.charset = media::read_charset(kdl, reading),
             "access-log" => self.access_logs.extend(log::read_access(kdl, reading)),
+            "error-log" => self.error_logs.extend(log::read_error(kdl, reading)),
             "on-error" => self.on_error.push(on_error::read(kdl, reading)),
             _ => {
                 let mut node = Node::open(kdl, word, reading);
@@ -230,6 +233,7 @@ impl Settings {
         note("expires", self.expires.as_ref().map(|value| value.span));
         note("bodies", self.bodies.as_ref().map(|value| value.span));
         note("access-log", self.access_logs.first().map(|value| value.span));
+        note("error-log", self.error_logs.first().map(|value| value.span));
         note("on-error", self.on_error.first().map(|value| value.span));
         spans
     }

@@ -59,7 +59,7 @@ impl Nginx<'_, '_> {
         let target = match directive.first() {
             syslog if syslog.starts_with("syslog:") => self.read_syslog(directive).map(LogTarget::Syslog),
             filled if filled.contains('$') => self.read_log_path(directive, variables),
-            _ => self.log_target(directive),
+            file => Some(stream_or_file(file)),
         };
         let target = match directive.arguments.iter().skip(2).find_map(level_of) {
             None => target,
@@ -98,7 +98,7 @@ impl Nginx<'_, '_> {
     }
 
     /// `syslog:server=…,facility=…,severity=…,tag=…,nohostname`
-    fn read_syslog(&mut self, directive: &Directive) -> Option<Syslog> {
+    pub(super) fn read_syslog(&mut self, directive: &Directive) -> Option<Syslog> {
         let span = directive.span_of(0);
         let (mut address, mut given) = (None, Syslog::to(SyslogAddress::Unix(String::new())));
         let at = |known: &[&str], word: &str| {
@@ -115,7 +115,7 @@ impl Nginx<'_, '_> {
                 ("server", _) => address = SyslogAddress::read(value),
                 ("facility", Some(number)) => given.facility = number,
                 ("facility", None) => self.fault(span, format!("unknown syslog facility \"{value}\"")),
-                ("severity", Some(number)) => given.severity = number,
+                ("severity", Some(number)) => given.severity = Some(number),
                 ("severity", None) => self.fault(span, format!("unknown syslog severity \"{value}\"")),
                 ("tag", _) if is_tag(value) => value.clone_into(&mut given.tag),
                 ("tag", _) => {
@@ -188,6 +188,17 @@ impl Nginx<'_, '_> {
         let line = Template { parts: super::answer::joined(parts) };
         let name = Spanned::new(name_of(directive), directive.span_of(0));
         LineFormat { name, line, escape: escape.unwrap_or_default() }
+    }
+}
+
+/// A file, or one of the two that are the process's own.
+pub(super) fn stream_or_file(written: &str) -> LogTarget {
+    match written {
+        "/dev/stdout" => LogTarget::Stdout,
+        "/dev/stderr" | "stderr" => LogTarget::Stderr,
+        // Files here, and words of KDL's own there.
+        "stdout" | "off" => LogTarget::File(format!("./{written}")),
+        file => LogTarget::File(file.to_owned()),
     }
 }
 

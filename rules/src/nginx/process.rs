@@ -8,14 +8,13 @@ use crate::diagnostic::Diagnostic;
 use crate::language::limits::Limits;
 use crate::language::process::{Process, is_private};
 use crate::source::{Span, Spanned};
-use crate::table::{Address, Believed, ErrorFormat, ErrorLog, Level, LogTarget, Resolver};
+use crate::table::{Address, Believed, Resolver};
 use crate::value::{Bytes, Limit, Raw, Value};
 use std::time::Duration;
 
 /// What nginx has for each server, or each location, and vordr once for the process.
-const OF_PROCESS: [&str; 7] = [
+const OF_PROCESS: [&str; 6] = [
     "resolver",
-    "error_log",
     "client_header_timeout",
     "large_client_header_buffers",
     "set_real_ip_from",
@@ -25,10 +24,6 @@ const OF_PROCESS: [&str; 7] = [
 
 fn is_of_process(directive: &Directive) -> bool {
     OF_PROCESS.contains(&directive.name.value.as_str())
-}
-
-fn nginx_log(target: LogTarget, level: Level) -> ErrorLog {
-    ErrorLog { target, level, format: Some(ErrorFormat::Nginx) }
 }
 
 fn texts(directive: &Directive) -> Vec<&str> {
@@ -53,6 +48,8 @@ impl Nginx<'_, '_> {
         };
         let list = if self.by_place { Vec::new() } else { scope.all("set_real_ip_from") };
         let trusted_proxies = self.read_trusted(&list).networks;
+        // Each server has those of `http`, and they are judged though none of them goes by them.
+        self.read_error_logs(&Scope::of(http));
         let variables = self.set_by_requests.clone();
         let process = Process {
             workers,
@@ -65,7 +62,7 @@ impl Nginx<'_, '_> {
             resolver: self.read_resolver(scope),
             drain: self.read_drain(main),
             access_logs: self.read_access_logs(&Scope::of(http), &variables),
-            error_logs: self.read_error_logs(main, scope),
+            error_logs: self.read_error_logs_of_process(main),
             limits: self.read_limits(scope, &Scope::of(http)),
             admin: self.read_admin(),
             metrics: self.address_in("VORDR_METRICS"),
@@ -194,59 +191,6 @@ impl Nginx<'_, '_> {
         let directive = main.iter().find(|directive| directive.name.value == "worker_shutdown_timeout")?;
         let time = self.time(directive, 0)?;
         Some(Limit(Some(time.value).filter(|time| !time.is_zero())))
-    }
-
-    /// Those of the process and those of its servers, each once; where none is named, what `-e` said.
-    fn read_error_logs(&mut self, main: &[Directive], scope: &Scope<'_>) -> Vec<ErrorLog> {
-        let outer = main.iter().filter(|directive| directive.name.value == "error_log");
-        let mut logs: Vec<ErrorLog> = Vec::new();
-        for directive in outer.chain(scope.all("error_log")) {
-            let Some(log) = self.read_error_log(directive) else { continue };
-            match logs.iter_mut().find(|known| known.target == log.target) {
-                Some(known) => known.level = known.level.max(log.level),
-                None => logs.push(log),
-            }
-        }
-        if logs.is_empty() {
-            logs.push(match self.reading.surroundings.nginx_error_log() {
-                Some("stderr") => nginx_log(LogTarget::Stderr, Level::Error),
-                Some(file) => nginx_log(LogTarget::File(file.to_owned()), Level::Error),
-                None => nginx_log(LogTarget::Stderr, Level::Notice),
-            });
-        }
-        logs
-    }
-
-    fn read_error_log(&mut self, directive: &Directive) -> Option<ErrorLog> {
-        let level = match directive.argument(1) {
-            "" => Level::Error,
-            "alert" | "emerg" => Level::Crit,
-            word => match Level::ALL.into_iter().find(|level| level.name() == word) {
-                Some(level) => level,
-                None => {
-                    self.fault(directive.span_of(1), format!("invalid log level \"{word}\""));
-                    return None;
-                }
-            },
-        };
-        Some(nginx_log(self.log_target(directive)?, level))
-    }
-
-    pub(super) fn log_target(&mut self, directive: &Directive) -> Option<LogTarget> {
-        let written = directive.first();
-        if written.starts_with("syslog:") || written.starts_with("memory:") || written.contains('$') {
-            self.refuse(
-                directive.span_of(0),
-                "a log goes to a file, to stdout or to stderr",
-                "write `/dev/stdout`",
-            );
-            return None;
-        }
-        Some(match written {
-            "/dev/stdout" => LogTarget::Stdout,
-            "/dev/stderr" | "stderr" => LogTarget::Stderr,
-            file => LogTarget::File(file.to_owned()),
-        })
     }
 
     fn read_limits(&mut self, scope: &Scope<'_>, http: &Scope<'_>) -> Limits {

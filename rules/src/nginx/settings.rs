@@ -40,6 +40,7 @@ impl Nginx<'_, '_> {
         self.read_media_of_server(scope, server, &mut settings);
         settings.keepalive = self.read_keepalive(&scope.from(IN_HTTP));
         settings.trust = self.read_trust(scope, scope);
+        settings.error_logs = self.read_error_logs(scope);
         settings.compress = self.read_packing(scope, scope);
         settings.header_names = Some(Spanned::new(self.header_names(scope), server));
         settings.send_rate = self.read_send_rate(scope, scope, &Variables::default());
@@ -84,6 +85,7 @@ impl Nginx<'_, '_> {
         self.read_media((&scope.from(AROUND), scope), variables, &mut settings);
         settings.substitute = self.read_substitute(scope, variables);
         settings.access_logs = self.read_access_logs(&scope.from(AROUND), variables);
+        settings.error_logs = self.read_error_logs(&scope.from(AROUND));
         if proxies {
             settings.websocket.idle = settings.timeouts.read.clone();
         }

@@ -2,8 +2,8 @@
 
 use super::text::{Page, duration, limit, number, quoted, switch, template, words};
 use crate::table::{
-    AccessLog, Believed, ErrorFormat, Keepalive, Limits, LogFormat, LogTarget, OnFailure, Place, Process,
-    Resolver, Trace,
+    AccessLog, Believed, ErrorFormat, ErrorLog, Keepalive, Limits, LogFormat, LogTarget, OnFailure, Place,
+    Process, Resolver, Trace,
 };
 use std::time::Duration;
 
@@ -66,14 +66,19 @@ fn write_logs(process: &Process, page: &mut Page) {
         page.line(&format!("log-format {name} {line} escape={}", format.escape.name()), None);
     }
     write_access_logs(&process.access_logs, None, page);
-    for log in &process.error_logs {
+    write_error_logs(&process.error_logs, None, page);
+}
+
+/// Those of one block, all of them.
+pub(super) fn write_error_logs(logs: &[ErrorLog], place: Option<&Place>, page: &mut Page) {
+    for log in logs {
         let format = match log.format {
             Some(ErrorFormat::Json) => " format=json",
             Some(ErrorFormat::Nginx) => " format=nginx",
             None => "",
         };
         let (target, level) = (error_target(&log.target), log.level.name());
-        page.line(&format!("error-log {target} level={level}{format}"), None);
+        page.line(&format!("error-log {target} level={level}{format}"), place);
     }
 }
 
@@ -119,10 +124,10 @@ fn target(target: &LogTarget) -> String {
         }
         LogTarget::Filled(path) => template(path),
         LogTarget::Syslog(syslog) => format!(
-            "{} facility={} severity={} tag={} hostname={}",
+            "{} facility={}{} tag={} hostname={}",
             quoted(&format!("syslog:{}", syslog.address)),
             syslog.facility(),
-            syslog.severity(),
+            syslog.severity().map(|severity| format!(" severity={severity}")).unwrap_or_default(),
             quoted(&syslog.tag),
             switch(syslog.hostname)
         ),

@@ -3,7 +3,7 @@
 use super::action;
 use super::media;
 use super::place_of;
-use super::process::{keepalive_line, write_access_logs};
+use super::process::{keepalive_line, write_access_logs, write_error_logs};
 use super::substitute;
 use super::text::{Page, duration, limit, number, quoted, switch, template, words};
 use crate::table::{
@@ -73,6 +73,10 @@ pub(super) fn write(
     let outer_logs = outer.and_then(|outer| outer.access_logs.as_ref());
     if let Some(logs) = settings.access_logs.as_ref().filter(|logs| Some(*logs) != outer_logs) {
         write_access_logs(logs, place("access-log"), page);
+    }
+    let outer_logs = outer.and_then(|outer| outer.error_logs.as_ref());
+    if let Some(logs) = settings.error_logs.as_ref().filter(|logs| Some(*logs) != outer_logs) {
+        write_error_logs(logs, place("error-log"), page);
     }
     let own =
         settings.on_error.len() - outer.map_or(0, |outer| outer.on_error.len()).min(settings.on_error.len());

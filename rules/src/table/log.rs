@@ -92,6 +92,8 @@ impl Escape {
 pub struct ErrorLog {
     /// Where lines go.
     pub target: LogTarget,
+    /// Which of [`Table::log_targets`](super::Table::log_targets) that is.
+    pub number: usize,
     /// The lowest level written.
     pub level: Level,
     /// Their form, where one is asked for; else words on a terminal, and JSON anywhere else.
@@ -107,9 +109,13 @@ pub enum ErrorFormat {
     Nginx,
 }
 
-/// A log level, gravest first.
+/// A log level, gravest first: the severities of syslog, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
+    /// Nothing goes on. No line is as grave as this.
+    Emerg,
+    /// Somebody has to act at once. No line is as grave as this.
+    Alert,
     /// Nothing goes on as it is.
     Crit,
     /// Something failed.
@@ -126,17 +132,45 @@ pub enum Level {
 
 impl Level {
     /// Every one, gravest first.
-    pub const ALL: [Self; 6] = [Self::Crit, Self::Error, Self::Warn, Self::Notice, Self::Info, Self::Debug];
+    pub const ALL: [Self; 8] = [
+        Self::Emerg,
+        Self::Alert,
+        Self::Crit,
+        Self::Error,
+        Self::Warn,
+        Self::Notice,
+        Self::Info,
+        Self::Debug,
+    ];
+
+    /// Its number among [`Syslog::SEVERITIES`].
+    pub fn severity(self) -> u8 {
+        self as u8
+    }
 
     /// As it is written.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Emerg => "emerg",
+            Self::Alert => "alert",
             Self::Crit => "crit",
             Self::Error => "error",
             Self::Warn => "warn",
             Self::Notice => "notice",
             Self::Info => "info",
             Self::Debug => "debug",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_is_the_severity_of_its_name() {
+        for level in Level::ALL {
+            assert_eq!(Syslog::SEVERITIES.get(usize::from(level.severity())), Some(&level.name()));
         }
     }
 }

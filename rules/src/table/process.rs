@@ -142,7 +142,12 @@ impl Default for Process {
             metrics_compat_nginx: false,
             log_formats: Vec::new(),
             access_logs: vec![AccessLog::default()],
-            error_logs: vec![ErrorLog { target: LogTarget::Stderr, level: Level::Info, format: None }],
+            error_logs: vec![ErrorLog {
+                target: LogTarget::Stderr,
+                number: 0,
+                level: Level::Info,
+                format: None,
+            }],
             trace: None,
             state: "/var/lib/vordr".to_owned(),
             limits: Limits::default(),

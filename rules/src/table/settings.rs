@@ -1,8 +1,8 @@
 //! The settings that hold in a location, inheritance done.
 
 use super::{
-    AccessLog, Action, Bodies, Charset, Expires, FieldName, Keepalive, Level, Place, SendRate, Substitute,
-    Trust, Types, Ways,
+    AccessLog, Action, Bodies, Charset, ErrorLog, Expires, FieldName, Keepalive, Level, Place, SendRate,
+    Substitute, Trust, Types, Ways,
 };
 use crate::placeholder::Template;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -65,6 +65,8 @@ pub struct Settings {
     pub bodies: Bodies,
     /// Where a line for each request goes; none is nowhere, and `None` wherever the process's go.
     pub access_logs: Option<Vec<AccessLog>>,
+    /// Where is told what goes wrong with requests; `None` is wherever the process tells of itself.
+    pub error_logs: Option<Vec<ErrorLog>>,
     /// What is done in the place of a failure.
     pub on_error: Vec<OnError>,
     /// Where each word that does not have its default was written.

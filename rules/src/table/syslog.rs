@@ -9,8 +9,8 @@ pub struct Syslog {
     pub address: SyslogAddress,
     /// Its number among [`Syslog::FACILITIES`].
     pub facility: u8,
-    /// Its number among [`Syslog::SEVERITIES`].
-    pub severity: u8,
+    /// Its number among [`Syslog::SEVERITIES`]; `None` where each line has its own.
+    pub severity: Option<u8>,
     /// What the messages are marked with.
     pub tag: String,
     /// Whether this machine's name stands in them.
@@ -41,7 +41,7 @@ impl Syslog {
 
     /// To an address, with what nginx says of messages where its file says nothing.
     pub fn to(address: SyslogAddress) -> Self {
-        Self { address, facility: 23, severity: 6, tag: "nginx".to_owned(), hostname: true }
+        Self { address, facility: 23, severity: Some(6), tag: "nginx".to_owned(), hostname: true }
     }
 
     /// The name of its facility.
@@ -49,14 +49,15 @@ impl Syslog {
         Self::FACILITIES.get(usize::from(self.facility)).copied().unwrap_or("local7")
     }
 
-    /// The name of its severity.
-    pub fn severity(&self) -> &'static str {
-        Self::SEVERITIES.get(usize::from(self.severity)).copied().unwrap_or("info")
+    /// The name of its severity, where all lines have the same.
+    pub fn severity(&self) -> Option<&'static str> {
+        Self::SEVERITIES.get(usize::from(self.severity?)).copied()
     }
 
-    /// What a message begins with: both as one number (RFC 3164, section 4.1.1).
-    pub fn priority(&self) -> u16 {
-        u16::from(self.facility) * 8 + u16::from(self.severity)
+    /// What a message begins with: both as one number (RFC 3164, section 4.1.1); `own` is the severity of a line that has
+    /// one of its own.
+    pub fn priority(&self, own: u8) -> u16 {
+        u16::from(self.facility) * 8 + u16::from(self.severity.unwrap_or(own))
     }
 }
 
@@ -106,6 +107,8 @@ mod tests {
 
     #[test]
     fn facility_and_severity_are_one_number() {
-        assert_eq!(Syslog::to(SyslogAddress::Unix("/dev/log".to_owned())).priority(), 190);
+        let syslog = Syslog::to(SyslogAddress::Unix("/dev/log".to_owned()));
+        assert_eq!(syslog.priority(3), 190);
+        assert_eq!(Syslog { severity: None, ..syslog }.priority(3), 187);
     }
 }

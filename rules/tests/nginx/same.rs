@@ -2,7 +2,7 @@
 
 use super::{loaded, world};
 use vordr_rules::load;
-use vordr_rules::table::{LogFormat, LogTarget};
+use vordr_rules::table::{ErrorLog, LogFormat, LogTarget};
 
 #[test]
 fn the_name_says_which_syntax_a_file_has() {
@@ -177,12 +177,46 @@ fn the_logs_of_a_block_take_the_place_of_those_around_it() {
 }
 
 #[test]
+fn the_error_logs_of_a_block_take_the_place_of_those_around_it() {
+    let of = |main: &str, http: &str, server: &str, location: &str| {
+        let text = format!(
+            "{main} http {{ {http}\n server {{ listen 80; {server}\n\
+             location / {{ location /in {{ {location} return 204; }} }} }} }}"
+        );
+        let table = loaded("nginx.conf", &text).table;
+        let told = |logs: &[ErrorLog]| {
+            let told = logs.iter().map(|log| match &log.target {
+                LogTarget::File(path) => format!("{path}:{}", log.level.name()),
+                other => format!("{other:?}:{}", log.level.name()),
+            });
+            told.collect::<Vec<_>>().join(" ")
+        };
+        let within = table.servers[0].locations.iter().find(|location| location.name.contains("/in"));
+        let settings = &within.unwrap().settings;
+        let logs = settings.error_logs.as_ref().unwrap_or(&table.process.error_logs);
+        (told(&table.process.error_logs), told(logs))
+    };
+    let both = |text: &str| (text.to_owned(), text.to_owned());
+    let parted = |process: &str, location: &str| (process.to_owned(), location.to_owned());
+    assert_eq!(of("", "", "", ""), both("Stderr:notice"));
+    assert_eq!(of("error_log m;", "", "", ""), both("m:error"));
+    assert_eq!(of("error_log m; error_log n debug;", "", "", ""), both("m:error n:debug"));
+    assert_eq!(of("", "error_log h warn;", "", ""), parted("Stderr:notice", "h:warn"));
+    assert_eq!(of("error_log m;", "error_log h;", "error_log s alert;", ""), parted("m:error", "s:alert"));
+    let nearest =
+        of("error_log m;", "error_log h;", "error_log s;", "error_log l info; error_log stderr emerg;");
+    assert_eq!(nearest, parted("m:error", "l:info Stderr:emerg"));
+    assert_eq!(of("", "", "", "error_log l debug_http debug_core;"), parted("Stderr:notice", "l:debug"));
+}
+
+#[test]
 fn a_log_is_opened_once_however_often_it_is_named() {
     let text = "http { access_log a; server { listen 80; access_log b; location / { access_log a; return 204; }\n\
                 location /x { access_log b; access_log c; return 204; } } }";
     let table = loaded("nginx.conf", text).table;
     let files = ["a", "b", "c"].map(|name| LogTarget::File(name.to_owned()));
     let mut targets = table.log_targets;
+    targets.retain(|target| *target != LogTarget::Stderr);
     targets.sort_by_key(|target| format!("{target:?}"));
     assert_eq!(targets, files);
 }

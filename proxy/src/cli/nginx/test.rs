@@ -47,8 +47,7 @@ fn loads(given: &Given) -> Option<Loaded> {
 
 /// Whether every log can be written. As with nginx, a test makes the files that are not there yet.
 fn logs_open(given: &Given, table: &Table) -> bool {
-    let targets = table.process.error_logs.iter().map(|log| &log.target).chain(&table.log_targets);
-    let mut paths = targets.filter_map(|target| match target {
+    let mut paths = table.log_targets.iter().filter_map(|target| match target {
         LogTarget::File(path) | LogTarget::Packed(path, _) => Some(path),
         LogTarget::Stdout | LogTarget::Stderr | LogTarget::Filled(_) | LogTarget::Syslog(_) => None,
     });
