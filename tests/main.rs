@@ -63,6 +63,7 @@ mod passive;
 mod paths;
 mod pools;
 mod proxy_protocol;
+mod proxy_protocol_told;
 mod rate_limit;
 mod reload;
 mod reload_killed;

@@ -35,8 +35,19 @@ pub enum Placeholder {
     Scheme,
     /// `{client_ip}`: the believed one.
     ClientIp,
-    /// `{peer_ip}`: the address at the other end of the connection, whatever headers say; a PROXY header is believed.
+    /// `{peer_ip}`: the address at the other end of the connection, whatever headers say; a PROXY header is believed,
+    /// where the listener believes it.
     PeerIp,
+    /// `{peer_port}`: the port at that end.
+    PeerPort,
+    /// `{introduced_ip}`: the client's address by the PROXY header that the connection began with, believed or not.
+    IntroducedIp,
+    /// `{introduced_port}`: the client's port by it.
+    IntroducedPort,
+    /// `{introduced_server_ip}`: the address that the client connected to, by it.
+    IntroducedServerIp,
+    /// `{introduced_server_port}`: the port of that.
+    IntroducedServerPort,
     /// `{request_id}`
     RequestId,
     /// `{client_subject}`: whose verified certificate the client showed; empty where it showed none.
@@ -51,7 +62,7 @@ pub enum Placeholder {
     Https,
     /// `{server_ip}`: the address that was connected to.
     ServerIp,
-    /// `{client_port}`: the port that the client's connection comes from.
+    /// `{client_port}`: the port that the client's connection comes from; nothing where who tells its address tells none.
     ClientPort,
     /// `{user}`: who the credentials say it is.
     User,
@@ -171,6 +182,11 @@ const PLAIN: &[(&str, Placeholder)] = &[
     ("scheme", Placeholder::Scheme),
     ("client_ip", Placeholder::ClientIp),
     ("peer_ip", Placeholder::PeerIp),
+    ("peer_port", Placeholder::PeerPort),
+    ("introduced_ip", Placeholder::IntroducedIp),
+    ("introduced_port", Placeholder::IntroducedPort),
+    ("introduced_server_ip", Placeholder::IntroducedServerIp),
+    ("introduced_server_port", Placeholder::IntroducedServerPort),
     ("request_id", Placeholder::RequestId),
     ("client_subject", Placeholder::ClientSubject),
     ("normal_path", Placeholder::NormalPath),

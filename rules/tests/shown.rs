@@ -182,6 +182,20 @@ fn which_header_of_a_trusted_proxy_is_believed_is_shown() {
 }
 
 #[test]
+fn who_is_believed_by_a_proxy_header_is_shown() {
+    let words = "trusted-proxies unix \"10.0.0.0/8\" by=proxy-protocol";
+    for how in ["on", "told"] {
+        let text = format!(
+            "vordr {{ trusted-proxies \"10.0.0.0/8\"; }}\nserver a {{ listen 80 proxy-protocol={how}; {words}\n\
+             location \"/\" {{ respond 204; }}; }}"
+        );
+        let shown = survives(&text);
+        assert!(shown.contains(&format!("listen \":80\" proxy-protocol={how}\n")), "{shown}");
+        assert!(shown.contains(words), "{shown}");
+    }
+}
+
+#[test]
 fn what_of_an_answer_is_put_right_is_shown_as_it_was_written() {
     let shown = survives(
         r##"server a { listen 80

@@ -5,6 +5,10 @@
 //! #> X-Name: value
 //! #> < its body
 //!
+//! #> PROXY TCP4 192.0.2.1 198.51.100.2 4711 443
+//! #> GET /a                a request behind a PROXY header, or one of version 2:
+//! #> PROXY2 21 11 c0000201c6336402126701bb      its command, its family and the rest
+//!
 //! #< /a 404                what the upstream answers to this path, in the place of 200
 //! #< X-Name: value
 //! #< < its body
@@ -37,6 +41,8 @@ pub(super) struct Case {
 /// A request.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ask {
+    /// A PROXY header, or nothing.
+    ahead: Vec<u8>,
     line: String,
     headers: Vec<String>,
     body: String,
@@ -101,9 +107,19 @@ impl Answers {
 
 impl Ask {
     fn read(lines: &[&str]) -> Self {
+        let (ahead, lines) = match lines[0].split_once(' ') {
+            Some(("PROXY", _)) => (format!("{}\r\n", lines[0]).into_bytes(), &lines[1..]),
+            Some(("PROXY2", words)) => (proxy_header(words), &lines[1..]),
+            _ => (Vec::new(), lines),
+        };
         let (first, (headers, body)) = (lines[0], headers_and_body(&lines[1..]));
         let line = if first.contains(" HTTP/") { first.to_owned() } else { format!("{first} HTTP/1.1") };
-        Self { line, headers, body }
+        Self { ahead, line, headers, body }
+    }
+
+    /// What goes ahead of it.
+    pub(super) fn ahead(&self) -> &[u8] {
+        &self.ahead
     }
 
     /// Its method.
@@ -147,6 +163,16 @@ impl Answer {
         let body = if is_head { "" } else { &self.body };
         format!("HTTP/1.1 {} Some\r\n{headers}\r\n{body}", self.status)
     }
+}
+
+/// A PROXY header of version 2, of its command, its family and the rest in hexadecimal digits.
+fn proxy_header(words: &str) -> Vec<u8> {
+    let digits: Vec<char> = words.split(' ').flat_map(str::chars).collect();
+    let byte = |pair: &[char]| u8::from_str_radix(&String::from_iter(pair), 16).expect("two digits");
+    let bytes: Vec<u8> = digits.chunks(2).map(byte).collect();
+    let (kind, rest) = bytes.split_at(2);
+    let length = u16::try_from(rest.len()).expect("a length").to_be_bytes();
+    [b"\r\n\r\n\0\r\nQUIT\n", kind, &length, rest].concat()
 }
 
 /// The lines with a mark, without it, as groups that an empty one ends.

@@ -2,7 +2,7 @@
 
 use super::case::Case;
 use super::server::{Program, Server};
-use crate::harness::{Client, Origin, Request, quiet_port};
+use crate::harness::{Client, Origin, Request, quiet_port, within};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io::Read;
@@ -59,7 +59,7 @@ impl Told {
             let before = origin.requests().len();
             let mut client = Client::connect((Ipv4Addr::LOCALHOST, port).into()).await;
             let text = filled(&ask.text());
-            client.send(&text).await;
+            client.send([ask.ahead(), text.as_bytes()].concat()).await;
             let answered = Message::answered(&mut client, ask.method() == "HEAD").await;
             let seen = origin.requests().split_off(before).iter().map(Message::seen).collect();
             let folder = server.folder();
@@ -87,7 +87,9 @@ impl Told {
 
 impl Message {
     async fn answered(client: &mut Client, is_head: bool) -> Self {
-        let head = client.response_head().await;
+        let Some(head) = within(client.head()).await else {
+            return Self { start: "no answer".to_owned(), headers: Vec::new(), body: String::new() };
+        };
         let (status, headers) = (head.status(), sorted(head.fields()));
         let body = if is_head { Vec::new() } else { client.rest_of(head).await.body };
         // What is packed is the same where it is once it is unpacked.

@@ -69,6 +69,7 @@ fn arrived(peer: &str) -> Exchange {
         connection: 1,
         peer: Client::from(peer.parse::<IpAddr>().expect("an address")),
         ends: None,
+        introduced: None,
         local_port: 80,
         tls: None,
         lacks_tls: false,

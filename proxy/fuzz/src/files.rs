@@ -37,6 +37,7 @@ pub fn files(bytes: &[u8]) {
         connection: 1,
         peer: Client::from(IpAddr::V4(Ipv4Addr::LOCALHOST)),
         ends: None,
+        introduced: None,
         local_port: 80,
         tls: None,
         lacks_tls: false,

@@ -1,4 +1,5 @@
-//! Who the client is, where somebody in front says so ahead of everything else: `listen … proxy-protocol=on`.
+//! Who the client is, where somebody in front says so ahead of everything else: `listen … proxy-protocol=on`, or `told`
+//! where that is not believed of anybody who says it.
 
 use super::link::Link;
 use super::serve::Worker;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout_at;
-use vordr_rules::table::{Process, Table};
+use vordr_rules::table::{Introduction, Process, Table};
 
 /// Why a connection has come to its end before a word of its client's was read.
 enum Silenced {
@@ -29,13 +30,15 @@ pub(super) async fn introduce(
     place: &mut Place,
 ) -> Option<Arc<Link>> {
     let shared = &worker.shared;
-    if !is_awaited(&shared.current().table, &link) {
-        return Some(link);
-    }
+    let Some(introduction) = awaited(&shared.current().table, &link) else { return Some(link) };
     let generation = shared.generation();
     let process = &generation.table.process;
-    let introduced = match header(process, transport, &link).await {
+    let introduced = match header(process, introduction, transport, &link).await {
         Ok(Introduced::Itself) => return Some(link),
+        Ok(Introduced::Client { client, to }) if introduction == Introduction::Told => {
+            link.introduce(client, to);
+            return Some(link);
+        }
         Ok(Introduced::Client { client, to }) => link.on_behalf_of(client, to),
         Err(Silenced::Over) => return None,
         Err(Silenced::Failed(failure)) => {
@@ -53,15 +56,20 @@ pub(super) async fn introduce(
     }
 }
 
-fn is_awaited(table: &Table, link: &Link) -> bool {
-    let mut listeners = table.listeners.iter();
-    listeners.any(|listener| listener.proxy_protocol && listener.address == link.listener)
+fn awaited(table: &Table, link: &Link) -> Option<Introduction> {
+    table.listeners.iter().find(|listener| listener.address == link.listener)?.proxy_protocol
 }
 
 /// The header counts as part of the first head: both must be there within `header-timeout`.
-async fn header(process: &Process, transport: &mut Transport, link: &Link) -> Result<Introduced, Silenced> {
+async fn header(
+    process: &Process,
+    introduction: Introduction,
+    transport: &mut Transport,
+    link: &Link,
+) -> Result<Introduced, Silenced> {
     let peer = link.client.clone().unwrap_or_else(Client::local).address;
-    if !process.trusted_proxies.iter().any(|proxy| proxy.contains(&peer)) {
+    let is_trusted = process.trusted_proxies.iter().any(|proxy| proxy.contains(&peer));
+    if introduction == Introduction::Believed && !is_trusted {
         return Err(Silenced::Failed(Failure::ProxyHeader("it comes from nobody of `trusted-proxies`")));
     }
     // Ten years stand for ever.

@@ -55,6 +55,8 @@ pub(crate) struct Link {
     /// Whether this is one stream of an HTTP/2 connection.
     pub http2: bool,
     opened: Instant,
+    /// The client, and the address that it connected to, by the PROXY header ahead of all.
+    introduced: OnceLock<(SocketAddr, SocketAddr)>,
     handshake: OnceLock<Arc<Handshake>>,
     /// The client speaks in the clear where TLS is spoken.
     lacks_tls: AtomicBool,
@@ -103,6 +105,7 @@ impl Link {
     pub(crate) fn on_behalf_of(&self, client: SocketAddr, to: SocketAddr) -> Arc<Self> {
         let ends = (self.leaving.clone(), self.closing.clone());
         let link = Self::begin(self.listener.clone(), Some(client), self.local_port, ends, self.stop.clone());
+        link.introduce(client, to);
         Arc::new(Self { number: self.number, local: Some(to), opened: self.opened, ..link })
     }
 
@@ -114,6 +117,7 @@ impl Link {
         Arc::new(Self {
             client: self.client.clone(),
             local: self.local,
+            introduced: self.introduced.clone(),
             handshake: self.handshake.clone(),
             lacks_tls: AtomicBool::new(self.lacks_tls()),
             passed: self.passed.clone(),
@@ -143,6 +147,7 @@ impl Link {
             passed: Arc::default(),
             http2: false,
             opened: Instant::now(),
+            introduced: OnceLock::new(),
             handshake: OnceLock::new(),
             lacks_tls: AtomicBool::new(false),
             head_nanos: AtomicU64::new(0),
@@ -175,6 +180,17 @@ impl Link {
     /// When the connection was accepted.
     pub(crate) fn opened(&self) -> Instant {
         self.opened
+    }
+
+    /// Notes whom a PROXY header names as the client, and which address that one connected to.
+    pub(crate) fn introduce(&self, client: SocketAddr, to: SocketAddr) {
+        // There is one header to a connection.
+        let _ = self.introduced.set((client, to));
+    }
+
+    /// Whom a PROXY header names as the client, and which address that one connected to.
+    pub(crate) fn introduced(&self) -> Option<(SocketAddr, SocketAddr)> {
+        self.introduced.get().copied()
     }
 
     /// Notes what the TLS handshake came to.

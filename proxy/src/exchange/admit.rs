@@ -292,8 +292,9 @@ impl Exchange {
     }
 
     /// Whether the client came through a Unix socket, and nobody in front has said who it is.
-    pub(super) fn is_by_socket(&self) -> bool {
-        self.arrival.ends.is_none() && self.public.client.address == self.arrival.peer.address
+    pub(crate) fn is_by_socket(&self) -> bool {
+        let is_peer = self.public.client.address == self.arrival.peer.address && !self.public.is_told;
+        self.arrival.ends.is_none() && is_peer
     }
 
     fn check_upgrade(&mut self, request: &Parts) -> Result<(), Failure> {

@@ -18,6 +18,9 @@ pub struct Arrival {
     pub peer: Client,
     /// Both ends of the connection, the client's first, as far as is known; `None` on a Unix socket.
     pub ends: Option<(SocketAddr, SocketAddr)>,
+    /// Both ends by the PROXY header that the connection began with, believed or not; `None` where none came, or one that
+    /// names nobody.
+    pub introduced: Option<(SocketAddr, SocketAddr)>,
     /// The port that was connected to; 0 on a Unix socket.
     pub local_port: u16,
     /// What the connection's TLS handshake came to; `None` in the clear.
@@ -84,6 +87,8 @@ impl From<IpAddr> for Client {
 pub struct Public {
     /// The client.
     pub client: Client,
+    /// Its port, where that is known.
+    pub client_port: Option<u16>,
     /// `http` or `https`.
     pub scheme: &'static str,
     /// Host, with its port where one was written.
@@ -92,6 +97,6 @@ pub struct Public {
     pub port: u16,
     /// Whether the other end of the connection is a trusted proxy.
     pub through_trusted: bool,
-    /// Whether the client's address is what a server or a location has taken from its header.
+    /// Whether the client's address is what a server or a location has taken from its header, or the PROXY header.
     pub is_told: bool,
 }

@@ -174,9 +174,11 @@ impl Exchange {
     /// Begins one; the rest is learnt by [`Exchange::admit`].
     pub fn begin(table: Arc<Table>, arrival: Arrival) -> Self {
         let client = arrival.peer.clone();
+        let client_port = arrival.ends.map(|(peer, _)| peer.port());
         Self {
             public: Public {
                 client,
+                client_port,
                 scheme: if arrival.tls.is_some() { "https" } else { "http" },
                 host: HeaderValue::from_static(""),
                 port: arrival.local_port,

@@ -1,6 +1,7 @@
 //! The request as the upstream shall see it: path, Host, Origin, forwarded headers, the operator's changes.
 
 use super::admit::{X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PROTO, X_REQUEST_ID};
+use super::arrival::Client;
 use super::context::Exchange;
 use super::fill::{Into, path_and_query};
 use super::headers::{Headers, strip_hop_by_hop};
@@ -213,13 +214,23 @@ impl Exchange {
 
     /// The addresses that the request came through; those that came with it only from a trusted proxy.
     fn chain(&self, headers: &HeaderMap) -> HeaderValue {
-        let peer = &self.arrival.peer;
+        let peer = self.nearest();
         if !self.public.through_trusted || !headers.contains_key(&X_FORWARDED_FOR) {
             return peer.text.clone();
         }
         let earlier = headers.get_all(&X_FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok());
         let chain = earlier.chain([peer.as_str()]).collect::<Vec<_>>().join(", ");
         HeaderValue::try_from(chain).unwrap_or_else(|_| peer.text.clone())
+    }
+
+    /// Who asked vordr; a proxy that only makes connections for others is passed over.
+    fn nearest(&self) -> &Client {
+        match self.arrival.introduced {
+            Some((client, _)) if self.public.is_told && client.ip() == self.public.client.address => {
+                &self.public.client
+            }
+            _ => &self.arrival.peer,
+        }
     }
 
     /// The path and query that the upstream sees; `None` where they stay as they came.

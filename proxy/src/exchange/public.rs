@@ -7,8 +7,8 @@ use super::host::{host_of, is_host};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
-use std::net::IpAddr;
-use vordr_rules::table::Believed;
+use std::net::{IpAddr, SocketAddr};
+use vordr_rules::table::{Believed, Teller};
 
 impl Exchange {
     /// The request as the public knows it: what a trusted proxy says of it is believed.
@@ -26,8 +26,9 @@ impl Exchange {
             Believed::Client { header, recursive } => (header, *recursive),
             Believed::Nothing => return public,
         };
-        if let Some(client) = believed_client(&request.headers, header, trusted, recursive) {
+        if let Some((client, port)) = believed_client(&request.headers, header, trusted, recursive) {
             public.client = client.into();
+            public.client_port = port;
         }
         if self.table.process.believed != Believed::Forwarded {
             return public;
@@ -46,7 +47,7 @@ impl Exchange {
         public
     }
 
-    /// Takes the client's address from the header of who is trusted here, unless that has been done already.
+    /// Takes the client's address from what tells it of those who are trusted here, unless that has been done already.
     pub(super) fn meet_client(&mut self, request: &Parts) {
         let Some(trust) = self.settings().and_then(|settings| settings.trust.as_ref()) else { return };
         let is_meant = match self.arrival.ends {
@@ -56,10 +57,18 @@ impl Exchange {
         if !is_meant || self.public.is_told {
             return;
         }
-        if let Some(client) =
-            believed_client(&request.headers, &trust.header, &trust.proxies, trust.recursive)
-        {
+        let told = match &trust.teller {
+            Teller::Header { name, recursive } => {
+                believed_client(&request.headers, name, &trust.proxies, *recursive)
+            }
+            Teller::ProxyProtocol => {
+                let port = |client: SocketAddr| Some(client.port()).filter(|port| *port > 0);
+                self.arrival.introduced.map(|(client, _)| (client.ip(), port(client)))
+            }
+        };
+        if let Some((client, port)) = told {
             self.public.client = client.into();
+            self.public.client_port = port;
             self.public.is_told = true;
         }
     }
@@ -69,20 +78,20 @@ pub(super) fn is_trusted(trusted: &[IpNet], address: IpAddr) -> bool {
     trusted.iter().any(|network| network.contains(&address))
 }
 
-/// Read from the right, the first address that is not a trusted proxy's is the client's: whatever stands left of
-/// it, anybody may have written. Not `recursive`, it is the rightmost.
+/// The address, and its port where one is written. Read from the right, the first address that is not a trusted proxy's
+/// is the client's: whatever stands left of it, anybody may have written. Not `recursive`, it is the rightmost.
 pub(super) fn believed_client(
     headers: &HeaderMap,
     header: &HeaderName,
     trusted: &[IpNet],
     recursive: bool,
-) -> Option<IpAddr> {
+) -> Option<(IpAddr, Option<u16>)> {
     let lines: Vec<&str> = headers.get_all(header).iter().filter_map(|line| line.to_str().ok()).collect();
     let mut leftmost = None;
     for entry in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
         // What stands right of what is none is believed all the same.
-        let Some(address) = parse_address(entry.trim()) else { break };
-        leftmost = Some(address);
+        let Some((address, port)) = parse_address(entry.trim()) else { break };
+        leftmost = Some((address, port));
         if !recursive || !is_trusted(trusted, address) {
             break;
         }
@@ -91,10 +100,14 @@ pub(super) fn believed_client(
 }
 
 /// An address, perhaps in brackets, perhaps with a port.
-fn parse_address(text: &str) -> Option<IpAddr> {
-    let bare = vordr_rules::table::without_port(text);
-    let bare = bare.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(bare);
-    text.parse().or_else(|_| bare.parse()).ok()
+fn parse_address(text: &str) -> Option<(IpAddr, Option<u16>)> {
+    if let Ok(address) = text.parse() {
+        return Some((address, None));
+    }
+    let written = vordr_rules::table::without_port(text);
+    let port = text.get(written.len()..).and_then(|port| port.strip_prefix(':')?.parse().ok());
+    let bare = written.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(written);
+    bare.parse().ok().map(|address| (address, port))
 }
 
 fn first_of<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {

@@ -36,6 +36,7 @@ impl Scene {
             connection: 1,
             peer: from.parse::<IpAddr>().unwrap().into(),
             ends: None,
+            introduced: None,
             local_port: 8080,
             tls: None,
             lacks_tls: false,

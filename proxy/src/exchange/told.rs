@@ -8,6 +8,7 @@ use http::header::WWW_AUTHENTICATE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, Version};
 use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use vordr_rules::placeholder::Placeholder;
@@ -34,7 +35,7 @@ impl Exchange {
             Placeholder::ServerIp => {
                 self.arrival.ends.map_or_else(Vec::new, |(_, own)| text(own.ip().to_canonical()))
             }
-            Placeholder::ClientPort => self.arrival.ends.map_or_else(Vec::new, |(peer, _)| text(peer.port())),
+            Placeholder::ClientPort => self.public.client_port.map_or_else(Vec::new, text),
             Placeholder::User => self.learnt.user.clone().unwrap_or_default().into(),
             Placeholder::ClaimedUser => {
                 self.learnt.user.clone().or_else(|| claimed_user(request)).unwrap_or_default().into()
@@ -64,7 +65,14 @@ impl Exchange {
     fn told_of_connection(&self, placeholder: &Placeholder) -> Option<Vec<u8>> {
         let arrival = &self.arrival;
         let tls = arrival.tls.as_ref();
+        // As in nginx, there is no port 0.
+        let port = |end: SocketAddr| Some(end.port()).filter(|port| *port > 0).map(text);
         match placeholder {
+            Placeholder::PeerPort => arrival.ends.and_then(|(peer, _)| port(peer)),
+            Placeholder::IntroducedIp => arrival.introduced.map(|(client, _)| text(client.ip())),
+            Placeholder::IntroducedPort => arrival.introduced.and_then(|(client, _)| port(client)),
+            Placeholder::IntroducedServerIp => arrival.introduced.map(|(_, to)| text(to.ip())),
+            Placeholder::IntroducedServerPort => arrival.introduced.and_then(|(_, to)| port(to)),
             Placeholder::BytesSent => Some(text(self.sent.bytes)),
             Placeholder::BytesReceived => Some(text(arrival.head.saturating_add(self.bytes_in))),
             Placeholder::Connection => Some(text(arrival.connection)),

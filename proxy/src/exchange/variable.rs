@@ -74,8 +74,8 @@ fn client_behind(through: &Through, text: &[u8], request: &Parts) -> Option<IpAd
     }
     let address = std::str::from_utf8(text).ok()?.parse().ok()?;
     let is_meant = is_trusted(&through.proxies, address);
-    is_meant
-        .then(|| believed_client(&request.headers, &X_FORWARDED_FOR, &through.proxies, through.recursive))?
+    let behind = || believed_client(&request.headers, &X_FORWARDED_FOR, &through.proxies, through.recursive);
+    is_meant.then(behind)?.map(|(client, _)| client)
 }
 
 #[cfg(test)]

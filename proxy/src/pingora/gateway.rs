@@ -39,6 +39,7 @@ impl Gateway {
             connection: link.number,
             peer: link.client.clone().unwrap_or_else(Client::local),
             ends: link.peer.zip(link.local),
+            introduced: link.introduced(),
             local_port: link.local_port,
             tls: link.handshake(),
             lacks_tls: link.lacks_tls(),

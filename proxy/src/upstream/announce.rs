@@ -48,17 +48,14 @@ impl Connect for Announcing {
     }
 }
 
-/// The header for an exchange's client. Where it came through others that are trusted, its port is not known.
+/// The header for an exchange's client. Where it came through others that are trusted, its port may not be known.
 pub(super) fn header(version: u8, exchange: &Exchange) -> Vec<u8> {
-    let client = exchange.public.client.address;
+    let public = &exchange.public;
+    let client = InetSocketAddr::new(public.client.address, public.client_port.unwrap_or(0));
     let introduced = match exchange.arrival.ends {
-        Some((peer, to)) if peer.ip() == client => Introduced::Client { client: peer, to },
-        Some((_, to)) => Introduced::Client { client: InetSocketAddr::new(client, 0), to },
-        None if client == exchange.arrival.peer.address => Introduced::Itself,
-        None => {
-            let to = InetSocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
-            Introduced::Client { client: InetSocketAddr::new(client, 0), to }
-        }
+        Some((_, to)) => Introduced::Client { client, to },
+        None if exchange.is_by_socket() => Introduced::Itself,
+        None => Introduced::Client { client, to: InetSocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0) },
     };
     write(version, introduced)
 }

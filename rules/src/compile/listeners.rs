@@ -5,7 +5,7 @@ use crate::language::listen::Listen;
 use crate::language::server::{Server, host_regex};
 use crate::node::Reading;
 use crate::source::{Span, Spanned};
-use crate::table::{Address, Binding, Listener, ServerId};
+use crate::table::{Address, Binding, Introduction, Listener, ServerId};
 use std::collections::HashMap;
 
 /// `trusts`: somebody is among `trusted-proxies`.
@@ -31,7 +31,8 @@ pub(super) fn compile(servers: &[Server], trusts: bool, reading: &mut Reading<'_
 
 /// A PROXY header is believed only from a trusted proxy, and whoever else comes is let go.
 fn check_trust(listen: &Listen, trusts: bool, reading: &mut Reading<'_>) {
-    if let (Some(on), false) = (listen.proxy_protocol.as_ref().filter(|on| on.value), trusts) {
+    let believed = listen.proxy_protocol.as_ref().filter(|word| word.value == Introduction::Believed);
+    if let (Some(on), false) = (believed, trusts) {
         reading.report(
             Diagnostic::error("nobody-trusted", on.span, "`proxy-protocol=on` lets nobody in")
                 .label("only `trusted-proxies` may say who a client is")
@@ -56,7 +57,7 @@ impl Gathering {
         let listener = Listener {
             address: listen.address.value.clone(),
             tls: is_on(&listen.tls),
-            proxy_protocol: is_on(&listen.proxy_protocol),
+            proxy_protocol: introduction(listen),
             exact: HashMap::new(),
             wildcard: HashMap::new(),
             trailing: HashMap::new(),
@@ -88,17 +89,21 @@ impl Gathering {
 
     fn check_kind(&self, listen: &Listen, reading: &mut Reading<'_>) {
         let address = &self.listener.address;
-        let differs = |what: &str| {
-            let message = format!("{address} is listened on with {what} and without");
+        let differs = |how: &str| {
+            let message = format!("{address} is listened on with {how}");
             let first = reading.sources.place(self.first);
             Diagnostic::error("mixed-listener", listen.address.span, message)
                 .label("all servers on one address agree")
                 .help(format!("the first `listen` on it is at {}:{}", first.file, first.line))
         };
         let faults = [
-            (is_on(&listen.tls) != self.listener.tls).then(|| differs("TLS")),
-            (is_on(&listen.proxy_protocol) != self.listener.proxy_protocol)
-                .then(|| differs("the PROXY protocol")),
+            (is_on(&listen.tls) != self.listener.tls).then(|| differs("TLS and without")),
+            (introduction(listen) != self.listener.proxy_protocol).then(|| {
+                differs(match (introduction(listen), self.listener.proxy_protocol) {
+                    (Some(_), Some(_)) => "`proxy-protocol=on` and with `told`",
+                    _ => "the PROXY protocol and without",
+                })
+            }),
         ];
         faults.into_iter().flatten().for_each(|fault| reading.report(fault));
     }
@@ -154,6 +159,10 @@ impl Gathering {
 
 fn is_on(switch: &Option<Spanned<bool>>) -> bool {
     switch.as_ref().is_some_and(|switch| switch.value)
+}
+
+fn introduction(listen: &Listen) -> Option<Introduction> {
+    listen.proxy_protocol.as_ref().map(|word| word.value)
 }
 
 /// An IPv6 address stands in brackets in a Host header.

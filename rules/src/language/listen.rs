@@ -3,7 +3,7 @@
 use super::text::one_of;
 use crate::node::{Node, Reading};
 use crate::source::Spanned;
-use crate::table::Address;
+use crate::table::{Address, Introduction};
 use crate::word::Word;
 use kdl::KdlNode;
 
@@ -21,7 +21,7 @@ pub(crate) struct Listen {
     pub address: Spanned<Address>,
     pub tls: Option<Spanned<bool>>,
     pub redirect_https: bool,
-    pub proxy_protocol: Option<Spanned<bool>>,
+    pub proxy_protocol: Option<Spanned<Introduction>>,
 }
 
 pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Listen> {
@@ -30,7 +30,16 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Listen> {
     let tls = node.property("tls", reading);
     let redirect = node.property::<String>("redirect", reading);
     let redirect_https = one_of(redirect, &["https"], "redirect", reading).is_some();
-    let proxy_protocol = node.property("proxy-protocol", reading);
+    let proxy_protocol = read_introduction(&mut node, reading);
     node.finish(reading);
     Some(Listen { address: address?, tls, redirect_https, proxy_protocol })
+}
+
+/// `proxy-protocol=on`, `told` or `off`.
+fn read_introduction(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Spanned<Introduction>> {
+    let word = node.property::<String>("proxy-protocol", reading)?;
+    let span = word.span;
+    let [believed, told] = Introduction::ALL.map(Introduction::word);
+    let at = one_of(Some(word), &[believed, told, "off"], "proxy-protocol", reading)?;
+    Introduction::ALL.get(at).map(|introduction| Spanned::new(*introduction, span))
 }

@@ -4,7 +4,7 @@ use super::Nginx;
 use super::tree::Directive;
 use crate::language::listen::Listen;
 use crate::source::Spanned;
-use crate::table::Address;
+use crate::table::{Address, Introduction};
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -81,10 +81,10 @@ impl Nginx<'_, '_> {
         }
         for address in addresses {
             let address = Spanned::new(address, directive.span_of(0));
-            let on = |set: &HashSet<Address>| {
-                set.contains(&address.value).then(|| Spanned::new(true, address.span))
-            };
-            let (tls, proxy_protocol) = (on(&self.spoken.tls), on(&self.spoken.proxy_protocol));
+            let is_in = |set: &HashSet<Address>| set.contains(&address.value).then_some(address.span);
+            let tls = is_in(&self.spoken.tls).map(|span| Spanned::new(true, span));
+            let proxy_protocol = is_in(&self.spoken.proxy_protocol);
+            let proxy_protocol = proxy_protocol.map(|span| Spanned::new(Introduction::Told, span));
             // `listen 80` and `listen [::]:80` are one address here.
             if !listens.list.iter().any(|known| known.address.value == address.value) {
                 listens.list.push(Listen { address, tls, redirect_https: false, proxy_protocol });
@@ -94,11 +94,6 @@ impl Nginx<'_, '_> {
 }
 
 impl Spoken {
-    /// Whether a PROXY header comes ahead of any connections.
-    pub(super) fn has_proxy_headers(&self) -> bool {
-        !self.proxy_protocol.is_empty()
-    }
-
     /// What any of the servers says of an address holds for all of them on it.
     pub(super) fn by(servers: &[&Directive]) -> Self {
         let mut spoken = Self::default();

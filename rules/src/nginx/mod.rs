@@ -188,8 +188,6 @@ struct Nginx<'r, 'w> {
     made: usize,
     /// How each address is spoken with.
     spoken: listen::Spoken,
-    /// Whether servers and locations say for themselves who may tell the client's address.
-    by_place: bool,
     /// Each `limit_req_zone` and `limit_conn_zone`, by its name.
     zones: HashMap<String, limits::Zone>,
     /// Each `log_format`.
@@ -214,7 +212,6 @@ impl<'r, 'w> Nginx<'r, 'w> {
             made: 0,
             seen: Vec::new(),
             spoken: listen::Spoken::default(),
-            by_place: false,
             zones: HashMap::new(),
             formats: Vec::new(),
         }
@@ -257,7 +254,6 @@ impl<'r, 'w> Nginx<'r, 'w> {
         self.passes_steering = scope.has_below(&settings::passes_steering);
         let servers: Vec<&Directive> = named("server").collect();
         self.spoken = listen::Spoken::by(&servers);
-        self.by_place = self.trusts_by_place(http, &servers);
         file.process = self.read_process(main, http, &servers);
         for server in &servers {
             let server = self.read_server(server, &scope, http);

@@ -8,19 +8,12 @@ use crate::diagnostic::Diagnostic;
 use crate::language::limits::Limits;
 use crate::language::process::{Process, is_private};
 use crate::source::{Span, Spanned};
-use crate::table::{Address, Believed, Resolver};
+use crate::table::{Address, Resolver};
 use crate::value::{Bytes, Limit, Raw, Value};
 use std::time::Duration;
 
 /// What nginx has for each server, or each location, and vordr once for the process.
-const OF_PROCESS: [&str; 6] = [
-    "resolver",
-    "client_header_timeout",
-    "large_client_header_buffers",
-    "set_real_ip_from",
-    "real_ip_header",
-    "real_ip_recursive",
-];
+const OF_PROCESS: [&str; 3] = ["resolver", "client_header_timeout", "large_client_header_buffers"];
 
 fn is_of_process(directive: &Directive) -> bool {
     OF_PROCESS.contains(&directive.name.value.as_str())
@@ -46,19 +39,11 @@ impl Nginx<'_, '_> {
             // A file of servers alone is a part of one that may say more.
             None => main.iter().any(|directive| directive.name.value == "http").then_some(Some(1)),
         };
-        let list = if self.by_place { Vec::new() } else { scope.all("set_real_ip_from") };
-        let trusted_proxies = self.read_trusted(&list).networks;
         // Each server has those of `http`, and they are judged though none of them goes by them.
         self.read_error_logs(&Scope::of(http));
         let variables = self.set_by_requests.clone();
         let process = Process {
             workers,
-            believed: if trusted_proxies.is_empty() {
-                Believed::Forwarded
-            } else {
-                self.read_believed(scope)
-            },
-            trusted_proxies,
             resolver: self.read_resolver(scope),
             drain: self.read_drain(main),
             access_logs: self.read_access_logs(&Scope::of(http), &variables),
@@ -75,7 +60,6 @@ impl Nginx<'_, '_> {
     fn for_all_servers(&mut self, http: &[Directive], servers: &[&Directive]) -> Vec<Directive> {
         let mut all: Vec<Directive> =
             http.iter().filter(|directive| is_of_process(directive)).cloned().collect();
-        let in_http: Vec<String> = all.iter().map(|directive| directive.name.value.clone()).collect();
         for server in servers {
             let of_location = |location: &Directive| location.name.value == "location";
             let (mut waiting, mut inner): (Vec<&Directive>, Vec<&Directive>) = (vec![server], Vec::new());
@@ -85,20 +69,13 @@ impl Nginx<'_, '_> {
             }
             for directive in inner {
                 let name = &directive.name.value;
-                if self.by_place && name.contains("real_ip") {
-                    continue;
-                }
                 let says = |known: &Directive| known.name.value == *name && texts(known) == texts(directive);
-                let is_list = name == "set_real_ip_from";
                 let is_first = !all.iter().any(|known| known.name.value == *name);
                 if all.iter().any(says) {
                     continue;
                 }
-                if is_first || (is_list && !in_http.contains(name)) {
+                if is_first {
                     all.push(directive.clone());
-                } else if is_list {
-                    let message = "vordr believes the same proxies for all servers";
-                    self.refuse(directive.name.span, message, "write all of them into `http`");
                 } else {
                     let message =
                         format!("\"{name}\" holds for all servers here, and another one stands before it");

@@ -36,11 +36,6 @@ impl Nginx<'_, '_> {
         {
             variables.set_text("server_port", &port.to_string());
         }
-        if listens.list.iter().all(|listen| listen.proxy_protocol.is_none()) {
-            ["addr", "port", "server_addr", "server_port"]
-                .iter()
-                .for_each(|name| variables.set_text(&format!("proxy_protocol_{name}"), ""));
-        }
         let speaks_tls = listens.list.iter().any(|listen| listen.tls.is_some());
         let tls = if speaks_tls { self.read_tls(&scope, directive.name.span) } else { None };
         let mut settings = self.read_server_settings(&scope, directive.name.span);

@@ -81,7 +81,8 @@ fn write_server(table: &Table, server: &Server, listens: &[Listen<'_>], page: &m
     for Listen { listener, redirect_https, .. } in listens {
         let redirect = if *redirect_https { " redirect=https" } else { "" };
         let tls = if listener.tls { " tls=on" } else { "" };
-        let proxy_protocol = if listener.proxy_protocol { " proxy-protocol=on" } else { "" };
+        let told = listener.proxy_protocol.map(|told| format!(" proxy-protocol={}", told.word()));
+        let proxy_protocol = told.unwrap_or_default();
         let address = quoted(&listener.address.to_string());
         page.line(&format!("listen {address}{tls}{redirect}{proxy_protocol}"), None);
     }

@@ -8,8 +8,8 @@ use super::substitute;
 use super::text::{Page, duration, limit, number, quoted, switch, template, words};
 use crate::table::{
     AnswerStatus, Auth, AuthKind, Compress, Concurrency, Condition, Cors, HeaderNames, HeaderOperation,
-    Level, OnError, OnErrorFrom, Origins, Pace, RateLimit, Satisfy, SendRate, Server, Settings, Table, Trust,
-    Ways, Whom,
+    Level, OnError, OnErrorFrom, Origins, Pace, RateLimit, Satisfy, SendRate, Server, Settings, Table,
+    Teller, Trust, Ways, Whom,
 };
 use http::StatusCode;
 
@@ -146,8 +146,13 @@ fn trust_line(trust: &Trust) -> String {
     let unix = trust.unix.then(|| "unix".to_owned());
     let networks = trust.proxies.iter().map(|network| quoted(&network.to_string()));
     let whom: Vec<String> = unix.into_iter().chain(networks).collect();
-    let (header, recursive) = (quoted(trust.header.as_str()), switch(trust.recursive));
-    format!("trusted-proxies {} header={header} recursive={recursive}", whom.join(" "))
+    let teller = match &trust.teller {
+        Teller::Header { name, recursive } => {
+            format!("header={} recursive={}", quoted(name.as_str()), switch(*recursive))
+        }
+        Teller::ProxyProtocol => "by=proxy-protocol".to_owned(),
+    };
+    format!("trusted-proxies {} {teller}", whom.join(" "))
 }
 
 fn write_access(settings: &Settings, outer: Option<&Settings>, page: &mut Page) {

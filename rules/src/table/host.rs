@@ -80,7 +80,7 @@ mod tests {
         Listener {
             address: Address::Port(80),
             tls: false,
-            proxy_protocol: false,
+            proxy_protocol: None,
             exact: exact.iter().map(|(host, server)| ((*host).into(), bind(*server))).collect(),
             wildcard: wildcard.iter().map(|(host, server)| ((*host).into(), bind(*server))).collect(),
             trailing: HashMap::new(),

@@ -37,6 +37,28 @@ impl fmt::Display for Address {
     }
 }
 
+/// What the PROXY header counts for that each connection begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Introduction {
+    /// `on`: whom it names is the client, and only trusted proxies may connect.
+    Believed,
+    /// `told`: anybody may connect and name anybody; the client is whoever connected.
+    Told,
+}
+
+impl Introduction {
+    /// Every one, the believed first.
+    pub const ALL: [Self; 2] = [Self::Believed, Self::Told];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Believed => "on",
+            Self::Told => "told",
+        }
+    }
+}
+
 /// One address with every server that listens on it.
 #[derive(Debug, PartialEq)]
 pub struct Listener {
@@ -44,8 +66,8 @@ pub struct Listener {
     pub address: Address,
     /// Whether clients speak TLS here.
     pub tls: bool,
-    /// Whether a PROXY header comes first.
-    pub proxy_protocol: bool,
+    /// What the PROXY header counts for that comes first; `None` where none comes.
+    pub proxy_protocol: Option<Introduction>,
     /// Exact hosts, lowercase.
     pub(crate) exact: HashMap<Box<str>, Binding>,
     /// Wildcards without their `*` (`.example.org`), lowercase.

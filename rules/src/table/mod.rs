@@ -46,7 +46,7 @@ pub use fix::{CookieFix, CookieFlags, LocationFix, Replacement, SameSite, Wanted
 pub(crate) use host::LONGEST_NAME;
 pub use host::without_port;
 pub use limit_store::{LimitStore, OnFailure, StoreAddress};
-pub use listener::{Address, Binding, Listener};
+pub use listener::{Address, Binding, Introduction, Listener};
 pub use log::{AccessLog, ErrorFormat, ErrorLog, Escape, Level, LineFormat, LogFormat, LogTarget};
 pub use map::{Case, CaseKey, Map, Through};
 pub use media::{Bodies, Charset, Recode, Said, Types};
@@ -66,7 +66,7 @@ pub use substitute::Substitute;
 pub use syslog::{Syslog, SyslogAddress};
 pub use tls::{ClientCa, ClientFailure, Hsts, ServerTls, Sessions};
 pub use trace::{Ratio, Trace, TraceParent, TraceProtocol};
-pub use trust::Trust;
+pub use trust::{Teller, Trust};
 pub use upstream::{
     Balance, Check, Health, HttpCheck, HttpVersion, Passive, Retry, ServerAddress, Sticky, TlsVersion,
     Upstream, UpstreamServer, UpstreamTls,

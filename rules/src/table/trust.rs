@@ -10,8 +10,20 @@ pub struct Trust {
     pub proxies: Vec<IpNet>,
     /// Whether whoever comes through a Unix socket is.
     pub unix: bool,
-    /// The header that tells the address.
-    pub header: HeaderName,
-    /// Whether it is read past every one of `proxies`, or its last address is taken.
-    pub recursive: bool,
+    /// What of theirs tells the address.
+    pub teller: Teller,
+}
+
+/// What tells whose address is the client's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Teller {
+    /// A header of the request.
+    Header {
+        /// Its name.
+        name: HeaderName,
+        /// Whether it is read past every one of the proxies, or its last address is taken.
+        recursive: bool,
+    },
+    /// The PROXY header that the connection began with.
+    ProxyProtocol,
 }

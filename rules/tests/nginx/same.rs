@@ -2,7 +2,7 @@
 
 use super::{loaded, world};
 use vordr_rules::load;
-use vordr_rules::table::{ErrorLog, LogFormat, LogTarget};
+use vordr_rules::table::{ErrorLog, Introduction, LogFormat, LogTarget, Teller};
 
 #[test]
 fn the_name_says_which_syntax_a_file_has() {
@@ -58,17 +58,33 @@ fn name_servers_are_asked_for_what_variables_name() {
 }
 
 #[test]
-fn who_comes_through_a_socket_is_asked_about_only_where_there_is_one() {
+fn whether_who_comes_through_a_socket_may_is_asked_only_where_there_is_one() {
     let of = |listen: &str| {
         let words = "set_real_ip_from unix:; location / { allow unix:; deny all; proxy_pass http://app:1; }";
         load("nginx.conf", &format!("http {{ server {{ listen {listen}; {words} }} }}"), &world())
     };
     let table = of("80").unwrap().table;
     assert_eq!(table.servers[0].locations[0].settings.access.rules.len(), 1);
-    assert!(table.servers[0].settings.trust.is_none());
     let table = of("unix:/run/a.sock").unwrap().table;
     assert_eq!(table.servers[0].locations[0].settings.access.rules.len(), 2);
     assert!(table.servers[0].settings.trust.as_ref().unwrap().unix);
+}
+
+#[test]
+fn whose_word_counts_is_said_by_each_server_and_location() {
+    let text = "http { set_real_ip_from 10.0.0.0/8; real_ip_header proxy_protocol;\n\
+        server { listen 80 proxy_protocol; location / { set_real_ip_from unix:; return 204; } location /x { return 204; } }\n\
+        server { listen 81; real_ip_header X-A; return 204; } }";
+    let table = loaded("nginx.conf", text).table;
+    let told = [0, 1].map(|at| table.listeners[at].proxy_protocol);
+    assert_eq!(told, [Some(Introduction::Told), None]);
+    let [first, second] = [0, 1].map(|at| table.servers[at].settings.trust.clone().unwrap());
+    assert_eq!(first.teller, Teller::ProxyProtocol);
+    assert_eq!(second.teller, Teller::Header { name: "x-a".parse().unwrap(), recursive: false });
+    assert_eq!((first.proxies.len(), second.proxies.len()), (1, 1));
+    let of_locations = [0, 1].map(|at| table.servers[0].locations[at].settings.trust.clone().unwrap());
+    let [inner, inherited] = of_locations;
+    assert!(inner.unix && inner.proxies.is_empty() && inherited == first);
     assert!(table.process.trusted_proxies.is_empty());
 }
 
@@ -238,13 +254,12 @@ fn a_format_without_a_line_that_is_escaped_as_json_is_vordrs_own() {
 #[test]
 fn what_concerns_the_process_is_read_wherever_it_stands() {
     let text = "worker_processes 3; error_log stderr warn;\n\
-        http { keepalive_timeout 65; set_real_ip_from 10.0.0.0/8;\n\
+        http { keepalive_timeout 65;\n\
         server { listen 80; large_client_header_buffers 4 16k; return 204; }\n\
         server { listen 81; keepalive_timeout 5; return 204; } }";
     let loaded = loaded("nginx.conf", text);
     let process = &loaded.table.process;
     assert_eq!(process.workers, Some(3));
-    assert_eq!(process.trusted_proxies.len(), 1);
     assert_eq!(process.error_logs[0].level, vordr_rules::table::Level::Warn);
     let idle = [process.limits.keepalive.idle, loaded.table.servers[1].settings.keepalive.idle];
     assert_eq!(idle, [65, 5].map(|time| Some(std::time::Duration::from_secs(time))));
