@@ -76,21 +76,26 @@ async fn what_goes_wrong_in_a_location_is_told_in_its_own_log() {
 }
 
 #[tokio::test]
-async fn a_head_that_is_refused_is_told_of_where_the_server_says_that_takes_every_other_host() {
+async fn a_head_that_is_refused_is_told_of_where_its_server_says_as_far_as_that_is_known() {
     let logs = Logs::new();
-    let path = logs.at("a.log");
+    let (a, b) = (logs.at("a.log"), logs.at("b.log"));
     let vordr = Vordr::running(&format!(
-        r#"server a.test {{ listen 0; error-log {path:?} format=nginx; location "/" {{ respond 204; }}; }}
-        server b.test {{ listen 0; location "/" {{ respond 204; }}; }}"#
+        r#"server a.test {{ listen 0; error-log {a:?} format=nginx; location "/" {{ respond 204; }}; }}
+        server b.test {{ listen 0; error-log {b:?} format=nginx; location "/" {{ respond 204; }}; }}"#
     ))
     .await;
-    vordr.send("GET / HTTP/1.1\r\nHost: b.test\r\nHost: b.test\r\n\r\n").await;
-    let lines = logs.wait("a.log", 1).await;
-    let (level, line) = lines[0].split_once(": *").unwrap();
-    assert!(level.starts_with("[info] "), "{lines:?}");
-    assert!(line.contains(" client sent invalid request ("), "{lines:?}");
-    let end = "), client: 127.0.0.1, server: a.test, request: \"GET / HTTP/1.1\"";
-    assert!(line.ends_with(end), "{lines:?}");
+    vordr.send("GET /a HTTP/1.1\r\nNo Name: x\r\nHost: b.test\r\n\r\n").await;
+    vordr.send("GET /b HTTP/1.1\r\nHost: b.test\r\nHost: b.test\r\n\r\n").await;
+    for (log, end) in [
+        ("a.log", "), client: 127.0.0.1, server: a.test, request: \"GET /a HTTP/1.1\""),
+        ("b.log", "), client: 127.0.0.1, server: b.test, request: \"GET /b HTTP/1.1\", host: \"b.test\""),
+    ] {
+        let lines = logs.wait(log, 1).await;
+        let (level, line) = lines[0].split_once(": *").unwrap();
+        assert!(level.starts_with("[info] "), "{lines:?}");
+        assert!(line.contains(" client sent invalid request ("), "{lines:?}");
+        assert!(line.ends_with(end), "{lines:?}");
+    }
 }
 
 #[tokio::test]

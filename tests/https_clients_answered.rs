@@ -38,9 +38,9 @@ async fn answer(client: &TlsClient, vordr: &Vordr) -> Response {
 #[tokio::test]
 async fn who_shows_no_certificate_or_a_foreign_one_is_answered_400_in_nginxs_words() {
     let gate = Gate::new();
-    let vordr = gate.nginx("on", "").await;
+    let vordr = gate.nginx("on", "add_header X-Server a always; add_header X-Success a;").await;
     let none = answer(&gate.stranger(), &vordr).await;
-    assert_eq!(none.status, 400);
+    assert_eq!((none.status, none.header("X-Server"), none.header("X-Success")), (400, Some("a"), None));
     assert!(none.text().contains("<center>No required SSL certificate was sent</center>"));
     assert_eq!(none.header("Connection"), Some("close"));
     let foreign = gate.showing_one_of(&Authority::named("somebody else's authority"));
@@ -60,7 +60,7 @@ async fn error_page_tells_a_missing_certificate_from_a_bad_one() {
         location /bad { return 200 'bad: $ssl_client_verify'; } location /none { return 200 'none'; }";
     let vordr = gate.nginx("on", pages).await;
     let none = answer(&gate.stranger(), &vordr).await;
-    assert_eq!((none.status, none.text().as_str()), (496, "none"));
+    assert_eq!((none.status, none.text().as_str()), (400, "none"));
     let foreign = answer(&gate.showing_one_of(&Authority::named("somebody else's authority")), &vordr).await;
     assert_eq!(foreign.status, 403);
     assert_eq!(foreign.text(), "bad: FAILED:unable to verify the first certificate");

@@ -168,7 +168,7 @@ async fn the_combined_format_is_that_of_nginx_and_apache() {
             r#"127.0.0.1 - - [] "GET /x?y=1 HTTP/1.1" 200 5 "http://r.test/" "test/1""#,
             r#"127.0.0.1 - - [] "GET / HTTP/1.1" 200 5 "-" "-""#,
             r#"127.0.0.1 - - [] "GET / HTTP/1.1" 200 5 "-" "a \x22b\x22 \x5Cc""#,
-            r#"127.0.0.1 - - [] "GET / HTTP/1.1" 400 47 "-" "-""#,
+            r#"127.0.0.1 - - [] "GET / HTTP/1.1" 400 88 "-" "-""#,
         ]
     );
 }

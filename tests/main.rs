@@ -65,6 +65,7 @@ mod pools;
 mod proxy_protocol;
 mod proxy_protocol_told;
 mod rate_limit;
+mod refused_heads;
 mod reload;
 mod reload_killed;
 mod reload_repeated;

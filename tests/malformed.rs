@@ -53,7 +53,10 @@ async fn lengths_that_disagree() {
 
 #[tokio::test]
 async fn an_unknown_transfer_encoding() {
-    refused("POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n").await;
+    let vordr = Vordr::running(r#"server a.test { listen 0; location "/" { respond 200 "never"; } }"#).await;
+    let coded = "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n";
+    assert_eq!(vordr.send(coded).await.status, 501);
+    assert_eq!(vordr.log_error("transfer_coding").await["status"], 501);
     refused("POST / HTTP/1.0\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n").await;
 }
 

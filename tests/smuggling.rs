@@ -151,7 +151,9 @@ fn check(rule: Rule, outcome: &Outcome, verdict: &Verdict) -> Result<(), String>
         (_, Verdict::TwoWays(why)) => Err(why.clone()),
         (Rule::Refused, Verdict::Refused) | (Rule::Cut, Verdict::Refused | Verdict::Cut) => {
             let over = outcome.ended || outcome.answered.ends_with(verdict::OWN.as_bytes());
-            match status.starts_with("HTTP/1.1 4") && over {
+            // A transfer coding or a version that is not known has a status of its own (RFC 9112, section 6.1).
+            let is_refusal = ["HTTP/1.1 4", "HTTP/1.1 501", "HTTP/1.1 505"];
+            match is_refusal.iter().any(|refusal| status.starts_with(refusal)) && over {
                 true => Ok(()),
                 false => Err(format!("refused by {status:?}, and ended: {}", outcome.ended)),
             }

@@ -32,7 +32,7 @@ const PAGES: &[(&str, &str)] = pages![
     "body-limit",
     "break", "buffering", "case", "cert", "charset", "client-ca", "compress", "concurrent", "connections",
     "cookie-domain", "cookie-flags", "cookie-path", "cors", "credentials", "default", "deny", "drain",
-    "drain-delay", "else", "enter", "error-detail", "error-log", "expires", "expose", "files", "forwarded",
+    "drain-delay", "early", "else", "enter", "error-detail", "error-log", "expires", "expose", "files", "forwarded",
     "header", "header-count", "header-names", "header-size", "header-timeout", "headers", "heads", "health", "host",
     "hsts", "http", "include", "keepalive", "key", "limit", "limit-store", "limits", "listen", "location",
     "location-fix", "log-format", "map", "match", "max-age", "method", "methods", "metrics", "min-rate", "name",

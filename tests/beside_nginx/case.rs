@@ -3,6 +3,7 @@
 //! ```text
 //! #> GET /a?b=c            a request; `Host: a.test` where it names none
 //! #> X-Name: value
+//! #> !Host                 goes without a Host
 //! #> < its body
 //!
 //! #> PROXY TCP4 192.0.2.1 198.51.100.2 4711 443
@@ -136,7 +137,9 @@ impl Ask {
     pub(super) fn text(&self) -> String {
         let mut headers = self.headers.clone();
         let has = |name: &str| self.headers.iter().any(|line| line.to_ascii_lowercase().starts_with(name));
-        if !has("host:") && self.line.ends_with("/1.1") {
+        if has("!host") {
+            headers.retain(|line| line != "!Host");
+        } else if !has("host:") && self.line.ends_with("/1.1") {
             headers.insert(0, "Host: a.test".to_owned());
         }
         if !self.body.is_empty() && !has("transfer-encoding:") {

@@ -3,10 +3,13 @@
 use crate::connection::chunks::ChunkScan;
 use crate::connection::head::{Framing, HeadBounds, HeadScan, judge};
 use crate::connection::retarget::retargeted;
+use crate::connection::stand_in::stand_in;
+use crate::exchange::Failure;
 
 /// A head is found in pieces as it is found whole, and one that is believed says in one way where its request ends.
 pub fn heads(bytes: &[u8]) {
     lenient_heads(bytes);
+    refused_heads(bytes);
     let whole = HeadScan::default().end(bytes);
     let mut scan = HeadScan::default();
     let pieces = (0..=bytes.len()).map(|length| scan.end(&bytes[..length])).find(|found| *found != Ok(None));
@@ -27,6 +30,21 @@ pub fn heads(bytes: &[u8]) {
         head.split(|byte| *byte == b'\n').all(|line| line.is_empty() || line.ends_with(b"\r")),
         "no bare LF"
     );
+}
+
+/// What stands in for a head that is refused is one that is believed, and has no body.
+fn refused_heads(bytes: &[u8]) {
+    for lenient in [false, true] {
+        let bounds = HeadBounds { size: 1 << 15, request_line: 1 << 13, fields: 128, lenient };
+        let head = stand_in(bytes, bounds).head;
+        assert_eq!(HeadScan::default().end(&head), Ok(Some(head.len())));
+        let no_host = Failure::BadRequest("HTTP/1.1 without a Host header");
+        assert!([Ok(Framing::Length(0)), Err(no_host)].contains(&judge(&head, 256)));
+        assert_eq!(retargeted(&head, false), Ok(None));
+        for name in ["connection", "upgrade", "expect", "content-length", "transfer-encoding"] {
+            assert!(fields(&head).all(|(found, _)| !found.eq_ignore_ascii_case(name)));
+        }
+    }
 }
 
 /// A head that lenient rules take, and one that is written anew, says what it said before.

@@ -13,6 +13,7 @@ mod connection {
     mod doubt;
     pub(crate) mod head;
     pub(crate) mod retarget;
+    pub(crate) mod stand_in;
 }
 
 #[path = "../../src/files"]

@@ -114,6 +114,7 @@ pub(crate) fn judge(head: &[u8], most: usize) -> Result<Framing, Failure> {
         Ok(httparse::Status::Complete(_)) => {}
         Ok(httparse::Status::Partial) => return Err(Failure::BadRequest("the head ends early")),
         Err(httparse::Error::TooManyHeaders) => return Err(Failure::HeaderCount),
+        Err(httparse::Error::Version) if is_later(head) => return Err(Failure::Version),
         Err(error) => return Err(Failure::BadRequest(in_words(error))),
     }
     if request.method == Some("CONNECT") {
@@ -128,17 +129,28 @@ pub(crate) fn judge(head: &[u8], most: usize) -> Result<Framing, Failure> {
     framing.conclude(http11)
 }
 
+/// Whether the first line names a version of HTTP that came after the first.
+fn is_later(head: &[u8]) -> bool {
+    let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let version =
+        lines.find(|line| !line.is_empty()).and_then(|line| line.rsplit(|byte| *byte == b' ').next());
+    version.is_some_and(|version| matches!(version, [b'H', b'T', b'T', b'P', b'/', b'2'..=b'9', ..]))
+}
+
 /// The fields that decide where a request ends and whom it is for.
 #[derive(Default)]
-struct Fields {
+pub(super) struct Fields {
     hosts: usize,
     length: Option<u64>,
     chunked: bool,
+    /// There is a transfer coding other than chunks.
+    coded: bool,
     expects: bool,
 }
 
 impl Fields {
-    fn read(&mut self, header: &httparse::Header<'_>) -> Result<(), Failure> {
+    /// Takes one of them in, or any other; an error is that it cannot be believed.
+    pub(super) fn read(&mut self, header: &httparse::Header<'_>) -> Result<(), Failure> {
         let name = header.name;
         if name.eq_ignore_ascii_case("host") {
             self.hosts += 1;
@@ -147,10 +159,11 @@ impl Fields {
                 return Err(Failure::BadRequest("more than one Content-Length header"));
             }
         } else if name.eq_ignore_ascii_case("transfer-encoding") {
-            if self.chunked || !header.value.trim_ascii().eq_ignore_ascii_case(b"chunked") {
-                return Err(Failure::BadRequest("Transfer-Encoding is not just `chunked`"));
+            if self.chunked || self.coded {
+                return Err(Failure::BadRequest("more than one Transfer-Encoding header"));
             }
-            self.chunked = true;
+            self.chunked = header.value.trim_ascii().eq_ignore_ascii_case(b"chunked");
+            self.coded = !self.chunked;
         } else if name.eq_ignore_ascii_case("expect") {
             doubt::expectation(header.value)?;
             if std::mem::replace(&mut self.expects, true) {
@@ -167,6 +180,8 @@ impl Fields {
             _ => return Err(Failure::BadRequest("more than one Host header")),
         }
         match (self.chunked, self.length) {
+            _ if self.coded && http11 => Err(Failure::Coding),
+            _ if self.coded => Err(Failure::BadRequest("Transfer-Encoding in an HTTP/1.0 request")),
             (true, Some(_)) => Err(Failure::BadRequest("both Content-Length and Transfer-Encoding")),
             (true, None) if !http11 => Err(Failure::BadRequest("Transfer-Encoding in an HTTP/1.0 request")),
             (true, None) => Ok(Framing::Chunked),
@@ -258,9 +273,9 @@ mod tests {
             "Content-Length: ",
             "Content-Length: 99999999999999999999",
             "Content-Length: 1\r\nTransfer-Encoding: chunked",
-            "Transfer-Encoding: gzip, chunked",
             "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
-            "Transfer-Encoding: xchunked",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip",
+            "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked",
             "Transfer-Encoding : chunked",
             "X: a\r\n folded",
             "Host: b",
@@ -270,6 +285,15 @@ mod tests {
             refused(&format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n"));
         }
         refused("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n");
+        refused("POST / HTTP/1.0\r\nTransfer-Encoding: gzip\r\n\r\n");
+    }
+
+    #[test]
+    fn a_coding_that_is_not_known_is_told_so() {
+        for coding in ["gzip, chunked", "xchunked", "chunked, gzip", "", "gzip\r\nContent-Length: 3"] {
+            let head = format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: {coding}\r\n\r\n");
+            assert_eq!(judge(head.as_bytes(), MAX_HEADERS), Err(Failure::Coding), "{coding}");
+        }
     }
 
     #[test]
@@ -282,8 +306,13 @@ mod tests {
     fn connect_and_other_versions_are_refused() {
         let connect = judge(b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", MAX_HEADERS);
         assert_eq!(connect, Err(Failure::Barred("CONNECT")));
-        refused("GET / HTTP/2.0\r\nHost: a\r\n\r\n");
-        refused("GET  / HTTP/1.1\r\nHost: a\r\n\r\n");
+        for line in ["GET / HTTP/2.0", "GET / HTTP/3", "\r\nGET / HTTP/9.1"] {
+            let head = format!("{line}\r\nHost: a\r\n\r\n");
+            assert_eq!(judge(head.as_bytes(), MAX_HEADERS), Err(Failure::Version), "{line}");
+        }
+        for line in ["GET  / HTTP/1.1", "GET / HTTP/1.2", "GET / HTTP/x", "GET / HTP/2.0"] {
+            refused(&format!("{line}\r\nHost: a\r\n\r\n"));
+        }
     }
 
     #[test]

@@ -51,7 +51,10 @@ impl ClientStream {
         let length = match poll_fn(|cx| self.poll_head(&mut wait, cx)).await {
             Ok(length) => length,
             Err(over) => {
-                self.link.refused(&self.ahead);
+                if matches!(over, NoHead::Refused(_)) {
+                    let since = wait.since.unwrap_or_else(Instant::now);
+                    self.link.refused(&self.ahead, bounds, since);
+                }
                 return Err(over);
             }
         };
@@ -65,10 +68,11 @@ impl ClientStream {
 
     /// Takes a head that came on another way; its body may then be read.
     pub(crate) fn hold_head(&mut self, head: BytesMut, bounds: HeadBounds) -> Result<BytesMut, Failure> {
+        let now = Instant::now();
         let mut scan = HeadScan::within(bounds);
-        let length = scan.end(&head)?;
-        bounds.hold(&scan, length.unwrap_or(head.len()))?;
-        self.judge(head, bounds, (Instant::now(), false))
+        let length = scan.end(&head).and_then(|length| bounds.hold(&scan, length.unwrap_or(head.len())));
+        length.inspect_err(|_| self.link.refused(&head, bounds, now))?;
+        self.judge(head, bounds, (now, false))
     }
 
     fn judge(
@@ -77,8 +81,10 @@ impl ClientStream {
         bounds: HeadBounds,
         (since, pipelined): (Instant, bool),
     ) -> Result<BytesMut, Failure> {
-        self.body = judge(&head, bounds.fields).inspect_err(|_| self.link.refused(&head))?.into();
-        let again = retargeted(&head, bounds.lenient).inspect_err(|_| self.link.refused(&head))?;
+        let judged = judge(&head, bounds.fields);
+        let judged = judged.and_then(|framing| Ok((framing, retargeted(&head, bounds.lenient)?)));
+        let (framing, again) = judged.inspect_err(|_| self.link.refused(&head, bounds, since))?;
+        self.body = framing.into();
         self.link.head_arrived(since, head.len(), pipelined);
         self.upload.reset();
         self.download.reset();

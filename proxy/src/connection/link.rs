@@ -3,12 +3,14 @@
 //! Both run in one task, with Pingora between them; so nothing is contended, and nearly every value is an atomic.
 
 mod body;
+mod refused;
 mod silence;
 
 use super::farewell::Stop;
 use super::pace::{Passed, Patience};
-use crate::exchange::{Client, Failure, Handshake};
+use crate::exchange::{Client, Failure, Handshake, RefusedHead};
 use http::HeaderMap;
+use refused::Refused;
 use silence::nanos;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -18,8 +20,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use vordr_rules::table::Address;
 
-/// How much of the line of a request that is refused is told.
-const LONGEST_LINE: usize = 4096;
 /// Stands for no limit.
 const OFF: u64 = 0;
 /// Stands for what no exchange has said yet.
@@ -62,8 +62,10 @@ pub(crate) struct Link {
     lacks_tls: AtomicBool,
     head_nanos: AtomicU64,
     head_bytes: AtomicU64,
-    /// The first line of a head that is refused.
-    refused_line: OnceLock<Box<[u8]>>,
+    /// What is known of a head that is refused, and what stands in for it.
+    refused: OnceLock<Refused>,
+    /// Why it is, once that is to be answered.
+    refusal: OnceLock<RefusedHead>,
     pipelined: AtomicBool,
     /// Bytes of the present answer that were handed over.
     answered: AtomicU64,
@@ -152,7 +154,8 @@ impl Link {
             lacks_tls: AtomicBool::new(false),
             head_nanos: AtomicU64::new(0),
             head_bytes: AtomicU64::new(0),
-            refused_line: OnceLock::new(),
+            refused: OnceLock::new(),
+            refusal: OnceLock::new(),
             pipelined: AtomicBool::new(false),
             answered: AtomicU64::new(0),
             requests: AtomicU64::new(0),
@@ -231,15 +234,6 @@ impl Link {
     /// When the first byte of the present head came.
     pub(crate) fn head_since(&self) -> Instant {
         self.opened + Duration::from_nanos(self.head_nanos.load(Relaxed))
-    }
-
-    /// Notes the first line of a head that is refused, where it has come whole.
-    pub(crate) fn refused(&self, head: &[u8]) {
-        if let Some(end) = head.iter().take(LONGEST_LINE).position(|byte| *byte == b'\n') {
-            let line = head.get(..end).unwrap_or_default();
-            // A head that is refused is its connection's last.
-            let _ = self.refused_line.set(line.strip_suffix(b"\r").unwrap_or(line).into());
-        }
     }
 
     /// How many bytes the present head has.
@@ -361,7 +355,7 @@ impl Link {
             failure,
             listener: self.listener.clone(),
             connection: self.number,
-            line: self.refused_line.get().cloned(),
+            line: self.refused.get().and_then(|refused| refused.line.clone()),
             peer: self.peer,
             since: since.into_std(),
             answered: None,

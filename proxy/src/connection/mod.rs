@@ -16,6 +16,7 @@ mod retarget;
 mod secure;
 mod serve;
 mod spool;
+mod stand_in;
 mod stream;
 mod transport;
 

@@ -60,7 +60,7 @@ fn needs_escape(text: &[u8]) -> bool {
     text.iter().any(|byte| ESCAPED.contains(byte))
 }
 
-fn escaped(target: &[u8]) -> Cow<'_, [u8]> {
+pub(super) fn escaped(target: &[u8]) -> Cow<'_, [u8]> {
     if !needs_escape(target) {
         return Cow::Borrowed(target);
     }

@@ -70,7 +70,7 @@ pub(crate) async fn serve(
                 let Some((transport, ahead)) = stream.into_parts() else { return };
                 return http2::serve(worker, transport, ahead, link).await;
             }
-            Err(NoHead::Refused(failure)) => return refuse(&worker.shared, stream, &link, failure).await,
+            Err(NoHead::Refused(failure)) => return refuse(&worker, stream, &link, failure).await,
         }
     }
 }
@@ -86,7 +86,7 @@ pub(crate) async fn serve_stream(
     let bounds = HeadBounds::from(&worker.shared.current().table.process.limits);
     match head.and_then(|head| stream.hold_head(head, bounds)) {
         Ok(head) => drop(exchange(&worker, stream, &link, head).await),
-        Err(failure) => refuse(&worker.shared, stream, &link, failure).await,
+        Err(failure) => refuse(&worker, stream, &link, failure).await,
     }
 }
 
@@ -100,12 +100,8 @@ pub(crate) async fn refuse_connection(
     if worker.shared.current().doors.at(&link.listener).is_some() {
         return worker.shared.observer.rejected(&link.rejection(failure));
     }
-    refuse_on(&worker, transport, &link, failure).await;
-}
-
-async fn refuse_on(worker: &Worker, transport: Transport, link: &Arc<Link>, failure: Failure) {
     let stream = ClientStream::new(transport, link.clone());
-    refuse(&worker.shared, stream, link, failure).await;
+    refuse_at_once(&worker.shared, stream, &link, failure).await;
 }
 
 /// A first head has `header-timeout` from the start; a further one may be waited for as long as the answer before it says,
@@ -154,8 +150,15 @@ async fn until_cut<T>(exchange: impl Future<Output = T>, worker: &Worker, link: 
     exchange.await
 }
 
-/// Answers what is refused, and closes.
-async fn refuse(shared: &Shared, mut stream: ClientStream, link: &Arc<Link>, failure: Failure) {
+/// Has the rules say what is answered to a head that is refused, and closes.
+async fn refuse(worker: &Worker, mut stream: ClientStream, link: &Arc<Link>, failure: Failure) {
+    stream.still_sending();
+    let stand_in = BytesMut::from(link.refuse(failure));
+    drop(exchange(worker, stream, link, stand_in).await);
+}
+
+/// Answers whoever is refused before a word of his is read, and closes.
+async fn refuse_at_once(shared: &Shared, mut stream: ClientStream, link: &Arc<Link>, failure: Failure) {
     let bodies = {
         let generation = shared.current();
         let server = generation.table.default_server(&link.listener);

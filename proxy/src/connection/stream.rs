@@ -39,6 +39,8 @@ pub(crate) struct ClientStream {
     claimed: usize,
     /// What of the present request is still to come after them.
     pub(super) body: Body,
+    /// More may come that is nobody's.
+    is_cut_off: bool,
     /// The beginning of the present body, where it is gathered and large.
     spool: Spool,
     /// Handed to us, and not yet written.
@@ -60,6 +62,7 @@ impl ClientStream {
             ahead: BytesMut::new(),
             claimed: 0,
             body: Body::NONE,
+            is_cut_off: false,
             spool: Spool::default(),
             pending: BytesMut::new(),
             alarm: Alarm::new(),
@@ -81,9 +84,10 @@ impl ClientStream {
         tokio_util::io::poll_read_buf(Pin::new(transport), cx, &mut self.ahead)
     }
 
-    /// The client may not be done sending, though nothing more is read.
+    /// The client may not be done sending, though nothing more is handed over.
     pub(crate) fn still_sending(&mut self) {
-        self.body = Body::Anything;
+        self.body = Body::NONE;
+        self.is_cut_off = true;
     }
 
     /// The socket, and what has been read from it.
@@ -93,7 +97,7 @@ impl ClientStream {
 
     /// Takes the socket apart for good: what is still to be written, and whether the client is still sending.
     fn take_rest(&mut self) -> Option<(Transport, BytesMut, bool)> {
-        let still_sending = !self.body.is_over() || !self.ahead.is_empty();
+        let still_sending = self.is_cut_off || !self.body.is_over() || !self.ahead.is_empty();
         let transport = self.transport.take()?;
         if transport.socket().is_some() {
             self.link.passed.over(None);

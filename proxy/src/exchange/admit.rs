@@ -105,8 +105,8 @@ impl Exchange {
     /// Finds the server, and the answer of its listener where that has one.
     fn seek_server(&mut self, request: &Parts) -> Result<Option<Answer>, Failure> {
         let host = self.public_host(request).inspect_err(|_| {
-            // What the default server says of failures holds for it.
-            self.server = self.table.binding(self.arrival.listener, "").map(|binding| binding.server);
+            // What the server says of failures that the connection is for holds for it.
+            self.server = self.first_server();
         })?;
         // A head may still be under way when a reload closes its listener.
         let binding = self.table.binding_of_request(self.arrival.listener, &host).ok_or(Failure::NoRoute)?;
@@ -121,12 +121,13 @@ impl Exchange {
         self.check_handshake().map(|()| None)
     }
 
-    /// nginx takes no TRACE, and no method in small letters.
-    fn check_method(&self, request: &Parts) -> Result<(), Failure> {
+    /// nginx takes no TRACE, and no method in small letters: that it refuses before it has read a Host.
+    fn check_method(&mut self, request: &Parts) -> Result<(), Failure> {
         let method = request.method.as_str();
         match self.has_nginxs_bodies() {
             true if method == "TRACE" => Err(Failure::Barred("TRACE")),
             true if method.bytes().any(|byte| byte.is_ascii_lowercase()) => {
+                self.server = self.first_server();
                 Err(Failure::BadRequest("methods are written in capitals"))
             }
             _ => Ok(()),
@@ -134,7 +135,7 @@ impl Exchange {
     }
 
     /// What the regex of a host captured, where that is how the server was found.
-    fn capture_of_host(&mut self, host: &str) {
+    pub(super) fn capture_of_host(&mut self, host: &str) {
         if !self.server().is_some_and(Server::captures_hosts) {
             return;
         }
@@ -186,7 +187,13 @@ impl Exchange {
                 if is_hidden && !self.is_inside { Err(Failure::InternalLocation) } else { Ok(()) }
             }
             Outcome::NoRoute(_) => Err(Failure::NoRoute),
-            Outcome::BadPath(_) => Err(BAD_PATH),
+            Outcome::BadPath(_) => {
+                if self.has_nginxs_bodies() && self.current.is_none() {
+                    // nginx refuses it before it has read a Host.
+                    self.server = self.first_server();
+                }
+                Err(BAD_PATH)
+            }
         }
     }
 
@@ -228,7 +235,7 @@ impl Exchange {
     }
 
     /// The host that chooses the server; in HTTP/1.0 it may be absent.
-    fn public_host<'r>(&self, request: &'r Parts) -> Result<Cow<'r, str>, Failure> {
+    pub(super) fn public_host<'r>(&self, request: &'r Parts) -> Result<Cow<'r, str>, Failure> {
         let host = request.uri.authority().map(|authority| authority.as_str().as_bytes());
         let host = host.or_else(|| request.headers.get(HOST).map(HeaderValue::as_bytes));
         match host {
@@ -241,7 +248,7 @@ impl Exchange {
 
     /// What the connection is must be what the server asks for: TLS where its port speaks that, and a client certificate
     /// past which no Host leads (RFC 9110, section 7.4).
-    fn check_handshake(&self) -> Result<(), Failure> {
+    pub(super) fn check_handshake(&self) -> Result<(), Failure> {
         let Some(handshake) = &self.arrival.tls else {
             return if self.arrival.lacks_tls { Err(Failure::PlainHttp) } else { Ok(()) };
         };

@@ -8,6 +8,7 @@ use super::goal::Filled;
 use super::guarded::Learnt;
 use super::limited::{LimitVerdict, Limited};
 use super::reached::Reached;
+use super::refused::RefusedHead;
 use super::search::Current;
 use super::steer::Steered;
 use super::substitute::Substitution;
@@ -160,6 +161,8 @@ pub struct Exchange {
     pub learnt: Learnt,
     /// Its places among the requests under way that `concurrent` counts.
     pub(crate) places: Vec<Place>,
+    /// What was refused, where there is no request but the head of one.
+    pub(super) refused: Option<Box<RefusedHead>>,
     /// What went wrong, where something did.
     pub failure: Option<Failure>,
     /// Where that was, until it is told of.
@@ -241,6 +244,7 @@ impl Exchange {
             concurrent_verdict: None,
             learnt: Learnt::default(),
             places: Vec::new(),
+            refused: None,
             failure: None,
             failed_in: None,
             preflight: None,
@@ -268,9 +272,9 @@ impl Exchange {
         self.recovering.is_some() || self.recovered
     }
 
-    /// The settings that hold: the location's, or its server's where no location takes the request.
+    /// The settings that hold: the location's, or what its server says where no location takes the request.
     pub fn settings(&self) -> Option<&Settings> {
-        self.location().map(|location| &location.settings).or_else(|| Some(&self.server()?.settings))
+        self.location().map(|location| &location.settings).or_else(|| Some(self.server()?.first_settings()))
     }
 
     /// How long the client's connection is kept behind the answer.

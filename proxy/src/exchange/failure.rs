@@ -1,5 +1,7 @@
 //! What went wrong: its name in logs and metrics, the status it becomes, and the words for it.
 
+mod words;
+
 use http::{HeaderValue, StatusCode};
 
 /// Why an exchange did not end as its client and upstream meant it to.
@@ -48,6 +50,10 @@ pub enum Failure {
     InternalLocation,
     /// Malformed, with what is wrong in words: 400.
     BadRequest(&'static str),
+    /// A later version of HTTP than 1.1, in the form of the first: 505.
+    Version,
+    /// A transfer coding that is not known, so that nobody can say where the body ends: 501.
+    Coding,
     /// The connection was made for a server that asks for other client certificates: 421.
     Misdirected,
     /// HTTP in the clear where TLS is spoken: 400, or what an `on-error 497` says.
@@ -134,6 +140,14 @@ fn own_status(code: u16) -> StatusCode {
     StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_REQUEST)
 }
 
+/// What a client is told of a status by which rules know a failure: 494 to 497 are nginx's names for bad requests.
+pub(super) fn shown(status: StatusCode) -> StatusCode {
+    match status.as_u16() {
+        494..=497 => StatusCode::BAD_REQUEST,
+        _ => status,
+    }
+}
+
 /// Who is at the other end of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Party {
@@ -166,6 +180,8 @@ impl Failure {
             Self::NoRoute => "no_route",
             Self::InternalLocation => "internal_location",
             Self::BadRequest(_) => "bad_request",
+            Self::Version => "version",
+            Self::Coding => "transfer_coding",
             Self::Misdirected => "misdirected",
             Self::PlainHttp => "plain_http",
             Self::ClientCertificate(_) => "client_certificate",
@@ -204,10 +220,13 @@ impl Failure {
 
     /// The status that its page has.
     pub fn shown_status(&self) -> StatusCode {
+        shown(self.status())
+    }
+
+    /// The status by which `error_page` knows it: nginx has one of its own for a head that is too large.
+    pub(super) fn status_to_nginx(&self) -> StatusCode {
         match self {
-            Self::PlainHttp | Self::ClientCertificate(_) | Self::NoClientCertificate => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::HeaderSize | Self::HeaderCount => own_status(494),
             _ => self.status(),
         }
     }
@@ -236,6 +255,8 @@ impl Failure {
             Self::NoRoute | Self::InternalLocation | Self::NoFile(_) => StatusCode::NOT_FOUND,
             Self::Method | Self::Barred(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadRequest(_) | Self::ProxyHeader(_) => StatusCode::BAD_REQUEST,
+            Self::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+            Self::Coding => StatusCode::NOT_IMPLEMENTED,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             // nginx's own, for what `error_page` shall tell from other bad requests.
             Self::ClientCertificate(_) => own_status(495),
@@ -325,73 +346,6 @@ impl Failure {
             Self::Shutdown => Some("drain"),
             Self::NeverUp => Some("try-for"),
             _ => None,
-        }
-    }
-
-    /// What happened, in words; `upstream` is the pool's name.
-    pub fn detail(&self, upstream: Option<&str>) -> String {
-        let upstream = upstream.map_or_else(|| "the upstream".to_owned(), |name| format!("upstream {name}"));
-        match self {
-            Self::Dns(reason) => format!("{upstream}: its name is not resolved: {reason}"),
-            Self::NoUpstream(reason) => format!("{upstream}: it leads nowhere: {reason}"),
-            Self::Refused => format!("{upstream}: connection refused"),
-            Self::ConnectTimeout => format!("{upstream}: no connection within `timeouts connect`"),
-            Self::Tls(reason) => format!("{upstream}: TLS failed: {reason}"),
-            Self::WriteTimeout => format!("{upstream}: takes nothing more within `timeouts send`"),
-            Self::ReadTimeout => format!("{upstream}: no answer within `timeouts read`"),
-            Self::Reset => format!("{upstream}: the connection was reset"),
-            Self::EarlyClose => format!("{upstream}: the connection was closed before the answer was whole"),
-            Self::Protocol(reason) => format!("{upstream}: its answer cannot be read: {reason}"),
-            Self::NoneUp | Self::NoneLive => format!("{upstream}: no server is up"),
-            Self::NeverUp => format!("{upstream}: no server came up within `try-for`"),
-            Self::QueueFull => {
-                format!("{upstream}: each server has as many requests as `connections` allows")
-            }
-            Self::Status(status) => format!("{upstream}: answered {}", status.as_u16()),
-            Self::Elsewhere => format!("{upstream}: leads to a location that cannot be gone to any more"),
-            // Who asks is not told that there is something.
-            Self::NoRoute | Self::InternalLocation => "no location takes this request".to_owned(),
-            Self::BadRequest(reason) | Self::ProxyHeader(reason) => (*reason).to_owned(),
-            Self::Misdirected => {
-                "this connection was made for a server that asks for other client certificates".to_owned()
-            }
-            Self::PlainHttp => "this port speaks TLS: ask it with https://".to_owned(),
-            Self::ClientCertificate(why) => format!("the client certificate is not accepted: {why}"),
-            Self::NoClientCertificate => "a client certificate is needed, and none was shown".to_owned(),
-            Self::HeaderTimeout => "the request head was not whole within `limits header-timeout`".to_owned(),
-            Self::HeaderSize => "the request head is larger than `limits header-size`".to_owned(),
-            Self::HeaderCount => "the request has more header fields than `limits header-count`".to_owned(),
-            Self::RequestLine => "the request line is longer than `limits request-line`".to_owned(),
-            Self::BodyLimit => "the request body is larger than `body-limit`".to_owned(),
-            Self::Address => "this address is not allowed here".to_owned(),
-            Self::RateLimit(_) => "more requests than `limit` allows".to_owned(),
-            Self::Concurrency(_) => "more requests at once than `concurrent` allows".to_owned(),
-            Self::Uncounted => "requests cannot be counted now".to_owned(),
-            Self::Auth { why, .. } => (*why).to_owned(),
-            Self::Decided(StatusCode::FORBIDDEN, _) => "whoever decides does not let it in".to_owned(),
-            Self::Decided(..) | Self::Undecided(_) => "credentials cannot be checked now".to_owned(),
-            Self::NoFile(_) => "there is no such file".to_owned(),
-            Self::FileAccess => "this file may not be read".to_owned(),
-            Self::Unreadable(_) => "the file cannot be read".to_owned(),
-            Self::NoIndex => "this folder is not shown".to_owned(),
-            Self::Responded(_) => "so the rules say".to_owned(),
-            Self::Barred(method) => format!("{method} is served nowhere here"),
-            Self::Method => "here are files, which GET and HEAD alone ask for".to_owned(),
-            Self::ClientTimeout => "the client did not go on within `timeouts client`".to_owned(),
-            Self::SlowUpload => "the request body came more slowly than `limits min-rate`".to_owned(),
-            Self::SlowDownload => "the client took the answer more slowly than `limits min-rate`".to_owned(),
-            Self::ClientGone => "the client went away before the answer was whole".to_owned(),
-            Self::WebSocketOff => "WebSockets are off here".to_owned(),
-            Self::ConnectionLimit => "more connections than `limits connections`".to_owned(),
-            Self::ClientConnections => {
-                "more connections from this address than `limits connections` allows `per-client`".to_owned()
-            }
-            Self::Flood(what) => format!("too many {what} on one HTTP/2 connection"),
-            Self::Untaken => "the client did not read its answers within `limits keepalive`".to_owned(),
-            Self::Idle => "the stream was silent for longer than `websocket idle`".to_owned(),
-            Self::Shutdown => "vordr stops, and `drain` is over".to_owned(),
-            Self::RewriteLoop => "`search`, `enter` and `rewrite` lead in a circle".to_owned(),
-            Self::Internal(reason) => format!("a fault of vordr's own: {reason}"),
         }
     }
 }

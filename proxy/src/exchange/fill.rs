@@ -126,6 +126,9 @@ impl Exchange {
         out: &mut Vec<u8>,
     ) {
         let request = known.request;
+        if self.lacks(placeholder) {
+            return;
+        }
         let mut foreign = |bytes: &[u8]| match into {
             Into::Header | Into::Raw | Into::Query => out.extend_from_slice(bytes),
             Into::Url => out.extend(percent_encode(bytes, IN_PATH).flat_map(str::bytes)),

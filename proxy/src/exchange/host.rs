@@ -31,7 +31,7 @@ pub(super) fn host_of(request: &Parts) -> Option<HeaderValue> {
 
 /// A name or an address, perhaps with a port (RFC 3986, section 3.2.2). Names are those of DNS, without escapes: no two
 /// parsers may find two hosts in it.
-pub(super) fn is_host(host: &[u8]) -> bool {
+pub(crate) fn is_host(host: &[u8]) -> bool {
     let Ok(host) = std::str::from_utf8(host) else { return false };
     let name = without_port(host);
     let port = host.strip_prefix(name).and_then(|rest| rest.strip_prefix(':')).unwrap_or_default();

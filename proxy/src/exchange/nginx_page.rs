@@ -52,14 +52,15 @@ pub(super) fn reason(status: StatusCode) -> Option<&'static str> {
 
 /// The page of a failure; some have words of their own.
 pub(super) fn of(failure: &Failure) -> Answer {
-    let words = match failure {
-        Failure::PlainHttp => "The plain HTTP request was sent to HTTPS port",
-        Failure::ClientCertificate(_) => "The SSL certificate error",
-        Failure::NoClientCertificate => "No required SSL certificate was sent",
+    let words = match failure.status_to_nginx().as_u16() {
+        494 => "Request Header Or Cookie Too Large",
+        495 => "The SSL certificate error",
+        496 => "No required SSL certificate was sent",
+        497 => "The plain HTTP request was sent to HTTPS port",
         _ => return page(failure.status()),
     };
     let more = format!("<center>{words}</center>\r\n");
-    made(failure.shown_status(), &format!("400 {words}"), "400 Bad Request", &more)
+    made(StatusCode::BAD_REQUEST, &format!("400 {words}"), "400 Bad Request", &more)
 }
 
 /// The page of a status; one without a page has no body.

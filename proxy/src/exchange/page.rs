@@ -28,14 +28,18 @@ pub(super) fn page(exchange: &Exchange, failure: &Failure, request: &HeaderMap) 
     answer
 }
 
-/// A page for a request whose head was refused, so that nothing more is known of it, and what the status line says.
+/// A page for a connection that is refused, so that nothing is known of its requests, and what the status line says.
 pub fn refusal(failure: &Failure, bodies: Bodies) -> (Answer, &'static str) {
-    let status = failure.shown_status();
     let (page, reason) = match bodies {
-        Bodies::Nginx => (nginx_page::of(failure), nginx_page::reason(status)),
-        Bodies::Own => (make(status, &failure.detail(None), None, Form::Text), None),
+        Bodies::Nginx => {
+            let page = nginx_page::of(failure);
+            let reason = nginx_page::reason(page.status);
+            (page, reason)
+        }
+        Bodies::Own => (make(failure.shown_status(), &failure.detail(None), None, Form::Text), None),
     };
-    (page, reason.or(status.canonical_reason()).unwrap_or_default())
+    let usual = page.status.canonical_reason();
+    (page, reason.or(usual).unwrap_or_default())
 }
 
 /// A pool written in place is named after its address, which is nobody's business.
@@ -178,8 +182,8 @@ mod tests {
 
     #[test]
     fn a_refusal_without_a_request_is_text() {
-        let (answer, _) = refusal(&Failure::HeaderTimeout, Bodies::Own);
-        assert_eq!(answer.status, StatusCode::REQUEST_TIMEOUT);
-        assert!(text(&answer).contains("limits header-timeout"));
+        let (answer, _) = refusal(&Failure::ConnectionLimit, Bodies::Own);
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(text(&answer).contains("limits connections"));
     }
 }

@@ -3,7 +3,7 @@
 use super::admit::Admission;
 use super::answer::Answer;
 use super::context::{Exchange, Instead};
-use super::failure::Failure;
+use super::failure::{Failure, shown};
 use http::StatusCode;
 use http::header::LOCATION;
 use http::request::Parts;
@@ -83,7 +83,7 @@ impl Exchange {
         };
         let (answer, again) = (on_error.status, on_error.again);
         let is_search = matches!(on_error.action, Action::Search(_));
-        self.instead_of = Some(Instead { status: failure.status(), answer, again });
+        self.instead_of = Some(Instead { status: shown(self.known_status(failure)), answer, again });
         // Who asks for a page where something was to be done only reads it.
         self.asks_anew |= is_search;
         if let Failure::Auth { challenge, .. } = failure {
@@ -103,9 +103,14 @@ impl Exchange {
             Failure::Status(_) => on_error.from.takes_answers(),
             failure => failure.is_replaceable() || on_error.from.takes_refusals(),
         };
-        let status = failure.status();
+        let status = self.known_status(failure);
         let on_errors = &self.settings()?.on_error;
         on_errors.iter().position(|on_error| on_error.statuses.contains(&status) && takes(on_error))
+    }
+
+    /// The status by which the rules know a failure.
+    fn known_status(&self, failure: &Failure) -> StatusCode {
+        if self.has_nginxs_bodies() { failure.status_to_nginx() } else { failure.status() }
     }
 
     fn on_error_action(&self, index: usize) -> Option<&Action> {

@@ -40,6 +40,9 @@ impl Exchange {
             Placeholder::ClaimedUser => {
                 self.learnt.user.clone().or_else(|| claimed_user(request)).unwrap_or_default().into()
             }
+            Placeholder::RequestLine if self.refused_line().is_some() => {
+                self.refused_line().unwrap_or_default().to_vec()
+            }
             Placeholder::RequestLine => {
                 let target = path_and_query(request);
                 text(format_args!("{} {target} {}", request.method, self.protocol(request)))

@@ -65,10 +65,8 @@ fn actions(table: &Table) -> impl Iterator<Item = &Action> {
         settings.on_error.iter().map(|on_error| &on_error.action)
     }
     table.servers.iter().flat_map(|server| {
-        let locations = server.locations.iter();
-        let own = locations.clone().map(|location| &location.action);
-        own.chain(locations.flat_map(|location| on_errors(&location.settings)))
-            .chain(on_errors(&server.settings))
+        let own = server.locations.iter().map(|location| &location.action);
+        own.chain(server.every_settings().flat_map(on_errors))
     })
 }
 

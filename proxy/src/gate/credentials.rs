@@ -10,7 +10,7 @@ use crate::ask::{self, Asker};
 use crate::start_error::StartError;
 use std::collections::HashMap;
 use std::sync::Arc;
-use vordr_rules::table::{Auth, AuthKind, Table, Ways};
+use vordr_rules::table::{Auth, AuthKind, Server, Table, Ways};
 
 /// The files that `auth` names by their paths, and issuers by their URLs.
 #[derive(Debug, Default)]
@@ -102,8 +102,6 @@ where
 
 /// Every `auth` that holds anywhere.
 fn auths(table: &Table) -> impl Iterator<Item = &Auth> {
-    let settings = table.servers.iter().flat_map(|server| {
-        std::iter::once(&server.settings).chain(server.locations.iter().map(|location| &location.settings))
-    });
+    let settings = table.servers.iter().flat_map(Server::every_settings);
     settings.flat_map(|settings| &settings.auth)
 }

@@ -115,12 +115,13 @@ fn json(bytes: &mut Vec<u8>, record: &Record<'_>, query: bool) {
     }
     line.text("client_ip", exchange.public.client.as_str());
     line.maybe("user", exchange.learnt.user.as_deref());
-    line.text("method", request.method.as_str());
+    let is_read = !exchange.is_unread();
+    line.maybe("method", is_read.then_some(request.method.as_str()));
     line.text("scheme", exchange.public.scheme);
-    line.maybe("host", exchange.public.host.to_str().ok());
-    line.text("path", request.uri.path());
+    line.maybe("host", exchange.public.host.to_str().ok().filter(|host| is_read || !host.is_empty()));
+    line.maybe("path", is_read.then(|| request.uri.path()));
     line.maybe("query", request.uri.query().filter(|_| query));
-    line.text("proto", record.protocol());
+    line.maybe("proto", is_read.then(|| record.protocol()));
     line.maybe("tls_version", exchange.arrival.tls.as_ref().map(|tls| tls.version));
     line.number("status", record.status.into());
     line.number("bytes_in", exchange.bytes_in);
@@ -189,10 +190,13 @@ fn words(drawing: Drawing, record: &Record<'_>, query: bool) -> String {
     if record.tunnel.is_some() {
         what += " (WebSocket ended)";
     }
+    if exchange.is_unread() {
+        what = exchange.public.client.as_str().to_owned();
+    }
     let error = exchange.failure.as_ref().map(|failure| exchange.told_in_full(failure));
     drawing.request(&Spoken {
         status: record.status,
-        method: request.method.as_str(),
+        method: if exchange.is_unread() { "-" } else { request.method.as_str() },
         duration: record.duration(),
         what: &what,
         error: error.as_deref(),
@@ -213,10 +217,16 @@ fn combined(record: &Record<'_>, query: bool, bytes: &mut Vec<u8>) {
     // Both have the point, which `proto` in JSON has not.
     let protocol = if exchange.arrival.http2 { "HTTP/2.0" } else { record.protocol() };
     put(format!("{} - {} [{}] \"", exchange.public.client.as_str(), user(exchange), common_time()).as_bytes());
-    put(request.method.as_str().as_bytes());
-    put(b" ");
-    put(&visible(target.as_bytes()));
-    put(format!(" {protocol}\" {} {} \"", record.status, exchange.bytes_out).as_bytes());
+    match exchange.refused_line().filter(|line| query || !line.contains(&b'?')) {
+        Some(line) => put(&visible(line)),
+        None if exchange.is_unread() => put(b"-"),
+        None => {
+            put(format!("{} ", request.method).as_bytes());
+            put(&visible(target.as_bytes()));
+            put(format!(" {protocol}").as_bytes());
+        }
+    }
+    put(format!("\" {} {} \"", record.status, exchange.bytes_out).as_bytes());
     put(&header(REFERER));
     put(b"\" \"");
     put(&header(USER_AGENT));

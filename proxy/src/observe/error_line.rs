@@ -65,14 +65,14 @@ impl<'a> Failed<'a> {
         let server = exchange.server().map_or("", |server| server.name());
         let version = if exchange.arrival.http2 { http::Version::HTTP_2 } else { request.version };
         let (number, client) = (exchange.arrival.connection, exchange.public.client.as_str());
-        let _ = write!(
-            line,
-            "*{number} {}, client: {client}, server: {server}, request: \"{} {} {}\"",
-            clean(&what),
-            request.method,
-            clean(&request.uri.to_string()),
-            protocol(version),
-        );
+        let _ = write!(line, "*{number} {}, client: {client}, server: {server}, request: \"", clean(&what),);
+        let _ = match exchange.refused_line() {
+            Some(refused) => write!(line, "{}\"", clean(&String::from_utf8_lossy(refused))),
+            None if exchange.is_unread() => write!(line, "\""),
+            None => {
+                write!(line, "{} {} {}\"", request.method, clean(&request.uri.to_string()), protocol(version))
+            }
+        };
         if let Some(reached) = &exchange.reached {
             let scheme = if reached.tls { "https" } else { "http" };
             let path = request.uri.path_and_query().map_or("/", |path| path.as_str());

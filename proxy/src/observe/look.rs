@@ -101,7 +101,7 @@ impl LastError {
             None => ("status", answered(record)),
         };
         let path: String = record.request.uri.path().chars().take(LONGEST).collect();
-        let request = Some(format!("{} {path}", record.request.method));
+        let request = (!record.exchange.is_unread()).then(|| format!("{} {path}", record.request.method));
         Some(Self { at: SystemTime::now(), status: Some(record.status), reason, detail, request })
     }
 

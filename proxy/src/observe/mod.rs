@@ -224,6 +224,22 @@ impl Observer {
         self.tell_of(exchange, |logs| logs.failed(&failed));
     }
 
+    /// A head was refused, and answered as the rules say.
+    pub(crate) fn head_refused(&self, record: &Record<'_>) {
+        let exchange = record.exchange;
+        if let Some(failure) = &exchange.failure {
+            let labels = [record::OTHER, record::OTHER, failure.reason()];
+            self.metrics.rejected.with_label_values(&labels).inc();
+        }
+        if let Some(error) = LastError::of(record) {
+            self.refusals.add(Turned::Request, exchange.public.client.as_str(), error);
+        }
+        if let Some(failed) = Failed::of(record) {
+            self.tell_of(exchange, |logs| logs.failed(&failed));
+        }
+        self.write(record);
+    }
+
     /// A request was refused before it reached a route.
     pub(crate) fn rejected(&self, rejection: &Rejection) {
         self.metrics

@@ -38,7 +38,8 @@ fn keeps_alive(under_way: &UnderWay) -> bool {
     let keepalive = under_way.exchange.keepalive();
     let used_up = keepalive.requests.is_some_and(|limit| under_way.link.requests() >= u64::from(limit))
         || keepalive.age.is_some_and(|age| under_way.link.opened().elapsed() >= age);
-    let is_over = under_way.exchange.failure.as_ref().is_some_and(Failure::ends_connection);
+    let is_over = under_way.exchange.is_refused()
+        || under_way.exchange.failure.as_ref().is_some_and(Failure::ends_connection);
     !under_way.link.http2
         && !is_over
         && keepalive.idle.is_some()

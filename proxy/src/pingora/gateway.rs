@@ -61,6 +61,9 @@ impl Gateway {
         mut admission: Admission,
     ) -> Result<bool> {
         loop {
+            if let Some(page) = under_way.exchange.refused_plainly(&admission, session.req_header()) {
+                admission = Admission::Answer(Box::new(page));
+            }
             admission = match admission {
                 Admission::Guarded => guarding::decide(&self.shared, session, under_way).await,
                 Admission::Files => match files::serve(session, under_way).await? {
@@ -136,14 +139,19 @@ impl ProxyHttp for Gateway {
         let under_way = passage.get()?;
         let request = session.req_header();
         let proof = self.shared.tokens.answer(request.uri.path());
-        let admission = match proof.filter(|_| under_way.exchange.arrival.tls.is_none()) {
-            Some(proof) => under_way.exchange.prove(proof, request),
-            None => under_way.exchange.admit(request),
+        let admission = match (under_way.link.refusal(), proof) {
+            (Some(head), _) => under_way.exchange.refused(head.clone(), request),
+            (None, Some(proof)) if under_way.exchange.arrival.tls.is_none() => {
+                under_way.exchange.prove(proof, request)
+            }
+            _ => under_way.exchange.admit(request),
         };
-        if let Some(tracer) = &under_way.generation.tracer {
-            under_way.exchange.trace = tracer.begin(&under_way.exchange, &request.headers);
+        if !under_way.exchange.is_refused() {
+            if let Some(tracer) = &under_way.generation.tracer {
+                under_way.exchange.trace = tracer.begin(&under_way.exchange, &request.headers);
+            }
+            under_way.in_flight = Some(self.shared.observer.exchange_started(&under_way.exchange));
         }
-        under_way.in_flight = Some(self.shared.observer.exchange_started(&under_way.exchange));
         answering::keep_or_close(session, under_way);
         let settings = under_way.exchange.settings();
         let client = settings.and_then(|settings| settings.timeouts.client);
@@ -357,6 +365,9 @@ impl ProxyHttp for Gateway {
             ended: Instant::now(),
             tunnel: under_way.tunnel.as_deref(),
         };
+        if under_way.exchange.is_refused() {
+            return self.shared.observer.head_refused(&record);
+        }
         let in_flight = match &under_way.in_flight {
             Some(in_flight) => in_flight,
             // It was not even looked at.

@@ -33,6 +33,10 @@ pub(super) async fn peer(
     session: &mut Session,
     under_way: &mut UnderWay,
 ) -> Result<Box<HttpPeer>> {
+    if under_way.exchange.is_refused() {
+        // It has been answered before; whatever may lead here, nothing of it goes on.
+        return Err(failing::error(&Failure::Internal("a refused head leads to an upstream".to_owned())));
+    }
     loop {
         if under_way.due.is_some() {
             pass(shared, session, under_way).await?;

@@ -120,7 +120,8 @@ fn first_proxy<'t>(table: &'t Table, pool: &Upstream) -> Option<&'t Proxy> {
 fn proxies(table: &Table) -> impl Iterator<Item = &Proxy> {
     table.servers.iter().flat_map(|server| {
         let inner = server.locations.iter().flat_map(actions);
-        inner.chain(fallbacks(&server.settings)).filter_map(|action| match action {
+        let own = [&server.settings].into_iter().chain(server.early.as_deref());
+        inner.chain(own.flat_map(fallbacks)).filter_map(|action| match action {
             Action::Proxy(proxy) => Some(&**proxy),
             _ => None,
         })

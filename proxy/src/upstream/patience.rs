@@ -31,8 +31,7 @@ impl Patience {
     pub(super) fn new(table: &Table) -> Self {
         let mut patience = Self::default();
         for server in &table.servers {
-            patience.add(&server.settings);
-            server.locations.iter().for_each(|location| patience.add(&location.settings));
+            server.every_settings().for_each(|settings| patience.add(settings));
         }
         patience
     }

@@ -110,7 +110,8 @@ pub(super) fn number(process: &mut Process, servers: &mut [Server]) -> Vec<LogTa
     process.access_logs.iter_mut().for_each(|log| log.number = number_of(&log.target, &mut targets));
     let settings = servers.iter_mut().flat_map(|server| {
         let of_locations = server.locations.iter_mut().map(|location| &mut location.settings);
-        of_locations.chain([&mut server.settings])
+        let own = [&mut server.settings].into_iter().chain(server.early.as_deref_mut());
+        of_locations.chain(own)
     });
     for settings in settings {
         for log in settings.access_logs.iter_mut().flatten() {

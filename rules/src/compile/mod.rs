@@ -132,6 +132,10 @@ fn compile_server<'t>(
     }
     let first = steps::compile(&server.steps, false, (&names, &mut *pools), reading);
     let settings = settings::compile(&layers, known, (&names, &mut *pools), reading);
+    let early = server.early.as_ref().map(|early| {
+        let layers: Vec<_> = layers.iter().copied().chain([early]).collect();
+        Box::new(settings::compile(&layers, known, (&names, &mut *pools), reading))
+    });
     names.warn_of_unused(reading);
     for location in &mut locations {
         location.shared = table::Shared {
@@ -154,6 +158,7 @@ fn compile_server<'t>(
         has_cors: settings.cors.is_some()
             || locations.iter().any(|location| location.settings.cors.is_some()),
         settings,
+        early,
         locations,
         paths,
         place: reading.sources.place(server.span),

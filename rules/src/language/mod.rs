@@ -6,6 +6,7 @@ pub(crate) mod action;
 pub(crate) mod auth;
 pub(crate) mod compress;
 pub(crate) mod cors;
+mod early;
 pub(crate) mod enter;
 pub(crate) mod file;
 pub(crate) mod files;

@@ -1,5 +1,6 @@
 //! `server HOST… { … }`: hosts that share listeners, a certificate and locations.
 
+use super::early;
 use super::listen::{self, Listen};
 use super::location::{self, Location, compiled};
 use super::settings::{self, Settings};
@@ -15,7 +16,7 @@ use kdl::KdlNode;
 pub(super) static WORD: Word =
     Word::simple("server", "HOST…", "Hosts that share listeners, a certificate and locations.")
         .properties(&["default", "merge-slashes"])
-        .block(&[&[&listen::WORD, &tls::WORD, &steps::WORD, &location::WORD], settings::WORDS])
+        .block(&[&[&listen::WORD, &tls::WORD, &early::WORD, &steps::WORD, &location::WORD], settings::WORDS])
         .many();
 
 /// As written.
@@ -31,6 +32,8 @@ pub(crate) struct Server {
     pub steps: Vec<Step>,
     pub locations: Vec<Location>,
     pub settings: Settings,
+    /// Besides those, for what is refused before it has a location.
+    pub early: Option<Settings>,
 }
 
 pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Server {
@@ -46,6 +49,7 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Server {
         steps: node.child("steps").map(|kdl| steps::read(kdl, reading)).unwrap_or_default(),
         locations: node.children("location").into_iter().map(|kdl| location::read(kdl, reading)).collect(),
         settings: settings::read(&node, reading),
+        early: node.child("early").map(|kdl| early::read(kdl, reading)),
         hosts,
     };
     if node.children("listen").is_empty() && !node.lost_children {

@@ -13,6 +13,9 @@ use crate::source::Spanned;
 use crate::table::{AnswerStatus, OnErrorFrom};
 use http::StatusCode;
 
+/// What a request may be refused with before it has a location, but for the statuses of TLS.
+const EARLY: [u16; 7] = [400, 405, 414, 421, 494, 501, 505];
+
 impl Nginx<'_, '_> {
     /// Those of the nearest block that has any, for what fails in a location.
     pub(super) fn read_error_pages(&mut self, scope: &Scope<'_>, variables: &Variables) -> Vec<OnError> {
@@ -29,6 +32,15 @@ impl Nginx<'_, '_> {
         variables: &Variables,
     ) -> Vec<OnError> {
         self.read_pages_of(scope, variables, is_of_tls)
+    }
+
+    /// The same for what fails before there is a location in other ways.
+    pub(super) fn read_early_error_pages(
+        &mut self,
+        scope: &Scope<'_>,
+        variables: &Variables,
+    ) -> Vec<OnError> {
+        self.read_pages_of(scope, variables, |status| EARLY.contains(&status.as_u16()))
     }
 
     fn read_pages_of(

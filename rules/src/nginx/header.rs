@@ -107,6 +107,16 @@ impl Nginx<'_, '_> {
                 operations.push(Spanned::new(HeaderOperation::Remove(name.into()), directive.span_of(0)));
             }
         }
+        operations.extend(self.read_added_headers(scope, variables));
+        operations
+    }
+
+    /// `add_header`.
+    pub(super) fn read_added_headers(
+        &mut self,
+        scope: &Scope<'_>,
+        variables: &Variables,
+    ) -> Vec<Spanned<HeaderOperation>> {
         let inherits = scope.find("add_header_inherit");
         match inherits.map_or("on", Directive::first) {
             "on" => self.warn_of_lost(scope, "add_header", &scope.all("add_header")),
@@ -117,10 +127,7 @@ impl Nginx<'_, '_> {
             }
         }
         let directives = scope.all_by("add_header", "add_header_inherit");
-        for directive in directives {
-            operations.extend(self.read_add_header(directive, variables));
-        }
-        operations
+        directives.into_iter().filter_map(|directive| self.read_add_header(directive, variables)).collect()
     }
 
     fn read_add_header(

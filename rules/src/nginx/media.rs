@@ -69,7 +69,11 @@ impl Nginx<'_, '_> {
         value
     }
 
-    fn read_expires(&mut self, scope: &Scope<'_>, variables: &Variables) -> Option<Spanned<Expires>> {
+    pub(super) fn read_expires(
+        &mut self,
+        scope: &Scope<'_>,
+        variables: &Variables,
+    ) -> Option<Spanned<Expires>> {
         let directive = scope.find("expires")?;
         let text = lifetime(directive);
         if text.contains('$') {

@@ -9,6 +9,7 @@ mod changing;
 mod charset;
 mod check;
 pub(crate) mod directive;
+mod early;
 mod error_log;
 mod error_page;
 mod files;

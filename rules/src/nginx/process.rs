@@ -176,10 +176,17 @@ impl Nginx<'_, '_> {
         Limits {
             header_timeout: Some(header),
             header_size: self.header_size(scope),
+            request_line: self.request_line(scope),
             keepalive: self.read_keepalive(http),
             lenient_heads: Some(true),
             ..Limits::default()
         }
+    }
+
+    /// A buffer holds the line, within vordr's own bounds.
+    fn request_line(&mut self, scope: &Scope<'_>) -> Option<Bytes> {
+        let directive = scope.find("large_client_header_buffers")?;
+        self.size(directive, 1).map(|size| Bytes(size.value.0.clamp(256, 64 << 10)))
     }
 
     /// As many buffers as there are, within vordr's own bounds.

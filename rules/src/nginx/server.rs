@@ -46,6 +46,7 @@ impl Nginx<'_, '_> {
         if speaks_tls {
             settings.on_error = self.read_first_error_pages(&scope, &variables);
         }
+        let early = self.read_early(&scope, &variables);
         Server {
             span: directive.name.span,
             merge_slashes: Some(self.switch(scope.find("merge_slashes"), true)),
@@ -56,6 +57,7 @@ impl Nginx<'_, '_> {
             steps,
             locations,
             settings,
+            early,
         }
     }
 

@@ -90,6 +90,11 @@ fn write_server(table: &Table, server: &Server, listens: &[Listen<'_>], page: &m
         write_tls(tls, page);
     }
     settings::write(&server.settings, None, (table, server), page);
+    if let Some(early) = &server.early {
+        page.open("early", None);
+        settings::write_early(early, (table, server), page);
+        page.close();
+    }
     steps::write(&server.steps, (table, server), page);
     for location in &server.locations {
         page.open(&format!("location {}", way(location, server)), Some(&location.place));

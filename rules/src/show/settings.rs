@@ -78,6 +78,19 @@ pub(super) fn write(
     if let Some(logs) = settings.error_logs.as_ref().filter(|logs| Some(*logs) != outer_logs) {
         write_error_logs(logs, place("error-log"), page);
     }
+    write_on_errors(settings, outer, scope, page);
+}
+
+/// Writes what `early` says besides its server.
+pub(super) fn write_early(early: &Settings, scope: (&Table, &Server), page: &mut Page) {
+    let outer = &scope.1.settings;
+    operations("response", early.response.get(outer.response.len()..).unwrap_or_default(), page);
+    media::write(early, Some(outer), page);
+    write_on_errors(early, Some(outer), scope, page);
+}
+
+/// The nearest stand first; those of `outer` are left out.
+fn write_on_errors(settings: &Settings, outer: Option<&Settings>, scope: (&Table, &Server), page: &mut Page) {
     let own =
         settings.on_error.len() - outer.map_or(0, |outer| outer.on_error.len()).min(settings.on_error.len());
     settings.on_error.iter().take(own).for_each(|on_error| write_on_error(on_error, scope, page));

@@ -115,6 +115,7 @@ impl Table {
         for server in &mut self.servers {
             server.place = nowhere.clone();
             server.settings.places.clear();
+            server.early.iter_mut().for_each(|early| early.places.clear());
             for location in &mut server.locations {
                 location.place = nowhere.clone();
                 location.settings.places.clear();
@@ -163,6 +164,8 @@ pub struct Server {
     pub locations: Vec<Location>,
     /// Settings that hold where no location does: for answers of vordr's own making (404, 400).
     pub settings: Settings,
+    /// `early`: those in their place for what is refused before it has a location.
+    pub early: Option<Box<Settings>>,
     /// What is done before a location is looked for.
     pub steps: Vec<Step>,
     /// Whether several `/` side by side are one to it.
@@ -178,6 +181,17 @@ impl Server {
     /// The server's name in logs and metrics: its first host; `_` where that is none.
     pub fn name(&self) -> &str {
         self.hosts.iter().find(|host| !host.is_empty()).map_or("_", String::as_str)
+    }
+
+    /// The settings of a request that has no location.
+    pub fn first_settings(&self) -> &Settings {
+        self.early.as_deref().unwrap_or(&self.settings)
+    }
+
+    /// Every settings of it: its own and those of its locations.
+    pub fn every_settings(&self) -> impl Iterator<Item = &Settings> {
+        let of_locations = self.locations.iter().map(|location| &location.settings);
+        [&self.settings].into_iter().chain(self.early.as_deref()).chain(of_locations)
     }
 }
 
