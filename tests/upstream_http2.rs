@@ -96,6 +96,15 @@ async fn an_upstream_that_wants_to_know_who_asks_is_shown_a_certificate() {
     let unknown =
         Vordr::running_resolved(&rules(&origin.url_as("localhost"), &trusting(&authority.file()))).await;
     assert_eq!(unknown.get("http://a.test/").await.status, 502);
+    // The same key, locked with the last of the passwords.
+    let [locked, passwords] = ["locked.key", "passwords"].map(|name| folder.path().join(name));
+    std::fs::write(&passwords, "wrong\nsecret\n").unwrap();
+    let pass = ["pkcs8", "-topk8", "-passout", "pass:secret", "-in"];
+    let made = std::process::Command::new("openssl").args(pass).arg(&key).arg("-out").arg(&locked).status();
+    assert!(made.unwrap().success());
+    let tls = format!("tls ca={:?} cert={cert:?} key={locked:?} passwords={passwords:?}", authority.file());
+    let opened = Vordr::running_resolved(&rules(&origin.url_as("localhost"), &tls)).await;
+    assert_eq!(opened.get("http://a.test/").await.text(), "known");
 }
 
 #[tokio::test]

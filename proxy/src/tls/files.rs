@@ -3,12 +3,14 @@
 use super::certificate::{Certificate, Flaw};
 use super::certificates::Files;
 use super::locked;
+use rustls_pki_types::PrivateKeyDer;
+use rustls_pki_types::pem::PemObject;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
 /// Why files do not make a certificate, in a line that names the file.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum FileFlaw {
+pub(crate) enum FileFlaw {
     /// The chain cannot be read.
     #[error("cannot read the certificate {0}: {1}")]
     Chain(String, io::Error),
@@ -39,15 +41,7 @@ impl FileFlaw {
 pub(super) fn read((chain, key): &Files, passwords: Option<&str>) -> Result<Certificate, FileFlaw> {
     let chain_pem = std::fs::read(chain).map_err(|error| FileFlaw::Chain(chain.clone(), error))?;
     let key_pem = std::fs::read(key).map_err(|error| FileFlaw::Key(key.clone(), error))?;
-    let opened = match passwords {
-        Some(file) => {
-            let passwords = std::fs::read_to_string(file);
-            let passwords = passwords.map_err(|error| FileFlaw::Passwords(file.to_owned(), error))?;
-            locked::open(&key_pem, &passwords)
-        }
-        None => None,
-    };
-    let read = match opened {
+    let read = match opened(&key_pem, passwords)? {
         Some(opened) => Certificate::from_opened(&chain_pem, opened),
         None => Certificate::from_pem(&chain_pem, &key_pem),
     };
@@ -55,6 +49,24 @@ pub(super) fn read((chain, key): &Files, passwords: Option<&str>) -> Result<Cert
         Flaw::NoCertificate | Flaw::Garbled => FileFlaw::Content(chain.clone(), flaw),
         Flaw::NoKey | Flaw::UnusableKey(_) | Flaw::WrongKey => FileFlaw::Content(key.clone(), flaw),
     })
+}
+
+/// A key that is shown to an upstream, which a file of passwords may open.
+pub(crate) fn read_key(key: &str, passwords: Option<&str>) -> Result<PrivateKeyDer<'static>, FileFlaw> {
+    let pem = std::fs::read(key).map_err(|error| FileFlaw::Key(key.to_owned(), error))?;
+    let flaw = |_| FileFlaw::Content(key.to_owned(), Flaw::NoKey);
+    match opened(&pem, passwords)? {
+        Some(opened) => Ok(opened),
+        None => PrivateKeyDer::from_pem_slice(&pem).map_err(flaw),
+    }
+}
+
+/// An encrypted key, where a password of a file fits.
+fn opened(pem: &[u8], passwords: Option<&str>) -> Result<Option<PrivateKeyDer<'static>>, FileFlaw> {
+    let Some(file) = passwords else { return Ok(None) };
+    let passwords = std::fs::read_to_string(file);
+    let passwords = passwords.map_err(|error| FileFlaw::Passwords(file.to_owned(), error))?;
+    Ok(locked::open(pem, &passwords))
 }
 
 /// Whether everybody on this machine can read a file.

@@ -21,7 +21,7 @@ pub use acme::{RevokeError, revoke};
 pub(crate) use certificate::Certificate;
 pub(crate) use certificates::Certificates;
 pub(crate) use door::{Door, Doors};
-pub(crate) use files::Stamp;
+pub(crate) use files::{Stamp, read_key};
 pub(crate) use inspect::{FromFiles, Inspected, inspect};
 pub(crate) use watch::Watch;
 

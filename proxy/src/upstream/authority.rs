@@ -2,20 +2,24 @@
 
 use crate::roots::{self, Trust};
 use crate::start_error::StartError;
+use crate::tls::read_key;
 use pingora_core::protocols::tls::CaType;
 use pingora_core::utils::tls::{CertKey, WrappedX509, parse_x509};
+use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use vordr_rules::table::UpstreamTls;
 
+/// The files of a certificate, of its key, and of the passwords of that.
+type Client = ((String, String), Option<String>);
+
 /// Authorities by their file, and vordr's own certificates by theirs, read once.
 #[derive(Default)]
 pub(super) struct Authorities {
     by_file: HashMap<String, Arc<CaType>>,
-    clients: HashMap<(String, String), Arc<CertKey>>,
+    clients: HashMap<Client, Arc<CertKey>>,
     by_words: HashMap<UpstreamTls, Secured>,
     /// How many the system has, once somebody needs them.
     system_roots: Option<usize>,
@@ -53,7 +57,7 @@ impl Authorities {
                 Some(path) => self.by_file.get(path).cloned(),
                 None => self.nobody.clone().filter(|_| !tls.verify),
             },
-            client: tls.client.as_ref().and_then(|files| self.clients.get(files)).cloned(),
+            client: client_of(tls).and_then(|client| self.clients.get(&client)).cloned(),
             key: hasher.finish(),
         };
         self.by_words.insert(tls.clone(), secured);
@@ -71,13 +75,13 @@ impl Authorities {
     }
 
     fn read_files(&mut self, tls: &UpstreamTls) -> Result<(), StartError> {
-        if let Some(files @ (cert, key)) = &tls.client {
-            let pair = read_client(cert, key).map_err(|reason| {
+        if let Some(client @ ((cert, key), passwords)) = &client_of(tls) {
+            let pair = read_client(cert, key, passwords.as_deref()).map_err(|reason| {
                 StartError::Upstream(format!(
                     "cannot use the certificate {cert} with the key {key}: {reason}"
                 ))
             })?;
-            self.clients.insert(files.clone(), Arc::new(pair));
+            self.clients.insert(client.clone(), Arc::new(pair));
         }
         match &tls.ca {
             Some(path) if !self.by_file.contains_key(path) => {
@@ -134,11 +138,15 @@ fn read(path: &str) -> Result<Vec<WrappedX509>, String> {
         .collect())
 }
 
+fn client_of(tls: &UpstreamTls) -> Option<Client> {
+    Some((tls.client.clone()?, tls.passwords.clone()))
+}
+
 /// A certificate and its key. Pingora panics on what it cannot use, so both are tried here first.
-fn read_client(cert: &str, key: &str) -> Result<CertKey, String> {
+fn read_client(cert: &str, key: &str, passwords: Option<&str>) -> Result<CertKey, String> {
     let chain: Vec<CertificateDer<'static>> =
         CertificateDer::pem_file_iter(cert).and_then(Iterator::collect).map_err(|error| error.to_string())?;
-    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| error.to_string())?;
+    let key = read_key(key, passwords).map_err(|error| error.to_string())?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

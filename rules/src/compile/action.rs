@@ -142,6 +142,7 @@ fn compile_tls(written: &WrittenProxy, speaks_tls: bool, reading: &mut Reading<'
         min: own.and_then(|tls| tls.min).unwrap_or(TlsVersion::Tls12),
         ca: own.and_then(|tls| tls.ca.clone()),
         client: own.and_then(|tls| tls.client.clone()),
+        passwords: own.and_then(|tls| tls.passwords.clone()),
     })
 }
 

@@ -62,8 +62,15 @@ static OUTLAST_CLIENT: Word = Word::simple(
 );
 static HTTP: Word =
     Word::simple("http", "\"1.1\" | \"2\" | auto", "The HTTP version spoken with the upstream.");
-static TLS: Word = Word::simple("tls", "", "How TLS is spoken with the upstream.")
-    .properties(&["min", "verify", "sni", "ca", "cert", "key"]);
+static TLS: Word = Word::simple("tls", "", "How TLS is spoken with the upstream.").properties(&[
+    "min",
+    "verify",
+    "sni",
+    "ca",
+    "cert",
+    "key",
+    "passwords",
+]);
 static RESOLVE: Word =
     Word::simple("resolve", "DURATION", "The longest a resolved address is believed. Default 30 s.");
 static PROXY_PROTOCOL: Word =
@@ -118,6 +125,7 @@ pub(crate) struct Tls {
     pub sni: Option<Template>,
     pub ca: Option<String>,
     pub client: Option<(String, String)>,
+    pub passwords: Option<String>,
 }
 
 pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Proxy> {
@@ -306,8 +314,20 @@ fn read_tls(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Tls {
             .and_then(|sni| template(sni, "sni", reading))
             .map(|sni| sni.value),
         ca: node.property("ca", reading).map(|ca| ca.value),
+        passwords: read_passwords(node, reading),
         client: read_client(node, reading),
     }
+}
+
+/// Passwords open a key, and nothing else.
+fn read_passwords(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<String> {
+    let passwords = node.property::<String>("passwords", reading)?;
+    if !node.has_property("key") {
+        let error =
+            Diagnostic::error("incomplete-tls", passwords.span, "`passwords` without `key` opens nothing");
+        reading.report(error.label("add `cert` and `key`, or leave this out"));
+    }
+    Some(passwords.value)
 }
 
 /// A certificate is nothing without its key.

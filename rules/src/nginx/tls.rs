@@ -176,12 +176,14 @@ impl Nginx<'_, '_> {
         let name = name.and_then(|name| self.template(&name, variables));
         let name = name.or_else(|| host.map(literal));
         let file = |name: &str| scope.find(name).map(|directive| directive.first().to_owned());
+        let client = file("proxy_ssl_certificate").zip(file("proxy_ssl_certificate_key"));
         UpstreamTls {
             min: self.read_versions(scope, "proxy_ssl_protocols").first().copied(),
             verify: Some(verify),
             sni: name,
             ca: file("proxy_ssl_trusted_certificate").filter(|_| verify),
-            client: file("proxy_ssl_certificate").zip(file("proxy_ssl_certificate_key")),
+            passwords: file("proxy_ssl_password_file").filter(|_| client.is_some()),
+            client,
         }
     }
 }

@@ -163,8 +163,10 @@ fn write_proxy(proxy: &Proxy, table: &Table, page: &mut Page) {
         let client =
             tls.client.as_ref().map(|(cert, key)| format!(" cert={} key={}", quoted(cert), quoted(key)));
         let client = client.unwrap_or_default();
+        let passwords = tls.passwords.as_ref().map(|file| format!(" passwords={}", quoted(file)));
+        let passwords = passwords.unwrap_or_default();
         let (min, verify) = (version_text(tls.min), switch(tls.verify));
-        page.line(&format!("tls min={min} verify={verify}{sni}{ca}{client}"), None);
+        page.line(&format!("tls min={min} verify={verify}{sni}{ca}{client}{passwords}"), None);
     }
     let http = match proxy.http {
         HttpVersion::Http1 => "\"1.1\"",

@@ -240,4 +240,6 @@ pub struct UpstreamTls {
     pub ca: Option<String>,
     /// The files of vordr's own certificate and its key, shown where the upstream asks.
     pub client: Option<(String, String)>,
+    /// The file of passwords that its key may be encrypted with.
+    pub passwords: Option<String>,
 }

@@ -63,7 +63,7 @@ pub(super) const ALL: &[Definition] = &[
     honoured("proxy_ssl_trusted_certificate", SITE, 1, 1),
     honoured("proxy_ssl_certificate", SITE, 1, 1),
     honoured("proxy_ssl_certificate_key", SITE, 1, 1),
-    refused("proxy_ssl_password_file", SITE, 1, 1, "store the key without a password"),
+    honoured("proxy_ssl_password_file", SITE, 1, 1),
     honoured("proxy_ssl_protocols", SITE, 1, ANY),
     needless("proxy_ssl_ciphers", SITE, 1, 1, "only ciphers that are still thought safe are offered"),
     needless("proxy_ssl_session_reuse", SITE, 1, 1, "sessions are taken up again where the upstream allows it"),
