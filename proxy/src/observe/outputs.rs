@@ -86,8 +86,13 @@ impl Write for Packed {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
         let mut member = GzEncoder::new(Vec::new(), self.level);
         member.write_all(lines)?;
-        self.file.write_all(&member.finish()?)?;
-        Ok(lines.len())
+        let before = self.file.metadata()?;
+        let written = self.file.write_all(&member.finish()?);
+        if written.is_err() && before.is_file() {
+            // Behind a part of a member nothing could be unpacked.
+            let _ = self.file.set_len(before.len());
+        }
+        written.map(|()| lines.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

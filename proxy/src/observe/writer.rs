@@ -40,6 +40,8 @@ struct Lines {
     buffers: PerWorker<Mutex<Vec<u8>>>,
     /// There is something to be done.
     waiting: AtomicBool,
+    /// Somebody waits for it to be done.
+    hurried: AtomicBool,
     over: AtomicBool,
     /// How often everything has been written.
     rounds: Mutex<u64>,
@@ -94,6 +96,7 @@ impl Writer {
         let (wanted, end) = (*rounds + 2, Instant::now() + PATIENCE);
         while *rounds < wanted && Instant::now() < end {
             self.lines.waiting.store(true, Relaxed);
+            self.lines.hurried.store(true, Relaxed);
             self.thread.unpark();
             let (later, _) =
                 self.lines.round_done.wait_timeout(rounds, GATHER).unwrap_or_else(PoisonError::into_inner);
@@ -114,9 +117,22 @@ impl Lines {
         Self {
             buffers: PerWorker::new(workers),
             waiting: AtomicBool::new(false),
+            hurried: AtomicBool::new(false),
             over: AtomicBool::new(false),
             rounds: Mutex::new(0),
             round_done: Condvar::new(),
+        }
+    }
+
+    /// Lets lines come for so long, unless somebody waits for them or no more will come.
+    fn gather(&self, time: Duration) {
+        let end = Instant::now() + time;
+        while !self.hurried.swap(false, Relaxed) && !self.over.load(Relaxed) {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            thread::park_timeout(left);
         }
     }
 
@@ -126,9 +142,10 @@ impl Lines {
         let mut last: Option<Instant> = None;
         loop {
             let over = self.over.load(Relaxed);
-            if self.waiting.swap(false, Relaxed) || over {
-                let since = last.map_or(gather, |last| last.elapsed());
-                thread::sleep(if over { Duration::ZERO } else { gather.saturating_sub(since) });
+            if self.waiting.load(Relaxed) || over {
+                self.gather(last.map_or(Duration::ZERO, |last| gather.saturating_sub(last.elapsed())));
+                // A line that comes from here on asks for another round.
+                self.waiting.store(false, Relaxed);
                 last = Some(Instant::now());
                 for buffer in self.buffers.all() {
                     std::mem::swap(&mut *lock(buffer), &mut batch);
@@ -270,6 +287,21 @@ mod tests {
                 text.lines().filter_map(|line| line.strip_prefix(name)?.trim().parse().ok()).collect();
             assert!(numbers.into_iter().eq(0..5_000), "lines of {name}");
         }
+    }
+
+    #[test]
+    fn what_is_packed_is_there_once_it_is_flushed_however_little_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.gz").display().to_string();
+        let dropped = IntCounter::new("dropped", "Dropped.").unwrap();
+        let writer = Writer::open(&LogTarget::Packed(path.clone(), 1), 1, dropped).unwrap();
+        let mut sizes = vec![0];
+        for _ in 0..20 {
+            writer.line(|line| line.extend(b"a line\n"));
+            writer.flush();
+            sizes.push(std::fs::metadata(&path).unwrap().len());
+        }
+        assert!(sizes.is_sorted_by(|before, after| before < after), "{sizes:?}");
     }
 
     #[test]
