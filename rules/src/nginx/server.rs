@@ -148,9 +148,9 @@ impl Nginx<'_, '_> {
     pub(super) fn name_servers(&mut self, servers: &mut [Server]) {
         let mut taken: HashMap<(Address, String), Span> = HashMap::new();
         let mut nameless = 1;
-        for server in servers {
-            let addresses: Vec<Address> =
-                server.listens.iter().map(|listen| listen.address.value.clone()).collect();
+        let defaults = defaults(servers);
+        for (number, server) in servers.iter_mut().enumerate() {
+            let addresses: Vec<Address> = addresses(server).cloned().collect();
             server.hosts.retain(|host| {
                 let clash = addresses
                     .iter()
@@ -166,13 +166,17 @@ impl Nginx<'_, '_> {
                 let is_taken = |name: &str| {
                     addresses.iter().any(|address| taken.contains_key(&(address.clone(), name.to_owned())))
                 };
-                let mut name = "_".to_owned();
+                let is_default = |address: &Address| defaults.get(address) == Some(&number);
+                // Whoever names no host is its own, which goes without saying where it is the default one.
+                let mut name = String::new();
+                if is_taken("") || addresses.iter().all(is_default) {
+                    "_".clone_into(&mut name);
+                }
                 while is_taken(&name) {
                     nameless += 1;
                     name = format!("_{nameless}");
                 }
                 server.hosts.push(Spanned::new(name, server.span));
-                // It is its own whoever names no host.
                 for address in &addresses {
                     taken.entry((address.clone(), String::new())).or_insert(server.span);
                 }
@@ -184,6 +188,22 @@ impl Nginx<'_, '_> {
             }
         }
     }
+}
+
+fn addresses(server: &Server) -> impl Iterator<Item = &Address> {
+    server.listens.iter().map(|listen| &listen.address.value)
+}
+
+/// Which of the servers of each address takes what no other one does.
+fn defaults(servers: &[Server]) -> HashMap<Address, usize> {
+    let mut defaults = HashMap::new();
+    let said = servers.iter().enumerate().filter(|(_, server)| server.default.is_some());
+    for (number, server) in said.chain(servers.iter().enumerate()) {
+        for address in addresses(server) {
+            defaults.entry(address.clone()).or_insert(number);
+        }
+    }
+    defaults
 }
 
 /// `$server_name`: the first name, a regex as it is written.
