@@ -118,6 +118,33 @@ async fn each_location_says_how_long_a_connection_is_kept_behind_its_answers() {
 }
 
 #[tokio::test]
+async fn the_connection_of_a_browser_that_is_excepted_is_closed_where_it_is() {
+    let locations = r#"
+        keepalive "60s" except="msie6 safari"
+        location exact="/all" { keepalive except=off; respond 200 a; }
+        location exact="/post" { keepalive except=msie6; respond 200 a; }
+        location "/" { respond 200 a; }"#;
+    let vordr = Vordr::running(&format!("server a.test {{ listen 0; {locations} }}")).await;
+    let (msie, safari) = ("Mozilla/4.0 (compatible; MSIE 6.0; Windows 98)", "Safari/419.3 (Intel Mac OS X)");
+    for (request, agent, closes) in [
+        ("POST /", msie, true),
+        ("GET /", msie, false),
+        ("GET /", safari, true),
+        ("GET /", "Firefox/150.0", false),
+        ("POST /all", msie, false),
+        ("GET /all", safari, false),
+        ("POST /post", msie, true),
+        ("GET /post", safari, false),
+    ] {
+        let head =
+            format!("{request} HTTP/1.1\r\nHost: a.test\r\nUser-Agent: {agent}\r\nContent-Length: 0\r\n\r\n");
+        let answer = vordr.send(&head).await;
+        let said = if closes { "close" } else { "keep-alive" };
+        assert_eq!((answer.status, answer.header("Connection")), (200, Some(said)), "{request} {agent}");
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_says_close_is_closed() {
     let origin = Origin::answering("ok").await;
     let vordr = Vordr::proxying(&origin).await;

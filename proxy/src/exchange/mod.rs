@@ -5,6 +5,7 @@ mod admit;
 mod answer;
 mod arrival;
 mod attempts;
+mod browsers;
 mod client_cert;
 mod coding;
 mod compress;

@@ -14,7 +14,7 @@ use std::time::Instant;
 /// Leaves the connection open behind the answer for as long as the rules say, or has it closed.
 pub(super) fn keep_or_close(session: &mut Session, under_way: &UnderWay) {
     under_way.link.rests_for(under_way.exchange.keepalive().idle);
-    if !keeps_alive(under_way) {
+    if !keeps_alive(session, under_way) {
         session.set_keepalive(None);
     }
 }
@@ -34,7 +34,7 @@ pub(super) fn tell_how_long(
 }
 
 /// Whether the connection may carry a further request; a stream of HTTP/2 is one request.
-fn keeps_alive(under_way: &UnderWay) -> bool {
+fn keeps_alive(session: &Session, under_way: &UnderWay) -> bool {
     let keepalive = under_way.exchange.keepalive();
     let used_up = keepalive.requests.is_some_and(|limit| under_way.link.requests() >= u64::from(limit))
         || keepalive.age.is_some_and(|age| under_way.link.opened().elapsed() >= age);
@@ -44,6 +44,7 @@ fn keeps_alive(under_way: &UnderWay) -> bool {
         && !is_over
         && keepalive.idle.is_some()
         && !used_up
+        && !under_way.exchange.is_excepted(session.req_header())
         && !under_way.link.leaving.is_cancelled()
 }
 

@@ -61,6 +61,8 @@ impl Gateway {
         mut admission: Admission,
     ) -> Result<bool> {
         loop {
+            // A file that is not there may lead to another location.
+            answering::keep_or_close(session, under_way);
             if let Some(page) = under_way.exchange.refused_plainly(&admission, session.req_header()) {
                 admission = Admission::Answer(Box::new(page));
             }
@@ -152,7 +154,6 @@ impl ProxyHttp for Gateway {
             }
             under_way.in_flight = Some(self.shared.observer.exchange_started(&under_way.exchange));
         }
-        answering::keep_or_close(session, under_way);
         let settings = under_way.exchange.settings();
         let client = settings.and_then(|settings| settings.timeouts.client);
         // The connection itself watches how the client keeps up. Pingora's limits are for the whole of a read or a write,

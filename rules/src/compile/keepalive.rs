@@ -12,6 +12,7 @@ pub(super) fn compile<'l>(layers: impl Iterator<Item = &'l Written>, usual: Keep
             requests: layer.requests.as_ref().map_or(outer.requests, |limit| limit.value.0.map(requests)),
             age: layer.age.as_ref().map_or(outer.age, |age| age.value.0),
             told: layer.told.as_ref().map_or(outer.told, |told| told.value.0),
+            except: layer.except.as_ref().map_or(outer.except, |except| except.value),
         }
     })
 }

@@ -4,7 +4,8 @@ use super::Nginx;
 use super::scope::Scope;
 use super::tree::Directive;
 use crate::language::keepalive::Keepalive;
-use crate::source::Spanned;
+use crate::source::{Span, Spanned};
+use crate::table::Browsers;
 use crate::value::Limit;
 use std::time::Duration;
 
@@ -20,7 +21,29 @@ impl Nginx<'_, '_> {
             told: told.and_then(|told| self.span_of_time(told, 1)),
             age: scope.find("keepalive_time").and_then(|time| self.span_of_time(time, 0)),
             requests: requests.and_then(|requests| self.number_of_requests(requests)),
+            except: self.read_browsers(scope),
         }
+    }
+
+    /// The connections of MSIE 6 are closed where nothing is said, too.
+    pub(super) fn usual_browsers(&self) -> Spanned<Browsers> {
+        let nowhere = Span { source: self.reading.source, start: 0, length: 0 };
+        Spanned::new(Browsers { msie6: true, safari: false }, nowhere)
+    }
+
+    /// `keepalive_disable`: several of a block add up, and `none` takes nothing away from what stands beside it.
+    fn read_browsers(&mut self, scope: &Scope<'_>) -> Option<Spanned<Browsers>> {
+        let directives = scope.all("keepalive_disable");
+        let mut browsers = Browsers::default();
+        for directive in &directives {
+            for name in directive.arguments.iter().filter(|name| name.value != "none") {
+                match browsers.with(&name.value) {
+                    Some(more) => browsers = more,
+                    None => self.fault(name.span, format!("invalid value \"{}\"", name.value)),
+                }
+            }
+        }
+        directives.first().map(|directive| Spanned::new(browsers, directive.name.span))
     }
 
     /// 0 is none at all.

@@ -172,12 +172,14 @@ impl Nginx<'_, '_> {
 
     fn read_limits(&mut self, scope: &Scope<'_>, http: &Scope<'_>) -> Limits {
         let minute = Limit(Some(Duration::from_secs(60)));
+        let mut keepalive = self.read_keepalive(http);
+        keepalive.except = keepalive.except.or_else(|| Some(self.usual_browsers()));
         let header = self.silence(scope.find("client_header_timeout")).map_or(minute, |time| time.value);
         Limits {
             header_timeout: Some(header),
             header_size: self.header_size(scope),
             request_line: self.request_line(scope),
-            keepalive: self.read_keepalive(http),
+            keepalive,
             lenient_heads: Some(true),
             ..Limits::default()
         }

@@ -2,8 +2,8 @@
 
 use super::text::{Page, duration, limit, number, quoted, switch, template, words};
 use crate::table::{
-    AccessLog, Believed, ErrorFormat, ErrorLog, Keepalive, Limits, LogFormat, LogTarget, OnFailure, Place,
-    Process, Resolver, Trace,
+    AccessLog, Believed, Browsers, ErrorFormat, ErrorLog, Keepalive, Limits, LogFormat, LogTarget, OnFailure,
+    Place, Process, Resolver, Trace,
 };
 use std::time::Duration;
 
@@ -187,8 +187,14 @@ pub(super) fn keepalive_line(keepalive: &Keepalive, outer: &Keepalive) -> String
         Some(_) => format!(" {name}={}", limit(own)),
         None => String::new(),
     };
+    let nobody = Browsers::default();
+    let except = match (keepalive.except, outer.except) {
+        (own, outer) if own == nobody && outer == nobody => String::new(),
+        (own, _) if own.msie6 && own.safari => format!(" except={}", quoted(own.names())),
+        (own, _) => format!(" except={}", own.names()),
+    };
     format!(
-        "keepalive {} requests={}{}{}",
+        "keepalive {} requests={}{}{}{except}",
         limit(keepalive.idle),
         number(keepalive.requests),
         more("age", keepalive.age, outer.age),

@@ -1,7 +1,8 @@
 //! `vordr { … }`: what concerns the process as a whole.
 
 use super::{
-    AccessLog, AcmeAccount, Address, ErrorLog, Level, LimitStore, LineFormat, LogTarget, Resolver, Trace,
+    AccessLog, AcmeAccount, Address, Browsers, ErrorLog, Level, LimitStore, LineFormat, LogTarget, Resolver,
+    Trace,
 };
 use http::HeaderName;
 use ipnet::IpNet;
@@ -79,11 +80,19 @@ pub struct Keepalive {
     pub age: Option<Duration>,
     /// What `Keep-Alive: timeout=` says, in whole seconds; `None` says nothing.
     pub told: Option<Duration>,
+    /// Whose is closed after each answer all the same. Default nobody's.
+    pub except: Browsers,
 }
 
 impl Default for Keepalive {
     fn default() -> Self {
-        Self { idle: Some(Duration::from_secs(75)), requests: Some(1000), age: None, told: None }
+        Self {
+            idle: Some(Duration::from_secs(75)),
+            requests: Some(1000),
+            age: None,
+            told: None,
+            except: Browsers::default(),
+        }
     }
 }
 

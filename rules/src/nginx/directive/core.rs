@@ -89,7 +89,7 @@ pub(super) const ALL: &[Definition] = &[
     honoured("keepalive_timeout", SITE, 1, 2),
     honoured("keepalive_requests", SITE, 1, 1),
     honoured("keepalive_time", SITE, 1, 1),
-    needless("keepalive_disable", SITE, 1, ANY, "the browsers that it is for, MSIE 6 and Safari 5, are gone"),
+    honoured("keepalive_disable", SITE, 1, ANY).many(),
     needless("keepalive_min_timeout", SITE, 1, 1, "a stop is told to every open connection"),
     needless("reset_timedout_connection", SITE, 1, 1, SOCKETS),
     needless("lingering_close", SITE, 1, 1, SOCKETS),
