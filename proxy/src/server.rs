@@ -26,6 +26,8 @@ use vordr_rules::{Loaded, Severity, Surroundings};
 const LONGEST_FLUSH: Duration = Duration::from_secs(10);
 /// How long it waits where nothing is left of `drain`.
 const LAST_SPANS: Duration = Duration::from_millis(500);
+/// How long an end at once waits for what workers are in the middle of.
+const AT_HAND: Duration = Duration::from_millis(500);
 
 /// Rules that have been loaded, ready to be served.
 ///
@@ -278,6 +280,8 @@ impl Handle {
     pub(crate) fn end(&self) {
         let shared = &self.reloader.shared;
         clean_up_all(&shared.generation().table);
+        // Whoever has been answered has a line: a worker that is in the middle of it ends that first.
+        self.workers.orders().answer(AT_HAND);
         shared.observer.flush();
     }
 
