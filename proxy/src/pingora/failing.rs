@@ -287,7 +287,7 @@ pub(super) async fn answer(session: &mut Session, error: &Error, passage: &mut P
     session.set_keepalive(None);
     let _ = match what_is_due(under_way, &failure, session.req_header()) {
         // The client may be gone by now, which the log line's failure does not have to tell.
-        Admission::Answer(answer) => reply::write(session, &mut under_way.exchange, *answer).await,
+        Admission::Answer(answer) => reply::write(session, under_way, *answer).await,
         _ if failure == Failure::Elsewhere => files::serve_elsewhere(session, under_way).await,
         _ => files::serve_instead(session, under_way, &failure).await,
     };

@@ -1,7 +1,7 @@
 //! Files that are sought, found, and sent.
 
 use super::under_way::UnderWay;
-use super::{body, failing, reply};
+use super::{answering, body, failing, reply};
 use crate::exchange::{Admission, Answer, Failure, FileAnswer, Piece};
 use crate::files::{Find, Reading};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
@@ -19,7 +19,7 @@ pub(super) async fn serve(session: &mut Session, under_way: &mut UnderWay) -> Re
         return Ok(Some(left));
     }
     match under_way.exchange.recover(&failure, session.req_header()) {
-        Admission::Answer(answer) => reply::write(session, &mut under_way.exchange, *answer).await?,
+        Admission::Answer(answer) => reply::write(session, under_way, *answer).await?,
         _ => serve_instead(session, under_way, &failure).await?,
     }
     Ok(None)
@@ -32,12 +32,12 @@ pub(super) async fn serve_elsewhere(session: &mut Session, under_way: &mut Under
         match left {
             Admission::Files => {}
             Admission::Answer(answer) => {
-                return reply::write(session, &mut under_way.exchange, *answer).await;
+                return reply::write(session, under_way, *answer).await;
             }
             // No further attempt can be made any more.
             _ => {
                 let page = under_way.exchange.failure_page(&Failure::Elsewhere, session.req_header());
-                return reply::write(session, &mut under_way.exchange, page).await;
+                return reply::write(session, under_way, page).await;
             }
         }
     }
@@ -56,13 +56,13 @@ pub(super) async fn serve_instead(
             Ok(None) => return Ok(()),
             Ok(Some(Admission::Files)) => {}
             Ok(Some(Admission::Answer(answer))) => {
-                return reply::write(session, &mut under_way.exchange, *answer).await;
+                return reply::write(session, under_way, *answer).await;
             }
             Ok(Some(_)) | Err(_) => break,
         }
     }
     let page = under_way.exchange.failure_page(failure, session.req_header());
-    reply::write(session, &mut under_way.exchange, page).await
+    reply::write(session, under_way, page).await
 }
 
 /// Sends what is found, or tells why nothing is; what is left is for another location to do.
@@ -89,7 +89,7 @@ async fn send_found(
         Find::Folder(path) => return Ok(Ok(Some(exchange.to_folder(&path, request)))),
         Find::Listing(path, entries) => {
             let answer = exchange.list(&path, &entries, request);
-            reply::write(session, exchange, answer).await?;
+            reply::write(session, under_way, answer).await?;
         }
         Find::Index(path) => {
             let query = exchange.current_query(request).map(str::to_owned);
@@ -114,6 +114,7 @@ async fn send(
         // A client of HTTP/1.0 knows no chunks.
         session.set_keepalive(None);
     }
+    answering::keep_or_close(session, under_way);
     reply::write_head(session, &under_way.exchange, &answer.head, answer.body.is_empty()).await?;
     let pieces = answer.body.len();
     for (number, piece) in answer.body.into_iter().enumerate() {

@@ -77,7 +77,7 @@ impl Gateway {
                     under_way.exchange.counts_page(counts, session.req_header())
                 }
                 Admission::Answer(answer) => {
-                    reply::write(session, &mut under_way.exchange, *answer).await?;
+                    reply::write(session, under_way, *answer).await?;
                     break;
                 }
                 Admission::Forward => {

@@ -1,6 +1,7 @@
 //! Answers of vordr's own making, written through Pingora.
 
 use super::answering;
+use super::under_way::UnderWay;
 use crate::exchange::{Answer, Exchange, Headers};
 use bytes::Bytes;
 use http::StatusCode;
@@ -19,7 +20,9 @@ const UNWANTED: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Writes a whole answer, and counts its body; of 444 nothing is written.
-pub(super) async fn write(session: &mut Session, exchange: &mut Exchange, answer: Answer) -> Result<()> {
+pub(super) async fn write(session: &mut Session, under_way: &mut UnderWay, answer: Answer) -> Result<()> {
+    answering::keep_or_close(session, under_way);
+    let exchange = &mut under_way.exchange;
     // Whoever has all of it may ask again at once.
     exchange.places.clear();
     if answer.status.as_u16() == SILENCE {
