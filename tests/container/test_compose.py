@@ -70,7 +70,7 @@ def test_production_without_its_variable_names_it(compose):
     try:
         compose.up("production")
         eventually("the variable's name", lambda: "OCAPISTAINE_TARGET_URL" in compose.logs("edge"))
-        assert compose.state("edge")["ExitCode"] == 1
+        eventually("its end", lambda: compose.state("edge")["ExitCode"] == 1)
     finally:
         compose.down()
 
