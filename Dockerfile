@@ -12,6 +12,8 @@ RUN scripts/setup.sh build
 RUN if [ "$(uname -m)" = aarch64 ]; then \
         printf '[env]\nJEMALLOC_SYS_WITH_LG_PAGE = "16"\n' >>"$CARGO_HOME/config.toml"; \
     fi
+# Relocations in a tenth of their room, a megabyte less in all; glibc knows how since 2.36, which Debian has from bookworm on.
+ENV RUSTFLAGS="-C link-arg=-Wl,-z,pack-relative-relocs"
 # The dependencies in a layer of their own, which lasts until Cargo.lock changes.
 COPY Cargo.toml Cargo.lock ./
 COPY rules/Cargo.toml rules/
