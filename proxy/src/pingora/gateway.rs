@@ -61,8 +61,6 @@ impl Gateway {
         mut admission: Admission,
     ) -> Result<bool> {
         loop {
-            // A file that is not there may lead to another location.
-            answering::keep_or_close(session, under_way);
             if let Some(page) = under_way.exchange.refused_plainly(&admission, session.req_header()) {
                 admission = Admission::Answer(Box::new(page));
             }
