@@ -38,8 +38,14 @@ pub(super) async fn read(name: Vec<u8>, template: &Template, ways: Ways) -> Resu
 /// Whether a request brought a `..` along that the rules do not have.
 fn leads_out(path: &Path, template: &Template) -> bool {
     let upwards = |path: &Path| path.components().filter(|part| *part == Component::ParentDir).count();
-    let written = template.parts.iter().map(|part| match part {
-        Part::Text(text) => upwards(Path::new(text)),
+    // What stands beside a placeholder is not all of a name.
+    let last = template.parts.len().saturating_sub(1);
+    let written = template.parts.iter().enumerate().map(|(number, part)| match part {
+        Part::Text(text) => {
+            let names: Vec<&str> = text.split('/').collect();
+            let whole = usize::from(number > 0)..names.len() - usize::from(number < last);
+            names.get(whole).unwrap_or_default().iter().filter(|name| **name == "..").count()
+        }
         Part::Placeholder(_) => 0,
     });
     upwards(path) > written.sum()
@@ -83,6 +89,9 @@ mod tests {
             ("/etc/{arg.f}", "/etc/..", true),
             ("/etc/../srv/{arg.f}", "/etc/../srv/users", false),
             ("/etc/../srv/{arg.f}", "/etc/../srv/../users", true),
+            ("/etc/..{arg.d}/{arg.f}", "/etc/..a/../users", true),
+            ("/etc/{arg.d}../{arg.f}", "/etc/a../../users", true),
+            ("/etc/{arg.d}/../{arg.f}", "/etc/a/../users", false),
         ] {
             let template = Template::compile(template).unwrap();
             assert_eq!(leads_out(&path(filled.as_bytes().to_vec(), &template), &template), out, "{filled}");
