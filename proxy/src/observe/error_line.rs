@@ -65,7 +65,7 @@ impl<'a> Failed<'a> {
         let server = exchange.server().map_or("", |server| server.name());
         let version = if exchange.arrival.http2 { http::Version::HTTP_2 } else { request.version };
         let (number, client) = (exchange.arrival.connection, exchange.public.client.as_str());
-        let _ = write!(line, "*{number} {}, client: {client}, server: {server}, request: \"", clean(&what),);
+        let _ = write!(line, "*{number} {}, client: {client}, server: {server}, request: \"", clean(&what));
         let _ = match exchange.refused_line() {
             Some(refused) => write!(line, "{}\"", clean(&String::from_utf8_lossy(refused))),
             None if exchange.is_unread() => write!(line, "\""),

@@ -173,9 +173,7 @@ impl Observer {
         if let (None, Some(error)) = (exchange.route(), LastError::of(record)) {
             self.refusals.add(Turned::Request, exchange.public.client.as_str(), error);
         }
-        if let Some(failed) = Failed::of(record) {
-            self.tell_of(exchange, |logs| logs.failed(&failed));
-        }
+        self.tell_of_failure(record);
         if exchange.has_given_up {
             let (server, route) = record::labels(exchange);
             let fields = [("server", server), ("route", route), ("path", record.request.uri.path())];
@@ -234,10 +232,14 @@ impl Observer {
         if let Some(error) = LastError::of(record) {
             self.refusals.add(Turned::Request, exchange.public.client.as_str(), error);
         }
-        if let Some(failed) = Failed::of(record) {
-            self.tell_of(exchange, |logs| logs.failed(&failed));
-        }
+        self.tell_of_failure(record);
         self.write(record);
+    }
+
+    fn tell_of_failure(&self, record: &Record<'_>) {
+        if let Some(failed) = Failed::of(record) {
+            self.tell_of(record.exchange, |logs| logs.failed(&failed));
+        }
     }
 
     /// A request was refused before it reached a route.
