@@ -52,7 +52,7 @@ fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// As nginx 1.22 and 1.26 take them.
+    /// As Debian's nginx takes them.
     #[test]
     fn a_browser_is_known_by_what_it_says() {
         for (agent, msie6, safari) in [

@@ -87,7 +87,10 @@ impl Exchange {
 
     /// Whether a placeholder is about the line of a head whose line is none. Where a page leads has a path all the same.
     pub(super) fn lacks(&self, placeholder: &Placeholder) -> bool {
-        let is_nothing = match placeholder {
+        if !self.is_unread() {
+            return false;
+        }
+        match placeholder {
             Placeholder::Uri | Placeholder::Protocol => true,
             Placeholder::Path | Placeholder::NormalPath | Placeholder::Rest | Placeholder::Query => {
                 self.current.is_none()
@@ -95,8 +98,7 @@ impl Exchange {
             Placeholder::Method => !self.asks_anew,
             Placeholder::RequestLine => self.refused_line().is_none(),
             _ => false,
-        };
-        is_nothing && self.is_unread()
+        }
     }
 }
 
