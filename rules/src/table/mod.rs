@@ -12,6 +12,7 @@ mod field_name;
 mod files;
 mod find;
 mod fix;
+mod gate;
 mod host;
 mod limit_store;
 mod listener;
@@ -45,6 +46,7 @@ pub use field_name::{FieldName, usual_spelling};
 pub use files::{Files, Listing, Since, Symlinks, Ways};
 pub use find::{Captures, Match, Outcome, Request, Way};
 pub use fix::{CookieFix, CookieFlags, LocationFix, Replacement, SameSite, Wanted};
+pub use gate::{Access, AccessRule, Auth, AuthKind, Satisfy, Whom};
 pub(crate) use host::LONGEST_NAME;
 pub use host::without_port;
 pub use limit_store::{LimitStore, OnFailure, StoreAddress};
@@ -60,8 +62,8 @@ pub use regex::{Matched, PathRegex, RegexError};
 pub use resolver::Resolver;
 pub use send_rate::{Pace, SendRate};
 pub use settings::{
-    Access, AccessRule, AnswerStatus, Auth, AuthKind, Compress, Concurrency, Cors, HeaderNames,
-    HeaderOperation, OnError, OnErrorFrom, Origins, RateLimit, Satisfy, Settings, Timeouts, WebSocket, Whom,
+    AnswerStatus, Compress, Concurrency, Cors, HeaderNames, HeaderOperation, OnError, OnErrorFrom, Origins,
+    RateLimit, Settings, Timeouts, WebSocket,
 };
 pub use steps::{FileKind, Rewrite, Step, Test, Then, When};
 pub use substitute::Substitute;

@@ -1,12 +1,11 @@
 //! The settings that hold in a location, inheritance done.
 
 use super::{
-    AccessLog, Action, Bodies, Charset, ErrorLog, Expires, FieldName, Keepalive, Level, Place, SendRate,
-    Substitute, Trust, Types, Ways,
+    Access, AccessLog, Action, Auth, Bodies, Charset, ErrorLog, Expires, FieldName, Keepalive, Level, Place,
+    Satisfy, SendRate, Substitute, Trust, Types,
 };
 use crate::placeholder::Template;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use ipnet::IpNet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -187,45 +186,6 @@ pub enum Origins {
     Listed(Vec<String>),
 }
 
-/// `allow` and `deny`: the first that holds decides; none lets pass.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Access {
-    /// In the order written.
-    pub rules: Vec<AccessRule>,
-}
-
-/// One `allow` or `deny`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccessRule {
-    /// Whether a match lets pass.
-    pub allow: bool,
-    /// Whom it matches.
-    pub whom: Whom,
-}
-
-/// Who is meant by an `allow` or `deny`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whom {
-    /// Everybody.
-    All,
-    /// Whoever comes through a Unix socket, and is introduced by nobody.
-    Unix,
-    /// Whose address is in a network.
-    Network(IpNet),
-}
-
-/// `satisfy`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Satisfy {
-    /// Address and credentials.
-    #[default]
-    All,
-    /// Either.
-    Any,
-    /// The address, or any one `auth`.
-    One,
-}
-
 /// `compress`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Compress {
@@ -288,62 +248,6 @@ pub struct Concurrency {
     pub dry: bool,
     /// How grave that is to the error log.
     pub level: Level,
-}
-
-/// One `auth`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Auth {
-    /// Its kind, with what that needs.
-    pub kind: AuthKind,
-    /// How long whoever is refused with a 401 waits for it.
-    pub delay: Option<Duration>,
-    /// Request headers set from what was learnt: (`claim` or header, request header).
-    pub copy: Vec<(String, HeaderName)>,
-}
-
-/// The kinds of `auth`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AuthKind {
-    /// Password file, realm.
-    Basic {
-        /// Path of the htpasswd file; one that depends on the request is read for each.
-        file: Template,
-        /// Shown to the user.
-        realm: Template,
-        /// nginx's ways take weaker hashes too, say no charset, and ask for nothing where the realm is `off`.
-        ways: Ways,
-    },
-    /// A header that must hold one of the keys of a file.
-    Key {
-        /// The header's name.
-        header: HeaderName,
-        /// Path of the file, a key a line.
-        file: String,
-    },
-    /// `Authorization: Bearer` with one of the tokens of a file.
-    Bearer {
-        /// Path of the file, a token a line.
-        file: String,
-    },
-    /// A JSON web token.
-    Jwt {
-        /// URL of the keys.
-        jwks: String,
-        /// Expected `iss`.
-        issuer: Option<String>,
-        /// Expected `aud`.
-        audience: Option<String>,
-    },
-    /// A location of the same server decides: asked by GET, without a body.
-    Location {
-        /// Its path.
-        path: String,
-    },
-    /// Another server decides.
-    Forward {
-        /// Its URL.
-        url: String,
-    },
 }
 
 /// `on-error`.
