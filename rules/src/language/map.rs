@@ -61,15 +61,22 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Map> {
 
 /// `proxies="10.0.0.0/8 127.0.0.1"`, `recursive=off`.
 fn read_through(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Through {
-    let Some(written) = node.property::<String>("proxies", reading) else { return Through::default() };
+    let recursive = node.property::<bool>("recursive", reading);
+    let Some(written) = node.property::<String>("proxies", reading) else {
+        if let Some(recursive) = recursive {
+            let message = "`recursive` is about `proxies`, and there are none";
+            let error = Diagnostic::error("missing-property", recursive.span, message);
+            reading.report(error.label("leave it out, or name whose `X-Forwarded-For` is believed"));
+        }
+        return Through::default();
+    };
     let networks = written.value.split_whitespace();
     let networks = networks.map(|network| Spanned::new(network.to_owned(), written.span));
     let proxies: Vec<_> = networks
         .filter_map(|network| reading.value::<IpNet>(&network, "map"))
         .map(|network| network.value)
         .collect();
-    let recursive = node.property("recursive", reading).is_none_or(|recursive| recursive.value);
-    Through { proxies, recursive }
+    Through { proxies, recursive: recursive.is_none_or(|recursive| recursive.value) }
 }
 
 fn is_name(name: &Spanned<String>, reading: &mut Reading<'_>) -> bool {
