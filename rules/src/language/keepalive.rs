@@ -62,7 +62,16 @@ pub(super) fn read_with(
     text::check_not_none("requests", keepalive.requests.as_ref(), reading);
     text::check_not_none("age", keepalive.age.as_ref(), reading);
     text::check_not_none("told", keepalive.told.as_ref(), reading);
+    if let Some(told) = keepalive.told.as_ref().filter(|told| !is_told_in_seconds(told.value)) {
+        let error = text::wrong("told", told.span, "clients are told whole seconds, and not less than one");
+        reading.report(error.label("write `told=\"1s\"` or more, or `off`"));
+    }
     keepalive
+}
+
+/// Whether `Keep-Alive: timeout=` can say so; what is no time at all is another fault.
+fn is_told_in_seconds(told: Limit<Duration>) -> bool {
+    told.0.is_none_or(|told| told.is_zero() || told >= Duration::from_secs(1))
 }
 
 /// `except="msie6 safari"`, or `except=off`

@@ -18,7 +18,7 @@ impl Nginx<'_, '_> {
         let requests = scope.find("keepalive_requests");
         Keepalive {
             idle: timeout.and_then(|timeout| self.span_of_time(timeout, 0)),
-            told: told.and_then(|told| self.span_of_time(told, 1)),
+            told: told.and_then(|told| self.told_time(told)),
             age: scope.find("keepalive_time").and_then(|time| self.span_of_time(time, 0)),
             requests: requests.and_then(|requests| self.number_of_requests(requests)),
             except: self.read_browsers(scope),
@@ -44,6 +44,16 @@ impl Nginx<'_, '_> {
             }
         }
         directives.first().map(|directive| Spanned::new(browsers, directive.name.span))
+    }
+
+    /// In seconds, as it is told.
+    fn told_time(&mut self, directive: &Directive) -> Option<Spanned<Limit<Duration>>> {
+        let told = self.span_of_time(directive, 1)?;
+        if told.value.0.is_some_and(|told| told < Duration::from_secs(1)) {
+            self.invalid(directive, 1);
+            return None;
+        }
+        Some(told)
     }
 
     /// 0 is none at all.
