@@ -23,6 +23,8 @@ const WAITING: usize = 4 * 1024 * 1024;
 const GATHER: Duration = Duration::from_millis(50);
 /// The same where they are packed, as few of them make a large packet.
 const GATHER_PACKED: Duration = Duration::from_secs(1);
+/// What a buffer may hold on to while it is hardly used.
+const KEPT: usize = 16 * 1024;
 /// How long a flush waits for a disk, or for whoever reads a pipe.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -150,7 +152,7 @@ impl Lines {
                 for buffer in self.buffers.all() {
                     std::mem::swap(&mut *lock(buffer), &mut batch);
                     out.write(&batch);
-                    batch.clear();
+                    empty(&mut batch);
                 }
                 *lock(&self.rounds) += 1;
                 self.round_done.notify_all();
@@ -199,6 +201,14 @@ impl Out {
         let _ = self.out.flush();
         written
     }
+}
+
+/// What a burst took is given back once lines are few again.
+fn empty(batch: &mut Vec<u8>) {
+    if batch.capacity() / 4 > batch.len().max(KEPT) {
+        *batch = Vec::new();
+    }
+    batch.clear();
 }
 
 /// A thread that panicked while it appended has left a line's beginning at worst.
@@ -302,6 +312,19 @@ mod tests {
             sizes.push(std::fs::metadata(&path).unwrap().len());
         }
         assert!(sizes.is_sorted_by(|before, after| before < after), "{sizes:?}");
+    }
+
+    #[test]
+    fn what_a_burst_of_lines_took_is_given_back() {
+        let (_folder, _path, writer) = in_a_file();
+        let held = || writer.lines.buffers.all().map(|buffer| lock(buffer).capacity()).sum::<usize>();
+        writer.line(|line| line.resize(WAITING / 2, b'x'));
+        // Buffers change places with the one that is being written, whose size is not seen.
+        writer.flush();
+        for _ in 0..4 {
+            writer.flush();
+            assert!(held() <= 8 * KEPT, "{} bytes", held());
+        }
     }
 
     #[test]
