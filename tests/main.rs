@@ -87,6 +87,7 @@ mod timeouts;
 mod tls;
 mod trace_delivery;
 mod traces;
+mod trailers;
 mod unread_bodies;
 mod upstream_http2;
 mod websocket;

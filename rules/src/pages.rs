@@ -39,6 +39,6 @@ const PAGES: &[(&str, &str)] = pages![
     "on-error", "origin", "origins", "outlast-client", "pass-body", "pass-headers", "pass-server", "passive", "proxy", "proxy-protocol", "query",
     "recode", "redirect", "reject", "remove", "replace", "request", "request-line", "resolve", "resolver", "respond", "response", "retry", "rewrite",
     "satisfy", "search", "send-rate", "server", "sessions", "set", "slow-start", "state", "steering", "steps", "sticky", "strip-prefix",
-    "stub-status", "substitute", "template", "timeouts", "tls", "trace", "trusted-proxies", "try", "try-for", "type",
+    "stub-status", "substitute", "template", "timeouts", "tls", "trace", "trailer", "trusted-proxies", "try", "try-for", "type",
     "types", "upstream", "use", "versions", "vordr", "websocket", "when", "workers",
 ];

@@ -35,11 +35,13 @@ impl Socket for tokio_rustls::client::TlsStream<TcpStream> {
 pub(crate) struct Wire {
     socket: Box<dyn Socket>,
     ahead: Vec<u8>,
+    /// What stood behind the last body that came in chunks, line by line.
+    pub(crate) trailers: Vec<String>,
 }
 
 impl Wire {
     pub(crate) fn new(socket: impl Socket + 'static) -> Self {
-        Self { socket: Box::new(socket), ahead: Vec::new() }
+        Self { socket: Box::new(socket), ahead: Vec::new(), trailers: Vec::new() }
     }
 
     /// Sends bytes as they are. A peer that is gone is no failure here: tests look at what was answered.
@@ -97,9 +99,18 @@ impl Wire {
         let line = self.line().await?;
         let size =
             usize::from_str_radix(line.trim(), 16).unwrap_or_else(|_| panic!("no chunk size: {line:?}"));
+        if size == 0 {
+            self.trailers.clear();
+            loop {
+                match self.line().await? {
+                    line if line.is_empty() => return Ok(None),
+                    line => self.trailers.push(line),
+                }
+            }
+        }
         let chunk = self.exactly(size).await?;
         assert_eq!(self.line().await?, "", "a chunk ends where its size says");
-        Ok((size > 0).then_some(chunk))
+        Ok(Some(chunk))
     }
 
     /// Everything until the connection ends.

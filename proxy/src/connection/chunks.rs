@@ -61,6 +61,11 @@ impl ChunkScan {
         self.state == State::Done
     }
 
+    /// Whether the last chunk has come, and nothing behind it: here trailers begin.
+    pub(crate) fn is_before_trailers(&self) -> bool {
+        self.state == State::Trailer
+    }
+
     /// How many bytes the chunks hold that have been announced so far.
     pub(crate) fn payload(&self) -> u64 {
         self.payload

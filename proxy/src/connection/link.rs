@@ -5,19 +5,20 @@
 mod body;
 mod refused;
 mod silence;
+mod trailers;
 
 use super::farewell::Stop;
 use super::pace::{Passed, Patience};
 use crate::exchange::{Client, Failure, Handshake, RefusedHead};
-use http::HeaderMap;
 use refused::Refused;
 use silence::nanos;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use trailers::Trailers;
 use vordr_rules::table::Address;
 
 /// Stands for no limit.
@@ -87,8 +88,7 @@ pub(crate) struct Link {
     misframed: AtomicBool,
     too_large: AtomicBool,
     no_room: AtomicBool,
-    /// Set by the exchange, once, when the answer's body is over.
-    trailers: Mutex<Option<HeaderMap>>,
+    trailers: Trailers,
     cut: AtomicBool,
 }
 
@@ -175,7 +175,7 @@ impl Link {
             misframed: AtomicBool::new(false),
             too_large: AtomicBool::new(false),
             no_room: AtomicBool::new(false),
-            trailers: Mutex::default(),
+            trailers: Trailers::default(),
             cut: AtomicBool::new(false),
         }
     }
@@ -227,6 +227,7 @@ impl Link {
         self.admitted.store(false, Relaxed);
         self.gathering.store(false, Relaxed);
         self.outlast_client(false);
+        self.await_trailers(false);
         self.patience.begin(None, None);
         self.watch(None);
     }
@@ -289,16 +290,6 @@ impl Link {
     /// Whether the present head reached vordr's hooks; if not, Pingora refused it by itself.
     pub(crate) fn was_admitted(&self) -> bool {
         self.admitted.load(Relaxed)
-    }
-
-    /// What follows the answer's body, for a client that can take it.
-    pub(crate) fn set_trailers(&self, trailers: HeaderMap) {
-        *self.trailers.lock().unwrap_or_else(PoisonError::into_inner) = Some(trailers);
-    }
-
-    /// What follows the answer's body.
-    pub(crate) fn take_trailers(&self) -> Option<HeaderMap> {
-        self.trailers.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// From here on the connection carries another protocol: whatever comes is handed over.

@@ -18,6 +18,7 @@ mod serve;
 mod spool;
 mod stand_in;
 mod stream;
+mod trailing;
 mod transport;
 
 pub(crate) use alarm::Alarm;

@@ -11,6 +11,7 @@ use super::identity::digest_of;
 use super::link::Link;
 use super::pace::{Clock, Direction, TooSlow};
 use super::spool::{IN_MEMORY, Spool};
+use super::trailing::Trailing;
 use super::transport::Transport;
 use bytes::{Buf, BytesMut};
 use pingora_core::protocols::raw_connect::ProxyDigest;
@@ -45,6 +46,8 @@ pub(crate) struct ClientStream {
     spool: Spool,
     /// Handed to us, and not yet written.
     pending: BytesMut,
+    /// How far the present answer has come, where trailers are to follow it.
+    trailing: Trailing,
     pub(super) alarm: Alarm,
     pub(super) upload: Clock,
     pub(super) download: Clock,
@@ -65,6 +68,7 @@ impl ClientStream {
             is_cut_off: false,
             spool: Spool::default(),
             pending: BytesMut::new(),
+            trailing: Trailing::default(),
             alarm: Alarm::new(),
             upload: Clock::new(Direction::Upload),
             download: Clock::new(Direction::Download),
@@ -218,6 +222,23 @@ impl ClientStream {
         }
     }
 
+    /// Takes some of an answer in chunks behind which trailers stand, and puts those in.
+    fn poll_write_trailing(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.pending.len() >= WRITE_BUFFER {
+            ready!(self.poll_drain(cx))?;
+        }
+        let taken = buf.get(..WRITE_BUFFER.min(buf.len())).unwrap_or_default();
+        let before = self.pending.len();
+        let lines = || self.link.take_trailer_lines();
+        let over = self.trailing.pass(taken, lines, &mut self.pending);
+        self.link.answering(self.pending.len() - before);
+        if over.map_err(|_| io::ErrorKind::InvalidData)? {
+            self.trailing = Trailing::default();
+            self.link.await_trailers(false);
+        }
+        Poll::Ready(Ok(taken.len()))
+    }
+
     /// What came of asking the client for something, unless it is too slow at it.
     fn in_time<T>(
         &mut self,
@@ -296,6 +317,10 @@ impl AsyncWrite for ClientStream {
         let this = self.get_mut();
         if this.farewell.is_said() {
             return Poll::Ready(Ok(buf.len()));
+        }
+        if this.link.awaits_trailers() && !this.link.http2 {
+            let written = this.poll_write_trailing(cx, buf);
+            return this.in_time(Direction::Download, written, cx);
         }
         if this.pending.len() + buf.len() <= WRITE_BUFFER {
             this.pending.extend_from_slice(buf);

@@ -12,6 +12,7 @@ use super::refused::RefusedHead;
 use super::search::Current;
 use super::steer::Steered;
 use super::substitute::Substitution;
+use super::trailers::Awaited;
 use crate::gate::Place;
 use crate::trace::Part;
 use bytes::Bytes;
@@ -95,6 +96,8 @@ pub struct Exchange {
     pub packing: Option<Coding>,
     /// Looks through the answer's body on its way.
     pub(crate) substitution: Option<Box<Substitution>>,
+    /// What its trailers are made of once its body is over, where there are to be some.
+    pub(super) trailers: Option<Box<Awaited>>,
     /// How fast its answer goes, where that is its own.
     pub(super) own_pace: Option<Pace>,
     /// Bytes of the request's body that have come.
@@ -211,6 +214,7 @@ impl Exchange {
             event_stream: false,
             packing: None,
             substitution: None,
+            trailers: None,
             own_pace: None,
             bytes_in: 0,
             bytes_out: 0,

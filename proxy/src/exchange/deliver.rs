@@ -38,6 +38,7 @@ impl Exchange {
         self.find_pace(request);
         self.substitute(request, status, message, recode);
         self.pack(request, status, message);
+        self.await_trailers(request, status, message);
     }
 
     /// The last touch on an answer of vordr's own making.
@@ -52,6 +53,7 @@ impl Exchange {
         self.substitute_whole(&mut answer);
         self.pack(request, answer.status, &mut answer.headers);
         self.pack_whole(&mut answer);
+        self.await_trailers(request, answer.status, &mut answer.headers);
         answer
     }
 
@@ -64,6 +66,7 @@ impl Exchange {
         self.find_pace(request);
         self.substitute(request, head.status, &mut head.headers, recode);
         self.pack(request, head.status, &mut head.headers);
+        self.await_trailers(request, head.status, &mut head.headers);
         head
     }
 

@@ -47,6 +47,7 @@ mod steer;
 mod steps;
 mod substitute;
 mod told;
+mod trailers;
 mod variable;
 
 pub use admit::Admission;

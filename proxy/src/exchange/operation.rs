@@ -43,8 +43,8 @@ pub(super) fn apply(
             }
             HeaderOperation::Remove(name) => message.remove(name),
             HeaderOperation::RemovePrefix(prefix) => remove_prefix(prefix, message),
-            // It holds no further one of its kind.
-            HeaderOperation::OnSuccess(_) => {}
+            // What stands behind the body is made when that is over, and an `OnSuccess` holds no further one.
+            HeaderOperation::Trailer(..) | HeaderOperation::OnSuccess(_) => {}
         }
     }
 }
@@ -62,7 +62,7 @@ fn spelling<'o>(operation: &'o HeaderOperation, sought: &HeaderName) -> Option<&
             Some(name).filter(|name| HeaderName::eq(name, sought))
         }
         HeaderOperation::OnSuccess(operation) => spelling(operation, sought),
-        HeaderOperation::Remove(_) | HeaderOperation::RemovePrefix(_) => None,
+        HeaderOperation::Trailer(..) | HeaderOperation::Remove(_) | HeaderOperation::RemovePrefix(_) => None,
     }
 }
 

@@ -170,7 +170,7 @@ impl Outgoing {
             Stage::Head(reader) => {
                 let (taken, read) = reader.read(bytes, asked).map_err(|_| invalid())?;
                 if let Some(read) = read {
-                    self.send_head(read)?;
+                    self.send_head(read, link)?;
                 }
                 Poll::Ready(Ok(taken))
             }
@@ -187,11 +187,11 @@ impl Outgoing {
         }
     }
 
-    fn send_head(&mut self, read: Read) -> io::Result<()> {
+    fn send_head(&mut self, read: Read, link: &Link) -> io::Result<()> {
         match read {
             Read::Interim(response) => self.respond.send_informational(response).map_err(gone),
             Read::Final(response, body) => {
-                let over = matches!(body, Body::Length(0));
+                let over = matches!(body, Body::Length(0)) && !link.awaits_trailers();
                 self.send = Some(self.respond.send_response(response, over).map_err(gone)?);
                 self.stage = if over { Stage::Sent } else { Stage::Body(body) };
                 Ok(())
@@ -209,11 +209,12 @@ impl Outgoing {
     }
 
     /// Nothing more will be written.
-    fn end(&mut self, whole: bool) {
+    fn end(&mut self, link: &Link) {
+        let whole = link.is_whole();
         match (&self.stage, &mut self.send) {
             (Stage::Sent, _) => {}
             (Stage::Body(Body::Tunnel), Some(send)) => end_stream(send),
-            (Stage::Body(Body::ToEnd), Some(send)) if whole => end_stream(send),
+            (Stage::Body(Body::ToEnd | Body::Length(0)), Some(send)) if whole => end_body(send, link),
             // What is cut must not look whole.
             _ => self.respond.send_reset(Reason::INTERNAL_ERROR),
         }
@@ -222,7 +223,7 @@ impl Outgoing {
 
 impl Drop for Http2Stream {
     fn drop(&mut self) {
-        self.answer.end(self.link.is_whole());
+        self.answer.end(&self.link);
     }
 }
 
@@ -237,19 +238,16 @@ fn poll_body(
     match body {
         Body::Tunnel | Body::ToEnd => poll_send(send, cx, bytes, u64::MAX).map_ok(|sent| (sent, false)),
         Body::Length(left) if bytes.len() as u64 <= *left => {
-            let sent = ready!(poll_send(send, cx, bytes, *left))?;
+            let awaits = link.awaits_trailers();
+            let sent = ready!(poll_send(send, cx, bytes, if awaits { u64::MAX } else { *left }))?;
             *left = left.saturating_sub(sent as u64);
-            Poll::Ready(Ok((sent, *left == 0)))
+            Poll::Ready(Ok((sent, *left == 0 && !awaits)))
         }
         Body::Length(_) => Poll::Ready(Err(invalid())),
         Body::Chunks(scan) => {
             let framing = scan.pass_frame(bytes).map_err(|_| invalid())?;
             if scan.is_done() {
-                match link.take_trailers() {
-                    // Fails only where the client is gone.
-                    Some(trailers) => drop(send.send_trailers(trailers)),
-                    None => end_stream(send),
-                }
+                end_body(send, link);
                 return Poll::Ready(Ok((framing, true)));
             }
             let payload = bytes.get(framing..).unwrap_or_default();
@@ -287,6 +285,15 @@ fn poll_send(
     let part = bytes.get(..capacity.min(bytes.len())).unwrap_or_default();
     send.send_data(Bytes::copy_from_slice(part), part.len() as u64 == left).map_err(gone)?;
     Poll::Ready(Ok(part.len()))
+}
+
+/// Ends the stream with the trailers that there are.
+fn end_body(send: &mut SendStream<Bytes>, link: &Link) {
+    match link.take_trailers() {
+        // Fails only where the client is gone.
+        Some(trailers) => drop(send.send_trailers(trailers)),
+        None => end_stream(send),
+    }
 }
 
 fn end_stream(send: &mut SendStream<Bytes>) {

@@ -1,7 +1,7 @@
 //! An upstream's answer: taken, or given up for something else, and passed on to the client.
 
 use super::under_way::UnderWay;
-use super::{body, failing, reaching, stream, weight};
+use super::{body, failing, reaching, stream, trailing, weight};
 use crate::exchange::{Exchange, Failure, Headers, settle};
 use crate::shared::Shared;
 use http::header::CONTENT_LENGTH;
@@ -112,6 +112,7 @@ pub(super) fn passed_on(
         _ => status,
     };
     under_way.exchange.deliver(session.req_header(), status, response);
+    trailing::announce(session.req_header(), under_way);
     under_way.packer = body::packer(&mut under_way.exchange)?;
     under_way.link.patience.answer_begins();
     if status == StatusCode::SWITCHING_PROTOCOLS {

@@ -1,9 +1,10 @@
 //! Files that are sought, found, and sent.
 
 use super::under_way::UnderWay;
-use super::{answering, body, failing, reply};
+use super::{answering, body, failing, reply, trailing};
 use crate::exchange::{Admission, Answer, Failure, FileAnswer, Piece};
 use crate::files::{Find, Reading};
+use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use pingora_core::Result;
 use pingora_proxy::Session;
@@ -115,14 +116,17 @@ async fn send(
         session.set_keepalive(None);
     }
     answering::keep_or_close(session, under_way);
-    reply::write_head(session, &under_way.exchange, &answer.head, answer.body.is_empty()).await?;
+    trailing::announce(session.req_header(), under_way);
     let pieces = answer.body.len();
+    let is_all = pieces == 0 && !under_way.link.awaits_trailers();
+    reply::write_head(session, &under_way.exchange, &answer.head, is_all).await?;
+    if pieces == 0 && !is_all {
+        return reply::write_part(session, under_way, Bytes::new(), true).await;
+    }
     for (number, piece) in answer.body.into_iter().enumerate() {
         let is_last = number + 1 == pieces;
         match piece {
-            Piece::Bytes(bytes) => {
-                reply::write_part(session, &mut under_way.exchange, bytes, is_last).await?
-            }
+            Piece::Bytes(bytes) => reply::write_part(session, under_way, bytes, is_last).await?,
             Piece::File(mut range) => loop {
                 let part = reading
                     .part(under_way.exchange.share(range.clone()))
@@ -137,7 +141,7 @@ async fn send(
                 let mut part = Some(part);
                 body::substitute(&mut substitution, &mut part, is_end);
                 let part = body::pack_file(&mut packer, part.unwrap_or_default(), is_end)?;
-                reply::write_part(session, &mut under_way.exchange, part, is_end).await?;
+                reply::write_part(session, under_way, part, is_end).await?;
                 if is_over {
                     break;
                 }

@@ -2,7 +2,7 @@
 
 use super::reaching::{self, Journey};
 use super::under_way::{Passage, UnderWay};
-use super::{answering, body, failing, files, guarding, reply, stream, target, weight};
+use super::{answering, body, failing, files, guarding, reply, stream, target, trailing, weight};
 use crate::connection::Link;
 use crate::exchange::{Admission, Arrival, Client, Exchange, Sent};
 use crate::observe::Record;
@@ -270,7 +270,7 @@ impl ProxyHttp for Gateway {
 
     async fn response_trailer_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         trailers: &mut HeaderMap,
         passage: &mut Passage,
     ) -> Result<Option<Bytes>> {
@@ -283,12 +283,13 @@ impl ProxyHttp for Gateway {
         body::substitute(&mut exchange.substitution, &mut rest, true);
         body::pack(packer, &mut rest, true)?;
         exchange.bytes_out = exchange.bytes_out.saturating_add(rest.as_ref().map_or(0, Bytes::len) as u64);
+        trailing::leave(session.req_header(), exchange, link, trailers.clone());
         Ok(rest)
     }
 
     fn response_body_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         part: &mut Option<Bytes>,
         end: bool,
         passage: &mut Passage,
@@ -302,6 +303,9 @@ impl ProxyHttp for Gateway {
             exchange.places.clear();
         }
         exchange.bytes_out = exchange.bytes_out.saturating_add(part.as_ref().map_or(0, Bytes::len) as u64);
+        if end {
+            trailing::leave(session.req_header(), exchange, link, HeaderMap::new());
+        }
         if let Some(tunnel) = tunnel {
             stream::passed(tunnel, Side::Upstream, part.as_ref(), end);
             link.note_frames(tunnel.is_between_frames());

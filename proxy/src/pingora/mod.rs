@@ -11,6 +11,7 @@ mod reaching;
 mod reply;
 mod stream;
 mod target;
+mod trailing;
 mod under_way;
 mod weight;
 

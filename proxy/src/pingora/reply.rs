@@ -1,11 +1,11 @@
 //! Answers of vordr's own making, written through Pingora.
 
-use super::answering;
 use super::under_way::UnderWay;
+use super::{answering, trailing};
 use crate::exchange::{Answer, Exchange, Headers};
 use bytes::Bytes;
-use http::StatusCode;
 use http::header::{CONTENT_LENGTH, EXPECT};
+use http::{HeaderMap, StatusCode};
 use pingora_core::Result;
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
@@ -22,19 +22,19 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Writes a whole answer, and counts its body; of 444 nothing is written.
 pub(super) async fn write(session: &mut Session, under_way: &mut UnderWay, answer: Answer) -> Result<()> {
     answering::keep_or_close(session, under_way);
-    let exchange = &mut under_way.exchange;
+    trailing::announce(session.req_header(), under_way);
     // Whoever has all of it may ask again at once.
-    exchange.places.clear();
+    under_way.exchange.places.clear();
     if answer.status.as_u16() == SILENCE {
-        exchange.fall_silent(answer.status);
+        under_way.exchange.fall_silent(answer.status);
         session.set_keepalive(None);
         return Ok(());
     }
-    let empty = answer.body.is_empty();
-    write_head(session, exchange, &answer, empty).await?;
-    match empty {
+    let is_all = answer.body.is_empty() && !under_way.link.awaits_trailers();
+    write_head(session, &under_way.exchange, &answer, is_all).await?;
+    match is_all {
         true => Ok(()),
-        false => write_part(session, exchange, answer.body, true).await,
+        false => write_part(session, under_way, answer.body, true).await,
     }
 }
 
@@ -63,14 +63,18 @@ pub(super) async fn write_head(
 /// Writes a part of a body, and counts it. One that is empty would look like the end of what comes in chunks.
 pub(super) async fn write_part(
     session: &mut Session,
-    exchange: &mut Exchange,
+    under_way: &mut UnderWay,
     part: Bytes,
     is_last: bool,
 ) -> Result<()> {
     if part.is_empty() && !is_last {
         return Ok(());
     }
+    let UnderWay { exchange, link, .. } = under_way;
     exchange.bytes_out += part.len() as u64;
+    if is_last {
+        trailing::leave(session.req_header(), exchange, link, HeaderMap::new());
+    }
     session.write_response_body(Some(part), is_last).await.map_err(|error| error.into_down())
 }
 

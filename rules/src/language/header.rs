@@ -13,13 +13,16 @@ pub(super) static REQUEST: Word =
     Word::simple("request", "", "Changes to the request's headers, after vordr's own.").block(&[OPERATIONS]);
 pub(super) static RESPONSE: Word =
     Word::simple("response", "", "Changes to the response's headers, after the upstream's and CORS.")
-        .block(&[OPERATIONS]);
+        .block(&[OPERATIONS, &[&TRAILER]]);
 
 const OPERATIONS: &[&Word] = &[&SET, &ADD, &DEFAULT, &REMOVE];
 static SET: Word = Word::simple("set", "NAME VALUE", "Replace a header.").properties(ERRORS).many();
 static ADD: Word = Word::simple("add", "NAME VALUE", "Append a header.").properties(ERRORS).many();
 static DEFAULT: Word =
     Word::simple("default", "NAME VALUE", "Set a header where there is none.").properties(ERRORS).many();
+
+static TRAILER: Word =
+    Word::simple("trailer", "NAME VALUE", "Send a header behind the body.").properties(ERRORS).many();
 
 /// `errors=off`: on answers that are no failure alone.
 const ERRORS: &[&str] = &["errors"];
@@ -112,6 +115,7 @@ fn operation(word: &str, name: FieldName, value: Template) -> HeaderOperation {
     match word {
         "set" => HeaderOperation::Set(name, value),
         "add" => HeaderOperation::Add(name, value),
+        "trailer" => HeaderOperation::Trailer(name, value),
         _ => HeaderOperation::Default(name, value),
     }
 }

@@ -26,7 +26,8 @@ pub(super) fn highest_capture(operation: &HeaderOperation) -> usize {
     match operation {
         HeaderOperation::Set(_, value)
         | HeaderOperation::Add(_, value)
-        | HeaderOperation::Default(_, value) => value.highest_capture(),
+        | HeaderOperation::Default(_, value)
+        | HeaderOperation::Trailer(_, value) => value.highest_capture(),
         HeaderOperation::OnSuccess(operation) => highest_capture(operation),
         HeaderOperation::Remove(_) | HeaderOperation::RemovePrefix(_) => 0,
     }

@@ -121,6 +121,9 @@ fn operation_line(operation: &HeaderOperation) -> String {
         HeaderOperation::Default(name, value) => {
             format!("default {} {}", quoted(name.spelling()), template(value))
         }
+        HeaderOperation::Trailer(name, value) => {
+            format!("trailer {} {}", quoted(name.spelling()), template(value))
+        }
         HeaderOperation::Remove(name) => format!("remove {}", quoted(name.as_str())),
         HeaderOperation::RemovePrefix(prefix) => format!("remove {}", quoted(&format!("{prefix}*"))),
         HeaderOperation::OnSuccess(operation) => format!("{} errors=off", operation_line(operation)),

@@ -150,6 +150,8 @@ pub enum HeaderOperation {
     Add(FieldName, Template),
     /// Set it where there is none.
     Default(FieldName, Template),
+    /// Send one behind the body, where the client's HTTP has a place for it.
+    Trailer(FieldName, Template),
     /// Delete all of that name.
     Remove(HeaderName),
     /// Delete all whose lowercase name starts with this.
