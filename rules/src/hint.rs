@@ -3,10 +3,11 @@
 use crate::word::Word;
 
 /// Words of nginx, and what stands for them here.
-const FROM_NGINX: [(&str, &str); 28] = [
+const FROM_NGINX: [(&str, &str); 29] = [
     ("proxy_pass", "proxy"),
     ("server_name", "server \"example.org\" { … }"),
     ("add_header", "response { set NAME VALUE; }"),
+    ("add_trailer", "response { trailer NAME VALUE; }"),
     ("proxy_set_header", "request { set NAME VALUE; }"),
     ("proxy_hide_header", "response { remove NAME; }"),
     ("proxy_read_timeout", "timeouts read=\"60s\""),

@@ -90,8 +90,9 @@ impl Message {
         let Some(head) = within(client.head()).await else {
             return Self { start: "no answer".to_owned(), headers: Vec::new(), body: String::new() };
         };
-        let (status, headers) = (head.status(), sorted(head.fields()));
+        let (status, mut headers) = (head.status(), sorted(head.fields()));
         let body = if is_head { Vec::new() } else { client.rest_of(head).await.body };
+        headers.extend(client.trailers.drain(..).map(|line| format!("behind the body: {line}")));
         // What is packed is the same where it is once it is unpacked.
         let body = match headers.iter().any(|line| line == "content-encoding: gzip") {
             true => unpacked(&body),

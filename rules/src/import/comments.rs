@@ -49,7 +49,8 @@ const WORDS: &[(&str, &[&str])] = &[
     ("set_real_ip_from", &["trusted-proxies"]),
 ];
 /// Directives whose first argument says which of many they are.
-const NAMED: [&str; 5] = ["proxy_set_header", "add_header", "proxy_hide_header", "server", "set"];
+const NAMED: [&str; 6] =
+    ["proxy_set_header", "add_header", "add_trailer", "proxy_hide_header", "server", "set"];
 
 /// Puts every comment of the sources where it belongs, once.
 pub(super) fn carry_over(sources: &Sources, items: &mut Vec<Item>) {

@@ -1,4 +1,4 @@
-//! `add_header`, `proxy_set_header`, `proxy_hide_header`: changes to headers, and what nginx's inheritance loses.
+//! `add_header`, `add_trailer`, `proxy_set_header`, `proxy_hide_header`: changes to headers, and what nginx's inheritance loses.
 
 use super::Nginx;
 use super::scope::Scope;
@@ -111,23 +111,43 @@ impl Nginx<'_, '_> {
         operations
     }
 
-    /// `add_header`.
+    /// `add_header` and `add_trailer`.
     pub(super) fn read_added_headers(
         &mut self,
         scope: &Scope<'_>,
         variables: &Variables,
     ) -> Vec<Spanned<HeaderOperation>> {
-        let inherits = scope.find("add_header_inherit");
+        let headers = self.added(scope, "add_header", "add_header_inherit");
+        let trailers = self.added(scope, "add_trailer", "add_trailer_inherit");
+        self.refuse_without_chunks(scope, &trailers);
+        let headers = headers.into_iter().filter_map(|directive| self.read_add_header(directive, variables));
+        let mut operations: Vec<_> = headers.collect();
+        operations
+            .extend(trailers.into_iter().filter_map(|directive| self.read_add_trailer(directive, variables)));
+        operations
+    }
+
+    /// Those of a name that hold at a place, by what is said of their inheritance.
+    fn added<'d>(&mut self, scope: &Scope<'d>, name: &str, inherit: &str) -> Vec<&'d Directive> {
+        let inherits = scope.find(inherit);
         match inherits.map_or("on", Directive::first) {
-            "on" => self.warn_of_lost(scope, "add_header", &scope.all("add_header")),
+            "on" => self.warn_of_lost(scope, name, &scope.all(name)),
             "merge" | "off" => {}
             other => {
                 let span = inherits.map(|inherits| inherits.span_of(0)).unwrap_or_default();
                 self.fault(span, format!("invalid value \"{other}\""));
             }
         }
-        let directives = scope.all_by("add_header", "add_header_inherit");
-        directives.into_iter().filter_map(|directive| self.read_add_header(directive, variables)).collect()
+        scope.all_by(name, inherit)
+    }
+
+    /// In HTTP/1.1 a trailer stands behind the last chunk, and vordr writes chunks wherever one is to stand.
+    fn refuse_without_chunks(&mut self, scope: &Scope<'_>, trailers: &[&Directive]) {
+        let chunks = scope.find("chunked_transfer_encoding").filter(|chunks| chunks.first() == "off");
+        if let (Some(chunks), false) = (chunks, trailers.is_empty()) {
+            let message = "without chunks there is no place for what \"add_trailer\" adds";
+            self.refuse(chunks.name.span, message, "leave the one or the other out");
+        }
     }
 
     fn read_add_header(
@@ -135,6 +155,38 @@ impl Nginx<'_, '_> {
         directive: &Directive,
         variables: &Variables,
     ) -> Option<Spanned<HeaderOperation>> {
+        let (name, value) = self.read_addition(directive, variables)?;
+        let takes_the_place = matches!(name.as_str(), "last-modified" | "etag");
+        if value.as_text() == Some("") {
+            let remove = HeaderOperation::Remove(name.into());
+            return takes_the_place.then(|| Spanned::new(remove, directive.name.span));
+        }
+        let operation = match takes_the_place {
+            true => HeaderOperation::Set(name, value),
+            false => HeaderOperation::Add(name, value),
+        };
+        Some(Spanned::new(on_its_statuses(operation, directive), directive.name.span))
+    }
+
+    fn read_add_trailer(
+        &mut self,
+        directive: &Directive,
+        variables: &Variables,
+    ) -> Option<Spanned<HeaderOperation>> {
+        let (name, value) = self.read_addition(directive, variables)?;
+        if value.as_text() == Some("") {
+            return None;
+        }
+        let operation = on_its_statuses(HeaderOperation::Trailer(name, value), directive);
+        Some(Spanned::new(operation, directive.name.span))
+    }
+
+    /// The name and the value of what is added.
+    fn read_addition(
+        &mut self,
+        directive: &Directive,
+        variables: &Variables,
+    ) -> Option<(FieldName, Template)> {
         let always = directive.argument(2);
         if !always.is_empty() && always != "always" {
             self.fault(directive.span_of(2), format!("invalid parameter \"{always}\""));
@@ -145,21 +197,7 @@ impl Nginx<'_, '_> {
             self.refuse_framing(directive, name.as_str(), directive.argument(1));
             return None;
         }
-        let value = self.header_template(directive.arguments.get(1)?, variables)?;
-        let takes_the_place = matches!(name.as_str(), "last-modified" | "etag");
-        if value.value.as_text() == Some("") {
-            let remove = HeaderOperation::Remove(name.into());
-            return takes_the_place.then(|| Spanned::new(remove, directive.name.span));
-        }
-        let operation = match takes_the_place {
-            true => HeaderOperation::Set(name, value.value),
-            false => HeaderOperation::Add(name, value.value),
-        };
-        let operation = match always {
-            "always" => operation,
-            _ => HeaderOperation::OnSuccess(Box::new(operation)),
-        };
-        Some(Spanned::new(operation, directive.name.span))
+        Some((name, self.header_template(directive.arguments.get(1)?, variables)?.value))
     }
 
     /// What many a snippet says is so anyway, and does not stop the start: that an answer to a preflight has no body, and that
@@ -226,6 +264,14 @@ impl Nginx<'_, '_> {
             let message = format!("\"{name}\" here drops those of the block around: {}", lost.join(", "));
             self.trap(first.name.span, message, "repeat here what is wanted");
         }
+    }
+}
+
+/// Without `always` it stands on answers that are no failure alone.
+fn on_its_statuses(operation: HeaderOperation, directive: &Directive) -> HeaderOperation {
+    match directive.argument(2) {
+        "always" => operation,
+        _ => HeaderOperation::OnSuccess(Box::new(operation)),
     }
 }
 

@@ -118,7 +118,7 @@ impl Nginx<'_, '_> {
         locations: &mut Vec<Location>,
     ) -> Option<Step> {
         let span = directive.name.span;
-        let names = ["add_header", "error_page"];
+        let names = ["add_header", "add_trailer", "error_page"];
         if here.location.is_none() && names.iter().any(|name| !here.scope.all(name).is_empty()) {
             let answering = self.answering(directive, here.kind, here.scope, here.variables)?;
             let name = at(directive, self.free_name("return"));

@@ -18,8 +18,9 @@ const BODIES: &str = "vordr does not change bodies; let the app write what is wa
 pub(super) const ALL: &[Definition] = &[
     // Headers.
     honoured("add_header", WITH_IF, 2, 3).many(),
-    refused("add_trailer", WITH_IF, 2, 3, "trailers are the upstream's own; leave it out").many(),
     honoured("add_header_inherit", SITE, 1, 1),
+    honoured("add_trailer", WITH_IF, 2, 3).many(),
+    honoured("add_trailer_inherit", SITE, 1, 1),
     honoured("expires", WITH_IF, 1, 2),
     honoured("etag", SITE, 1, 1),
     honoured("if_modified_since", SITE, 1, 1),
