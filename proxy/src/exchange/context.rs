@@ -7,6 +7,7 @@ use super::failure::Failure;
 use super::goal::Filled;
 use super::guarded::Learnt;
 use super::limited::{LimitVerdict, Limited};
+use super::portion::Portion;
 use super::reached::Reached;
 use super::refused::RefusedHead;
 use super::search::Current;
@@ -100,6 +101,8 @@ pub struct Exchange {
     pub(super) trailers: Option<Box<Awaited>>,
     /// How fast its answer goes, where that is its own.
     pub(super) own_pace: Option<Pace>,
+    /// What of the upstream's body is passed on, where it is not all of it.
+    pub(crate) portion: Option<Box<Portion>>,
     /// Bytes of the request's body that have come.
     pub bytes_in: u64,
     /// Bytes of the answer's body that have left.
@@ -216,6 +219,7 @@ impl Exchange {
             substitution: None,
             trailers: None,
             own_pace: None,
+            portion: None,
             bytes_in: 0,
             bytes_out: 0,
             bytes_unpacked: 0,
@@ -362,37 +366,4 @@ impl Exchange {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::super::scene::Scene;
-    use super::*;
-
-    fn scene(words: &str) -> Scene {
-        let mut scene = Scene::of(&format!("{words}\n proxy \"http://app.example\""), "GET /");
-        scene.admit();
-        scene.reach();
-        scene
-    }
-
-    #[test]
-    fn a_body_may_be_as_large_as_its_limit() {
-        let mut exchange = scene("body-limit 10").exchange;
-        assert_eq!(exchange.received(10), Ok(()));
-        assert_eq!(exchange.received(1), Err(Failure::BodyLimit));
-        let mut unlimited = scene("body-limit off").exchange;
-        assert_eq!(unlimited.received(usize::MAX), Ok(()));
-    }
-
-    #[test]
-    fn a_stream_has_the_websockets_limit_on_silence_and_any_other_answer_read() {
-        let mut exchange = scene(r#"timeouts read="7s"; websocket idle="9s""#).exchange;
-        let seconds = |limit: Option<Duration>| limit.unwrap().as_secs();
-        assert_eq!(
-            (seconds(exchange.silence_limit(false)), exchange.silence(false)),
-            (7, Failure::ReadTimeout)
-        );
-        assert_eq!((seconds(exchange.silence_limit(true)), exchange.silence(true)), (9, Failure::Idle));
-        exchange.event_stream = true;
-        assert_eq!((seconds(exchange.silence_limit(false)), exchange.silence(false)), (9, Failure::Idle));
-    }
-}
+mod tests;

@@ -7,7 +7,8 @@ use super::headers::{Headers, strip_hop_by_hop};
 use super::reached::Reached;
 use super::{cors, operation};
 use http::header::{
-    CONTENT_TYPE, LOCATION, REFRESH, SERVER, SET_COOKIE, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
+    ACCEPT_RANGES, CONTENT_TYPE, LOCATION, REFRESH, SERVER, SET_COOKIE, STRICT_TRANSPORT_SECURITY,
+    WWW_AUTHENTICATE,
 };
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -16,8 +17,8 @@ use vordr_rules::table::{Hsts, LocationFix, Proxy, Recode, without_port};
 
 impl Exchange {
     /// Edits the upstream's answer for the client. Not for 1xx, which pass as they are; a 101 keeps what its
-    /// handshake is made of.
-    pub fn deliver(&mut self, request: &Parts, status: StatusCode, message: &mut impl Headers) {
+    /// handshake is made of. The status that it has then.
+    pub fn deliver(&mut self, request: &Parts, status: StatusCode, message: &mut impl Headers) -> StatusCode {
         self.first_byte = Some(Instant::now());
         self.status = Some(status);
         self.remember(message.headers());
@@ -27,6 +28,9 @@ impl Exchange {
         self.event_stream = is_event_stream(message);
         if let Some(proxy) = self.proxy() {
             self.fix_answer(proxy, request, message);
+        }
+        if self.makes_portions() {
+            message.remove(&ACCEPT_RANGES);
         }
         let theirs = self.proxy().filter(|proxy| proxy.pass_server);
         let server = theirs.and_then(|_| message.headers().get(SERVER).cloned());
@@ -38,7 +42,9 @@ impl Exchange {
         self.find_pace(request);
         self.substitute(request, status, message, recode);
         self.pack(request, status, message);
+        let status = self.make_portion(request, status, message);
         self.await_trailers(request, status, message);
+        status
     }
 
     /// The last touch on an answer of vordr's own making.

@@ -1,9 +1,9 @@
 //! `files`: what a request seeks in a folder, and the answer with what was found.
 
-mod condition;
+pub(super) mod condition;
 mod listing;
 mod media;
-mod range;
+pub(super) mod range;
 mod spot;
 #[cfg(test)]
 mod tests;

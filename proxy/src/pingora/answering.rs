@@ -111,7 +111,11 @@ pub(super) fn passed_on(
         }
         _ => status,
     };
-    under_way.exchange.deliver(session.req_header(), status, response);
+    let made = under_way.exchange.deliver(session.req_header(), status, response);
+    if made != status {
+        response.set_status(made)?;
+        response.set_reason_phrase(under_way.exchange.reason(made))?;
+    }
     trailing::announce(session.req_header(), under_way);
     under_way.packer = body::packer(&mut under_way.exchange)?;
     under_way.link.patience.answer_begins();

@@ -2,7 +2,7 @@
 
 use super::under_way::UnderWay;
 use super::{failing, stream};
-use crate::exchange::{Exchange, Failure, Packer, Substitution};
+use crate::exchange::{Exchange, Failure, Packer, Portion, Substitution};
 use crate::websocket::Side;
 use bytes::Bytes;
 use pingora_core::Result;
@@ -56,6 +56,13 @@ pub(super) fn substitute(substitution: &mut Option<Box<Substitution>>, part: &mu
     }
     if end {
         *substitution = None;
+    }
+}
+
+/// Passes on of a part of an answer what its client asks for. There may be nothing to be sent of it.
+pub(super) fn portion(portion: &mut Option<Box<Portion>>, part: &mut Option<Bytes>, end: bool) {
+    if let Some(portion) = portion {
+        *part = part.take().map(|part| portion.part(part)).filter(|part| end || !part.is_empty());
     }
 }
 

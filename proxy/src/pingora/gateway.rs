@@ -298,6 +298,7 @@ impl ProxyHttp for Gateway {
         body::substitute(&mut exchange.substitution, part, end);
         exchange.bytes_unpacked += part.as_ref().map_or(0, Bytes::len) as u64;
         body::pack(packer, part, end)?;
+        body::portion(&mut exchange.portion, part, end);
         if end {
             // Whoever has all of it may ask again at once.
             exchange.places.clear();

@@ -88,6 +88,7 @@ fn compile_proxy(written: &WrittenProxy, pools: &mut Pools, reading: &mut Readin
         pass_body: written.pass_body.unwrap_or(true),
         body: written.body.clone(),
         pass_server: written.pass_server.unwrap_or(false),
+        ranges: written.ranges.unwrap_or(false),
         outlast_client: written.outlast_client.unwrap_or(false),
         strip_prefix: written.strip_prefix.as_ref().map(|prefix| prefix.value.clone()),
         tls,

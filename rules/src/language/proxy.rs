@@ -20,7 +20,16 @@ pub(super) static WORD: Word = Word::simple("proxy", "URL… | NAME", "Send the 
     .block(&[
         &[&HOST, &ORIGIN, &NAME],
         fix::WORDS,
-        &[&STRIP_PREFIX, &METHOD, &PASS_HEADERS, &PASS_BODY, &BODY, &PASS_SERVER, &OUTLAST_CLIENT],
+        &[
+            &STRIP_PREFIX,
+            &METHOD,
+            &PASS_HEADERS,
+            &PASS_BODY,
+            &BODY,
+            &PASS_SERVER,
+            &RANGES,
+            &OUTLAST_CLIENT,
+        ],
         &[&HTTP, &TLS, &RESOLVE, &PROXY_PROTOCOL, &BIND],
         pool::WORDS,
     ]);
@@ -54,6 +63,11 @@ static PASS_SERVER: Word = Word::simple(
     "pass-server",
     "on | off",
     "Whether the upstream's own Server header reaches the client. Default off.",
+);
+static RANGES: Word = Word::simple(
+    "ranges",
+    "on | off",
+    "Whether parts of whole answers are sent to clients that ask for parts. Default off.",
 );
 static OUTLAST_CLIENT: Word = Word::simple(
     "outlast-client",
@@ -97,6 +111,7 @@ pub(crate) struct Proxy {
     pub pass_body: Option<bool>,
     pub body: Option<Template>,
     pub pass_server: Option<bool>,
+    pub ranges: Option<bool>,
     pub outlast_client: Option<bool>,
     pub http: Option<Spanned<HttpVersion>>,
     pub tls: Option<Spanned<Tls>>,
@@ -145,6 +160,7 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Proxy> {
         pass_body: None,
         body: None,
         pass_server: None,
+        ranges: None,
         outlast_client: None,
         http: None,
         tls: None,
@@ -190,6 +206,7 @@ fn read_word(proxy: &mut Proxy, node: &mut Node<'_>, reading: &mut Reading<'_>) 
             proxy.body = body.map(|body| body.value);
         }
         "pass-server" => proxy.pass_server = node.need(reading).map(|on| on.value),
+        "ranges" => proxy.ranges = node.need(reading).map(|on| on.value),
         "outlast-client" => proxy.outlast_client = node.need(reading).map(|on| on.value),
         "http" => {
             let word = node.need::<String>(reading);

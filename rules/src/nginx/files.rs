@@ -209,7 +209,8 @@ impl Nginx<'_, '_> {
         names
     }
 
-    fn read_max_ranges(&mut self, scope: &Scope<'_>) -> Option<u32> {
+    /// `max_ranges`.
+    pub(super) fn read_max_ranges(&mut self, scope: &Scope<'_>) -> Option<u32> {
         let directive = scope.find("max_ranges")?;
         let most = directive.first().parse().ok();
         if most.is_none() {

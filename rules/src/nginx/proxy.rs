@@ -68,6 +68,7 @@ impl Nginx<'_, '_> {
             pass_body: scope.find("proxy_pass_request_body").map(|on| self.switch(Some(on), true)),
             body: self.read_body(scope, &variables),
             pass_server: self.passes(scope, "Server").then_some(true),
+            ranges: self.forces_ranges(scope).then_some(true),
             outlast_client: scope.find("proxy_ignore_client_abort").map(|on| self.switch(Some(on), false)),
             http: None,
             tls,
@@ -229,6 +230,11 @@ impl Nginx<'_, '_> {
         let body = self.template(&text, variables)?;
         self.refuse_body_in(&body, text.span);
         Some(body)
+    }
+
+    /// Where no range is answered at all, none is forced.
+    fn forces_ranges(&mut self, scope: &Scope<'_>) -> bool {
+        self.switch(scope.find("proxy_force_ranges"), false) && self.read_max_ranges(scope) != Some(0)
     }
 
     /// HTTP/1.1 is spoken whatever is said, as nginx does since 1.29.7.

@@ -148,6 +148,7 @@ fn write_proxy(proxy: &Proxy, table: &Table, page: &mut Page) {
         ("pass-headers", proxy.pass_headers, true),
         ("pass-body", proxy.pass_body, true),
         ("pass-server", proxy.pass_server, false),
+        ("ranges", proxy.ranges, false),
         ("outlast-client", proxy.outlast_client, false),
     ] {
         if on != default {

@@ -51,6 +51,8 @@ pub struct Proxy {
     pub body: Option<Template>,
     /// Whether the upstream's own `Server` reaches the client.
     pub pass_server: bool,
+    /// Whether parts of whole answers are sent to who asks for parts.
+    pub ranges: bool,
     /// Whether the upstream goes on being waited for when the client is gone.
     pub outlast_client: bool,
     /// Path prefix taken off before forwarding; never ends in `/`.

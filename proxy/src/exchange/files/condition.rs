@@ -7,7 +7,7 @@ use vordr_rules::table::Since;
 
 /// What a file is told from its other contents by.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Validators<'v> {
+pub(in crate::exchange) struct Validators<'v> {
     /// Its entity tag, a strong one, in its quotes; `None` where it has none.
     pub etag: Option<&'v str>,
     /// When it was changed, in whole seconds.
@@ -46,7 +46,7 @@ pub(super) fn refused(request: &HeaderMap, file: Validators<'_>) -> Option<Statu
 }
 
 /// Whether a range may be sent: the client holds a part of this very content (section 13.1.5).
-pub(super) fn ranges_hold(request: &HeaderMap, file: Validators<'_>) -> bool {
+pub(in crate::exchange) fn ranges_hold(request: &HeaderMap, file: Validators<'_>) -> bool {
     let Some(condition) = request.get(IF_RANGE) else { return true };
     let Ok(condition) = condition.to_str() else { return false };
     let condition = condition.trim();

@@ -7,7 +7,7 @@ const MOST: usize = 16;
 
 /// What a `Range` header comes to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(in crate::exchange) enum Wanted {
     /// Everything: what was asked for is no range of bytes, or more trouble than the whole.
     Whole,
     /// These, at least one, none of them empty.
@@ -17,7 +17,7 @@ pub(super) enum Wanted {
 }
 
 /// Which parts of a file of this length a `Range` header asks for; `most` is how many it may.
-pub(super) fn wanted(header: &str, length: u64, most: Option<u32>) -> Wanted {
+pub(in crate::exchange) fn wanted(header: &str, length: u64, most: Option<u32>) -> Wanted {
     let asked = header.split_once('=').filter(|(unit, _)| unit.trim().eq_ignore_ascii_case("bytes"));
     let Some((_, list)) = asked else { return Wanted::Whole };
     let most = most.map_or(MOST, |most| most as usize);

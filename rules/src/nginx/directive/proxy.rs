@@ -35,7 +35,7 @@ pub(super) const ALL: &[Definition] = &[
     needless("proxy_socket_keepalive", SITE, 1, 1, "silent connections are watched"),
     needless("proxy_send_lowat", SITE, 1, 1, OWN_ROOM),
     flag("proxy_ignore_client_abort", SITE, Support::Honoured),
-    refused("proxy_force_ranges", SITE, 1, 1, "ranges are the upstream's to answer; leave it out"),
+    flag("proxy_force_ranges", SITE, Support::Honoured),
     refused("proxy_limit_rate", SITE, 1, 1, "an upstream is read as fast as its client reads; leave it out"),
     honoured("proxy_hide_header", SITE, 1, 1).many(),
     honoured("proxy_pass_header", SITE, 1, 1).many(),
