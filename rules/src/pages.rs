@@ -36,7 +36,7 @@ const PAGES: &[(&str, &str)] = pages![
     "header", "header-count", "header-names", "header-size", "header-timeout", "headers", "heads", "health", "host",
     "hsts", "http", "include", "keepalive", "key", "limit", "limit-store", "limits", "listen", "location",
     "location-fix", "log-format", "map", "match", "max-age", "method", "methods", "metrics", "min-rate", "name",
-    "on-error", "origin", "origins", "outlast-client", "pass-body", "pass-headers", "pass-server", "passive", "proxy", "proxy-protocol", "query", "ranges",
+    "on-error", "origin", "origins", "outlast-client", "pass-body", "pass-headers", "pass-server", "passive", "proxy", "proxy-protocol", "query", "ranges", "read-rate",
     "recode", "redirect", "reject", "remove", "replace", "request", "request-line", "resolve", "resolver", "respond", "response", "retry", "rewrite",
     "satisfy", "search", "send-rate", "server", "sessions", "set", "slow-start", "state", "steering", "steps", "sticky", "strip-prefix",
     "stub-status", "substitute", "template", "timeouts", "tls", "trace", "trailer", "trusted-proxies", "try", "try-for", "type",

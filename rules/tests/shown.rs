@@ -39,6 +39,20 @@ fn a_location_that_ends_a_setting_of_its_server_is_shown_so() {
     survives(&nested("timeouts read=\"1s\"", "timeouts read=off"));
     survives(&nested("body-limit 1", "body-limit off"));
     survives(&nested("buffering on", "buffering off"));
+    for (outer, inner) in [("on", "off"), ("off", "rate"), ("rate", "redirect"), ("redirect", "on")] {
+        let shown = survives(&nested(&format!("steering {outer}"), &format!("steering {inner}")));
+        assert!(shown.contains(&format!("steering {inner}")), "{shown}");
+    }
+}
+
+#[test]
+fn what_is_said_of_an_answers_body_is_shown() {
+    let trailers = r#"response { trailer X-Took "{duration}"; trailer X-Ok yes errors=off; }"#;
+    let shown = survives(&nested(trailers, "response { trailer X-Own own; }"));
+    assert_eq!(shown.matches("trailer \"X-Ok\" \"yes\" errors=off").count(), 1, "{shown}");
+    let proxy = "proxy \"http://a:1\" { ranges on; read-rate \"2k\"; }";
+    let shown = survives(&format!("server a.example {{\nlisten 80\nlocation \"/\" {{ {proxy}; }}\n}}"));
+    assert!(shown.contains("ranges on") && shown.contains("read-rate 2048"), "{shown}");
 }
 
 #[test]

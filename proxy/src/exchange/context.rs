@@ -101,6 +101,8 @@ pub struct Exchange {
     pub(super) trailers: Option<Box<Awaited>>,
     /// How fast its answer goes, where that is its own.
     pub(super) own_pace: Option<Pace>,
+    /// How many bytes a second the upstream says; 0 is as many as can be.
+    pub(super) told_rate: Option<u64>,
     /// What of the upstream's body is passed on, where it is not all of it.
     pub(crate) portion: Option<Box<Portion>>,
     /// Bytes of the request's body that have come.
@@ -219,6 +221,7 @@ impl Exchange {
             substitution: None,
             trailers: None,
             own_pace: None,
+            told_rate: None,
             portion: None,
             bytes_in: 0,
             bytes_out: 0,

@@ -29,7 +29,7 @@ impl Exchange {
     /// ([`Exchange::falls_back`] for [`Failure::Elsewhere`]).
     pub fn is_steered(&mut self, answer: &HeaderMap) -> bool {
         let Some(target) = answer.get(&REDIRECT) else { return false };
-        if !self.settings().is_some_and(|settings| settings.steering) {
+        if !self.settings().is_some_and(|settings| settings.steering.redirect) {
             return false;
         }
         let mut kept = HeaderMap::new();

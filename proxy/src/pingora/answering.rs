@@ -60,6 +60,7 @@ pub(super) fn taken(
     if response.status.is_informational() && response.status != StatusCode::SWITCHING_PROTOCOLS {
         return Ok(());
     }
+    under_way.exchange.heed_rate(&response.headers);
     let may_retry = failing::retries_status(session, under_way, response.status);
     let UnderWay { generation, exchange, journey, .. } = under_way;
     if response.status == StatusCode::SWITCHING_PROTOCOLS && !exchange.upgrade {

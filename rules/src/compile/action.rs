@@ -89,6 +89,7 @@ fn compile_proxy(written: &WrittenProxy, pools: &mut Pools, reading: &mut Readin
         body: written.body.clone(),
         pass_server: written.pass_server.unwrap_or(false),
         ranges: written.ranges.unwrap_or(false),
+        read_rate: written.read_rate,
         outlast_client: written.outlast_client.unwrap_or(false),
         strip_prefix: written.strip_prefix.as_ref().map(|prefix| prefix.value.clone()),
         tls,

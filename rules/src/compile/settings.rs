@@ -42,7 +42,7 @@ pub(super) fn compile(
         rewrite: nearest(layers, |layer| layer.rewrite.as_ref()).cloned(),
         forwarded: nearest(layers, |layer| layer.forwarded.as_ref()).is_none_or(|on| *on),
         send_rate: nearest(layers, |layer| layer.send_rate.as_ref()).cloned().flatten(),
-        steering: nearest(layers, |layer| layer.steering.as_ref()).is_some_and(|on| *on),
+        steering: nearest(layers, |layer| layer.steering.as_ref()).copied().unwrap_or_default(),
         header_names: nearest(layers, |layer| layer.header_names.as_ref()).copied().unwrap_or_default(),
         request: operations(|layer| &layer.request),
         response: operations(|layer| &layer.response),

@@ -11,6 +11,7 @@ use crate::node::{Node, Reading};
 use crate::placeholder::{Part, Template};
 use crate::source::{Span, Spanned};
 use crate::table::{AskedBy, HostHeader, HttpVersion, TlsVersion, own_address};
+use crate::value::{Bytes, Limit};
 use crate::word::Word;
 use http::{HeaderValue, Method};
 use kdl::KdlNode;
@@ -28,6 +29,7 @@ pub(super) static WORD: Word = Word::simple("proxy", "URL… | NAME", "Send the 
             &BODY,
             &PASS_SERVER,
             &RANGES,
+            &READ_RATE,
             &OUTLAST_CLIENT,
         ],
         &[&HTTP, &TLS, &RESOLVE, &PROXY_PROTOCOL, &BIND],
@@ -68,6 +70,11 @@ static RANGES: Word = Word::simple(
     "ranges",
     "on | off",
     "Whether parts of whole answers are sent to clients that ask for parts. Default off.",
+);
+static READ_RATE: Word = Word::simple(
+    "read-rate",
+    "SIZE | off",
+    "How many bytes of the upstream's answer are read in a second. Default off.",
 );
 static OUTLAST_CLIENT: Word = Word::simple(
     "outlast-client",
@@ -112,6 +119,7 @@ pub(crate) struct Proxy {
     pub body: Option<Template>,
     pub pass_server: Option<bool>,
     pub ranges: Option<bool>,
+    pub read_rate: Option<u64>,
     pub outlast_client: Option<bool>,
     pub http: Option<Spanned<HttpVersion>>,
     pub tls: Option<Spanned<Tls>>,
@@ -161,6 +169,7 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Proxy> {
         body: None,
         pass_server: None,
         ranges: None,
+        read_rate: None,
         outlast_client: None,
         http: None,
         tls: None,
@@ -207,6 +216,7 @@ fn read_word(proxy: &mut Proxy, node: &mut Node<'_>, reading: &mut Reading<'_>) 
         }
         "pass-server" => proxy.pass_server = node.need(reading).map(|on| on.value),
         "ranges" => proxy.ranges = node.need(reading).map(|on| on.value),
+        "read-rate" => proxy.read_rate = read_rate(node, reading),
         "outlast-client" => proxy.outlast_client = node.need(reading).map(|on| on.value),
         "http" => {
             let word = node.need::<String>(reading);
@@ -235,6 +245,16 @@ fn read_bind(address: Spanned<String>, reading: &mut Reading<'_>) -> Option<Temp
         return None;
     }
     Some(made.value)
+}
+
+/// How many bytes a second; `None` is `off`.
+fn read_rate(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<u64> {
+    let size = node.need::<Limit<Bytes>>(reading)?;
+    let rate = size.value.0.map(|size| size.0);
+    if rate == Some(0) {
+        reading.report(text::out_of_range("read-rate", size.span, "a size such as `\"100k\"`, or `off`"));
+    }
+    rate.filter(|rate| *rate > 0)
 }
 
 fn read_method(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<AskedBy> {

@@ -14,7 +14,7 @@ use crate::placeholder::Template as Text;
 use crate::source::{Span, Spanned};
 use crate::table::{
     AccessRule, Auth, Bodies, Charset, Compress, ErrorLog, Expires, HeaderNames, HeaderOperation, Satisfy,
-    SendRate, Substitute, Trust, Types,
+    SendRate, Steering, Substitute, Trust, Types,
 };
 use crate::value::{Bytes, Limit};
 use crate::word::Word;
@@ -70,8 +70,8 @@ static FORWARDED: Word = Word::simple(
 );
 static STEERING: Word = Word::simple(
     "steering",
-    "on | off",
-    "Whether an upstream's X-Accel-Redirect leads to another location. Default off.",
+    "on | off | redirect | rate",
+    "Whether an upstream's X-Accel-Redirect and X-Accel-Limit-Rate are followed. Default off.",
 );
 static HEADER_NAMES: Word = Word::simple(
     "header-names",
@@ -95,7 +95,7 @@ pub(crate) struct Settings {
     pub forwarded: Option<Spanned<bool>>,
     /// `None` within is `send-rate off`.
     pub send_rate: Option<Spanned<Option<SendRate>>>,
-    pub steering: Option<Spanned<bool>>,
+    pub steering: Option<Spanned<Steering>>,
     pub header_names: Option<Spanned<HeaderNames>>,
     pub request: Vec<Spanned<HeaderOperation>>,
     pub response: Vec<Spanned<HeaderOperation>>,
@@ -185,10 +185,10 @@ impl Settings {
             "buffering" => self.buffering = node.need(reading),
             "body-limit" => self.body_limit = node.need(reading),
             "forwarded" => self.forwarded = node.need(reading),
-            "steering" => self.steering = node.need(reading),
+            "steering" => self.steering = read_named(node, &Steering::NAMES, reading),
             "expires" => self.expires = media::read_expires(node, reading),
             "bodies" => self.bodies = media::read_bodies(node, reading),
-            "header-names" => self.header_names = read_header_names(node, reading),
+            "header-names" => self.header_names = read_named(node, &HeaderNames::NAMES, reading),
             _ => self.rewrite = node.need(reading).and_then(|text| read_rewrite(text, reading)),
         }
     }
@@ -239,11 +239,16 @@ impl Settings {
     }
 }
 
-fn read_header_names(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Spanned<HeaderNames>> {
+/// What one of some words stands for.
+fn read_named<T: Copy, const N: usize>(
+    node: &mut Node<'_>,
+    names: &[(&'static str, T); N],
+    reading: &mut Reading<'_>,
+) -> Option<Spanned<T>> {
     let word = node.need::<String>(reading)?;
     let span = word.span;
-    let at = one_of(Some(word), &HeaderNames::NAMES.map(|(name, _)| name), "header-names", reading)?;
-    HeaderNames::NAMES.get(at).map(|(_, names)| Spanned::new(*names, span))
+    let at = one_of(Some(word), &names.map(|(name, _)| name), node.word.name, reading)?;
+    names.get(at).map(|(_, named)| Spanned::new(*named, span))
 }
 
 fn read_rewrite(text: Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned<Text>> {

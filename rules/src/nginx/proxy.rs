@@ -69,6 +69,7 @@ impl Nginx<'_, '_> {
             body: self.read_body(scope, &variables),
             pass_server: self.passes(scope, "Server").then_some(true),
             ranges: self.forces_ranges(scope).then_some(true),
+            read_rate: self.read_upstream_rate(scope),
             outlast_client: scope.find("proxy_ignore_client_abort").map(|on| self.switch(Some(on), false)),
             http: None,
             tls,
@@ -235,6 +236,19 @@ impl Nginx<'_, '_> {
     /// Where no range is answered at all, none is forced.
     fn forces_ranges(&mut self, scope: &Scope<'_>) -> bool {
         self.switch(scope.find("proxy_force_ranges"), false) && self.read_max_ranges(scope) != Some(0)
+    }
+
+    /// What nginx does not buffer it reads as fast as its client takes it.
+    fn read_upstream_rate(&mut self, scope: &Scope<'_>) -> Option<u64> {
+        let directive = scope.find("proxy_limit_rate")?;
+        if directive.first().contains('$') {
+            let message = "a rate that each request says anew is not known here";
+            self.refuse(directive.span_of(0), message, "write a size, or `limit_rate` in its place");
+            return None;
+        }
+        let rate = self.size(directive, 0)?.value.0;
+        let is_buffered = self.switch(scope.find("proxy_buffering"), true);
+        (rate > 0 && is_buffered).then_some(rate)
     }
 
     /// HTTP/1.1 is spoken whatever is said, as nginx does since 1.29.7.

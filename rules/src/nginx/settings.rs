@@ -9,7 +9,7 @@ use crate::language::timeouts::Timeouts;
 use crate::language::websocket::WebSocket;
 use crate::placeholder::{Part, Placeholder, Template};
 use crate::source::{Span, Spanned};
-use crate::table::{AccessRule, Auth, AuthKind, HeaderNames, HeaderOperation, Satisfy, Ways, Whom};
+use crate::table::{AccessRule, Auth, AuthKind, HeaderNames, HeaderOperation, Satisfy, Steering, Ways, Whom};
 use crate::value::{Bytes, Limit};
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -44,7 +44,7 @@ impl Nginx<'_, '_> {
         settings.compress = self.read_packing(scope, scope);
         settings.header_names = Some(Spanned::new(self.header_names(scope), server));
         settings.send_rate = self.read_send_rate(scope, scope, &Variables::default());
-        settings.steering = Some(Spanned::new(!ignores_redirects(scope), server));
+        settings.steering = Some(Spanned::new(steering(scope), server));
         if !self.passes_steering {
             let hidden = HeaderOperation::RemovePrefix(STEERING.to_owned());
             settings.response.push(Spanned::new(hidden, server));
@@ -121,7 +121,7 @@ impl Nginx<'_, '_> {
         let ignored = scope.find("proxy_ignore_headers");
         Settings {
             timeouts,
-            steering: ignored.map(|directive| at(directive, !ignores_redirects(scope))),
+            steering: ignored.map(|directive| at(directive, steering(scope))),
             body_limit: self.body_limit(scope),
             buffering: buffering.map(|directive| at(directive, self.switch(Some(directive), true))),
             ..Settings::default()
@@ -299,11 +299,14 @@ impl Nginx<'_, '_> {
     }
 }
 
-fn ignores_redirects(scope: &Scope<'_>) -> bool {
-    scope.find("proxy_ignore_headers").is_some_and(|directive| {
-        let mut names = directive.arguments.iter();
-        names.any(|name| name.value.eq_ignore_ascii_case("x-accel-redirect"))
-    })
+/// What an upstream decides where it is not said that it may not.
+fn steering(scope: &Scope<'_>) -> Steering {
+    let ignored = scope.find("proxy_ignore_headers");
+    let heeds = |header: &str| {
+        let mut names = ignored.iter().flat_map(|directive| &directive.arguments);
+        !names.any(|name| name.value.eq_ignore_ascii_case(header))
+    };
+    Steering { redirect: heeds("x-accel-redirect"), rate: heeds("x-accel-limit-rate") }
 }
 
 /// What an upstream steers nginx by begins so, and is not for the client.

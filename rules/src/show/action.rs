@@ -155,6 +155,9 @@ fn write_proxy(proxy: &Proxy, table: &Table, page: &mut Page) {
             page.line(&format!("{word} {}", switch(on)), None);
         }
     }
+    if let Some(rate) = proxy.read_rate {
+        page.line(&format!("read-rate {rate}"), None);
+    }
     if let Some(body) = &proxy.body {
         page.line(&format!("body {}", template(body)), None);
     }

@@ -8,8 +8,8 @@ use super::substitute;
 use super::text::{Page, duration, limit, number, quoted, switch, template, words};
 use crate::table::{
     AnswerStatus, Auth, AuthKind, Compress, Concurrency, Condition, Cors, HeaderNames, HeaderOperation,
-    Level, OnError, OnErrorFrom, Origins, Pace, RateLimit, Satisfy, SendRate, Server, Settings, Table,
-    Teller, Trust, Ways, Whom,
+    Level, OnError, OnErrorFrom, Origins, Pace, RateLimit, Satisfy, SendRate, Server, Settings, Steering,
+    Table, Teller, Trust, Ways, Whom,
 };
 use http::StatusCode;
 
@@ -56,8 +56,8 @@ pub(super) fn write(
         None if outer.is_some_and(|outer| outer.send_rate.is_some()) => page.line("send-rate off", None),
         None => {}
     }
-    if outer.is_some_and(|outer| outer.steering) != settings.steering {
-        page.line(&format!("steering {}", switch(settings.steering)), place("steering"));
+    if outer.map_or(Steering::default(), |outer| outer.steering) != settings.steering {
+        page.line(&format!("steering {}", settings.steering.name()), place("steering"));
     }
     if outer.map_or(HeaderNames::Any, |outer| outer.header_names) != settings.header_names {
         page.line(&format!("header-names {}", settings.header_names.name()), place("header-names"));

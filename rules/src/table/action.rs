@@ -53,6 +53,8 @@ pub struct Proxy {
     pub pass_server: bool,
     /// Whether parts of whole answers are sent to who asks for parts.
     pub ranges: bool,
+    /// How many bytes of an answer are read in a second, never 0; `None` is as many as come.
+    pub read_rate: Option<u64>,
     /// Whether the upstream goes on being waited for when the client is gone.
     pub outlast_client: bool,
     /// Path prefix taken off before forwarding; never ends in `/`.

@@ -63,7 +63,7 @@ pub use resolver::Resolver;
 pub use send_rate::{Pace, SendRate};
 pub use settings::{
     AnswerStatus, Compress, Concurrency, Cors, HeaderNames, HeaderOperation, OnError, OnErrorFrom, Origins,
-    RateLimit, Settings, Timeouts, WebSocket,
+    RateLimit, Settings, Steering, Timeouts, WebSocket,
 };
 pub use steps::{FileKind, Rewrite, Step, Test, Then, When};
 pub use substitute::Substitute;

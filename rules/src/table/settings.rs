@@ -28,8 +28,8 @@ pub struct Settings {
     pub forwarded: bool,
     /// How fast the body of an answer goes to the client; `None` is as fast as it can.
     pub send_rate: Option<SendRate>,
-    /// Whether an upstream's `X-Accel-Redirect` leads to another location.
-    pub steering: bool,
+    /// What an upstream's headers decide.
+    pub steering: Steering,
     /// Which request headers are passed on at all, by the letters of their names.
     pub header_names: HeaderNames,
     /// What is done to request headers, in order, after vordr's own changes.
@@ -106,6 +106,30 @@ pub struct WebSocket {
 impl Default for WebSocket {
     fn default() -> Self {
         Self { allowed: true, idle: Some(Duration::from_secs(3600)), ping: None }
+    }
+}
+
+/// `steering`: what an upstream's headers decide.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Steering {
+    /// `X-Accel-Redirect` leads to another location.
+    pub redirect: bool,
+    /// `X-Accel-Limit-Rate` says how fast the answer goes.
+    pub rate: bool,
+}
+
+impl Steering {
+    /// All of them, by the words of the rules.
+    pub const NAMES: [(&'static str, Self); 4] = [
+        ("off", Self { redirect: false, rate: false }),
+        ("on", Self { redirect: true, rate: true }),
+        ("redirect", Self { redirect: true, rate: false }),
+        ("rate", Self { redirect: false, rate: true }),
+    ];
+
+    /// The word of the rules.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, known)| *known == self).map_or("off", |(name, _)| name)
     }
 }
 

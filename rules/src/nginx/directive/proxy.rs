@@ -36,7 +36,7 @@ pub(super) const ALL: &[Definition] = &[
     needless("proxy_send_lowat", SITE, 1, 1, OWN_ROOM),
     flag("proxy_ignore_client_abort", SITE, Support::Honoured),
     flag("proxy_force_ranges", SITE, Support::Honoured),
-    refused("proxy_limit_rate", SITE, 1, 1, "an upstream is read as fast as its client reads; leave it out"),
+    honoured("proxy_limit_rate", SITE, 1, 1),
     honoured("proxy_hide_header", SITE, 1, 1).many(),
     honoured("proxy_pass_header", SITE, 1, 1).many(),
     honoured("proxy_ignore_headers", SITE, 1, ANY),

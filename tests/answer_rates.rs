@@ -1,0 +1,97 @@
+//! How fast answers go: by the rules, and by what an upstream says.
+
+use crate::harness::{Origin, Vordr};
+use std::path::Path;
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
+
+/// Answers with three thousand bytes, a thousand at a time.
+async fn speaking(header: &str) -> Origin {
+    let head = format!("HTTP/1.1 200 OK\r\n{header}Content-Length: 3000\r\n\r\n");
+    Origin::scripted(move |mut connection| {
+        let head = head.clone();
+        async move {
+            while connection.request().await.is_some() {
+                connection.send(&head).await;
+                for _ in 0..3 {
+                    connection.send([b'x'; 1000]).await;
+                    sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    })
+    .await
+}
+
+/// How long a whole answer takes.
+async fn taken(vordr: &Vordr) -> Duration {
+    let begun = Instant::now();
+    let response = vordr.get("http://a.test/").await;
+    assert_eq!((response.status, response.body.len()), (200, 3000));
+    begun.elapsed()
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn an_upstream_is_read_no_faster_than_the_rules_say() {
+    let origin = speaking("").await;
+    let rules = |block: &str| {
+        format!(
+            "server a.test {{ listen 0; location \"/\" {{ proxy \"{}\" {{ {block}; }} }} }}",
+            origin.url()
+        )
+    };
+    assert!(taken(&Vordr::running(&rules("read-rate 2000")).await).await >= SECOND * 9 / 10);
+    assert!(taken(&Vordr::running(&rules("read-rate off")).await).await < SECOND);
+}
+
+#[tokio::test]
+async fn an_upstream_says_how_fast_its_answer_goes_where_it_may() {
+    let origin = speaking("X-Accel-Limit-Rate: 2000\r\n").await;
+    assert!(taken(&Vordr::proxying_with(&origin, "steering rate").await).await >= SECOND * 9 / 10);
+    assert!(taken(&Vordr::proxying_with(&origin, "steering redirect").await).await < SECOND);
+    let unlimited = speaking("X-Accel-Limit-Rate: 0\r\n").await;
+    assert!(taken(&Vordr::proxying_with(&unlimited, "steering on; send-rate 100").await).await < SECOND);
+}
+
+#[tokio::test]
+async fn a_file_that_an_upstream_leads_to_goes_as_fast_as_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |path: &Path| std::fs::write(path, [b'x'; 3000]).unwrap();
+    file(&folder.path().join("film"));
+    let head = "HTTP/1.1 200 OK\r\nX-Accel-Redirect: /kept/film\r\nX-Accel-Limit-Rate: 2000\r\nContent-Length: 0\r\n\r\n";
+    let origin = Origin::responding(head).await;
+    let rules = format!(
+        "server a.test {{ listen 0; steering on; location \"/\" {{ proxy \"{}\"; }}\n\
+         location \"/kept\" internal=on {{ files {:?} strip-prefix=\"/kept\"; }} }}",
+        origin.url(),
+        folder.path()
+    );
+    assert!(taken(&Vordr::running(&rules).await).await >= SECOND * 9 / 10);
+}
+
+#[tokio::test]
+async fn a_part_of_a_large_answer_is_sent_and_the_next_request_is_answered() {
+    let body: String = (0..100_000).map(|number| format!("{number:09}\n")).collect();
+    let origin = Origin::answering(&body).await;
+    let rules = format!(
+        "server a.test {{ listen 0; location \"/\" {{ proxy \"{}\" {{ ranges on; }} }} }}",
+        origin.url()
+    );
+    let vordr = Vordr::running(&rules).await;
+    let mut client = vordr.connect().await;
+    for (range, part) in [("5000-5009", "000000500\n"), ("999990-", "000099999\n"), ("0-0", "0")] {
+        client.send(format!("GET / HTTP/1.1\r\nHost: a.test\r\nRange: bytes={range}\r\n\r\n")).await;
+        let response = client.response().await;
+        assert_eq!((response.status, response.text().as_str()), (206, part), "{range}");
+    }
+    client.send("GET / HTTP/1.1\r\nHost: a.test\r\nRange: bytes=1000000-\r\n\r\n").await;
+    let response = client.response().await;
+    assert_eq!(
+        (response.status, response.header("Content-Range"), response.body.len()),
+        (416, Some("bytes */1000000"), 0)
+    );
+    assert_eq!(client.get("a.test", "/").await.body.len(), body.len());
+    assert!(vordr.log_lines().iter().all(|line| line.get("error").is_none()), "{:?}", vordr.log_lines());
+}
