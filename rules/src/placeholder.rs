@@ -166,6 +166,8 @@ pub enum Placeholder {
     UpstreamCookie(String),
     /// `{response.header.NAME}`: a header of the answer, as it is sent.
     SentHeader(HeaderName),
+    /// `{real_path.PATH}`: where a path of this machine leads, by way of whatever links; nothing where nothing is there.
+    RealPath(String),
 }
 
 /// The names without an argument, in the order they are offered.
@@ -260,6 +262,7 @@ impl Placeholder {
             Some(("auth", header)) => header.parse().map(Self::Auth).map_err(|_| unknown()),
             Some(("cookie", cookie)) if !cookie.is_empty() => Ok(Self::Cookie(cookie.to_owned())),
             Some(("arg", argument)) if !argument.is_empty() => Ok(Self::Argument(argument.to_owned())),
+            Some(("real_path", path)) if !path.is_empty() => Ok(Self::RealPath(path.to_owned())),
             Some(("var", variable)) if is_variable(variable) => Ok(Self::Variable(variable.to_owned())),
             _ => match name.parse() {
                 Ok(number @ 1..=99) => Ok(Self::Capture(number)),
@@ -282,6 +285,7 @@ impl fmt::Display for Placeholder {
             Self::Argument(name) => write!(f, "arg.{name}"),
             Self::ClientCert(part) => write!(f, "client_cert.{}", part.name()),
             Self::Capture(number) => write!(f, "{number}"),
+            Self::RealPath(path) => write!(f, "real_path.{path}"),
             Self::Variable(name) => write!(f, "var.{name}"),
             plain => f.write_str(PLAIN.iter().find(|(_, known)| known == plain).map_or("", |(name, _)| name)),
         }
@@ -299,6 +303,7 @@ fn offered() -> impl Iterator<Item = &'static str> {
         "upstream.cookie.NAME",
         "response.header.NAME",
         "client_cert.PART",
+        "real_path.PATH",
     ])
 }
 

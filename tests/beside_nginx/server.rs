@@ -123,6 +123,7 @@ fn make_site(folder: &Path) {
     std::fs::write(folder.join("html/packed/letter.txt.gz"), packed.finish().expect("a text"))
         .expect("a file");
     std::os::unix::fs::symlink("page.html", folder.join("html/link.html")).expect("a link");
+    std::os::unix::fs::symlink("html", folder.join("current")).expect("a link");
     for path in [
         "index.html",
         "page.html",

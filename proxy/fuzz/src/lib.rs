@@ -21,7 +21,9 @@ mod files {
     mod entries;
     #[path = "../../fuzz/src/files.rs"]
     pub(crate) mod promises;
+    mod real_path;
     pub(crate) use entries::Entry;
+    pub(crate) use real_path::real_path;
 }
 
 #[path = "../../src/gate"]

@@ -3,6 +3,7 @@
 use super::client_cert;
 use super::context::Exchange;
 use super::fill::{all_lines, path_and_query};
+use crate::files::real_path;
 use crate::gate::claimed_user;
 use http::header::WWW_AUTHENTICATE;
 use http::request::Parts;
@@ -56,6 +57,7 @@ impl Exchange {
             Placeholder::RequestBody => self.kept_body.clone().unwrap_or_default(),
             Placeholder::Hostname => HOSTNAME.as_bytes().to_vec(),
             Placeholder::Pid => text(std::process::id()),
+            Placeholder::RealPath(path) => real_path(path),
             Placeholder::UpstreamHeader(name) => all_lines(&self.upstream_headers, name).into_owned(),
             _ => self
                 .told_of_connection(placeholder)

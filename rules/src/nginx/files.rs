@@ -89,7 +89,7 @@ impl Nginx<'_, '_> {
         Some(Folder { root: self.below_prefix(&root), within, ..Folder::default() })
     }
 
-    /// `$document_root` and `$request_filename`, where the file asks for them: what they are made of is known here.
+    /// `$document_root`, `$realpath_root` and `$request_filename`, where the file asks for them: what they are made of is known here.
     pub(super) fn file_variables(&mut self, kind: &Kind, scope: &Scope<'_>, variables: &mut Variables) {
         if !self.asks_for_files {
             return;
@@ -333,6 +333,10 @@ impl Nginx<'_, '_> {
 fn set_file_variables(root: Template, behind: Option<Placeholder>, variables: &mut Variables) {
     let mut file = root.clone();
     file.parts.extend(behind.map(Part::Placeholder));
+    if let Some(path) = root.as_text().filter(|path| !path.contains('}')) {
+        let real = Part::Placeholder(Placeholder::RealPath(path.to_owned()));
+        variables.set("realpath_root", Template { parts: vec![real] });
+    }
     variables.set("document_root", root);
     variables.set("request_filename", file);
 }

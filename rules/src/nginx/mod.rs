@@ -179,7 +179,7 @@ struct Nginx<'r, 'w> {
     changing: HashSet<String>,
     /// Whether `if` and `rewrite` of the present server capture, too.
     has_captures: bool,
-    /// Whether `$document_root` or `$request_filename` stands anywhere.
+    /// Whether `$document_root`, `$realpath_root` or `$request_filename` stands anywhere.
     asks_for_files: bool,
     /// Whether `proxy_pass_header` lets some of `X-Accel-*` through anywhere: then each location says what is not.
     passes_steering: bool,
@@ -250,7 +250,8 @@ impl<'r, 'w> Nginx<'r, 'w> {
         let scope = Scope::of(http);
         self.asks_for_files = scope.has_below(&|directive| {
             let mut words = directive.arguments.iter().map(|word| word.value.as_str());
-            words.any(|word| word.contains("document_root") || word.contains("request_filename"))
+            let names = ["document_root", "realpath_root", "request_filename"];
+            words.any(|word| names.iter().any(|name| word.contains(name)))
         });
         self.passes_steering = scope.has_below(&settings::passes_steering);
         let servers: Vec<&Directive> = named("server").collect();

@@ -257,6 +257,11 @@ impl Nginx<'_, '_> {
             // Another server makes it, and here it is nothing.
             return Some(literal(""));
         }
+        if name == "realpath_root" {
+            let remedy = "it is known in a location whose root has no variables";
+            self.refuse(text.span, "\"$realpath_root\" is not known here", remedy);
+            return None;
+        }
         if NOT_HAD.iter().any(|known| {
             name == *known || known.strip_suffix('*').is_some_and(|start| name.starts_with(start))
         }) {
@@ -290,7 +295,6 @@ const NOT_HAD: &[&str] = &[
     "secure_link*",
     "jwt_*",
     "document_root",
-    "realpath_root",
     "request_body_file",
     "request_filename",
     "uid_*",

@@ -267,3 +267,18 @@ fn what_concerns_the_process_is_read_wherever_it_stands() {
     assert_eq!(process.limits.header_size, 64 << 10);
     assert!(loaded.warnings.is_empty());
 }
+
+#[test]
+fn where_the_links_of_a_root_lead_is_looked_up_for_each_request() {
+    let of = |root: &str| {
+        let words = format!("{root}; location / {{ add_header X-Root $realpath_root; return 200 x; }}");
+        load("nginx.conf", &format!("http {{ server {{ listen 80; {words} }} }}"), &world())
+    };
+    for (root, real) in [("root /srv/current/", "/srv/current"), ("root /srv/a", "/srv/a")] {
+        let shown = vordr_rules::show::show(&of(root).unwrap());
+        assert!(shown.contains(&format!("add \"X-Root\" \"{{real_path.{real}}}\"")), "{shown}");
+    }
+    let found = of("root /srv/$host").unwrap_err();
+    let said: Vec<_> = found.iter().map(|found| (found.code, found.message.as_str())).collect();
+    assert_eq!(said, [("not-honoured", "\"$realpath_root\" is not known here")]);
+}
