@@ -4,12 +4,13 @@ use super::admit::Admission;
 use super::context::Exchange;
 use super::failure::Failure;
 use super::headers::Headers;
-use super::search::BAD_PATH;
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, EXPIRES, HeaderName, SET_COOKIE,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
 use vordr_rules::table::{LocationId, normal_path};
 
 const REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
@@ -22,6 +23,17 @@ pub(super) struct Steered {
     /// A path, perhaps with a query, or `@` and a location's name; nothing once it was followed.
     target: Option<HeaderValue>,
     kept: HeaderMap,
+}
+
+/// A path that climbs nowhere: what it is made of may have come from a client.
+fn safe_path(path: &str) -> Option<Cow<'_, [u8]>> {
+    normal_path(path).filter(|_| !climbs(path))
+}
+
+/// Whether it has `..` for a segment, decoded or not.
+fn climbs(path: &str) -> bool {
+    let decoded = percent_decode_str(path).collect::<Vec<_>>();
+    decoded.split(|byte| *byte == b'/').any(|segment| segment == b"..")
 }
 
 impl Exchange {
@@ -58,9 +70,9 @@ impl Exchange {
             None => {
                 let (path, query) =
                     target.split_once('?').map_or((&*target, None), |(path, query)| (path, Some(query)));
-                match normal_path(path) {
+                match safe_path(path) {
                     Some(path) => self.search(&path, query, request),
-                    None => self.refuse(BAD_PATH, request),
+                    None => self.refuse(Failure::Responded(StatusCode::NOT_FOUND), request),
                 }
             }
         })
