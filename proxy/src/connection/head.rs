@@ -146,7 +146,13 @@ pub(super) struct Fields {
     /// There is a transfer coding other than chunks.
     coded: bool,
     expects: bool,
+    /// Which of [`SINGLE`] there are.
+    single: [bool; SINGLE.len()],
 }
+
+/// What means one thing alone, so that of two nobody knows which is meant (RFC 9110, section 5.3).
+const SINGLE: [&str; 5] =
+    ["authorization", "if-modified-since", "if-unmodified-since", "if-range", "content-range"];
 
 impl Fields {
     /// Takes one of them in, or any other; an error is that it cannot be believed.
@@ -169,8 +175,17 @@ impl Fields {
             if std::mem::replace(&mut self.expects, true) {
                 return Err(Failure::BadRequest("more than one Expect header"));
             }
+        } else if self.repeats(name) {
+            return Err(Failure::BadRequest("more than one header of a kind that there can be one of"));
         }
         doubt::name(name)
+    }
+
+    /// Whether it is the second one of those that stand alone.
+    fn repeats(&mut self, name: &str) -> bool {
+        let place = SINGLE.iter().position(|single| single.eq_ignore_ascii_case(name));
+        let seen = place.and_then(|place| self.single.get_mut(place));
+        seen.is_some_and(|seen| std::mem::replace(seen, true))
     }
 
     fn conclude(self, http11: bool) -> Result<Framing, Failure> {
@@ -220,6 +235,16 @@ mod tests {
         match judge(head.as_bytes(), MAX_HEADERS) {
             Err(Failure::BadRequest(why)) => why,
             other => panic!("{head:?} gave {other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_can_be_said_once_is_not_said_twice() {
+        let once = "GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Basic YTpi\r\n\r\n";
+        assert_eq!(judge(once.as_bytes(), MAX_HEADERS).unwrap(), Framing::Length(0));
+        for name in ["Authorization", "if-modified-since", "IF-RANGE"] {
+            let twice = format!("GET / HTTP/1.1\r\nHost: a\r\n{name}: a\r\n{name}: a\r\n\r\n");
+            assert_eq!(refused(&twice), "more than one header of a kind that there can be one of");
         }
     }
 
