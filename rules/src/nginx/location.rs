@@ -14,6 +14,23 @@ use crate::placeholder::{Part, Placeholder, Template};
 use crate::source::{Span, Spanned};
 use crate::table::PathRegex;
 use http::StatusCode;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+/// What a path in a redirect has in its escaped form alone (RFC 3986, section 3.3).
+const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// How a location takes a path.
 #[derive(Debug, Clone)]
@@ -222,7 +239,7 @@ impl Nginx<'_, '_> {
             return;
         }
         let mut target = self.redirect_base(scope, variables).unwrap_or_else(|| literal(""));
-        target.parts.push(Part::Text(path.clone()));
+        target.parts.push(Part::Text(utf8_percent_encode(path, NOT_IN_A_PATH).to_string()));
         target.parts = answer::joined(target.parts);
         let redirect = Redirect {
             status: StatusCode::MOVED_PERMANENTLY,
