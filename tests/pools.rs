@@ -160,6 +160,24 @@ async fn a_request_beyond_connections_waits_for_its_turn() {
 }
 
 #[tokio::test]
+async fn a_server_may_have_a_limit_of_its_own() {
+    let ((small, _held), (large, _held_too)) = (patient().await, patient().await);
+    let pool = format!("server \"{}\" connections=1\nserver \"{}\"", small.url(), large.url());
+    let vordr = Vordr::running(&pooled(&pool, "")).await;
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        clients.push(asking(&vordr).await);
+    }
+    within(async {
+        while large.requests().len() < 3 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    assert_eq!(small.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn a_request_that_waits_in_vain_is_a_503_that_says_so() {
     let (origin, _release) = patient().await;
     let pool = format!("server \"{}\"\nconnections 1", origin.url());

@@ -123,7 +123,8 @@ impl Upstreams {
     }
 
     fn pool_at(&self, proxy: &Proxy, address: ServerAddress, names: &Names) -> Option<Arc<Pool>> {
-        let servers = vec![UpstreamServer { address, weight: 1, backup: false, down: false }];
+        let servers =
+            vec![UpstreamServer { address, weight: 1, backup: false, down: false, connections: None }];
         let rules = Upstream { servers, ..self.pool(UpstreamId(proxy.upstream.0))?.rules.clone() };
         Some(Pool::of_requests(rules, proxy, self.patience.clone(), names))
     }

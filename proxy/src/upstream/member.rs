@@ -41,6 +41,8 @@ pub(crate) struct Member {
     /// How many before it in its pool have the same destination.
     pub(super) place: usize,
     pub(super) weight: u32,
+    /// How many requests it has at once; `None` is no limit.
+    pub(super) connections: Option<usize>,
     /// What a key is held against, to find its server.
     pub(super) seed: u64,
     /// What clients are known by that stay with it.
@@ -65,10 +67,16 @@ impl Member {
             name,
             place: 0,
             weight,
+            connections: None,
             mark: None,
             dialers: Dialers::new(patience, &standing.reserve),
             standing,
         }
+    }
+
+    /// Whether it takes another request.
+    pub(super) fn has_place(&self) -> bool {
+        self.standing.has_place(self.connections)
     }
 
     /// Whether both are the same server of a pool, which may have an address more than once.

@@ -197,7 +197,13 @@ impl Pool {
                         let weight = server.weight.saturating_mul(found.weight);
                         let name = found.destination.to_string();
                         let place = seen.entry(name).and_modify(|place| *place += 1).or_default();
-                        tier.push(self.member(endpoint, found.destination, weight, *place, &before));
+                        tier.push(self.member(
+                            endpoint,
+                            found.destination,
+                            (weight, server.connections),
+                            *place,
+                            &before,
+                        ));
                     }
                 }
                 Err(reason) => problem = Some(reason),
@@ -219,21 +225,21 @@ impl Pool {
         &self,
         endpoint: &Arc<Endpoint>,
         destination: Destination,
-        weight: u32,
+        (weight, connections): (u32, Option<usize>),
         place: usize,
         before: &[Arc<Member>],
     ) -> Arc<Member> {
         let is_same = |known: &&Arc<Member>| {
             Arc::ptr_eq(&known.endpoint, endpoint)
                 && known.destination == destination
-                && (known.weight, known.place) == (weight, place)
+                && (known.weight, known.connections, known.place) == (weight, connections, place)
         };
         if let Some(known) = before.iter().find(is_same) {
             return known.clone();
         }
         let standing = self.live.standing(&destination.to_string(), place);
         let mut member = Member::new(endpoint, destination, weight.max(1), standing, &self.patience);
-        member.place = place;
+        (member.place, member.connections) = (place, connections);
         if let Some(Sticky::Cookie { name, secret }) = &self.rules.sticky {
             member.mark = Some(Mark::new(name, &self.rules.name, &member.name, secret.as_deref()));
         }
@@ -248,16 +254,17 @@ impl Pool {
     /// Chooses a server, and takes a place among its requests.
     pub(super) fn choose(&self, wish: &Wish<'_>) -> Result<Target, Unavailable> {
         let members = self.members.load();
-        if members.named(wish).is_some_and(|own| {
-            own.standing.is_up() && !wish.has_tried(own) && !own.standing.has_place(self.rules.connections)
-        }) {
+        if members
+            .named(wish)
+            .is_some_and(|own| own.standing.is_up() && !wish.has_tried(own) && !own.has_place())
+        {
             // What the client has there is nowhere else.
             return Err(Unavailable::Busy);
         }
         // Whoever was quicker has taken the place that was seen free: then the next choice is another.
         for _ in 0..8 {
             let Some(member) = self.pick(&members, wish) else { break };
-            if let Some(slot) = member.standing.take(self.rules.connections) {
+            if let Some(slot) = member.standing.take(member.connections) {
                 return Ok(Target { member: member.clone(), probe: None, _slot: slot });
             }
         }
@@ -265,11 +272,8 @@ impl Pool {
     }
 
     fn pick<'m>(&self, members: &'m Members, wish: &Wish<'_>) -> Option<&'m Arc<Member>> {
-        let usable = |member: &Member| {
-            member.standing.is_up()
-                && member.standing.has_place(self.rules.connections)
-                && !wish.has_tried(member)
-        };
+        let usable =
+            |member: &Member| member.standing.is_up() && member.has_place() && !wish.has_tried(member);
         if let Some(own) = members.named(wish).filter(|own| usable(own)) {
             return Some(own);
         }
@@ -295,9 +299,7 @@ impl Pool {
             return Err(Unavailable::Unresolved(problem));
         }
         if all.iter().any(|member| member.standing.is_up()) {
-            let full = all
-                .iter()
-                .any(|member| member.standing.is_up() && !member.standing.has_place(self.rules.connections));
+            let full = all.iter().any(|member| member.standing.is_up() && !member.has_place());
             return Err(if full { Unavailable::Busy } else { Unavailable::Exhausted });
         }
         let paused = all.iter().filter(|member| !member.standing.is_unwell() && !wish.has_tried(member));
@@ -306,7 +308,7 @@ impl Pool {
         let left = first.map_or(checks.unwrap_or_default(), |member| member.standing.pause_left());
         let target = first.and_then(|member| {
             let probe = Probe::begin(&self.live)?;
-            let slot = member.standing.take(self.rules.connections)?;
+            let slot = member.standing.take(member.connections)?;
             Some(Target { member: (*member).clone(), probe: Some(probe), _slot: slot })
         });
         target.ok_or(Unavailable::Out(left))
@@ -321,9 +323,7 @@ impl Pool {
     pub(super) fn has_another(&self, tried: &[Arc<Member>]) -> bool {
         let members = self.members.load();
         members.tiers.iter().flat_map(|tier| &tier.members).any(|member| {
-            member.standing.is_up()
-                && member.standing.has_place(self.rules.connections)
-                && !tried.iter().any(|tried| tried.is(member))
+            member.standing.is_up() && member.has_place() && !tried.iter().any(|tried| tried.is(member))
         })
     }
 

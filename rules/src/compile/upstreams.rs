@@ -7,6 +7,7 @@ use crate::node::Reading;
 use crate::placeholder::Template;
 use crate::source::{Span, Spanned};
 use crate::table::{Retry, ServerAddress, Upstream, UpstreamId, UpstreamServer};
+use crate::value::Limit;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
@@ -66,6 +67,9 @@ impl Pools {
             server.weight = written.weight;
             server.backup = written.backup.as_ref().is_some_and(|backup| backup.value);
             server.down = written.down;
+            if let Some(own) = &written.connections {
+                server.connections = connections(own);
+            }
         }
         if !upstream.servers.is_empty() && upstream.servers.iter().all(|server| server.backup) {
             let error =
@@ -215,15 +219,14 @@ fn make(
     span: Span,
     reading: &Reading<'_>,
 ) -> Upstream {
+    let most = pool.connections.as_ref().and_then(connections);
     let servers = endpoints.iter().map(|endpoint| UpstreamServer {
         address: endpoint.value.address.clone(),
         weight: 1,
         backup: false,
         down: false,
+        connections: most,
     });
-    let value = |limit: &Spanned<crate::value::Limit<u64>>| {
-        limit.value.0.and_then(|limit| usize::try_from(limit).ok())
-    };
     Upstream {
         name,
         named: false,
@@ -238,7 +241,11 @@ fn make(
         slow_start: pool.slow_start.as_ref().map(|slow_start| slow_start.value),
         keepalive: pool.keepalive.as_ref().map_or(KEEPALIVE, |keepalive| keepalive.value as usize),
         keepalive_idle: pool.keepalive_idle.as_ref().map_or(Some(KEEPALIVE_IDLE), |idle| idle.value.0),
-        connections: pool.connections.as_ref().and_then(value),
+        connections: most,
         place: reading.sources.place(span),
     }
+}
+
+fn connections(written: &Spanned<Limit<u64>>) -> Option<usize> {
+    written.value.0.and_then(|most| usize::try_from(most).ok())
 }

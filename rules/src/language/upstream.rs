@@ -6,6 +6,7 @@ use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::source::Spanned;
 use crate::table::ServerAddress;
+use crate::value::Limit;
 use crate::word::Word;
 use kdl::KdlNode;
 use std::net::IpAddr;
@@ -15,7 +16,7 @@ pub(super) static WORD: Word =
 
 static SERVER: Word =
     Word::simple("server", "\"HOST:PORT\" | URL | \"unix:PATH\" | \"srv://NAME\"", "A server of the pool.")
-        .properties(&["weight", "backup", "down"])
+        .properties(&["weight", "backup", "down", "connections"])
         .many();
 
 /// As written.
@@ -33,6 +34,8 @@ pub(crate) struct Server {
     pub weight: u32,
     pub backup: Option<Spanned<bool>>,
     pub down: bool,
+    /// What holds in the place of the pool's own.
+    pub connections: Option<Spanned<Limit<u64>>>,
 }
 
 /// Where a server is, and whether TLS is spoken with it.
@@ -62,12 +65,14 @@ fn read_server(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Server> {
     let weight = node.property::<u32>("weight", reading);
     let backup = node.property("backup", reading);
     let down = node.property::<bool>("down", reading).is_some_and(|down| down.value);
+    let connections = node.property("connections", reading);
     node.finish(reading);
     if let Some(weight) = weight.as_ref().filter(|weight| !(1..=1000).contains(&weight.value)) {
         reading.report(text::out_of_range("weight", weight.span, "1 to 1000"));
     }
     let endpoint = endpoint(&written?, reading)?;
-    Some(Server { endpoint, weight: weight.map_or(1, |weight| weight.value), backup, down })
+    let weight = weight.map_or(1, |weight| weight.value);
+    Some(Server { endpoint, weight, backup, down, connections })
 }
 
 /// An address with or without a scheme; what is wrong with it is reported.

@@ -26,7 +26,6 @@ pub(super) struct Written {
     keepalive: Option<Spanned<u32>>,
     keepalive_idle: Option<Spanned<Limit<Duration>>>,
     slow_start: Option<Spanned<Duration>>,
-    connections: Option<Spanned<Limit<u64>>>,
     /// Each way in which a `proxy_pass` speaks with it; the number is its place among the names.
     uses: Vec<Use>,
 }
@@ -71,7 +70,6 @@ impl Nginx<'_, '_> {
             keepalive: None,
             keepalive_idle: None,
             slow_start: None,
-            connections: None,
             uses: Vec::new(),
         };
         let mut fails = None;
@@ -103,7 +101,7 @@ impl Nginx<'_, '_> {
         fails: &mut Option<(u32, Duration, Span)>,
     ) {
         let Some(endpoint) = self.address(directive.first(), directive.span_of(0)) else { return };
-        let mut server = Server { endpoint, weight: 1, backup: None, down: false };
+        let mut server = Server { endpoint, weight: 1, backup: None, down: false, connections: None };
         let (mut most, mut pause) = (None, None);
         for (number, parameter) in directive.arguments.iter().enumerate().skip(1) {
             let (name, value) = parameter.value.split_once('=').unwrap_or((&parameter.value, ""));
@@ -124,7 +122,7 @@ impl Nginx<'_, '_> {
                 },
                 "max_conns" => match value.parse::<u64>() {
                     Ok(0) => {}
-                    Ok(number) => upstream.connections = Some(Spanned::new(Limit(Some(number)), span)),
+                    Ok(number) => server.connections = Some(Spanned::new(Limit(Some(number)), span)),
                     Err(_) => self.fault(span, wrong),
                 },
                 "backup" => server.backup = Some(Spanned::new(true, span)),
@@ -234,7 +232,16 @@ impl Nginx<'_, '_> {
 }
 
 impl Written {
+    /// `max_conns`, where it is the same for all.
+    fn connections_of_all(&self) -> Option<Spanned<Limit<u64>>> {
+        let first = self.servers.first()?.connections.clone()?;
+        let is_same =
+            |server: &Server| server.connections.as_ref().is_some_and(|own| own.value == first.value);
+        self.servers.iter().all(is_same).then_some(first)
+    }
+
     fn spoken_with(&self, name: Spanned<String>, how: &Use) -> Upstream {
+        let alike = self.connections_of_all();
         let server = |server: &Server| Server {
             endpoint: Spanned::new(
                 Endpoint { tls: how.tls, address: server.endpoint.value.address.clone() },
@@ -243,6 +250,7 @@ impl Written {
             weight: server.weight,
             backup: server.backup.clone(),
             down: server.down,
+            connections: server.connections.clone().filter(|_| alike.is_none()),
         };
         let pool = Pool {
             balance: self.balance.clone(),
@@ -252,7 +260,7 @@ impl Written {
             keepalive: self.keepalive.clone(),
             keepalive_idle: self.keepalive_idle.clone(),
             slow_start: self.slow_start.clone(),
-            connections: self.connections.clone(),
+            connections: alike.clone(),
             ..Pool::default()
         };
         Upstream { servers: self.servers.iter().map(server).collect(), pool, name }

@@ -205,7 +205,11 @@ pub(super) fn write_upstream(upstream: &Upstream, page: &mut Page) {
         let backup = if server.backup { " backup=on" } else { "" };
         let down = if server.down { " down=on" } else { "" };
         let address = url(&server.address, scheme);
-        page.line(&format!("server {address} weight={}{backup}{down}", server.weight), None);
+        let connections = match server.connections == upstream.connections {
+            true => String::new(),
+            false => format!(" connections={}", number(server.connections)),
+        };
+        page.line(&format!("server {address} weight={}{backup}{down}{connections}", server.weight), None);
     }
     write_pool(upstream, page);
     page.close();

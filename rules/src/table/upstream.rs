@@ -35,7 +35,7 @@ pub struct Upstream {
     pub keepalive: usize,
     /// How long an idle connection is kept; `None` is for ever. Default 60 s.
     pub keepalive_idle: Option<Duration>,
-    /// Connections open to one server at once; `None` is no limit.
+    /// Connections open at once to a server that has no such limit of its own; `None` is no limit.
     pub connections: Option<usize>,
     /// Where it is written.
     pub place: Place,
@@ -52,6 +52,8 @@ pub struct UpstreamServer {
     pub backup: bool,
     /// Never used.
     pub down: bool,
+    /// Connections open to it at once; `None` is no limit.
+    pub connections: Option<usize>,
 }
 
 /// Where an upstream server is.
