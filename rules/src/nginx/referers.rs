@@ -41,7 +41,7 @@ impl Nginx<'_, '_> {
                 "blocked" => takes_blocked = true,
                 "server_names" => {
                     let names = scope.every("server_name").flat_map(|names| &names.arguments);
-                    names.for_each(|name| entry(regex_of(&name.value), ""));
+                    names.for_each(|name| entry(regex_of_name(&name.value), ""));
                 }
                 host => entry(regex_of(host), ""),
             }
@@ -83,6 +83,16 @@ fn regex_of(written: &str) -> String {
     }
 }
 
+/// A server's name, which a host is compared with alone; so a regex ends where the host does.
+fn regex_of_name(name: &str) -> String {
+    let Some(regex) = name.strip_prefix('~') else { return regex_of(name) };
+    let (before, regex) = regex.strip_prefix('^').map_or(("[^/:]*", regex), |rest| ("", rest));
+    match regex.strip_suffix('$').filter(|regex| !regex.ends_with('\\')) {
+        Some(regex) => format!("~*^https?://{before}(?:{regex})($|[/:])"),
+        None => format!("~*^https?://{before}(?:{regex})"),
+    }
+}
+
 /// As it stands in a regex.
 fn literal(text: &str) -> String {
     let mut escaped = String::new();
@@ -104,6 +114,18 @@ mod tests {
     fn fits(written: &str, referer: &str) -> bool {
         let regex = regex_of(written).replacen("~*", "(?i)", 1);
         PathRegex::new(&regex).unwrap().matches(referer.as_bytes()) == Matched::Yes
+    }
+
+    #[test]
+    fn a_servers_regex_is_held_against_the_host_alone() {
+        let fits = |name: &str, referer: &str| {
+            let regex = regex_of_name(name).replacen("~*", "(?i)", 1);
+            PathRegex::new(&regex).unwrap().matches(referer.as_bytes()) == Matched::Yes
+        };
+        assert!(fits("~^a$", "http://a/x") && fits("~^a$", "http://a:80/") && fits("~^a$", "https://A"));
+        assert!(!fits("~^a$", "http://ab/") && !fits("~^a$", "http://b/a"));
+        assert!(fits("~bar", "http://foobar.test/x") && !fits("~bar", "http://evil/bar"));
+        assert!(fits("a.test", "http://a.test/x") && !fits("a.test", "http://b.test/"));
     }
 
     #[test]
