@@ -69,6 +69,16 @@ async fn sni_is_the_name_that_is_asked_for_and_checked() {
 }
 
 #[tokio::test]
+async fn an_upstream_may_be_known_by_an_ipv6_address() {
+    let authority = Authority::new();
+    let origin = Origin::answering_tls(&authority.identity("::1"), "six").await;
+    let block = format!("tls sni=\"[::1]\" ca={:?}", authority.file());
+    let vordr = in_front_of(&origin, &block).await;
+    assert_eq!(vordr.get("http://a.test/").await.text(), "six");
+    assert_eq!(origin.only_request().sni, None, "an address is no name");
+}
+
+#[tokio::test]
 async fn sni_may_be_filled_in_and_a_port_is_no_part_of_it() {
     let authority = Authority::new();
     let origin = Origin::answering_tls(&authority.identity("chat.test"), "chat").await;

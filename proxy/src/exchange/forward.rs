@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use std::net::SocketAddr;
 use vordr_rules::placeholder::{Part, Placeholder, Template};
 use vordr_rules::table::{
-    AskedBy, HeaderNames, HostHeader, HttpVersion, Proxy, UpstreamTls, own_address, without_port,
+    AskedBy, HeaderNames, HostHeader, HttpVersion, Proxy, UpstreamTls, handshake_name, own_address,
 };
 
 const X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
@@ -163,7 +163,7 @@ impl Exchange {
             None => Some(String::from_utf8(self.fill(name, request, Into::Raw)).ok()?),
         };
         let name = filled.as_deref().or(name.as_text())?;
-        Some(without_port(name).to_owned()).filter(|name| !name.is_empty())
+        Some(handshake_name(name).to_owned()).filter(|name| !name.is_empty())
     }
 
     fn authority(&self) -> HeaderValue {

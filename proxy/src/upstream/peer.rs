@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use vordr_rules::table::{HttpVersion, Proxy, Settings, UpstreamTls, without_port};
+use vordr_rules::table::{HttpVersion, Proxy, Settings, UpstreamTls, handshake_name};
 
 /// How many streams one connection of HTTP/2 to an upstream carries at once, if the upstream lets it.
 const STREAMS: usize = 100;
@@ -104,7 +104,7 @@ impl Upstreams {
     ) -> Option<HttpPeer> {
         let tls = pool.speech.tls.as_ref();
         // A check is no request that anything could be filled in of.
-        let fixed = |tls: &UpstreamTls| Some(without_port(tls.sni.as_ref()?.as_text()?).to_owned());
+        let fixed = |tls: &UpstreamTls| Some(handshake_name(tls.sni.as_ref()?.as_text()?).to_owned());
         let sni = tls.map(|tls| fixed(tls).unwrap_or_else(|| host_name(host))).unwrap_or_default();
         let mut peer = match (&member.destination, address) {
             (Destination::Unix(path), _) => HttpPeer::new_uds(path, tls.is_some(), sni).ok()?,
@@ -185,7 +185,7 @@ fn version(http: HttpVersion, tls: bool, upgrade: bool) -> ALPN {
     }
 }
 
-/// A host without its port, as it is named in a handshake.
+/// A host as it is named in a handshake.
 fn host_name(host: &HeaderValue) -> String {
-    without_port(host.to_str().unwrap_or_default()).to_owned()
+    handshake_name(host.to_str().unwrap_or_default()).to_owned()
 }

@@ -12,7 +12,7 @@ use crate::language::settings::Settings;
 use crate::language::upstream::Endpoint;
 use crate::placeholder::{Part, Placeholder, Template};
 use crate::source::{Span, Spanned};
-use crate::table::{HeaderOperation, HostHeader, Retry, ServerAddress, own_address};
+use crate::table::{HeaderOperation, HostHeader, Retry, ServerAddress, own_address, without_port};
 use http::{HeaderValue, StatusCode};
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ impl Nginx<'_, '_> {
         }
         self.check_version(scope, headers.upgrades);
         let host = self.read_host(headers.host.as_ref(), called, &target, &variables, settings);
-        let name = called.and_then(|called| called.split(':').next());
+        let name = called.map(without_port);
         let tls = pass
             .may_be_tls()
             .then(|| Spanned::new(self.read_upstream_tls(scope, name, &variables), directive.name.span));

@@ -68,6 +68,12 @@ pub fn without_port(host: &str) -> &str {
     }
 }
 
+/// A host as TLS knows it: without its port, and without the brackets of an IPv6 address.
+pub fn handshake_name(host: &str) -> &str {
+    let host = without_port(host);
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -88,6 +94,15 @@ mod tests {
             hostless: None,
             every_host: None,
             default: bind(0),
+        }
+    }
+
+    #[test]
+    fn an_address_goes_into_a_handshake_without_its_brackets() {
+        for (host, name) in
+            [("a.test:443", "a.test"), ("[::1]:443", "::1"), ("[::1]", "::1"), ("192.0.2.1", "192.0.2.1")]
+        {
+            assert_eq!(handshake_name(host), name);
         }
     }
 

@@ -48,7 +48,7 @@ pub use find::{Captures, Match, Outcome, Request, Way};
 pub use fix::{CookieFix, CookieFlags, LocationFix, Replacement, SameSite, Wanted};
 pub use gate::{Access, AccessRule, Auth, AuthKind, Satisfy, Whom};
 pub(crate) use host::LONGEST_NAME;
-pub use host::without_port;
+pub use host::{handshake_name, without_port};
 pub use limit_store::{LimitStore, OnFailure, StoreAddress};
 pub use listener::{Address, Binding, Introduction, Listener};
 pub use log::{AccessLog, ErrorFormat, ErrorLog, Escape, Level, LineFormat, LogFormat, LogTarget};
