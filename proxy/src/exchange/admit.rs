@@ -77,7 +77,7 @@ impl Exchange {
             Failure::WebSocketOff => answer::upgrade_required(page),
             Failure::RateLimit(_) => self.rate_limited(page),
             Failure::Method => answer::method_not_allowed(page),
-            Failure::Auth { challenge, .. } => answer::unauthorized(page, challenge),
+            Failure::Auth { challenges, .. } => answer::unauthorized(page, challenges),
             _ => page,
         };
         self.finish_answer(page, request)

@@ -167,8 +167,10 @@ pub(super) fn method_not_allowed(mut page: Answer) -> Answer {
 }
 
 /// Says which credentials are asked for (RFC 9110, section 11.6.1).
-pub(super) fn unauthorized(mut answer: Answer, challenge: &HeaderValue) -> Answer {
-    answer.headers.insert(WWW_AUTHENTICATE, challenge.clone());
+pub(super) fn unauthorized(mut answer: Answer, challenges: &[HeaderValue]) -> Answer {
+    for challenge in challenges {
+        answer.headers.append(WWW_AUTHENTICATE, challenge.clone());
+    }
     answer
 }
 

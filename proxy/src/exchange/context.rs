@@ -152,7 +152,7 @@ pub struct Exchange {
     /// An upstream led to its location.
     pub(super) steered: Option<Box<Steered>>,
     /// Which credentials were asked for, and are still.
-    pub(super) challenge: Option<HeaderValue>,
+    pub(super) challenges: Vec<HeaderValue>,
     /// Where a redirect led that something else stands in for.
     pub(super) destination: Option<HeaderValue>,
     /// Where no file is, and something else is done: `files … { else { … }; }`.
@@ -246,7 +246,7 @@ impl Exchange {
             instead_of: None,
             asks_anew: false,
             steered: None,
-            challenge: None,
+            challenges: Vec::new(),
             destination: None,
             does_otherwise: false,
             is_question: false,

@@ -92,10 +92,10 @@ impl Exchange {
         if let Some(hsts) = self.hsts() {
             message.set(&STRICT_TRANSPORT_SECURITY, hsts.value.clone());
         }
-        if let Some(challenge) = &self.challenge
-            && !message.headers().contains_key(WWW_AUTHENTICATE)
-        {
-            message.set(&WWW_AUTHENTICATE, challenge.clone());
+        if !message.headers().contains_key(WWW_AUTHENTICATE) {
+            for challenge in &self.challenges {
+                message.add(&WWW_AUTHENTICATE, challenge.clone());
+            }
         }
         if let Some(destination) = &self.destination
             && !message.headers().contains_key(LOCATION)

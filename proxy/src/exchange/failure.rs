@@ -86,8 +86,8 @@ pub enum Failure {
     Auth {
         /// What is wrong, in words.
         why: &'static str,
-        /// `WWW-Authenticate`: what is asked for.
-        challenge: HeaderValue,
+        /// `WWW-Authenticate`: what is asked for, one of them or the other.
+        challenges: Vec<HeaderValue>,
     },
     /// `auth location`: it does not let the request in, or cannot tell; the status, and why.
     Decided(StatusCode, String),

@@ -86,8 +86,8 @@ impl Exchange {
         self.instead_of = Some(Instead { status: shown(self.known_status(failure)), answer, again });
         // Who asks for a page where something was to be done only reads it.
         self.asks_anew |= is_search;
-        if let Failure::Auth { challenge, .. } = failure {
-            self.challenge = Some(challenge.clone());
+        if let Failure::Auth { challenges, .. } = failure {
+            self.challenges.clone_from(challenges);
         }
         self.recovering = Some(index);
         self.does_otherwise = false;

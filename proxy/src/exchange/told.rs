@@ -136,7 +136,7 @@ impl Exchange {
     pub(crate) fn give_up(&mut self, status: StatusCode, headers: &HeaderMap, is_tried_again: bool) {
         self.remember(headers);
         if status == StatusCode::UNAUTHORIZED && !is_tried_again {
-            self.challenge = headers.get(WWW_AUTHENTICATE).cloned();
+            self.challenges = headers.get_all(WWW_AUTHENTICATE).iter().cloned().collect();
         }
     }
 

@@ -158,7 +158,7 @@ fn refused(shown: bool, challenge: String) -> Refusal {
 /// A 401 with what it asks for.
 pub(super) fn unauthorized(why: &'static str, challenge: &str) -> Failure {
     let challenge = HeaderValue::from_str(challenge).unwrap_or(HeaderValue::from_static("Basic"));
-    Failure::Auth { why, challenge }
+    Failure::Auth { why, challenges: vec![challenge] }
 }
 
 /// Everything that the rules name is read before they are in force.

@@ -8,12 +8,13 @@ use http::header::{
     CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, LOCATION, SET_COOKIE, TRANSFER_ENCODING, WWW_AUTHENTICATE,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderName, Method, Request, Response};
 use http_body_util::Full;
 use vordr_rules::table::Auth;
 
 /// What a refusal may tell the client.
 const PASSED_ON: [HeaderName; 4] = [WWW_AUTHENTICATE, LOCATION, SET_COOKIE, CONTENT_TYPE];
+const NOT_LET_IN: &str = "whoever decides does not let it in";
 
 /// Asks `url` whether the request may come in, and copies what the answer tells.
 pub(super) async fn check(
@@ -73,9 +74,12 @@ fn passed_on(theirs: Response<Bytes>) -> Refusal {
         }
     }
     answer.body = body;
-    let challenge = head.headers.get(WWW_AUTHENTICATE).and_then(|value: &HeaderValue| value.to_str().ok());
-    Refusal::Theirs(
-        unauthorized("whoever decides does not let it in", challenge.unwrap_or("Basic")),
-        Box::new(answer),
-    )
+    let failure = asked_by(&head.headers).unwrap_or_else(|| unauthorized(NOT_LET_IN, "Basic"));
+    Refusal::Theirs(failure, Box::new(answer))
+}
+
+/// What whoever decides asks for: there may be several ways to be let in.
+pub(super) fn asked_by(headers: &HeaderMap) -> Option<Failure> {
+    let challenges: Vec<_> = headers.get_all(WWW_AUTHENTICATE).iter().cloned().collect();
+    (!challenges.is_empty()).then_some(Failure::Auth { why: NOT_LET_IN, challenges })
 }

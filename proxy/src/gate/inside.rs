@@ -1,13 +1,13 @@
 //! `auth location`: a location of the same server decides, by what it answers to the head of the request.
 
 use super::Known;
-use super::auth::{Refusal, unauthorized};
+use super::auth::Refusal;
 use crate::ask::Asker;
 use crate::exchange::{Admission, Exchange, Failure, Learnt, stripped};
 use crate::files::{Find, Folders};
 use crate::upstream::Upstreams;
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING, WWW_AUTHENTICATE};
+use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::Full;
@@ -32,15 +32,10 @@ pub(super) async fn check(
             learnt.answer = headers;
             Ok(())
         }
-        StatusCode::UNAUTHORIZED => {
-            let challenge = headers.get(WWW_AUTHENTICATE).and_then(|challenge| challenge.to_str().ok());
-            Err(match challenge {
-                Some(challenge) => {
-                    Refusal::Own(unauthorized("whoever decides does not let it in", challenge))
-                }
-                None => decided(StatusCode::UNAUTHORIZED, "it says so without a challenge".to_owned()),
-            })
-        }
+        StatusCode::UNAUTHORIZED => Err(match super::forward::asked_by(&headers) {
+            Some(failure) => Refusal::Own(failure),
+            None => decided(StatusCode::UNAUTHORIZED, "it says so without a challenge".to_owned()),
+        }),
         StatusCode::FORBIDDEN => Err(decided(StatusCode::FORBIDDEN, "it says so".to_owned())),
         other => {
             let reason = format!("{path} answered {}", other.as_u16());

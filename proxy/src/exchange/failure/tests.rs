@@ -36,7 +36,7 @@ fn each_failure_has_the_status_and_the_name_that_the_documentation_gives_it() {
         (Failure::RateLimit(StatusCode::TOO_MANY_REQUESTS), 429, "rate_limit", None),
         (Failure::Concurrency(StatusCode::SERVICE_UNAVAILABLE), 503, "concurrency", None),
         (Failure::Uncounted, 503, "limit_store", None),
-        (Failure::Auth { why: "x", challenge: HeaderValue::from_static("x") }, 401, "auth", None),
+        (Failure::Auth { why: "x", challenges: vec![HeaderValue::from_static("x")] }, 401, "auth", None),
         (Failure::Undecided(text()), 503, "auth", None),
         (Failure::NoFile("x"), 404, "no_file", None),
         (Failure::FileAccess, 403, "file_access", None),
