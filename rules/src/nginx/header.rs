@@ -99,6 +99,11 @@ impl Nginx<'_, '_> {
             let remove = |name: &'static str| HeaderOperation::Remove(HeaderName::from_static(name));
             operations.extend(steering.map(|name| Spanned::new(remove(name), Span::default())));
         }
+        let passed = scope.all("proxy_pass_header");
+        for date in passed.iter().filter(|directive| directive.first().eq_ignore_ascii_case("date")) {
+            let message = "vordr says itself when it answers, so this changes nothing";
+            self.trap(date.span_of(0), message, "leave it out");
+        }
         for directive in scope.all("proxy_hide_header") {
             if self.passes(scope, directive.first()) {
                 continue;
