@@ -10,6 +10,7 @@ mod answer_rates;
 mod auth;
 mod auth_asked;
 mod beside_nginx;
+mod body_files;
 mod body_limit;
 mod buffering;
 mod command_line;

@@ -27,6 +27,7 @@ mod shared;
 mod sockets;
 mod start_error;
 mod surroundings;
+mod temporary;
 mod tls;
 mod trace;
 mod upstream;

@@ -155,6 +155,8 @@ pub enum Placeholder {
     UpstreamSent,
     /// `{request_body}`: the body that went to the upstream, as far as it has; nothing of one beyond 16 KiB.
     RequestBody,
+    /// `{request_body_file}`: the file that the body was put into; nothing where it was not.
+    RequestBodyFile,
     /// `{limit_status}`: what `limit` made of the request: `PASSED`, `DELAYED`, `REJECTED`, or what it would have been
     /// under a dry one, `DELAYED_DRY_RUN` or `REJECTED_DRY_RUN`; nothing where there is none.
     LimitStatus,
@@ -234,6 +236,7 @@ const PLAIN: &[(&str, Placeholder)] = &[
     ("upstream_received", Placeholder::UpstreamReceived),
     ("upstream_sent", Placeholder::UpstreamSent),
     ("request_body", Placeholder::RequestBody),
+    ("request_body_file", Placeholder::RequestBodyFile),
     ("limit_status", Placeholder::LimitStatus),
     ("concurrent_status", Placeholder::ConcurrentStatus),
     ("packing_ratio", Placeholder::PackingRatio),

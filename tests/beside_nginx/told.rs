@@ -72,8 +72,11 @@ impl Told {
                 seen: seen.into_iter().map(same).collect(),
             });
         }
-        let named =
-            |line: &str| without_times(&without_head(line).replace(&at, "ORIGIN").replace(&here, "PORT"));
+        let folder = server.folder();
+        let named = |line: &str| {
+            let line = without_head(line).replace(&at, "ORIGIN").replace(&here, "PORT");
+            without_times(&line.replace(&folder, "FOLDER"))
+        };
         // Lines of several workers have no order among them.
         let lines = |text: String| {
             let mut lines: Vec<String> = text.lines().map(named).collect();

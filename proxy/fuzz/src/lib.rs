@@ -6,6 +6,8 @@
 pub mod exchange;
 #[path = "../../src/proxy_header/mod.rs"]
 mod proxy_header;
+#[path = "../../src/temporary.rs"]
+mod temporary;
 
 #[path = "../../src/connection"]
 mod connection {

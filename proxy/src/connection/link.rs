@@ -10,11 +10,13 @@ mod trailers;
 use super::farewell::Stop;
 use super::pace::{Passed, Patience};
 use crate::exchange::{Client, Failure, Handshake, RefusedHead};
+use crate::temporary::Temporary;
+use body::Gathering;
 use refused::Refused;
 use silence::nanos;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -81,8 +83,10 @@ pub(crate) struct Link {
     rest: AtomicU64,
     last_progress: AtomicU64,
     silent_too_long: AtomicBool,
-    gathering: AtomicBool,
-    gather_limit: AtomicU64,
+    /// How the present body is gathered, while it is.
+    gathering: Mutex<Option<Gathering>>,
+    /// The file that it is in, until the exchange takes it over.
+    body_file: Mutex<Option<Temporary>>,
     outlasts_client: AtomicBool,
     not_chunks: AtomicBool,
     misframed: AtomicBool,
@@ -168,8 +172,8 @@ impl Link {
             rest: AtomicU64::new(UNSAID),
             last_progress: AtomicU64::new(0),
             silent_too_long: AtomicBool::new(false),
-            gathering: AtomicBool::new(false),
-            gather_limit: AtomicU64::new(0),
+            gathering: Mutex::default(),
+            body_file: Mutex::default(),
             outlasts_client: AtomicBool::new(false),
             not_chunks: AtomicBool::new(false),
             misframed: AtomicBool::new(false),
@@ -225,7 +229,8 @@ impl Link {
         self.head_nanos.store(nanos(since.duration_since(self.opened)), Relaxed);
         self.requests.fetch_add(1, Relaxed);
         self.admitted.store(false, Relaxed);
-        self.gathering.store(false, Relaxed);
+        self.gathered();
+        drop(self.take_body_file());
         self.outlast_client(false);
         self.await_trailers(false);
         self.patience.begin(None, None);

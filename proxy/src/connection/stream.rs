@@ -10,7 +10,7 @@ use super::farewell::Farewell;
 use super::identity::digest_of;
 use super::link::Link;
 use super::pace::{Clock, Direction, TooSlow};
-use super::spool::{IN_MEMORY, Spool};
+use super::spool::Spool;
 use super::trailing::Trailing;
 use super::transport::Transport;
 use bytes::{Buf, BytesMut};
@@ -21,9 +21,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::WaitForCancellationFutureOwned;
+use vordr_rules::table::Buffering;
 
 /// How much is gathered before it is written.
 const WRITE_BUFFER: usize = 16 * 1024;
+/// How much of a body is gathered before it goes into a file that it goes into anyway.
+const FILE_STEP: usize = 64 * 1024;
 /// How much is read at once while a head is awaited.
 pub(super) const READ_STEP: usize = 4 * 1024;
 
@@ -125,10 +128,11 @@ impl ClientStream {
     }
 
     fn poll_hand_over(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let how = self.link.gathering().map(|gathering| gathering.how);
         loop {
-            let gathering = self.link.gather_limit().is_some() && !self.body.is_over();
-            if gathering && self.claimed >= IN_MEMORY {
-                ready!(self.poll_put_aside(cx))?;
+            let gathering = how.is_some() && !self.body.is_over();
+            if let Some(how) = how.as_ref().filter(|how| self.is_to_be_put_aside(how)) {
+                ready!(self.poll_put_aside(cx, how))?;
             }
             if !gathering && !self.spool.is_empty() {
                 return self.spool.poll_read(cx, buf);
@@ -154,9 +158,25 @@ impl ClientStream {
         }
     }
 
+    /// Whether what has come of the present body is to leave the memory now. Of one that is to be a file nothing stays.
+    fn is_to_be_put_aside(&self, how: &Buffering) -> bool {
+        let is_enough = match how.file {
+            Some(_) => self.body.is_over() || self.claimed >= FILE_STEP,
+            None => self.claimed as u64 > how.memory,
+        };
+        self.claimed > 0 && is_enough
+    }
+
     /// Moves what is the present body's out of memory.
-    fn poll_put_aside(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let stored = ready!(self.spool.poll_store(cx, &mut self.ahead, &mut self.claimed));
+    fn poll_put_aside(&mut self, cx: &mut Context<'_>, how: &Arc<Buffering>) -> Poll<io::Result<()>> {
+        let is_chunked = matches!(self.body, Body::Chunks(_));
+        let stored = match ready!(self.spool.poll_open(cx, how, is_chunked)) {
+            Ok(made) => {
+                made.into_iter().for_each(|file| self.link.put_into(file));
+                ready!(self.spool.poll_store(cx, &mut self.ahead, &mut self.claimed))
+            }
+            Err(error) => Err(error),
+        };
         if stored.is_err() {
             self.link.no_room();
         }
@@ -173,7 +193,7 @@ impl ClientStream {
                 return Err(io::ErrorKind::InvalidData.into());
             }
         }
-        if self.link.gather_limit().is_some_and(|limit| self.body.exceeds(limit)) {
+        if self.link.gathering().is_some_and(|gathering| self.body.exceeds(gathering.limit)) {
             self.link.too_large();
             return Err(io::ErrorKind::InvalidData.into());
         }

@@ -15,6 +15,7 @@ use super::steer::Steered;
 use super::substitute::Substitution;
 use super::trailers::Awaited;
 use crate::gate::Place;
+use crate::temporary::Temporary;
 use crate::trace::Part;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -123,6 +124,8 @@ pub struct Exchange {
     pub own_method: Option<Method>,
     /// The client was told to send the body that it waits with.
     pub has_bidden: bool,
+    /// The file that its body was put into.
+    pub(crate) body_file: Option<Temporary>,
     /// What has gone of its body, where the rules ask for that.
     pub(super) kept_body: Option<Vec<u8>>,
     /// Where it goes, where it says so itself.
@@ -232,6 +235,7 @@ impl Exchange {
             own_body: None,
             own_method: None,
             has_bidden: false,
+            body_file: None,
             kept_body: None,
             filled: None,
             reached: None,

@@ -95,7 +95,9 @@ impl Exchange {
     /// Fills in what takes the place of the request's body and method, where the rules say so: once for each attempt, as
     /// the length of a body is told before it.
     pub fn fill_own(&mut self, request: &Parts) {
-        self.kept_body = self.table.keeps_bodies.then(Vec::new);
+        // As in nginx, what is in a file is not told of as a text.
+        let is_kept = self.table.keeps_bodies && self.body_file.is_none();
+        self.kept_body = is_kept.then(Vec::new);
         let body = self.proxy().and_then(|proxy| proxy.body.as_ref()).filter(|_| !self.upgrade);
         self.own_body = body.map(|body| self.fill(body, request, Into::Raw).into());
         self.own_method = match self.proxy().and_then(|proxy| proxy.method.as_ref()) {

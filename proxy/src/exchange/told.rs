@@ -10,6 +10,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, Version};
 use std::cell::RefCell;
 use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use vordr_rules::placeholder::Placeholder;
@@ -55,6 +56,10 @@ impl Exchange {
                 self.arrival.tls.as_ref().map(|tls| tls.version).unwrap_or_default().into()
             }
             Placeholder::RequestBody => self.kept_body.clone().unwrap_or_default(),
+            Placeholder::RequestBodyFile => {
+                let file = self.body_file.as_ref().map(|file| file.path().as_os_str().as_bytes());
+                file.unwrap_or_default().to_vec()
+            }
             Placeholder::Hostname => HOSTNAME.as_bytes().to_vec(),
             Placeholder::Pid => text(std::process::id()),
             Placeholder::RealPath(path) => real_path(path),

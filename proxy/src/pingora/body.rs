@@ -3,10 +3,14 @@
 use super::under_way::UnderWay;
 use super::{failing, stream};
 use crate::exchange::{Exchange, Failure, Packer, Portion, Substitution};
+use crate::temporary::Temporary;
 use crate::websocket::Side;
 use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use pingora_core::Result;
 use pingora_proxy::Session;
+use std::sync::Arc;
+use vordr_rules::table::{BodyFile, Buffering};
 
 /// Counts a part of a body and holds it against `body-limit`, which never touches a tunnel.
 pub(super) fn count_request(under_way: &mut UnderWay, part: Option<&Bytes>, end: bool) -> Result<()> {
@@ -33,13 +37,38 @@ pub(super) async fn bid(session: &mut Session, under_way: &mut UnderWay) -> Resu
 
 /// `buffering on`: waits until the whole body has come, so that the upstream is not kept waiting by a slow
 /// client. The connection keeps it; the part that is read here is kept by Pingora, to be sent first.
-pub(super) async fn gather(session: &mut Session, under_way: &UnderWay) -> Result<()> {
+pub(super) async fn gather(
+    session: &mut Session,
+    under_way: &mut UnderWay,
+    how: Arc<Buffering>,
+) -> Result<()> {
     let settings = under_way.exchange.settings();
-    under_way.link.gather(settings.and_then(|settings| settings.body_limit));
+    under_way.link.gather(settings.and_then(|settings| settings.body_limit), how.clone());
     session.as_mut().enable_retry_buffering();
-    session.as_mut().read_request_body().await.map_err(|error| error.into_down())?;
+    let read = session.as_mut().read_request_body().await;
+    // Whatever became of it, the log tells of it; a part of a body is gone with the exchange.
+    under_way.exchange.body_file = under_way.link.take_body_file();
+    read.map_err(|error| error.into_down())?;
     under_way.link.gathered();
+    let Some(file) = how.file else { return Ok(()) };
+    let headers = &session.req_header().headers;
+    let has_body = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
+    if has_body && under_way.exchange.body_file.is_none() {
+        under_way.exchange.body_file = Some(empty_file(how).await?);
+    }
+    if let (BodyFile::Kept, Some(made)) = (file, &mut under_way.exchange.body_file) {
+        made.keep();
+    }
     Ok(())
+}
+
+/// The file of a body with nothing in it, of which nothing has come.
+async fn empty_file(how: Arc<Buffering>) -> Result<Temporary> {
+    let made = tokio::task::spawn_blocking(move || Temporary::make(&how.folder)).await;
+    match made {
+        Ok(Ok((_, made))) => Ok(made),
+        _ => Err(failing::error(&Failure::Internal("a body cannot be put into a temporary file".to_owned()))),
+    }
 }
 
 /// Packs the answer whose head has been decided on, where that says so.

@@ -79,14 +79,13 @@ impl Gateway {
                     break;
                 }
                 Admission::Forward => {
-                    let settings = under_way.exchange.settings();
-                    let buffering = settings.is_some_and(|settings| settings.buffering);
-                    let buffering = buffering && !under_way.exchange.upgrade;
-                    if under_way.exchange.bids_for_body(session.req_header(), buffering) {
+                    let settings = under_way.exchange.settings().filter(|_| !under_way.exchange.upgrade);
+                    let buffering = settings.and_then(|settings| settings.buffering.clone());
+                    if under_way.exchange.bids_for_body(session.req_header(), buffering.is_some()) {
                         body::bid(session, under_way).await?;
                     }
-                    if buffering {
-                        body::gather(session, under_way).await?;
+                    if let Some(how) = buffering {
+                        body::gather(session, under_way, how).await?;
                     }
                     return Ok(false);
                 }

@@ -35,7 +35,7 @@ pub(super) fn compile(
         timeouts: timeouts(layers),
         websocket: websocket(layers),
         keepalive: keepalive::compile(layers.iter().map(|layer| &layer.keepalive), known.keepalive),
-        buffering: nearest(layers, |layer| layer.buffering.as_ref()).is_some_and(|on| *on),
+        buffering: nearest(layers, |layer| layer.buffering.as_ref()).cloned().flatten(),
         body_limit: nearest(layers, |layer| layer.body_limit.as_ref())
             .and_then(|limit| limit.0)
             .map(|bytes| bytes.0),

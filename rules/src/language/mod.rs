@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod acme;
 pub(crate) mod action;
 pub(crate) mod auth;
+mod buffering;
 pub(crate) mod compress;
 pub(crate) mod cors;
 mod early;

@@ -8,13 +8,13 @@ use super::on_error::{self, OnError};
 use super::text::one_of;
 use super::timeouts::{self, Timeouts};
 use super::websocket::{self, WebSocket};
-use super::{access, auth, compress, header, media, send_rate, substitute, trust};
+use super::{access, auth, buffering, compress, header, media, send_rate, substitute, trust};
 use crate::node::{Node, Reading};
 use crate::placeholder::Template as Text;
 use crate::source::{Span, Spanned};
 use crate::table::{
-    AccessRule, Auth, Bodies, Charset, Compress, ErrorLog, Expires, HeaderNames, HeaderOperation, Satisfy,
-    SendRate, Steering, Substitute, Trust, Types,
+    AccessRule, Auth, Bodies, Buffering, Charset, Compress, ErrorLog, Expires, HeaderNames, HeaderOperation,
+    Satisfy, SendRate, Steering, Substitute, Trust, Types,
 };
 use crate::value::{Bytes, Limit};
 use crate::word::Word;
@@ -27,7 +27,7 @@ pub(super) const WORDS: &[&Word] = &[
     &timeouts::WORD,
     &websocket::WORD,
     &keepalive::WORD,
-    &BUFFERING,
+    &buffering::WORD,
     &BODY_LIMIT,
     &REWRITE,
     &FORWARDED,
@@ -59,8 +59,6 @@ pub(super) static TEMPLATE: Word =
     Word::simple("template", "NAME", "Settings to be pulled in by `use NAME`.").block(&[WORDS]).many();
 
 static USE: Word = Word::simple("use", "NAME…", "Settings of a template; local ones win.").many();
-static BUFFERING: Word =
-    Word::simple("buffering", "on | off", "Whether a request is read whole before it is sent. Default off.");
 static BODY_LIMIT: Word =
     Word::simple("body-limit", "SIZE | off", "The largest request body; more is answered 413. Default off.");
 static FORWARDED: Word = Word::simple(
@@ -89,7 +87,8 @@ pub(crate) struct Settings {
     pub timeouts: Timeouts,
     pub websocket: WebSocket,
     pub keepalive: Keepalive,
-    pub buffering: Option<Spanned<bool>>,
+    /// `None` within is `buffering off`.
+    pub buffering: Option<Spanned<Option<Arc<Buffering>>>>,
     pub body_limit: Option<Spanned<Limit<Bytes>>>,
     pub rewrite: Option<Spanned<Text>>,
     pub forwarded: Option<Spanned<bool>>,
@@ -163,6 +162,7 @@ impl Settings {
             "limit" => self.limits.push(limit::read(kdl, reading)),
             "concurrent" => self.concurrent.extend(limit::read_concurrent(kdl, reading)),
             "auth" => self.auth.extend(auth::read(kdl, reading)),
+            "buffering" => self.buffering = buffering::read(kdl, reading),
             "send-rate" => self.send_rate = send_rate::read(kdl, reading),
             "compress" => self.compress = Some(compress::read(kdl, reading)),
             "substitute" => self.substitute = substitute::read(kdl, reading),
@@ -182,7 +182,6 @@ impl Settings {
     fn read_simple(&mut self, node: &mut Node<'_>, reading: &mut Reading<'_>) {
         match node.word.name {
             "use" => self.uses.extend(node.need_some(reading)),
-            "buffering" => self.buffering = node.need(reading),
             "body-limit" => self.body_limit = node.need(reading),
             "forwarded" => self.forwarded = node.need(reading),
             "steering" => self.steering = read_named(node, &Steering::NAMES, reading),

@@ -5,6 +5,7 @@
 //! warnings of those reports.
 
 mod answer;
+mod buffering;
 mod changing;
 mod charset;
 mod check;

@@ -1,5 +1,6 @@
 //! What holds in a server or a location besides its content.
 
+use super::buffering::usual_buffering;
 use super::scope::Scope;
 use super::tree::Directive;
 use super::variable::{Piece, Variables, literal, pieces};
@@ -35,7 +36,7 @@ impl Nginx<'_, '_> {
             *timeout = timeout.take().or_else(minute);
         }
         settings.body_limit = settings.body_limit.or(Some(Spanned::new(BODY, server)));
-        settings.buffering = settings.buffering.or(Some(Spanned::new(true, server)));
+        settings.buffering = self.read_buffering(scope, scope).or_else(|| usual_buffering(server));
         settings.forwarded = Some(Spanned::new(false, server));
         self.read_media_of_server(scope, server, &mut settings);
         settings.keepalive = self.read_keepalive(&scope.from(IN_HTTP));
@@ -65,6 +66,7 @@ impl Nginx<'_, '_> {
         proxies: bool,
     ) -> Settings {
         let mut settings = self.read_single(&scope.from(AROUND));
+        settings.buffering = self.read_buffering(&scope.from(AROUND), scope);
         settings.response = self.read_response_headers(scope, variables);
         settings.access = self.read_access(scope);
         settings.satisfy = self.read_satisfy(scope);
@@ -117,13 +119,11 @@ impl Nginx<'_, '_> {
             read: self.silence(scope.find("proxy_read_timeout")),
             client: self.client_timeout(scope),
         };
-        let buffering = scope.find("proxy_request_buffering");
         let ignored = scope.find("proxy_ignore_headers");
         Settings {
             timeouts,
             steering: ignored.map(|directive| at(directive, steering(scope))),
             body_limit: self.body_limit(scope),
-            buffering: buffering.map(|directive| at(directive, self.switch(Some(directive), true))),
             ..Settings::default()
         }
     }

@@ -7,9 +7,9 @@ use super::process::{keepalive_line, write_access_logs, write_error_logs};
 use super::substitute;
 use super::text::{Page, duration, limit, number, quoted, switch, template, words};
 use crate::table::{
-    AnswerStatus, Auth, AuthKind, Compress, Concurrency, Condition, Cors, HeaderNames, HeaderOperation,
-    Level, OnError, OnErrorFrom, Origins, Pace, RateLimit, Satisfy, SendRate, Server, Settings, Steering,
-    Table, Teller, Trust, Ways, Whom,
+    AnswerStatus, Auth, AuthKind, Buffering, Compress, Concurrency, Condition, Cors, HeaderNames,
+    HeaderOperation, Level, OnError, OnErrorFrom, Origins, Pace, RateLimit, Satisfy, SendRate, Server,
+    Settings, Steering, Table, Teller, TemporaryFolder, Trust, Ways, Whom,
 };
 use http::StatusCode;
 
@@ -43,7 +43,7 @@ pub(super) fn write(
     if settings.keepalive != *usual {
         page.line(&keepalive_line(&settings.keepalive, usual), place("keepalive"));
     }
-    page.line(&format!("buffering {}", switch(settings.buffering)), place("buffering"));
+    page.line(&buffering_line(settings.buffering.as_deref()), place("buffering"));
     page.line(&format!("body-limit {}", number(settings.body_limit)), place("body-limit"));
     if let Some(rewrite) = &settings.rewrite {
         page.line(&format!("rewrite {}", template(rewrite)), place("rewrite"));
@@ -94,6 +94,25 @@ fn write_on_errors(settings: &Settings, outer: Option<&Settings>, scope: (&Table
     let own =
         settings.on_error.len() - outer.map_or(0, |outer| outer.on_error.len()).min(settings.on_error.len());
     settings.on_error.iter().take(own).for_each(|on_error| write_on_error(on_error, scope, page));
+}
+
+fn buffering_line(buffering: Option<&Buffering>) -> String {
+    let Some(buffering) = buffering else { return "buffering off".to_owned() };
+    let mut line = "buffering on".to_owned();
+    if buffering.memory != Buffering::default().memory {
+        line.push_str(&format!(" memory={}", buffering.memory));
+    }
+    line.push_str(&folder_properties(&buffering.folder));
+    if let Some(file) = buffering.file {
+        line.push_str(&format!(" file={}", file.name()));
+    }
+    line
+}
+
+fn folder_properties(folder: &TemporaryFolder) -> String {
+    let path = folder.path.as_ref().map(|path| format!(" folder={}", quoted(path))).unwrap_or_default();
+    let levels = Some(folder.levels_text()).filter(|levels| !levels.is_empty());
+    path + &levels.map(|levels| format!(" levels={}", quoted(&levels))).unwrap_or_default()
 }
 
 fn send_rate_line(rate: &SendRate) -> String {

@@ -6,6 +6,7 @@
 mod acme;
 mod action;
 mod browsers;
+mod buffering;
 mod condition;
 mod expires;
 mod field_name;
@@ -40,6 +41,7 @@ pub(crate) mod usual_types;
 pub use acme::{Acme, AcmeAccount, AcmeChallenge, ExternalAccount};
 pub use action::{Action, AskedBy, Body, FilledTarget, HostHeader, Proxy, Redirect, Respond, own_address};
 pub use browsers::Browsers;
+pub use buffering::{BodyFile, Buffering, TemporaryFolder};
 pub use condition::{Condition, cookie};
 pub use expires::{Expires, Lifetime, NoLifetime};
 pub use field_name::{FieldName, usual_spelling};

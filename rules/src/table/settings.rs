@@ -1,8 +1,8 @@
 //! The settings that hold in a location, inheritance done.
 
 use super::{
-    Access, AccessLog, Action, Auth, Bodies, Charset, ErrorLog, Expires, FieldName, Keepalive, Level, Place,
-    Satisfy, SendRate, Substitute, Trust, Types,
+    Access, AccessLog, Action, Auth, Bodies, Buffering, Charset, ErrorLog, Expires, FieldName, Keepalive,
+    Level, Place, Satisfy, SendRate, Substitute, Trust, Types,
 };
 use crate::placeholder::Template;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -18,8 +18,8 @@ pub struct Settings {
     pub websocket: WebSocket,
     /// How long the client's connection is kept behind the answer.
     pub keepalive: Keepalive,
-    /// Whether a request is read whole before it is sent.
-    pub buffering: bool,
+    /// How a request is read whole before it is sent; `None` is that it is not.
+    pub buffering: Option<Arc<Buffering>>,
     /// The largest request body, in bytes; `None` is no limit.
     pub body_limit: Option<u64>,
     /// The path, and perhaps query, that the upstream sees.

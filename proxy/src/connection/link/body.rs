@@ -2,23 +2,44 @@
 
 use super::Link;
 use crate::exchange::Failure;
+use crate::temporary::Temporary;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use vordr_rules::table::Buffering;
+
+/// How a body is gathered.
+#[derive(Debug, Clone)]
+pub(crate) struct Gathering {
+    /// How large it may be.
+    pub limit: u64,
+    /// Where it waits.
+    pub how: Arc<Buffering>,
+}
 
 impl Link {
     /// Nothing of the present body is handed over until all of it has come, which must be no more than `limit`.
-    pub(crate) fn gather(&self, limit: Option<u64>) {
-        self.gather_limit.store(limit.unwrap_or(u64::MAX), Relaxed);
-        self.gathering.store(true, Relaxed);
+    pub(crate) fn gather(&self, limit: Option<u64>, how: Arc<Buffering>) {
+        *locked(&self.gathering) = Some(Gathering { limit: limit.unwrap_or(u64::MAX), how });
     }
 
     /// All of the body has come.
     pub(crate) fn gathered(&self) {
-        self.gathering.store(false, Relaxed);
+        *locked(&self.gathering) = None;
     }
 
-    /// The limit on a body that is being gathered.
-    pub(crate) fn gather_limit(&self) -> Option<u64> {
-        self.gathering.load(Relaxed).then(|| self.gather_limit.load(Relaxed))
+    /// How the present body is being gathered.
+    pub(crate) fn gathering(&self) -> Option<Gathering> {
+        locked(&self.gathering).clone()
+    }
+
+    /// The present body goes into this file.
+    pub(crate) fn put_into(&self, file: Temporary) {
+        *locked(&self.body_file) = Some(file);
+    }
+
+    /// The file that the present body is in.
+    pub(crate) fn take_body_file(&self) -> Option<Temporary> {
+        locked(&self.body_file).take()
     }
 
     /// The present body is not made of the chunks that its head speaks of.
@@ -55,4 +76,8 @@ impl Link {
             self.patience.failure()
         }
     }
+}
+
+fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
