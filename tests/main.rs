@@ -6,6 +6,7 @@ mod acme;
 mod actions;
 mod addresses;
 mod admin;
+mod afterwards;
 mod answer_rates;
 mod auth;
 mod auth_asked;

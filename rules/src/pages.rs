@@ -28,7 +28,7 @@ macro_rules! pages {
 /// Kept complete by a test: each word of the language is here, and each page of `docs/rules/`.
 #[rustfmt::skip]
 const PAGES: &[(&str, &str)] = pages![
-    "access-log", "acme", "act-as", "add", "admin", "allow", "auth", "balance", "bind", "bodies", "body",
+    "access-log", "acme", "act-as", "add", "admin", "afterwards", "allow", "auth", "balance", "bind", "bodies", "body",
     "body-limit",
     "break", "buffering", "case", "cert", "charset", "client-ca", "compress", "concurrent", "connections",
     "cookie-domain", "cookie-flags", "cookie-path", "cors", "credentials", "default", "deny", "drain",

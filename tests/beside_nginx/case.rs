@@ -20,6 +20,8 @@
 //! location / { proxy_pass http://%%ORIGIN%%; }
 //! ```
 //!
+//! #~ waits                after each answer, as something comes of it behind that
+//!
 //! What is written into `%%FOLDER%%/NAME.log` is compared too, without its times.
 //!
 //! What has no `server` is wrapped in one, and what has no `http` in that.
@@ -35,6 +37,8 @@ pub(super) struct Case {
     answers: Answers,
     /// The title under which the docs say why it differs.
     pub(super) meant: Option<String>,
+    /// Whether something comes of an answer behind it, which the next request is to find.
+    pub(super) waits: bool,
     /// Whether it is to be the same one day, and is not yet.
     pub(super) not_yet: bool,
 }
@@ -83,6 +87,7 @@ impl Case {
             asks,
             answers: Answers(blocks("#<").iter().map(|lines| Answer::read(lines)).collect()),
             meant: text.lines().find_map(|line| line.strip_prefix("#! ")).map(str::to_owned),
+            waits: text.lines().any(|line| line == "#~ waits"),
             not_yet: text.lines().any(|line| line == "#? not yet"),
         }
     }

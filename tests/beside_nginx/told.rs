@@ -8,9 +8,13 @@ use std::fmt::Write;
 use std::io::Read;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Of a connection and no message, or different from second to second.
 const LEFT_OUT: [&str; 5] = ["connection", "date", "server", "transfer-encoding", "etag"];
+
+/// How long what comes behind an answer may take.
+const BEHIND: Duration = Duration::from_millis(250);
 
 /// What came of each request of a case.
 #[derive(Debug)]
@@ -61,6 +65,9 @@ impl Told {
             let text = filled(&ask.text());
             client.send([ask.ahead(), text.as_bytes()].concat()).await;
             let answered = Message::answered(&mut client, ask.method() == "HEAD").await;
+            if case.waits {
+                tokio::time::sleep(BEHIND).await;
+            }
             let seen = origin.requests().split_off(before).iter().map(Message::seen).collect();
             let folder = server.folder();
             let names = [(at.as_str(), "ORIGIN"), (&here, "PORT"), (&folder, "FOLDER")];

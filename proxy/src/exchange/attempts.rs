@@ -66,8 +66,8 @@ impl Exchange {
         }
         let own = teller(placeholder)?;
         self.status?;
-        let present =
-            self.reached.as_ref().filter(|reached| self.earlier.is_empty() || reached.attempt.is_some());
+        let is_only = self.earlier.is_empty() && !self.is_afterwards;
+        let present = self.reached.as_ref().filter(|reached| is_only || reached.attempt.is_some());
         let present = present.map(|reached| {
             let status = reached.status.or_else(|| self.status.map(|status| status.as_u16()));
             let sent = sent_of(self.own_body.as_ref(), self.bytes_in);

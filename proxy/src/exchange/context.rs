@@ -124,9 +124,8 @@ pub struct Exchange {
     pub own_method: Option<Method>,
     /// The client was told to send the body that it waits with.
     pub has_bidden: bool,
-    /// The file that its body was put into.
+    /// The file that its body was put into; what has gone of it, where the rules ask for that.
     pub(crate) body_file: Option<Temporary>,
-    /// What has gone of its body, where the rules ask for that.
     pub(super) kept_body: Option<Vec<u8>>,
     /// Where it goes, where it says so itself.
     pub(crate) filled: Option<Box<Filled>>,
@@ -160,6 +159,8 @@ pub struct Exchange {
     pub(super) destination: Option<HeaderValue>,
     /// Where no file is, and something else is done: `files … { else { … }; }`.
     pub(super) does_otherwise: bool,
+    /// It goes on behind its answer.
+    pub(super) is_afterwards: bool,
     /// It is a question of another exchange's, and nobody keeps it out.
     pub(super) is_question: bool,
     /// What the limit says that refused it.
@@ -253,6 +254,7 @@ impl Exchange {
             challenges: Vec::new(),
             destination: None,
             does_otherwise: false,
+            is_afterwards: false,
             is_question: false,
             limited: None,
             rate_verdict: None,

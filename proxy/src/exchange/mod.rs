@@ -2,6 +2,7 @@
 //! nor a socket.
 
 mod admit;
+mod afterwards;
 mod answer;
 mod arrival;
 mod attempts;

@@ -194,7 +194,11 @@ impl Exchange {
     }
 
     /// The path of a target, in its normal form, and the query; the present one where it has none.
-    fn taken_apart(&self, target: &[u8], request: &Parts) -> Result<(Vec<u8>, Option<String>), Failure> {
+    pub(super) fn taken_apart(
+        &self,
+        target: &[u8],
+        request: &Parts,
+    ) -> Result<(Vec<u8>, Option<String>), Failure> {
         let target = String::from_utf8_lossy(target);
         let (path, query) = match target.split_once('?') {
             Some((path, query)) => (path, Some(query)),
@@ -204,13 +208,13 @@ impl Exchange {
     }
 
     /// A search leads to a path, whose location is found from the beginning.
-    fn go_to(&mut self, path: &[u8], query: Option<&str>) -> Result<(), Failure> {
+    pub(super) fn go_to(&mut self, path: &[u8], query: Option<&str>) -> Result<(), Failure> {
         self.is_inside = true;
         self.has_strayed = false;
         self.stand_at(path, query)
     }
 
-    fn go_into(&mut self, location: LocationId) {
+    pub(super) fn go_into(&mut self, location: LocationId) {
         self.is_inside = true;
         self.location = Some(location);
         self.first_location.get_or_insert(location);

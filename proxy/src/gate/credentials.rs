@@ -10,7 +10,7 @@ use crate::ask::{self, Asker};
 use crate::start_error::StartError;
 use std::collections::HashMap;
 use std::sync::Arc;
-use vordr_rules::table::{Auth, AuthKind, Server, Table, Ways};
+use vordr_rules::table::{Auth, AuthKind, Server, Settings, Table, Ways};
 
 /// The files that `auth` names by their paths, and issuers by their URLs.
 #[derive(Debug, Default)]
@@ -30,6 +30,9 @@ impl Credentials {
         let mut credentials = Self::default();
         for auth in auths(table) {
             credentials.add(auth, old).map_err(StartError::Credentials)?;
+        }
+        if every_settings(table).any(|settings| settings.afterwards.is_some()) {
+            credentials.need_asker(old).map_err(StartError::Credentials)?;
         }
         Ok(credentials)
     }
@@ -102,6 +105,9 @@ where
 
 /// Every `auth` that holds anywhere.
 fn auths(table: &Table) -> impl Iterator<Item = &Auth> {
-    let settings = table.servers.iter().flat_map(Server::every_settings);
-    settings.flat_map(|settings| &settings.auth)
+    every_settings(table).flat_map(|settings| &settings.auth)
+}
+
+fn every_settings(table: &Table) -> impl Iterator<Item = &Settings> {
+    table.servers.iter().flat_map(Server::every_settings)
 }

@@ -11,6 +11,7 @@ use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::Full;
+use std::time::Instant;
 use vordr_rules::table::{Action, Auth};
 
 /// Asks the location of a path whether the request may come in, and notes what it answers.
@@ -61,7 +62,28 @@ async fn ask(
     };
     match status_here(known.folders, &mut inner, request).await {
         Some(status) => Ok((status, HeaderMap::new())),
-        None => ask_upstream((asker, known.upstreams), path, inner, request).await,
+        None => ask_upstream((asker, known.upstreams), path, &mut inner, request, Request::default()).await,
+    }
+}
+
+impl Known<'_> {
+    /// The status that a request comes to in the location that it is in, where nobody is sent what is answered.
+    pub(crate) async fn ask_within(
+        self,
+        exchange: &mut Exchange,
+        request: &Parts,
+    ) -> Result<StatusCode, String> {
+        if let Some(status) = status_here(self.folders, exchange, request).await {
+            return Ok(status);
+        }
+        let Some(asker) = &self.credentials.asker else { return Err("nobody can be asked".to_owned()) };
+        exchange.fill_afterwards(request);
+        let mut question = Request::new(Full::new(exchange.own_body.clone().unwrap_or_default()));
+        let method = exchange.own_method.as_ref().unwrap_or_else(|| exchange.method(request));
+        *question.method_mut() = method.clone();
+        let path = request.uri.path_and_query().map_or("/", |both| both.as_str());
+        let asked = ask_upstream((asker, self.upstreams), path, exchange, request, question).await;
+        asked.map(|(status, _)| status)
     }
 }
 
@@ -101,12 +123,13 @@ async fn find(folders: &Folders, inner: &Exchange, request: &Parts) -> Result<Fi
 async fn ask_upstream(
     (asker, upstreams): (&Asker, &Upstreams),
     path: &str,
-    mut inner: Exchange,
+    inner: &mut Exchange,
     request: &Parts,
+    mut question: Request<Full<Bytes>>,
 ) -> Result<(StatusCode, HeaderMap), String> {
-    upstreams.fill(&mut inner, request).await.map_err(|failure| failure.detail(None))?;
+    upstreams.fill(inner, request).await.map_err(|failure| failure.detail(None))?;
     let tls = inner.proxy().is_some_and(|proxy| inner.speaks_tls(proxy));
-    let target = upstreams.choose(&mut inner, request, &[]).map_err(|failure| failure.detail(None))?;
+    let target = upstreams.choose(inner, request, &[]).map_err(|failure| failure.detail(None))?;
     let place = match tls {
         // The name that its certificate bears.
         true => {
@@ -121,7 +144,6 @@ async fn ask_upstream(
     let seen = seen.as_deref().map_or(path, |seen| std::str::from_utf8(seen).unwrap_or(path));
     let scheme = if tls { "https" } else { "http" };
     let place = place.split(" | ").next().unwrap_or_default();
-    let mut question = Request::new(Full::<Bytes>::default());
     *question.uri_mut() =
         format!("{scheme}://{place}{seen}").parse().map_err(|error| format!("{place}{seen}: {error}"))?;
     let mut headers = stripped(&request.headers);
@@ -129,6 +151,9 @@ async fn ask_upstream(
     inner.forward(request, &mut headers);
     [CONTENT_LENGTH, TRANSFER_ENCODING, EXPECT].iter().for_each(|name| drop(headers.remove(name)));
     *question.headers_mut() = headers;
+    if let Some(reached) = inner.reached.as_mut() {
+        reached.attempt = Some((Instant::now(), None));
+    }
     let answer = asker.ask(question).await?;
     let head = answer.into_parts().0;
     Ok((head.status, head.headers))

@@ -154,7 +154,7 @@ impl Observer {
         self.metrics.websockets.opened(record.exchange)
     }
 
-    /// An exchange has ended, however it did; `in_use` is the connection that it was answered over.
+    /// An exchange has been answered, or was not to be; `in_use` is the connection that it was answered over.
     pub(crate) fn exchange_finished(
         &self,
         record: &Record<'_>,
@@ -180,7 +180,20 @@ impl Observer {
             let message = "a regex takes too long over this path; it counts as one that does not fit";
             self.tell_of(exchange, |logs| logs.write(Level::Warn, message, &fields));
         }
+    }
+
+    /// Nothing more becomes of an exchange: its line is written.
+    pub(crate) fn exchange_over(&self, record: &Record<'_>) {
         self.write(record);
+    }
+
+    /// What was to be done behind an answer was not.
+    pub(crate) fn failed_afterwards(&self, exchange: &Exchange, request: &Parts, reason: &str) {
+        let (server, route) = record::labels(exchange);
+        let path = request.uri.path();
+        let fields = [("server", server), ("route", route), ("path", path), ("reason", reason)];
+        let message = "what a request was to do afterwards was not done";
+        self.tell_of(exchange, |logs| logs.write(Level::Error, message, &fields));
     }
 
     fn count_failure(&self, exchange: &Exchange, failure: &Failure) {

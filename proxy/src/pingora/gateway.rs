@@ -2,10 +2,9 @@
 
 use super::reaching::{self, Journey};
 use super::under_way::{Passage, UnderWay};
-use super::{answering, body, failing, files, guarding, reply, stream, target, trailing, weight};
+use super::{afterwards, answering, body, failing, files, guarding, reply, stream, target, trailing, weight};
 use crate::connection::Link;
 use crate::exchange::{Admission, Arrival, Client, Exchange, Sent};
-use crate::observe::Record;
 use crate::shared::Shared;
 use crate::websocket::Side;
 use async_trait::async_trait;
@@ -360,14 +359,8 @@ impl ProxyHttp for Gateway {
         under_way.exchange.over(status, Sent { bytes: under_way.link.answered(), whole });
         // Whoever reads of its end finds its places free.
         under_way.exchange.places.clear();
-        let record = Record {
-            exchange: &under_way.exchange,
-            request: session.req_header(),
-            answer: session.response_written().map(|response| &response.headers),
-            status,
-            ended: Instant::now(),
-            tunnel: under_way.tunnel.as_deref(),
-        };
+        let ended = Instant::now();
+        let record = under_way.record(session, status, ended);
         if under_way.exchange.is_refused() {
             return self.shared.observer.head_refused(&record);
         }
@@ -380,6 +373,12 @@ impl ProxyHttp for Gateway {
         if let Some(tracer) = &under_way.generation.tracer {
             tracer.finish(&record);
         }
+        if under_way.exchange.goes_on_afterwards() {
+            // What is left of the answer leaves first.
+            let _ = session.as_mut().finish_body().await;
+            afterwards::go_on(&self.shared, session.req_header(), under_way).await;
+        }
+        self.shared.observer.exchange_over(&under_way.record(session, status, ended));
     }
 
     fn suppress_error_log(&self, _session: &Session, _passage: &Passage, _error: &Error) -> bool {

@@ -1,5 +1,6 @@
 //! Pingora's hooks, each a call of `exchange/` and little more.
 
+mod afterwards;
 mod answering;
 mod body;
 mod failing;

@@ -4,11 +4,13 @@ use super::reaching::Journey;
 use crate::connection::Link;
 use crate::exchange::{Admission, Exchange, Packer};
 use crate::generation::Generation;
-use crate::observe::{InFlight, InUse};
+use crate::observe::{InFlight, InUse, Record};
 use crate::upstream::Line;
 use crate::websocket::Tunnel;
 use pingora_core::{Error, ErrorType, Result};
+use pingora_proxy::Session;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// What Pingora carries along for one exchange.
 #[derive(Default)]
@@ -38,6 +40,20 @@ pub(super) struct UnderWay {
     pub packer: Option<Box<Packer>>,
     /// What a failure led to, and is yet to be done.
     pub due: Option<Admission>,
+}
+
+impl UnderWay {
+    /// What is told of the exchange once it has ended.
+    pub(super) fn record<'r>(&'r self, session: &'r Session, status: u16, ended: Instant) -> Record<'r> {
+        Record {
+            exchange: &self.exchange,
+            request: session.req_header(),
+            answer: session.response_written().map(|response| &response.headers),
+            status,
+            ended,
+            tunnel: self.tunnel.as_deref(),
+        }
+    }
 }
 
 impl Passage {

@@ -7,6 +7,7 @@ use super::logs;
 use super::names::Names;
 use super::upstreams::Pools;
 use crate::diagnostic::Diagnostic;
+use crate::language::afterwards::Afterwards as WrittenAfterwards;
 use crate::language::limit::Limit as RateWritten;
 use crate::language::on_error::OnError as WrittenOnError;
 use crate::language::settings::Settings as Layer;
@@ -14,8 +15,8 @@ use crate::node::Reading;
 use crate::placeholder::{Part, Placeholder, Template};
 use crate::source::Spanned;
 use crate::table::{
-    Access, Auth, Concurrency, Cors, Expires, Level, Lifetime, OnError, Origins, RateLimit, Satisfy,
-    Settings, Timeouts, WebSocket,
+    Access, Afterwards, Auth, Concurrency, Cors, Expires, Level, Lifetime, OnError, Origins, RateLimit,
+    Satisfy, Settings, Timeouts, WebSocket,
 };
 use crate::value::Limit;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -42,6 +43,7 @@ pub(super) fn compile(
         rewrite: nearest(layers, |layer| layer.rewrite.as_ref()).cloned(),
         forwarded: nearest(layers, |layer| layer.forwarded.as_ref()).is_none_or(|on| *on),
         send_rate: nearest(layers, |layer| layer.send_rate.as_ref()).cloned().flatten(),
+        afterwards: afterwards(layers, scope.0, reading),
         steering: nearest(layers, |layer| layer.steering.as_ref()).copied().unwrap_or_default(),
         header_names: nearest(layers, |layer| layer.header_names.as_ref()).copied().unwrap_or_default(),
         request: operations(|layer| &layer.request),
@@ -224,6 +226,13 @@ fn joined<'a>(words: impl Iterator<Item = &'a str>) -> Option<HeaderValue> {
 /// `off` is as if nothing were said.
 fn lasting(expires: &Expires) -> Option<Expires> {
     Some(expires.clone()).filter(|expires| *expires != Expires::Always(Lifetime::Off))
+}
+
+fn afterwards(layers: &[&Layer], names: &Names<'_>, reading: &mut Reading<'_>) -> Option<Afterwards> {
+    match nearest(layers, |layer| layer.afterwards.as_ref())?.as_ref()? {
+        WrittenAfterwards::Search(path) => Some(Afterwards::Search(path.clone())),
+        WrittenAfterwards::Enter(name) => names.find(name, reading).map(Afterwards::Enter),
+    }
 }
 
 /// The nearest first, so that it decides.

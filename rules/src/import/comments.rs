@@ -34,6 +34,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ("client_body_buffer_size", &["buffering"]),
     ("client_body_in_file_only", &["buffering"]),
     ("client_body_temp_path", &["buffering"]),
+    ("post_action", &["afterwards"]),
     ("proxy_redirect", &["location-fix"]),
     ("proxy_ssl_verify", &["tls"]),
     ("proxy_ssl_name", &["tls"]),

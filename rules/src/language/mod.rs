@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub(crate) mod acme;
 pub(crate) mod action;
+pub(crate) mod afterwards;
 pub(crate) mod auth;
 mod buffering;
 pub(crate) mod compress;

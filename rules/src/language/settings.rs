@@ -1,5 +1,6 @@
 //! The settings of a server, a location or a template, and how the nearer one wins.
 
+use super::afterwards::{self, Afterwards};
 use super::cors::{self, Cors};
 use super::keepalive::{self, Keepalive};
 use super::limit::{self, Concurrent, Limit as RateLimit};
@@ -33,6 +34,7 @@ pub(super) const WORDS: &[&Word] = &[
     &FORWARDED,
     &send_rate::WORD,
     &STEERING,
+    &afterwards::WORD,
     &HEADER_NAMES,
     &header::REQUEST,
     &header::RESPONSE,
@@ -95,6 +97,8 @@ pub(crate) struct Settings {
     /// `None` within is `send-rate off`.
     pub send_rate: Option<Spanned<Option<SendRate>>>,
     pub steering: Option<Spanned<Steering>>,
+    /// `None` within is `afterwards off`.
+    pub afterwards: Option<Spanned<Option<Afterwards>>>,
     pub header_names: Option<Spanned<HeaderNames>>,
     pub request: Vec<Spanned<HeaderOperation>>,
     pub response: Vec<Spanned<HeaderOperation>>,
@@ -163,6 +167,7 @@ impl Settings {
             "concurrent" => self.concurrent.extend(limit::read_concurrent(kdl, reading)),
             "auth" => self.auth.extend(auth::read(kdl, reading)),
             "buffering" => self.buffering = buffering::read(kdl, reading),
+            "afterwards" => self.afterwards = afterwards::read(kdl, reading),
             "send-rate" => self.send_rate = send_rate::read(kdl, reading),
             "compress" => self.compress = Some(compress::read(kdl, reading)),
             "substitute" => self.substitute = substitute::read(kdl, reading),
@@ -214,6 +219,7 @@ impl Settings {
         note("rewrite", self.rewrite.as_ref().map(|value| value.span));
         note("forwarded", self.forwarded.as_ref().map(|value| value.span));
         note("send-rate", self.send_rate.as_ref().map(|value| value.span));
+        note("afterwards", self.afterwards.as_ref().map(|value| value.span));
         note("steering", self.steering.as_ref().map(|value| value.span));
         note("header-names", self.header_names.as_ref().map(|value| value.span));
         note("request", self.request.first().map(|value| value.span));

@@ -4,6 +4,7 @@
 //! what it did there. What cannot be honoured is reported, with what to write instead; `VORDR_NGINX_COMPAT=warn` makes
 //! warnings of those reports.
 
+mod afterwards;
 mod answer;
 mod buffering;
 mod changing;

@@ -37,6 +37,7 @@ impl Nginx<'_, '_> {
         }
         settings.body_limit = settings.body_limit.or(Some(Spanned::new(BODY, server)));
         settings.buffering = self.read_buffering(scope, scope).or_else(|| usual_buffering(server));
+        settings.afterwards = self.read_afterwards(scope, scope);
         settings.forwarded = Some(Spanned::new(false, server));
         self.read_media_of_server(scope, server, &mut settings);
         settings.keepalive = self.read_keepalive(&scope.from(IN_HTTP));
@@ -67,6 +68,7 @@ impl Nginx<'_, '_> {
     ) -> Settings {
         let mut settings = self.read_single(&scope.from(AROUND));
         settings.buffering = self.read_buffering(&scope.from(AROUND), scope);
+        settings.afterwards = self.read_afterwards(&scope.from(AROUND), scope);
         settings.response = self.read_response_headers(scope, variables);
         settings.access = self.read_access(scope);
         settings.satisfy = self.read_satisfy(scope);

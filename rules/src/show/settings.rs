@@ -7,7 +7,7 @@ use super::process::{keepalive_line, write_access_logs, write_error_logs};
 use super::substitute;
 use super::text::{Page, duration, limit, number, quoted, switch, template, words};
 use crate::table::{
-    AnswerStatus, Auth, AuthKind, Buffering, Compress, Concurrency, Condition, Cors, HeaderNames,
+    Afterwards, AnswerStatus, Auth, AuthKind, Buffering, Compress, Concurrency, Condition, Cors, HeaderNames,
     HeaderOperation, Level, OnError, OnErrorFrom, Origins, Pace, RateLimit, Satisfy, SendRate, Server,
     Settings, Steering, Table, Teller, TemporaryFolder, Trust, Ways, Whom,
 };
@@ -54,6 +54,11 @@ pub(super) fn write(
     match &settings.send_rate {
         Some(rate) => page.line(&send_rate_line(rate), place("send-rate")),
         None if outer.is_some_and(|outer| outer.send_rate.is_some()) => page.line("send-rate off", None),
+        None => {}
+    }
+    match &settings.afterwards {
+        Some(afterwards) => page.line(&afterwards_line(afterwards, scope.1), place("afterwards")),
+        None if outer.is_some_and(|outer| outer.afterwards.is_some()) => page.line("afterwards off", None),
         None => {}
     }
     if outer.map_or(Steering::default(), |outer| outer.steering) != settings.steering {
@@ -113,6 +118,16 @@ fn folder_properties(folder: &TemporaryFolder) -> String {
     let path = folder.path.as_ref().map(|path| format!(" folder={}", quoted(path))).unwrap_or_default();
     let levels = Some(folder.levels_text()).filter(|levels| !levels.is_empty());
     path + &levels.map(|levels| format!(" levels={}", quoted(&levels))).unwrap_or_default()
+}
+
+fn afterwards_line(afterwards: &Afterwards, server: &Server) -> String {
+    match afterwards {
+        Afterwards::Search(path) => format!("afterwards {}", template(path)),
+        Afterwards::Enter(id) => {
+            let called = server.locations.get(id.0).and_then(|location| location.called.as_deref());
+            format!("afterwards enter={}", quoted(called.unwrap_or_default()))
+        }
+    }
 }
 
 fn send_rate_line(rate: &SendRate) -> String {

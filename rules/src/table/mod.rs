@@ -64,8 +64,8 @@ pub use regex::{Matched, PathRegex, RegexError};
 pub use resolver::Resolver;
 pub use send_rate::{Pace, SendRate};
 pub use settings::{
-    AnswerStatus, Compress, Concurrency, Cors, HeaderNames, HeaderOperation, OnError, OnErrorFrom, Origins,
-    RateLimit, Settings, Steering, Timeouts, WebSocket,
+    Afterwards, AnswerStatus, Compress, Concurrency, Cors, HeaderNames, HeaderOperation, OnError,
+    OnErrorFrom, Origins, RateLimit, Settings, Steering, Timeouts, WebSocket,
 };
 pub use steps::{FileKind, Rewrite, Step, Test, Then, When};
 pub use substitute::Substitute;

@@ -2,12 +2,21 @@
 
 use super::{
     Access, AccessLog, Action, Auth, Bodies, Buffering, Charset, ErrorLog, Expires, FieldName, Keepalive,
-    Level, Place, Satisfy, SendRate, Substitute, Trust, Types,
+    Level, LocationId, Place, Satisfy, SendRate, Substitute, Trust, Types,
 };
 use crate::placeholder::Template;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Where a request goes on once it has been answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Afterwards {
+    /// In the location that a path leads to.
+    Search(Template),
+    /// In this location; the path stays.
+    Enter(LocationId),
+}
 
 /// Everything that holds in one location.
 #[derive(Debug, PartialEq)]
@@ -28,6 +37,8 @@ pub struct Settings {
     pub forwarded: bool,
     /// How fast the body of an answer goes to the client; `None` is as fast as it can.
     pub send_rate: Option<SendRate>,
+    /// Where a request goes on once it has been answered.
+    pub afterwards: Option<Afterwards>,
     /// What an upstream's headers decide.
     pub steering: Steering,
     /// Which request headers are passed on at all, by the letters of their names.

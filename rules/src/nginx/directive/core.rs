@@ -105,6 +105,7 @@ pub(super) const ALL: &[Definition] = &[
     needless("client_body_in_single_buffer", SITE, 1, 1, OWN_ROOM),
     honoured("client_body_in_file_only", SITE, 1, 1),
     honoured("max_ranges", SITE, 1, 1),
+    honoured("post_action", SITE.or(Context::LOCATION_IF), 1, 1),
     needless("subrequest_output_buffer_size", SITE, 1, 1, OWN_ROOM),
     flag("tcp_nodelay", SITE, Support::Needless("what is written is sent at once")),
     flag("tcp_nopush", SITE, Support::Needless(SOCKETS)),
