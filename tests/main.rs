@@ -84,6 +84,7 @@ mod status;
 mod steps;
 mod sticky;
 mod stop;
+mod store;
 mod streaming;
 mod system_roots;
 mod timeouts;

@@ -182,12 +182,12 @@ async fn a_body_of_more_than_a_megabyte_is_refused_unless_more_is_allowed() {
 #[tokio::test]
 async fn a_file_is_printed_as_kdl_with_a_report_on_what_was_left_out() {
     let (_folder, path) =
-        written("server { listen 80; proxy_store on; location / { proxy_pass http://app:8000; } }");
+        written("server { listen 80; proxy_ssl_crl a.crl; location / { proxy_pass http://app:8000; } }");
     let imported = ends(&["import", path.to_str().unwrap()]);
     assert_eq!(imported.status.code(), Some(0));
     let (kdl, report) =
         (String::from_utf8(imported.stdout).unwrap(), String::from_utf8(imported.stderr).unwrap());
-    assert!(report.contains("vordr does not honour \"proxy_store\""), "{report}");
+    assert!(report.contains("vordr does not honour \"proxy_ssl_crl\""), "{report}");
     let (_folder, path) = written(&kdl);
     assert_eq!(ends(&["check", path.to_str().unwrap()]).status.code(), Some(0), "{kdl}");
     let support = String::from_utf8(ends(&["import", "--support"]).stdout).unwrap();

@@ -26,6 +26,7 @@ mod service;
 mod shared;
 mod sockets;
 mod start_error;
+mod storing;
 mod surroundings;
 mod temporary;
 mod tls;

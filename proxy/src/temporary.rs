@@ -57,6 +57,13 @@ impl Temporary {
         &self.path
     }
 
+    /// Puts it in the place of any other, on the same file system.
+    pub(crate) fn move_to(mut self, path: &Path) -> io::Result<()> {
+        std::fs::rename(&self.path, path)?;
+        self.is_left = true;
+        Ok(())
+    }
+
     /// It stays where it is.
     pub(crate) fn keep(&mut self) {
         self.is_left = true;

@@ -3,7 +3,7 @@
 use crate::word::Word;
 
 /// Words of nginx, and what stands for them here.
-const FROM_NGINX: [(&str, &str); 31] = [
+const FROM_NGINX: [(&str, &str); 32] = [
     ("proxy_pass", "proxy"),
     ("server_name", "server \"example.org\" { … }"),
     ("add_header", "response { set NAME VALUE; }"),
@@ -21,6 +21,7 @@ const FROM_NGINX: [(&str, &str); 31] = [
     ("proxy_request_buffering", "buffering on"),
     ("client_body_in_file_only", "buffering on file=kept"),
     ("post_action", "afterwards"),
+    ("proxy_store", "proxy \"…\" { store \"/srv/copies{path}\"; }"),
     ("proxy_http_version", "proxy \"…\" { http \"1.1\"; }"),
     ("proxy_ssl_server_name", "proxy \"https://…\" { tls sni=\"…\"; }"),
     ("proxy_ssl_verify", "proxy \"https://…\" { tls verify=on; }"),

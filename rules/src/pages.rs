@@ -38,7 +38,7 @@ const PAGES: &[(&str, &str)] = pages![
     "location-fix", "log-format", "map", "match", "max-age", "method", "methods", "metrics", "min-rate", "name",
     "on-error", "origin", "origins", "outlast-client", "pass-body", "pass-headers", "pass-server", "passive", "proxy", "proxy-protocol", "query", "ranges", "read-rate",
     "recode", "redirect", "reject", "remove", "replace", "request", "request-line", "resolve", "resolver", "respond", "response", "retry", "rewrite",
-    "satisfy", "search", "send-rate", "server", "sessions", "set", "slow-start", "state", "steering", "steps", "sticky", "strip-prefix",
+    "satisfy", "search", "send-rate", "server", "sessions", "set", "slow-start", "state", "steering", "steps", "sticky", "store", "strip-prefix",
     "stub-status", "substitute", "template", "timeouts", "tls", "trace", "trailer", "trusted-proxies", "try", "try-for", "type",
     "types", "upstream", "use", "versions", "vordr", "websocket", "when", "workers",
 ];

@@ -158,7 +158,7 @@ fn whatever_is_read_comes_to_the_same_in_kdl() {
 
 #[test]
 fn the_report_tells_of_what_is_dropped_changed_impossible_and_a_trap() {
-    let text = "http {\n sendfile on;\n add_header X-One 1;\n server {\n listen 80 default_server;\n proxy_store on;\n \
+    let text = "http {\n sendfile on;\n add_header X-One 1;\n server {\n listen 80 default_server;\n proxy_ssl_crl a.crl;\n \
                 location / { add_header X-Two 2; return 204; }\n }\n}\n";
     let report = imported(text).report;
     let told: Vec<_> = report.iter().map(|note| (note.place.line, note.fate)).collect();

@@ -196,6 +196,14 @@ impl Observer {
         self.tell_of(exchange, |logs| logs.write(Level::Error, message, &fields));
     }
 
+    /// An upstream's answer is not kept, though the rules say where.
+    pub(crate) fn not_stored(&self, exchange: &Exchange, request: &Parts, reason: &str) {
+        let (server, route) = record::labels(exchange);
+        let path = request.uri.path();
+        let fields = [("server", server), ("route", route), ("path", path), ("reason", reason)];
+        self.tell_of(exchange, |logs| logs.write(Level::Warn, "an answer is not stored", &fields));
+    }
+
     fn count_failure(&self, exchange: &Exchange, failure: &Failure) {
         match failure.party() {
             Party::Upstream if !matches!(failure, Failure::Status(_)) => {

@@ -2,7 +2,9 @@
 
 use super::reaching::{self, Journey};
 use super::under_way::{Passage, UnderWay};
-use super::{afterwards, answering, body, failing, files, guarding, reply, stream, target, trailing, weight};
+use super::{
+    afterwards, answering, body, failing, files, guarding, reply, storing, stream, target, trailing, weight,
+};
 use crate::connection::Link;
 use crate::exchange::{Admission, Arrival, Client, Exchange, Sent};
 use crate::shared::Shared;
@@ -127,6 +129,7 @@ impl ProxyHttp for Gateway {
             in_flight: None,
             tunnel: None,
             packer: None,
+            storing: None,
             due: None,
         };
         passage.under_way = Some(Box::new(under_way));
@@ -231,7 +234,10 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         passage: &mut Passage,
     ) -> Result<()> {
-        answering::taken(&self.shared, session, response, passage.get()?)
+        let under_way = passage.get()?;
+        answering::taken(&self.shared, session, response, under_way)?;
+        storing::begin(&self.shared, session, response, under_way);
+        Ok(())
     }
 
     async fn response_filter(
@@ -263,7 +269,7 @@ impl ProxyHttp for Gateway {
             }
             false => under_way.link.progress(),
         }
-        Ok(None)
+        Ok(storing::pass(under_way, part.as_ref(), end))
     }
 
     async fn response_trailer_filter(
@@ -273,7 +279,9 @@ impl ProxyHttp for Gateway {
         passage: &mut Passage,
     ) -> Result<Option<Bytes>> {
         // Pingora drops them, as it takes every client for one of HTTP/1.1; the stream may not.
-        let UnderWay { exchange, packer, link, .. } = passage.get()?;
+        let under_way = passage.get()?;
+        storing::pass(under_way, None, true);
+        let UnderWay { exchange, packer, link, .. } = under_way;
         if link.http2 {
             link.set_trailers(trailers.clone());
         }

@@ -10,6 +10,7 @@ mod guarding;
 mod headers;
 mod reaching;
 mod reply;
+mod storing;
 mod stream;
 mod target;
 mod trailing;

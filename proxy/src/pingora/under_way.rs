@@ -5,6 +5,7 @@ use crate::connection::Link;
 use crate::exchange::{Admission, Exchange, Packer};
 use crate::generation::Generation;
 use crate::observe::{InFlight, InUse, Record};
+use crate::storing::Storing;
 use crate::upstream::Line;
 use crate::websocket::Tunnel;
 use pingora_core::{Error, ErrorType, Result};
@@ -38,6 +39,8 @@ pub(super) struct UnderWay {
     pub tunnel: Option<Box<Tunnel>>,
     /// Packs the upstream's answer.
     pub packer: Option<Box<Packer>>,
+    /// Keeps the upstream's answer.
+    pub storing: Option<Storing>,
     /// What a failure led to, and is yet to be done.
     pub due: Option<Admission>,
 }

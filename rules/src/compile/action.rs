@@ -96,6 +96,7 @@ fn compile_proxy(written: &WrittenProxy, pools: &mut Pools, reading: &mut Readin
         http: written.http.as_ref().map_or(HttpVersion::Http1, |http| http.value),
         resolve: written.resolve.unwrap_or(RESOLVE).max(Duration::from_secs(1)),
         bind: written.bind.clone(),
+        store: written.store.clone().map(Arc::new),
         proxy_protocol: written.proxy_protocol.as_ref().map(|version| version.value),
     })
 }

@@ -35,6 +35,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ("client_body_in_file_only", &["buffering"]),
     ("client_body_temp_path", &["buffering"]),
     ("post_action", &["afterwards"]),
+    ("proxy_store", &["store"]),
     ("proxy_redirect", &["location-fix"]),
     ("proxy_ssl_verify", &["tls"]),
     ("proxy_ssl_name", &["tls"]),

@@ -37,6 +37,7 @@ mod send_rate;
 pub(crate) mod server;
 pub(crate) mod settings;
 pub(crate) mod steps;
+mod store;
 mod substitute;
 pub(crate) mod text;
 pub(crate) mod timeouts;

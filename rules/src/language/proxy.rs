@@ -3,6 +3,7 @@
 use super::fix::{self, Fix};
 use super::header::{check_body, template};
 use super::pool::{self, Pool};
+use super::store;
 use super::text::{self, one_of};
 use super::tls::version;
 use super::upstream::{Endpoint, endpoint};
@@ -10,7 +11,7 @@ use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::placeholder::{Part, Template};
 use crate::source::{Span, Spanned};
-use crate::table::{AskedBy, HostHeader, HttpVersion, TlsVersion, own_address};
+use crate::table::{AskedBy, HostHeader, HttpVersion, Store, TlsVersion, own_address};
 use crate::value::{Bytes, Limit};
 use crate::word::Word;
 use http::{HeaderValue, Method};
@@ -32,7 +33,7 @@ pub(super) static WORD: Word = Word::simple("proxy", "URL… | NAME", "Send the 
             &READ_RATE,
             &OUTLAST_CLIENT,
         ],
-        &[&HTTP, &TLS, &RESOLVE, &PROXY_PROTOCOL, &BIND],
+        &[&HTTP, &TLS, &RESOLVE, &PROXY_PROTOCOL, &BIND, &store::WORD],
         pool::WORDS,
     ]);
 
@@ -126,6 +127,7 @@ pub(crate) struct Proxy {
     pub resolve: Option<Duration>,
     pub proxy_protocol: Option<Spanned<u8>>,
     pub bind: Option<Template>,
+    pub store: Option<Store>,
     pub pool: Pool,
 }
 
@@ -176,6 +178,7 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Proxy> {
         resolve: None,
         proxy_protocol: None,
         bind: None,
+        store: None,
         pool: pool::read(&node, reading),
     };
     for (word, child) in node.block() {
@@ -227,6 +230,7 @@ fn read_word(proxy: &mut Proxy, node: &mut Node<'_>, reading: &mut Reading<'_>) 
         }
         "tls" => proxy.tls = Some(Spanned::new(read_tls(node, reading), span)),
         "bind" => proxy.bind = node.need(reading).and_then(|address| read_bind(address, reading)),
+        "store" => proxy.store = store::read(node, reading),
         "resolve" => proxy.resolve = node.need(reading).map(|resolve| resolve.value),
         _ => {
             let word = node.need::<String>(reading);

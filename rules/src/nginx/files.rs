@@ -19,11 +19,11 @@ pub(super) const ROOT: &str = "html";
 
 /// Where a location has its files.
 #[derive(Debug, Default)]
-struct Folder {
-    root: String,
-    within: Option<Template>,
-    path: Option<Template>,
-    strip_prefix: Option<String>,
+pub(super) struct Folder {
+    pub root: String,
+    pub within: Option<Template>,
+    pub path: Option<Template>,
+    pub strip_prefix: Option<String>,
 }
 
 impl Nginx<'_, '_> {
@@ -73,7 +73,12 @@ impl Nginx<'_, '_> {
     }
 
     /// The nearest `root` or `alias`: each takes the other's place.
-    fn read_folder(&mut self, kind: &Kind, scope: &Scope<'_>, variables: &Variables) -> Option<Folder> {
+    pub(super) fn read_folder(
+        &mut self,
+        kind: &Kind,
+        scope: &Scope<'_>,
+        variables: &Variables,
+    ) -> Option<Folder> {
         let Some((directive, is_own)) = scope.nearest(["root", "alias"]) else {
             return Some(Folder { root: self.below_prefix(ROOT), ..Folder::default() });
         };

@@ -40,6 +40,7 @@ mod server;
 mod settings;
 mod static_packing;
 mod steps;
+mod store;
 mod substitute;
 mod tls;
 mod tree;

@@ -76,6 +76,7 @@ impl Nginx<'_, '_> {
             resolve: None,
             proxy_protocol: None,
             bind: self.read_bind(scope, &variables),
+            store: self.read_store(kind, scope, &variables),
             pool,
         })
     }

@@ -1,5 +1,6 @@
 //! Actions and pools, written out.
 
+use super::settings::folder_properties;
 use super::text::{Page, duration, limit, number, quoted, switch, template, words};
 use super::{fix, version_text};
 use crate::placeholder::{Part, Template};
@@ -181,6 +182,12 @@ fn write_proxy(proxy: &Proxy, table: &Table, page: &mut Page) {
     page.line(&format!("resolve {}", duration(proxy.resolve)), None);
     if let Some(bind) = &proxy.bind {
         page.line(&format!("bind {}", template(bind)), None);
+    }
+    if let Some(store) = &proxy.store {
+        let access = Some(store.mode_text()).filter(|_| store.mode != 0o600);
+        let access = access.map(|access| format!(" access={}", quoted(&access))).unwrap_or_default();
+        let folder = folder_properties(&store.folder);
+        page.line(&format!("store {}{access}{folder}", template(&store.path)), None);
     }
     if let Some(version) = proxy.proxy_protocol {
         page.line(&format!("proxy-protocol v{version}"), None);

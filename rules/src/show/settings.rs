@@ -114,7 +114,7 @@ fn buffering_line(buffering: Option<&Buffering>) -> String {
     line
 }
 
-fn folder_properties(folder: &TemporaryFolder) -> String {
+pub(super) fn folder_properties(folder: &TemporaryFolder) -> String {
     let path = folder.path.as_ref().map(|path| format!(" folder={}", quoted(path))).unwrap_or_default();
     let levels = Some(folder.levels_text()).filter(|levels| !levels.is_empty());
     path + &levels.map(|levels| format!(" levels={}", quoted(&levels))).unwrap_or_default()

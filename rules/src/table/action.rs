@@ -1,6 +1,6 @@
 //! What is done with a request: exactly one of these for each location.
 
-use super::{CookieFix, Files, HttpVersion, LocationFix, LocationId, UpstreamId, UpstreamTls};
+use super::{CookieFix, Files, HttpVersion, LocationFix, LocationId, Store, UpstreamId, UpstreamTls};
 use crate::placeholder::Template;
 use http::{HeaderValue, Method, StatusCode};
 use std::net::SocketAddr;
@@ -70,6 +70,8 @@ pub struct Proxy {
     /// The address of this machine that connections come from, as [`own_address`] reads it; `None`, and what is none, is
     /// what the system chooses.
     pub bind: Option<Template>,
+    /// Where what it answers is kept as files.
+    pub store: Option<Arc<Store>>,
 }
 
 /// The address of a `bind`, perhaps with a port, which is not 0; without one the system chooses it.

@@ -30,6 +30,7 @@ mod segments;
 mod send_rate;
 mod settings;
 mod steps;
+mod store;
 mod substitute;
 mod syslog;
 mod tls;
@@ -68,6 +69,7 @@ pub use settings::{
     OnErrorFrom, Origins, RateLimit, Settings, Steering, Timeouts, WebSocket,
 };
 pub use steps::{FileKind, Rewrite, Step, Test, Then, When};
+pub use store::Store;
 pub use substitute::Substitute;
 pub use syslog::{Syslog, SyslogAddress};
 pub use tls::{ClientCa, ClientFailure, Hsts, ServerTls, Sessions};

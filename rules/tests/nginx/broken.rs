@@ -24,10 +24,10 @@ fn every_broken_file_is_explained_with_its_place_and_a_remedy() {
 
 #[test]
 fn what_cannot_be_honoured_is_a_warning_where_that_is_asked_for() {
-    let text = "http { proxy_store on; server { listen 80; fastcgi_pass app:9000; return 204; } }";
+    let text = "http { proxy_ssl_crl a.crl; server { listen 80; fastcgi_pass app:9000; return 204; } }";
     assert!(load("nginx.conf", text, &world()).is_err());
     let lenient = world().with_variable("VORDR_NGINX_COMPAT", "warn");
-    let text = "http { proxy_store on; server { listen 80; location / { fastcgi_pass app:9000; } } }";
+    let text = "http { proxy_ssl_crl a.crl; server { listen 80; location / { fastcgi_pass app:9000; } } }";
     let loaded = load("nginx.conf", text, &lenient).expect("it loads");
     let codes: Vec<_> = loaded.warnings.iter().map(|warning| warning.code).collect();
     assert_eq!(codes, ["not-honoured", "not-honoured"]);

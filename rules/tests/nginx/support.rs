@@ -68,7 +68,8 @@ fn whatever_is_honoured_stands_in_a_file_that_is_read() {
 
 #[test]
 fn a_file_is_imported_whatever_its_name_and_its_kdl_comes_to_the_same() {
-    let text = "server { listen 80; gzip on; proxy_store on; location / { proxy_pass http://app:8000; } }";
+    let text =
+        "server { listen 80; gzip on; proxy_ssl_crl a.crl; location / { proxy_pass http://app:8000; } }";
     let imported = import("sites-enabled/default", text, &world()).expect("it is read").loaded;
     assert_eq!(imported.warnings.iter().map(|warning| warning.code).collect::<Vec<_>>(), ["not-honoured"]);
     let again = loaded("imported.kdl", &vordr_rules::show::show(&imported));
