@@ -50,6 +50,9 @@ fn what_is_said_of_an_answers_body_is_shown() {
     let trailers = r#"response { trailer X-Took "{duration}"; trailer X-Ok yes errors=off; }"#;
     let shown = survives(&nested(trailers, "response { trailer X-Own own; }"));
     assert_eq!(shown.matches("trailer \"X-Ok\" \"yes\" errors=off").count(), 1, "{shown}");
+    let shown = survives(&nested("send-rate \"1k\"", "send-rate off after=\"1k\""));
+    assert!(shown.contains("send-rate off after=1024"), "{shown}");
+    survives(&nested("send-rate off after=\"1k\"", "send-rate off"));
     let proxy = "proxy \"http://a:1\" { ranges on; read-rate \"2k\"; }";
     let shown = survives(&format!("server a.example {{\nlisten 80\nlocation \"/\" {{ {proxy}; }}\n}}"));
     assert!(shown.contains("ranges on") && shown.contains("read-rate 2048"), "{shown}");

@@ -32,14 +32,15 @@ impl Exchange {
     }
 
     fn pace(&self) -> Option<Pace> {
-        let said = match self.settings()?.send_rate.as_ref() {
-            Some(SendRate::Fixed(pace)) => Some(*pace),
-            Some(SendRate::Filled(..)) => self.own_pace,
-            None => None,
+        let (said, after) = match self.settings()?.send_rate.as_ref() {
+            Some(SendRate::Fixed(pace)) => (Some(*pace), pace.after),
+            Some(SendRate::Filled(..)) => (self.own_pace, self.own_pace.map_or(0, |pace| pace.after)),
+            Some(SendRate::Told(after)) => (None, *after),
+            None => (None, 0),
         };
         match self.told_rate {
             Some(0) => None,
-            Some(bytes) => Some(Pace { bytes, after: said.map_or(0, |said| said.after) }),
+            Some(bytes) => Some(Pace { bytes, after }),
             None => said,
         }
     }
@@ -114,6 +115,8 @@ mod tests {
             |words: &str, told| told_pause(&format!("{words}; proxy \"http://app.example\""), told, 5000);
         assert_eq!(told("steering on", "1000"), Some(5));
         assert_eq!(told("steering rate; send-rate 10 after=3000", "1000"), Some(2));
+        assert_eq!(told("steering rate; send-rate off after=3000", "1000"), Some(2));
+        assert_eq!(told("steering rate; send-rate off after=3000", "fast"), None);
         assert_eq!(told("steering on; send-rate 1000", "0"), None);
         for none in ["fast", "1k", "-1", "", "99999999999999999999"] {
             assert_eq!(told("steering on; send-rate 1000", none), Some(5), "{none}");

@@ -17,13 +17,14 @@ pub(super) static WORD: Word = Word::simple(
 )
 .properties(&["after"]);
 
-/// `None` within is `off`.
+/// `None` within is `off` with nothing else.
 pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Spanned<Option<SendRate>>> {
     let mut node = Node::open(kdl, &WORD, reading);
     let span = node.span;
     if node.take_word("off").is_some() {
+        let after = node.property::<Bytes>("after", reading).map(|after| after.value.0);
         node.finish(reading);
-        return Some(Spanned::new(None, span));
+        return Some(Spanned::new(after.filter(|after| *after > 0).map(SendRate::Told), span));
     }
     let size = node.need::<String>(reading);
     let after = node.property::<String>("after", reading);

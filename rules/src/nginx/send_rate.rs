@@ -41,7 +41,12 @@ impl Nginx<'_, '_> {
             return Some(at(directive, Some(SendRate::Filled(bytes, start))));
         };
         let (bytes, after) = (self.known_size(bytes_text, rate), self.known_size(start_text, after));
-        Some(at(directive, (bytes > 0).then_some(SendRate::Fixed(Pace { bytes, after }))))
+        let rate = match (bytes, after) {
+            (0, 0) => None,
+            (0, after) => Some(SendRate::Told(after)),
+            (bytes, after) => Some(SendRate::Fixed(Pace { bytes, after })),
+        };
+        Some(at(directive, rate))
     }
 
     /// Where a `set` stands in an `if`, the location is told of.

@@ -134,6 +134,7 @@ fn send_rate_line(rate: &SendRate) -> String {
     match rate {
         SendRate::Fixed(Pace { bytes, after: 0 }) => format!("send-rate {bytes}"),
         SendRate::Fixed(Pace { bytes, after }) => format!("send-rate {bytes} after={after}"),
+        SendRate::Told(after) => format!("send-rate off after={after}"),
         SendRate::Filled(bytes, after) if after.parts.is_empty() => format!("send-rate {}", template(bytes)),
         SendRate::Filled(bytes, after) => format!("send-rate {} after={}", template(bytes), template(after)),
     }

@@ -10,6 +10,8 @@ pub enum SendRate {
     Fixed(Pace),
     /// Of each request: two sizes. Where the first comes to none there is no limit, and where the second does, 0.
     Filled(Template, Template),
+    /// None but what an upstream says (`steering`), and then so many bytes go as fast as they can before.
+    Told(u64),
 }
 
 /// How fast a body goes.

@@ -282,3 +282,14 @@ fn where_the_links_of_a_root_lead_is_looked_up_for_each_request() {
     let said: Vec<_> = found.iter().map(|found| (found.code, found.message.as_str())).collect();
     assert_eq!(said, [("not-honoured", "\"$realpath_root\" is not known here")]);
 }
+
+#[test]
+fn what_goes_ahead_of_a_rate_is_kept_for_one_that_an_upstream_says() {
+    let shown = |words: &str| {
+        let server = format!("server {{ listen 80; {words} location / {{ proxy_pass http://app:1; }} }}");
+        vordr_rules::show::show(&loaded("nginx.conf", &format!("http {{ {server} }}")))
+    };
+    assert!(shown("limit_rate_after 1k;").contains("send-rate off after=1024"));
+    assert!(shown("limit_rate 2k; limit_rate_after 1k;").contains("send-rate 2048 after=1024"));
+    assert!(!shown("limit_rate 0;").contains("send-rate"));
+}
