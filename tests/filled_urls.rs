@@ -1,6 +1,6 @@
 //! A `proxy` whose URL has placeholders: each request says where it goes.
 
-use crate::harness::{NameServer, Origin, Vordr};
+use crate::harness::{NameReply, NameServer, Origin, Vordr};
 use std::net::Ipv4Addr;
 
 const HERE: Option<Ipv4Addr> = Some(Ipv4Addr::LOCALHOST);
@@ -50,6 +50,17 @@ async fn name_servers_of_the_rules_are_asked_and_may_be_for_what_requests_name_a
     let vordr = Vordr::running_with(&resolver(""), &plain).await;
     vordr.resolved().await;
     assert_eq!(vordr.get("http://a.test/").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_host_is_waited_for_no_longer_than_the_rules_say() {
+    let names = NameServer::telling(|_, _| NameReply::Silence).await;
+    let resolver = format!("resolver \"{}\" timeout=\"200ms\"", names.address());
+    let vordr = Vordr::running_with(&resolver, &rules(r#"proxy "http://{header.x-to}""#)).await;
+    assert_eq!(vordr.send(&asking("chat.test")).await.status, 502);
+    let line = vordr.log_error("no_upstream").await;
+    let detail = line["error_detail"].as_str().unwrap_or_default();
+    assert!(detail.ends_with("chat.test: no name server answered in time"), "{line}");
 }
 
 #[tokio::test]

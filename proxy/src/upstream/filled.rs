@@ -65,7 +65,8 @@ impl Upstreams {
         let pool = match self.named(proxy, &goal) {
             Some(pool) => pool.clone(),
             None => {
-                let limit = exchange.settings().and_then(|settings| settings.timeouts.connect);
+                let connect = exchange.settings().and_then(|settings| settings.timeouts.connect);
+                let limit = self.names.timeout().into_iter().chain(connect).min();
                 let found = self.made(proxy, &goal);
                 let found = tokio::time::timeout(limit.unwrap_or(Duration::MAX), found).await;
                 let found = found.unwrap_or_else(|_| Err("no name server answered in time".to_owned()));

@@ -105,7 +105,14 @@ impl Upstreams {
 
 /// One name server, for all names.
 fn at(nameserver: SocketAddr) -> Resolver {
-    Resolver { servers: vec![nameserver], valid: None, ipv4: true, ipv6: true, placeholders_alone: false }
+    Resolver {
+        servers: vec![nameserver],
+        valid: None,
+        timeout: None,
+        ipv4: true,
+        ipv6: true,
+        placeholders_alone: false,
+    }
 }
 
 /// The first `proxy` that names a pool: as it speaks with the pool's servers, so do the checks.

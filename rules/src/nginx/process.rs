@@ -13,7 +13,8 @@ use crate::value::{Bytes, Limit, Raw, Value};
 use std::time::Duration;
 
 /// What nginx has for each server, or each location, and vordr once for the process.
-const OF_PROCESS: [&str; 3] = ["resolver", "client_header_timeout", "large_client_header_buffers"];
+const OF_PROCESS: [&str; 4] =
+    ["resolver", "resolver_timeout", "client_header_timeout", "large_client_header_buffers"];
 
 fn is_of_process(directive: &Directive) -> bool {
     OF_PROCESS.contains(&directive.name.value.as_str())
@@ -129,8 +130,15 @@ impl Nginx<'_, '_> {
     /// Whom nginx asks for the hosts that variables make.
     fn read_resolver(&mut self, scope: &Scope<'_>) -> Option<Resolver> {
         let directive = scope.find("resolver")?;
-        let mut resolver =
-            Resolver { servers: Vec::new(), valid: None, ipv4: true, ipv6: true, placeholders_alone: true };
+        let timeout = scope.find("resolver_timeout").and_then(|directive| self.time(directive, 0));
+        let mut resolver = Resolver {
+            servers: Vec::new(),
+            valid: None,
+            timeout: timeout.map(|time| time.value).filter(|time| !time.is_zero()),
+            ipv4: true,
+            ipv6: true,
+            placeholders_alone: true,
+        };
         for (number, word) in directive.arguments.iter().enumerate() {
             let wrong = || format!("invalid parameter: {}", word.value);
             match word.value.split_once('=') {

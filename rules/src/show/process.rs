@@ -55,9 +55,11 @@ fn write_resolver(resolver: &Resolver, page: &mut Page) {
         _ => quoted(&server.to_string()),
     });
     let valid = resolver.valid.map(|valid| format!(" valid={}", duration(valid))).unwrap_or_default();
+    let timeout =
+        resolver.timeout.map(|timeout| format!(" timeout={}", duration(timeout))).unwrap_or_default();
     let (ipv4, ipv6) = (switch(resolver.ipv4), switch(resolver.ipv6));
     let names = if resolver.placeholders_alone { "placeholders" } else { "all" };
-    page.line(&format!("resolver {servers}{valid} ipv4={ipv4} ipv6={ipv6} for={names}"), None);
+    page.line(&format!("resolver {servers}{valid}{timeout} ipv4={ipv4} ipv6={ipv6} for={names}"), None);
 }
 
 fn write_logs(process: &Process, page: &mut Page) {

@@ -13,6 +13,8 @@ pub struct Resolver {
     pub servers: Vec<SocketAddr>,
     /// How long an answer is believed, whatever it says itself; `None` is as long as it says.
     pub valid: Option<Duration>,
+    /// How long a request that names a host waits for its addresses; `None` is as long as for a connection.
+    pub timeout: Option<Duration>,
     /// Whether IPv4 addresses are asked for.
     pub ipv4: bool,
     /// Whether IPv6 addresses are asked for.

@@ -55,6 +55,11 @@ impl Names {
         Self { by_name: BTreeMap::new(), named: of_requests.clone(), of_requests }
     }
 
+    /// How long a request that names a host waits for its addresses; `None` is as long as for a connection.
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        self.of_requests.as_ref()?.timeout
+    }
+
     /// Asks for an address's name once. How long the answer lasts; `None` is for ever, as it is no name.
     pub(super) async fn ask_once(&self, address: &ServerAddress) -> Result<Option<Duration>, String> {
         let Some(name) = self.known(address) else { return Ok(None) };
