@@ -1,6 +1,7 @@
 //! `buffering`: a request is read whole before it is sent, and where its body waits meanwhile.
 
 use super::text::{one_of, wrong};
+use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::source::Spanned;
 use crate::table::{BodyFile, Buffering, TemporaryFolder};
@@ -37,6 +38,14 @@ pub(super) fn read_folder(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Tem
     let levels = node.property::<String>("levels", reading);
     if let Some(empty) = path.as_ref().filter(|path| path.value.is_empty()) {
         reading.report(wrong("folder", empty.span, "it names no folder"));
+    }
+    if let (None, Some(levels)) = (&path, &levels) {
+        let error = Diagnostic::error(
+            "missing-property",
+            levels.span,
+            "`levels` lacks the `folder` that they are in",
+        );
+        reading.report(error.label("write `folder=\"/var/spool/bodies\"` beside it"));
     }
     let levels = levels.and_then(|levels| {
         let read = TemporaryFolder::read_levels(levels.value.split_whitespace());
