@@ -24,17 +24,7 @@ fn proxying(origin: &Origin) -> String {
 #[tokio::test]
 async fn the_client_has_its_answer_before_and_its_next_one_behind() {
     let word = Arc::new(Semaphore::new(0));
-    let held = word.clone();
-    let origin = Origin::scripted(move |mut connection| {
-        let word = held.clone();
-        async move {
-            while connection.request().await.is_some() {
-                word.acquire().await.unwrap().forget();
-                connection.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
-            }
-        }
-    })
-    .await;
+    let origin = Origin::held(word.clone()).await;
     let vordr = Vordr::running(&rules("respond 202 accepted", &proxying(&origin))).await;
     let mut client = vordr.connect().await;
     let answer = client.get("a.test", "/x?y").await;
@@ -53,6 +43,8 @@ async fn metrics_and_the_line_of_the_request_tell_of_its_answer() {
     assert_eq!(vordr.get("http://a.test/").await.status, 202);
     let line = vordr.log_line(|line| line["path"] == "/").await;
     assert_eq!((&line["status"], line["error"].is_null()), (&202.into(), true), "{line}");
+    let counted = r#"vordr_http_requests_total{code="202",method="GET",route="/",server="a.test"}"#;
+    vordr.metric_becomes(counted, 1.0).await;
 }
 
 #[tokio::test]

@@ -7,17 +7,7 @@ use tokio::sync::Semaphore;
 #[tokio::test]
 async fn more_at_once_is_answered_503_until_one_has_its_answer() {
     let word = Arc::new(Semaphore::new(0));
-    let held = word.clone();
-    let origin = Origin::scripted(move |mut connection| {
-        let word = held.clone();
-        async move {
-            while connection.request().await.is_some() {
-                word.acquire().await.unwrap().forget();
-                connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate").await;
-            }
-        }
-    })
-    .await;
+    let origin = Origin::held(word.clone()).await;
     let vordr = Vordr::proxying_with(&origin, r#"concurrent 2 key="{header.X-Key}""#).await;
     let request = |key: &str| format!("GET / HTTP/1.1\r\nHost: a.test\r\nX-Key: {key}\r\n\r\n");
     let (mut first, mut second) = (vordr.connect().await, vordr.connect().await);

@@ -86,9 +86,17 @@ async fn an_answer_that_breaks_off_leaves_nothing_and_what_was_there_stays() {
 #[tokio::test]
 async fn only_a_200_is_kept() {
     for status in ["404 Not Found", "206 Partial Content", "201 Created"] {
-        let origin = Origin::responding(&format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nno")).await;
+        let origin = Origin::scripted(move |mut connection| async move {
+            while let Some(request) = connection.request().await {
+                let status = if request.target() == "/kept" { "200 OK" } else { status };
+                connection.send(format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nok")).await;
+            }
+        })
+        .await;
         let (vordr, folder) = keeping(&origin).await;
-        assert_eq!(vordr.get("http://a.test/x").await.text(), "no");
-        assert_eq!(files(folder.path()), 0, "{status}");
+        assert_eq!(vordr.get("http://a.test/x").await.text(), "ok");
+        assert_eq!(vordr.get("http://a.test/kept").await.text(), "ok");
+        eventually("a file", || copy(&folder, "kept").exists().then_some(())).await;
+        assert_eq!(files(folder.path()), 1, "{status}");
     }
 }

@@ -94,15 +94,15 @@ impl Origin {
         Self::start(Some(identity.acceptor()), Arc::new(move |connection| Box::pin(script(connection)))).await
     }
 
-    /// Answers each request with `late`, once the test has given its word.
+    /// Answers each request with `late`, once the test has given its word for it.
     pub(crate) async fn held(word: Arc<Semaphore>) -> Self {
         Self::scripted(move |mut connection| {
             let word = word.clone();
             async move {
-                connection.request().await;
-                word.acquire().await.unwrap().forget();
-                connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate").await;
-                connection.closed().await;
+                while connection.request().await.is_some() {
+                    word.acquire().await.unwrap().forget();
+                    connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate").await;
+                }
             }
         })
         .await

@@ -49,15 +49,7 @@ mod tests {
             ("/srv{path}", "/a/", None),
             ("/srv/../own{path}", "/a", Some("/srv/../own/a")),
         ] {
-            let found = place(template, target);
-            match at {
-                // A path that climbs above the root is refused as such, or is none of this server's.
-                None => assert!(
-                    found.is_none_or(|found| found.starts_with("/srv/") && !found.contains("/../")),
-                    "{target}"
-                ),
-                Some(at) => assert_eq!(found.as_deref(), Some(at), "{target}"),
-            }
+            assert_eq!(place(template, target).as_deref(), at, "{template} {target}");
         }
     }
 }
