@@ -289,7 +289,7 @@ impl ProxyHttp for Gateway {
         body::substitute(&mut exchange.substitution, &mut rest, true);
         body::pack(packer, &mut rest, true)?;
         exchange.bytes_out = exchange.bytes_out.saturating_add(rest.as_ref().map_or(0, Bytes::len) as u64);
-        trailing::leave(session.req_header(), exchange, link, trailers.clone());
+        trailing::leave(session.req_header(), exchange, link, trailers);
         Ok(rest)
     }
 
@@ -311,7 +311,7 @@ impl ProxyHttp for Gateway {
         }
         exchange.bytes_out = exchange.bytes_out.saturating_add(part.as_ref().map_or(0, Bytes::len) as u64);
         if end {
-            trailing::leave(session.req_header(), exchange, link, HeaderMap::new());
+            trailing::leave(session.req_header(), exchange, link, &HeaderMap::new());
         }
         if let Some(tunnel) = tunnel {
             stream::passed(tunnel, Side::Upstream, part.as_ref(), end);

@@ -73,7 +73,7 @@ pub(super) async fn write_part(
     let UnderWay { exchange, link, .. } = under_way;
     exchange.bytes_out += part.len() as u64;
     if is_last {
-        trailing::leave(session.req_header(), exchange, link, HeaderMap::new());
+        trailing::leave(session.req_header(), exchange, link, &HeaderMap::new());
     }
     session.write_response_body(Some(part), is_last).await.map_err(|error| error.into_down())
 }

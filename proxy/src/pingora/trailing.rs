@@ -11,16 +11,16 @@ use http::request::Parts;
 pub(super) fn announce(request: &Parts, under_way: &UnderWay) {
     let UnderWay { exchange, link, .. } = under_way;
     link.await_trailers(exchange.trailers(request).is_some());
-    leave(request, exchange, link, HeaderMap::new());
+    leave(request, exchange, link, &HeaderMap::new());
 }
 
 /// Leaves the trailers there now that the body is over, beside `theirs`: the upstream's.
-pub(super) fn leave(request: &Parts, exchange: &Exchange, link: &Link, theirs: HeaderMap) {
+pub(super) fn leave(request: &Parts, exchange: &Exchange, link: &Link, theirs: &HeaderMap) {
     let Some(own) = exchange.trailers(request) else { return };
     if !link.http2 {
         return link.set_trailer_lines(&own);
     }
-    let mut all = theirs;
+    let mut all = theirs.clone();
     for (name, value) in own {
         all.append(&**name, value);
     }
