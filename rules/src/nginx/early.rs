@@ -10,7 +10,8 @@ use crate::language::settings::Settings;
 use crate::table::HeaderOperation;
 
 impl Nginx<'_, '_> {
-    /// `add_header`, `add_trailer`, `error_page` and `expires`, as far as such a request can meet them; `None` where it meets nothing.
+    /// `add_header`, `add_trailer`, `error_page` and `expires`, as far as such a request can meet them; `None` where it meets
+    /// nothing.
     pub(super) fn read_early(&mut self, scope: &Scope<'_>, variables: &Variables) -> Option<Settings> {
         let on_error = self.read_early_error_pages(scope, variables);
         let mut response = self.read_added_headers(scope, variables);

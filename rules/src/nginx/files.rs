@@ -94,7 +94,8 @@ impl Nginx<'_, '_> {
         Some(Folder { root: self.below_prefix(&root), within, ..Folder::default() })
     }
 
-    /// `$document_root`, `$realpath_root` and `$request_filename`, where the file asks for them: what they are made of is known here.
+    /// `$document_root`, `$realpath_root` and `$request_filename`, where the file asks for them: what they are made of is
+    /// known here.
     pub(super) fn file_variables(&mut self, kind: &Kind, scope: &Scope<'_>, variables: &mut Variables) {
         if !self.asks_for_files {
             return;

@@ -1,4 +1,5 @@
-//! `add_header`, `add_trailer`, `proxy_set_header`, `proxy_hide_header`: changes to headers, and what nginx's inheritance loses.
+//! `add_header`, `add_trailer`, `proxy_set_header`, `proxy_hide_header`: changes to headers, and what nginx's inheritance
+//! loses.
 
 use super::Nginx;
 use super::scope::Scope;
