@@ -60,6 +60,16 @@ async fn a_websocket_is_a_stream_beside_others() {
 }
 
 #[tokio::test]
+async fn a_websocket_that_is_silent_is_pinged() {
+    let origin = Origin::echoing().await;
+    let vordr = Vordr::proxying_with(&origin, r#"websocket ping="200ms""#).await;
+    let mut client = Http2::connect(vordr.address()).await;
+    let mut tunnel = websocket(&mut client).await;
+    let mut answer = tunnel.head().await;
+    assert_eq!(exactly(&mut answer, 2).await, [0x89, 0]);
+}
+
+#[tokio::test]
 async fn a_websocket_that_is_taken_back_is_ended_at_the_upstream() {
     let origin = Origin::echoing().await;
     let vordr = Vordr::proxying(&origin).await;

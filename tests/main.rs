@@ -96,3 +96,4 @@ mod unread_bodies;
 mod upstream_http2;
 mod websocket;
 mod websocket_idle;
+mod websocket_ping;

@@ -79,6 +79,7 @@ pub(crate) struct Link {
     between_frames: AtomicBool,
     farewell_said: AtomicBool,
     silence_limit: AtomicU64,
+    ping_after: AtomicU64,
     /// How long a further request may be waited for, in nanoseconds.
     rest: AtomicU64,
     last_progress: AtomicU64,
@@ -169,6 +170,7 @@ impl Link {
             between_frames: AtomicBool::new(true),
             farewell_said: AtomicBool::new(false),
             silence_limit: AtomicU64::new(OFF),
+            ping_after: AtomicU64::new(OFF),
             rest: AtomicU64::new(UNSAID),
             last_progress: AtomicU64::new(0),
             silent_too_long: AtomicBool::new(false),

@@ -12,6 +12,7 @@ mod identity;
 mod introduce;
 mod link;
 mod pace;
+mod ping;
 mod retarget;
 mod secure;
 mod serve;

@@ -10,6 +10,7 @@ use super::farewell::Farewell;
 use super::identity::digest_of;
 use super::link::Link;
 use super::pace::{Clock, Direction, TooSlow};
+use super::ping::{self, Ping};
 use super::spool::Spool;
 use super::trailing::Trailing;
 use super::transport::Transport;
@@ -55,6 +56,7 @@ pub(crate) struct ClientStream {
     pub(super) upload: Clock,
     pub(super) download: Clock,
     farewell: Farewell,
+    ping: Ping,
     pub(super) closing: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
@@ -76,6 +78,7 @@ impl ClientStream {
             upload: Clock::new(Direction::Upload),
             download: Clock::new(Direction::Download),
             farewell: Farewell::default(),
+            ping: Ping::default(),
             closing: Box::pin(closing),
         }
     }
@@ -259,6 +262,18 @@ impl ClientStream {
         Poll::Ready(Ok(taken.len()))
     }
 
+    /// Puts in a frame of vordr's own, where it is time for one.
+    fn add_own_frame(&mut self, cx: &mut Context<'_>) {
+        if let Some(frame) = self.farewell.poll(&self.link, cx) {
+            self.pending.extend_from_slice(frame);
+        }
+        // What waits for the client tells it as much as a ping does.
+        let is_quiet = self.pending.is_empty() && !self.farewell.is_said();
+        if is_quiet && self.ping.is_due(&self.link, &mut self.alarm, cx) {
+            self.pending.extend_from_slice(&ping::FRAME);
+        }
+    }
+
     /// What came of asking the client for something, unless it is too slow at it.
     fn in_time<T>(
         &mut self,
@@ -294,7 +309,9 @@ impl ClientStream {
             }
             self.pending.advance(written);
             self.link.passed.sent(written);
-            self.link.progress();
+            if !self.ping.is_alone() {
+                self.link.progress();
+            }
         }
         // TLS keeps what the socket did not take.
         match self.transport.as_mut() {
@@ -316,9 +333,7 @@ impl AsyncRead for ClientStream {
         }
         if this.link.is_tunnel() {
             this.body = Body::Anything;
-            if let Some(frame) = this.farewell.poll(&this.link, cx) {
-                this.pending.extend_from_slice(frame);
-            }
+            this.add_own_frame(cx);
         }
         // Pingora waits: what it has written must not wait with it. It flushes a body with a length only at its end.
         if let Poll::Ready(Err(error)) = this.poll_flush_in_time(cx) {
@@ -338,6 +353,7 @@ impl AsyncWrite for ClientStream {
         if this.farewell.is_said() {
             return Poll::Ready(Ok(buf.len()));
         }
+        this.ping.is_followed();
         if this.link.awaits_trailers() && !this.link.http2 {
             let written = this.poll_write_trailing(cx, buf);
             return this.in_time(Direction::Download, written, cx);

@@ -14,6 +14,7 @@ pub(super) fn open_tunnel(observer: &Observer, session: &mut Session, under_way:
     session.set_write_timeout(limit);
     under_way.link.patience.begin(None, None);
     under_way.link.watch(limit);
+    under_way.link.pings(under_way.exchange.settings().and_then(|settings| settings.websocket.ping));
     under_way.link.open_tunnel();
     // Bytes of a tunnel are counted for themselves.
     (under_way.exchange.bytes_in, under_way.exchange.bytes_out) = (0, 0);

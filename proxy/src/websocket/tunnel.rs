@@ -69,6 +69,8 @@ pub(crate) struct Tunnel {
 struct Direction {
     scan: FrameScan,
     frames: u64,
+    /// Its close frame has passed.
+    closed: bool,
 }
 
 impl Tunnel {
@@ -91,11 +93,12 @@ impl Tunnel {
             Side::Upstream => from_upstream,
         };
         meter.bytes(side, bytes.len());
-        let frames = &mut direction.frames;
-        direction.scan.follow(bytes, |frame: Frame| {
+        let Direction { scan, frames, closed } = direction;
+        scan.follow(bytes, |frame: Frame| {
             *frames += 1;
             meter.frame(side, &frame);
             if frame.opcode == Opcode::Close {
+                *closed = true;
                 closing.get_or_insert((side.into(), frame.close_code));
             }
         });
@@ -106,9 +109,10 @@ impl Tunnel {
         self.closing.get_or_insert((Initiator::Proxy, Some(code)));
     }
 
-    /// Whether what has come from the upstream ends with a frame's end.
+    /// Whether what has come from the upstream ends with a frame's end, behind which more may stand: nothing does behind a
+    /// close frame (RFC 6455, section 5.5.1).
     pub(crate) fn is_between_frames(&self) -> bool {
-        self.from_upstream.scan.is_between_frames()
+        self.from_upstream.scan.is_between_frames() && !self.from_upstream.closed
     }
 
     /// Nothing more comes from this side.
@@ -173,6 +177,16 @@ mod tests {
         tunnel.passed(Side::Client, b"lo\x89\x80\0\0\0\0");
         tunnel.passed(Side::Upstream, b"\x81\x02hi");
         assert_eq!((tunnel.frames(Side::Client), tunnel.frames(Side::Upstream)), (2, 1));
+    }
+
+    #[test]
+    fn frames_of_vordrs_own_stand_between_others_and_behind_no_close_frame() {
+        let mut tunnel = tunnel();
+        assert!(tunnel.is_between_frames());
+        for (bytes, is_between) in [(&b"\x81\x02h"[..], false), (b"i", true), (b"\x88\x02\x03\xe8", false)] {
+            tunnel.passed(Side::Upstream, bytes);
+            assert_eq!(tunnel.is_between_frames(), is_between, "{bytes:?}");
+        }
     }
 
     #[test]

@@ -34,6 +34,16 @@ impl Link {
         }
     }
 
+    /// A ping is sent to the client after so much silence; `None` sends none.
+    pub(crate) fn pings(&self, silence: Option<Duration>) {
+        self.ping_after.store(silence.map_or(OFF, |silence| nanos(silence).max(1)), Relaxed);
+    }
+
+    /// After how much silence a ping is sent to the client; `None` is never.
+    pub(crate) fn pings_after(&self) -> Option<Duration> {
+        Some(self.ping_after.load(Relaxed)).filter(|silence| *silence != OFF).map(Duration::from_nanos)
+    }
+
     /// vordr stops, and waits no longer: the exchange is ended as if it had been silent for too long.
     pub(crate) fn cut(&self) {
         self.cut.store(true, Relaxed);
