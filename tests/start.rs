@@ -58,16 +58,6 @@ async fn rules_that_are_faulty_are_shown_with_their_place() {
 }
 
 #[tokio::test]
-async fn words_that_this_version_does_not_serve_stop_the_start_and_say_so() {
-    let (_folder, path) =
-        written("server a.test { listen 0; location \"/\" { websocket ping=\"30s\"; respond 200; } }");
-    let output = ends(&["run", path.to_str().unwrap()]);
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("websocket ping") && said.contains("not served"), "{said}");
-}
-
-#[tokio::test]
 async fn a_variable_that_is_missing_is_named() {
     let (_folder, path) = written(
         r#"server a.test { listen 0; location "/" { proxy "${TARGET_URL:?the tunnel's address}"; } }"#,

@@ -84,9 +84,6 @@ impl Vordr {
 
     fn load(name: &str, text: &str, surroundings: &dyn Surroundings) -> Result<Self, StartError> {
         let mut loaded = vordr_rules::load(name, text, surroundings).map_err(StartError::Rules)?;
-        if !loaded.pending.is_empty() {
-            return Err(StartError::Rules(loaded.pending));
-        }
         let Inspected { mut found, read: certificates } = inspect(&loaded);
         found.extend(missing_folders(&loaded));
         loaded.warnings = loaded.warnings.others(loaded.warnings.iter().cloned().chain(found).collect());

@@ -15,7 +15,7 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
-    /// The rules are faulty, or say something that this version does not serve.
+    /// The rules are faulty.
     #[error("the rules are not served: {} to mend", count(.0))]
     Rules(Diagnostics),
     /// An address cannot be listened on.

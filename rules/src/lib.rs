@@ -46,8 +46,6 @@ pub struct Loaded {
     pub table: Table,
     /// What is most likely not meant as it stands.
     pub warnings: Diagnostics,
-    /// Words that are understood, and not served by this version.
-    pub pending: Diagnostics,
     /// Where the files of each server's TLS are named, for whoever reads them.
     pub tls_places: Vec<TlsPlaces>,
     /// Folders that files are served from.
@@ -90,8 +88,7 @@ fn finish(
     }
     Ok(Loaded {
         table: outcome.table,
-        warnings: Diagnostics::new(warnings, sources.clone()),
-        pending: Diagnostics::new(outcome.pending, sources),
+        warnings: Diagnostics::new(warnings, sources),
         tls_places: outcome.tls_places,
         folders: reading.folders,
         secrets: reading.secrets,

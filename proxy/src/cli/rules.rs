@@ -47,13 +47,9 @@ pub(super) fn check(path: &str, json: bool) -> ExitCode {
         complain(&format!("vordr: {} to mend in {path}", counted(errors(&found), "place")));
         return ExitCode::FAILURE;
     }
-    print(&loaded.pending);
     let servers = counted(loaded.table.servers.len(), "server");
     let addresses = counted(loaded.table.listeners.len(), "address");
-    match loaded.pending.is_empty() {
-        true => say(&format!("{path}: the rules are good ({servers}, {addresses})\n")),
-        false => say(&format!("{path}: the rules load; `vordr run` will refuse what is not served yet\n")),
-    }
+    say(&format!("{path}: the rules are good ({servers}, {addresses})\n"))
 }
 
 fn check_json(path: &str) -> ExitCode {
@@ -68,8 +64,7 @@ fn check_json(path: &str) -> ExitCode {
         Ok(loaded) => {
             let found = all_of(&loaded);
             let code = if errors(&found) == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE };
-            let all = found.iter().chain(loaded.pending.iter()).cloned().collect();
-            (render::json(&found.others(all)), code)
+            (render::json(&found), code)
         }
         Err(diagnostics) => (render::json(&diagnostics), ExitCode::FAILURE),
     };

@@ -8,7 +8,6 @@ mod listeners;
 mod logs;
 mod maps;
 mod names;
-mod pending;
 mod process;
 mod settings;
 mod steered;
@@ -35,8 +34,6 @@ use upstreams::Pools;
 /// What compiling comes to; whether it may be used is told by the diagnostics.
 pub(crate) struct Outcome {
     pub table: Table,
-    /// Words whose behaviour does not exist yet.
-    pub pending: Vec<Diagnostic>,
     /// Where the files of each server's TLS are named.
     pub tls_places: Vec<TlsPlaces>,
 }
@@ -72,7 +69,6 @@ pub(crate) fn compile(file: &File, reading: &mut Reading<'_>) -> Outcome {
     }
     let maps = maps::compile(&file.maps, reading);
     steered::warn(pools.filled_urls(), &maps, &servers, reading);
-    let pending = pending::find(file, &templates);
     let mut process = match &file.process {
         Some(process) => process::compile(&process.value, &formats),
         None => Process::default(),
@@ -95,7 +91,7 @@ pub(crate) fn compile(file: &File, reading: &mut Reading<'_>) -> Outcome {
         weighs_heads,
         counts_connections,
     };
-    Outcome { table, pending, tls_places }
+    Outcome { table, tls_places }
 }
 
 fn tls_places((number, server): (usize, &Server)) -> Option<TlsPlaces> {

@@ -122,11 +122,6 @@ impl<'t> Templates<'t> {
             }
         }
     }
-
-    /// The settings of every template of the author's.
-    pub(super) fn settings(&self) -> impl Iterator<Item = &'t Settings> {
-        self.written.values().map(|template| &template.settings)
-    }
 }
 
 /// `around` are the templates of the cycle, from the one that `used` names again.

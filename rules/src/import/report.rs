@@ -62,7 +62,7 @@ const CHANGED: [(&str, &[&str], &str); 9] = [
 pub(super) fn of(loaded: &Loaded, seen: &[Seen]) -> Vec<Note> {
     let sources = loaded.warnings.sources();
     let mut notes: Vec<Note> = seen.iter().filter_map(|seen| note(seen, sources)).collect();
-    for found in loaded.warnings.iter().chain(loaded.pending.iter()) {
+    for found in loaded.warnings.iter() {
         let fate = if found.code == "nginx-trap" { Fate::Trap } else { Fate::Impossible };
         let remedy = found.label.as_ref().map(|label| format!(": {label}")).unwrap_or_default();
         notes.push(Note {

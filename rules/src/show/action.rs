@@ -223,7 +223,7 @@ pub(super) fn write_upstream(upstream: &Upstream, page: &mut Page) {
 }
 
 fn write_pool(upstream: &Upstream, page: &mut Page) {
-    // A default that is written out would count as a word of the pool's own, and some are not served yet.
+    // A default that is written out would count as a word of the pool's own.
     match &upstream.balance {
         Balance::RoundRobin => {}
         Balance::LeastConn => page.line("balance least-conn", None),

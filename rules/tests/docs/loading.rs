@@ -23,15 +23,12 @@ fn every_block_of_the_documentation_loads_or_fails_as_it_says() {
 }
 
 #[test]
-fn every_example_loads_without_a_warning_and_is_served() {
+fn every_example_loads_without_a_warning() {
     let examples = files_below(&root().join("rules/examples"), "kdl");
     for path in &examples {
         let text = std::fs::read_to_string(path).unwrap();
         match load(&path.display().to_string(), &text, &world()) {
-            Ok(loaded) => {
-                assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
-                assert!(loaded.pending.is_empty(), "{}", loaded.pending);
-            }
+            Ok(loaded) => assert!(loaded.warnings.is_empty(), "{}", loaded.warnings),
             Err(found) => panic!("{}", render::human(&found, render::Drawing::Plain)),
         }
     }

@@ -19,7 +19,6 @@ fn every_file_is_read_and_shown_as_rules_that_are_the_same_table() {
         let again = loaded("shown.kdl", &shown);
         let warnings = render::human(&first.warnings, render::Drawing::Plain);
         assert_eq!(first.table.without_places(), again.table.without_places(), "{name}\n{shown}");
-        assert!(first.pending.is_empty(), "{name}: {:?}", first.pending);
         // What concerns the process is another test's, so that its defaults may grow.
         let shown = shown.split_once("\n}\n").unwrap().1;
         insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true, snapshot_path => "read" }, {

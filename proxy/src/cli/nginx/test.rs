@@ -39,10 +39,8 @@ fn loads(given: &Given) -> Option<Loaded> {
     let unfit: Vec<_> =
         surroundings.iter().filter(|found| found.severity == Severity::Error).cloned().collect();
     let wrong: Diagnostics = surroundings.others(unfit);
-    for found in [&wrong, &loaded.pending] {
-        tell(given, found);
-    }
-    (wrong.is_empty() && loaded.pending.is_empty()).then_some(loaded)
+    tell(given, &wrong);
+    wrong.is_empty().then_some(loaded)
 }
 
 /// Whether every log can be written. As with nginx, a test makes the files that are not there yet.
