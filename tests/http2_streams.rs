@@ -1,7 +1,7 @@
 //! What lives long on HTTP/2: WebSockets (RFC 8441), event streams, and what is under way when vordr stops.
 
 use crate::harness::http2::Stream;
-use crate::harness::{Answer, Http2, Origin, Vordr, http2_request as request, proxying};
+use crate::harness::{Answer, Http2, Origin, Vordr, accepted, http2_request as request, proxying};
 use bytes::Bytes;
 use h2::ext::Protocol;
 use http::{Method, StatusCode};
@@ -67,6 +67,21 @@ async fn a_websocket_that_is_silent_is_pinged() {
     let mut tunnel = websocket(&mut client).await;
     let mut answer = tunnel.head().await;
     assert_eq!(exactly(&mut answer, 2).await, [0x89, 0]);
+}
+
+#[tokio::test]
+async fn a_websocket_whose_upstream_goes_away_ends_with_a_close_frame() {
+    let origin = Origin::scripted(|mut connection| async move {
+        let request = connection.request().await.unwrap();
+        connection.send(accepted(&request.head)).await;
+    })
+    .await;
+    let vordr = Vordr::proxying(&origin).await;
+    let mut client = Http2::connect(vordr.address()).await;
+    let mut tunnel = websocket(&mut client).await;
+    let mut answer = tunnel.head().await;
+    assert_eq!(exactly(&mut answer, 4).await, [0x88, 2, 0x03, 0xf3]);
+    assert!(answer.part().await.unwrap().is_none());
 }
 
 #[tokio::test]

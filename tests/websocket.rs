@@ -1,6 +1,6 @@
 //! WebSockets are forwarded by themselves, and nothing touches what they carry.
 
-use crate::harness::{Origin, Vordr, handshake, proxying};
+use crate::harness::{Origin, Vordr, accepted, handshake, proxying};
 
 #[tokio::test]
 async fn a_websocket_is_upgraded_and_carries_messages_both_ways() {
@@ -59,17 +59,43 @@ async fn a_close_frame_passes_through_in_either_direction() {
 }
 
 #[tokio::test]
-async fn an_upstream_that_goes_away_ends_the_stream_for_the_client() {
+async fn a_client_is_told_that_the_upstream_went_away_without_a_close_frame() {
+    for resets in [false, true] {
+        let origin = Origin::scripted(move |mut connection| async move {
+            let request = connection.request().await.unwrap();
+            connection.send(accepted(&request.head)).await;
+            connection.send(b"\x81\x02hi").await;
+            // A masked text of one letter.
+            connection.exactly(7).await.unwrap();
+            if resets {
+                connection.reset();
+            }
+        })
+        .await;
+        let vordr = Vordr::proxying(&origin).await;
+        let mut socket = vordr.connect().await.websocket("a.test", "/", "").await.unwrap();
+        assert_eq!(socket.hear().await.as_deref(), Some("hi"));
+        socket.say("x").await;
+        assert_eq!(socket.closed().await, Some((1011, String::new())), "reset: {resets}");
+        let line = vordr.log_line(|line| line["websocket"].is_object()).await;
+        let (initiator, reason) = (&line["websocket"]["close_initiator"], &line["websocket"]["close_reason"]);
+        assert_eq!((initiator, reason), (&"upstream".into(), &"abnormal".into()), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_put_into_a_frame_that_the_upstream_did_not_end() {
     let origin = Origin::scripted(|mut connection| async move {
         let request = connection.request().await.unwrap();
-        let mut socket = connection.upgrade(&request).await;
-        socket.hear().await;
+        connection.send(accepted(&request.head)).await;
+        connection.send(b"\x81\x02h").await;
     })
     .await;
     let vordr = Vordr::proxying(&origin).await;
-    let mut socket = vordr.connect().await.websocket("a.test", "/", "").await.unwrap();
-    socket.say("go").await;
-    assert_eq!(socket.hear().await, None);
+    let mut client = vordr.connect().await;
+    client.send(handshake("a.test", "/", "")).await;
+    assert_eq!(client.response_head().await.status(), 101);
+    assert_eq!(client.until_end().await.unwrap(), b"\x81\x02h");
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ async fn silence_for_longer_than_websocket_idle_ends_the_stream() {
     let begin = Instant::now();
     let mut socket = vordr.connect().await.websocket("a.test", "/", "").await.unwrap();
     assert!(socket.echoes("hello").await);
-    assert_eq!(socket.hear().await, None);
+    assert_eq!(socket.closed().await, Some((1001, String::new())));
     assert!(begin.elapsed() >= Duration::from_millis(500));
     let line = vordr.log_error("idle").await;
     assert_eq!(line["timeout"], "websocket idle");

@@ -15,10 +15,13 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 pub(crate) const CODE: u16 = 1001;
 
 /// An unmasked close frame with [`CODE`].
-const FRAME: [u8; 4] = {
-    let [high, low] = CODE.to_be_bytes();
+const FRAME: [u8; 4] = close_frame(CODE);
+
+/// An unmasked close frame.
+pub(super) const fn close_frame(code: u16) -> [u8; 4] {
+    let [high, low] = code.to_be_bytes();
     [0x88, 2, high, low]
-};
+}
 
 /// How long nothing must have moved for a stream to be idle.
 const QUIET: Duration = Duration::from_secs(1);

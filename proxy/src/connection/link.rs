@@ -15,7 +15,7 @@ use body::Gathering;
 use refused::Refused;
 use silence::nanos;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -78,6 +78,8 @@ pub(crate) struct Link {
     whole: AtomicBool,
     between_frames: AtomicBool,
     farewell_said: AtomicBool,
+    /// The code of the close frame that the connection ends with; 0 is none.
+    last_word: AtomicU16,
     silence_limit: AtomicU64,
     ping_after: AtomicU64,
     /// How long a further request may be waited for, in nanoseconds.
@@ -169,6 +171,7 @@ impl Link {
             whole: AtomicBool::new(false),
             between_frames: AtomicBool::new(true),
             farewell_said: AtomicBool::new(false),
+            last_word: AtomicU16::new(0),
             silence_limit: AtomicU64::new(OFF),
             ping_after: AtomicU64::new(OFF),
             rest: AtomicU64::new(UNSAID),
@@ -322,6 +325,16 @@ impl Link {
     /// Whether the client has been told that vordr goes away.
     pub(crate) fn is_farewell_said(&self) -> bool {
         self.farewell_said.load(Relaxed)
+    }
+
+    /// The connection ends with a close frame of this code.
+    pub(crate) fn end_with(&self, code: u16) {
+        self.last_word.store(code, Relaxed);
+    }
+
+    /// The code of the close frame that the connection ends with.
+    pub(crate) fn last_word(&self) -> Option<u16> {
+        Some(self.last_word.load(Relaxed)).filter(|code| *code > 0)
     }
 
     /// Whether the connection carries another protocol.

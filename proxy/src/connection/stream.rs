@@ -6,7 +6,7 @@
 
 use super::alarm::Alarm;
 use super::body::Body;
-use super::farewell::Farewell;
+use super::farewell::{Farewell, close_frame};
 use super::identity::digest_of;
 use super::link::Link;
 use super::pace::{Clock, Direction, TooSlow};
@@ -107,12 +107,18 @@ impl ClientStream {
 
     /// Takes the socket apart for good: what is still to be written, and whether the client is still sending.
     fn take_rest(&mut self) -> Option<(Transport, BytesMut, bool)> {
+        let last_word = self.link.last_word();
+        if let Some(code) = last_word {
+            self.pending.extend_from_slice(&close_frame(code));
+        }
         let still_sending = self.is_cut_off || !self.body.is_over() || !self.ahead.is_empty();
+        // It answers a close frame with one.
+        let still_sending = still_sending && (!self.link.is_tunnel() || last_word.is_some());
         let transport = self.transport.take()?;
         if transport.socket().is_some() {
             self.link.passed.over(None);
         }
-        Some((transport, std::mem::take(&mut self.pending), still_sending && !self.link.is_tunnel()))
+        Some((transport, std::mem::take(&mut self.pending), still_sending))
     }
 
     /// While a request is being answered, more from the client is read only to learn that it went away. Where the answer is

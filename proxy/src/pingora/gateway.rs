@@ -357,7 +357,7 @@ impl ProxyHttp for Gateway {
             under_way.link.end_well();
         }
         under_way.link.watch(None);
-        stream::note_farewell(under_way);
+        stream::end_tunnel(under_way);
         let answered = session.response_written().map(|response| response.status.as_u16());
         let failed = under_way.exchange.failure.as_ref().map(|failure| failure.status().as_u16());
         let silent = under_way.exchange.silence_as().map(|status| status.as_u16());

@@ -48,6 +48,16 @@ pub(super) fn note_farewell(under_way: &mut UnderWay) {
     }
 }
 
+/// A tunnel that ends without a close frame ends with one of vordr's own.
+pub(super) fn end_tunnel(under_way: &mut UnderWay) {
+    note_farewell(under_way);
+    let UnderWay { tunnel, exchange, link, .. } = under_way;
+    let code = tunnel.as_ref().and_then(|tunnel| tunnel.last_word(exchange.failure.as_ref()));
+    if let Some(code) = code {
+        link.end_with(code);
+    }
+}
+
 /// A part of a tunnel passes, or its end.
 pub(super) fn passed(tunnel: &mut Tunnel, side: Side, part: Option<&Bytes>, end: bool) {
     if let Some(part) = part {

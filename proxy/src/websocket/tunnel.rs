@@ -4,6 +4,10 @@ use super::frames::{Frame, FrameScan, Opcode};
 use crate::exchange::Failure;
 use crate::observe::Meter;
 
+/// Codes of close frames (RFC 6455, section 7.4.1).
+const GOING_AWAY: u16 = 1001;
+const INTERNAL: u16 = 1011;
+
 /// Who a byte comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -128,6 +132,19 @@ impl Tunnel {
         }
     }
 
+    /// The code that the client is told where there was no close frame, so that it knows of the end and what to make of it;
+    /// `None` where it knows, or is in the middle of a frame. At a stop it has been told as far as it could be.
+    pub(crate) fn last_word(&self, failure: Option<&Failure>) -> Option<u16> {
+        if self.closing.is_some() || !self.is_between_frames() {
+            return None;
+        }
+        match self.ending(failure) {
+            Ending { initiator: Initiator::Client, .. } | Ending { reason: "shutdown", .. } => None,
+            Ending { reason: "idle", .. } => Some(GOING_AWAY),
+            _ => Some(INTERNAL),
+        }
+    }
+
     /// How it ended: a close frame says so; without one it was cut.
     pub(crate) fn ending(&self, failure: Option<&Failure>) -> Ending {
         let cut = |initiator, reason| Ending { initiator, reason, code: None };
@@ -217,6 +234,23 @@ mod tests {
         tunnel.passed(Side::Client, b"\x88\x80\0\0\0\0");
         let expected = Ending { initiator: Initiator::Client, reason: "normal", code: None };
         assert_eq!(tunnel.ending(None), expected);
+    }
+
+    #[test]
+    fn a_client_that_was_told_nothing_is_told_why_it_ends() {
+        let told = |frames: &[u8], failure: Option<Failure>, side: Side| {
+            let mut tunnel = tunnel();
+            tunnel.passed(Side::Upstream, frames);
+            tunnel.ended(side);
+            tunnel.last_word(failure.as_ref())
+        };
+        assert_eq!(told(b"\x81\x02hi", None, Side::Upstream), Some(1011));
+        assert_eq!(told(b"", Some(Failure::Reset), Side::Upstream), Some(1011));
+        assert_eq!(told(b"", Some(Failure::Idle), Side::Upstream), Some(1001));
+        assert_eq!(told(b"", None, Side::Client), None);
+        assert_eq!(told(b"", Some(Failure::Shutdown), Side::Upstream), None);
+        assert_eq!(told(b"\x81\x02h", None, Side::Upstream), None);
+        assert_eq!(told(b"\x88\x00", None, Side::Upstream), None);
     }
 
     #[test]
