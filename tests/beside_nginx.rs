@@ -5,6 +5,7 @@
 
 mod case;
 mod server;
+mod tls;
 mod told;
 
 use case::Case;

@@ -44,6 +44,7 @@ mod https;
 mod https_certificates;
 mod https_clients;
 mod https_clients_answered;
+mod https_kinds;
 mod inside;
 mod keepalive;
 mod keepalive_upstream;

@@ -47,10 +47,10 @@ pub struct TlsPlaces {
     pub server: ServerId,
     /// Its hosts, in order.
     pub hosts: Vec<Span>,
-    /// The file of its certificate.
-    pub cert: Option<Span>,
-    /// The file of the certificate's key.
-    pub key: Option<Span>,
+    /// The files of each of its certificates and of their keys, in order.
+    pub certificates: Vec<(Span, Span)>,
+    /// Whether a later certificate takes the place of one whose key is of the same kind, as nginx has it.
+    pub later_replaces: bool,
     /// The file of its clients' authorities.
     pub client_ca: Option<Span>,
 }

@@ -344,3 +344,18 @@ proptest! {
         survives(&text);
     }
 }
+
+#[test]
+fn every_certificate_of_a_server_is_shown_with_its_own_key() {
+    let shown = survives(
+        "server a.example {\nlisten 443 tls=on\n\
+         tls {\ncert a.pem\ncert b.pem\nkey a.key\nkey b.key passwords=words\n}\n\
+         location \"/\" { respond 204; }\n}",
+    );
+    let lines: Vec<_> =
+        shown.lines().map(str::trim).filter(|line| line.contains("cert") || line.contains("key")).collect();
+    assert_eq!(
+        lines,
+        ["cert \"a.pem\"", "key \"a.key\"", "cert \"b.pem\"", "key \"b.key\" passwords=\"words\""]
+    );
+}

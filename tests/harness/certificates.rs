@@ -62,11 +62,20 @@ impl Authority {
 
     /// A certificate for names, with something special about it.
     pub(crate) fn pair_with(&self, names: &[&str], special: impl FnOnce(&mut CertificateParams)) -> Pair {
+        self.pair_of(KeyPair::generate().expect("a key"), names, special)
+    }
+
+    /// The same with a key of another kind than ECDSA on P-256.
+    pub(crate) fn pair_of(
+        &self,
+        key: KeyPair,
+        names: &[&str],
+        special: impl FnOnce(&mut CertificateParams),
+    ) -> Pair {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).expect("parameters");
         params.distinguished_name = rcgen::DistinguishedName::new();
         special(&mut params);
-        let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         Pair { chain: certificate.pem(), der: certificate.der().clone(), key }
     }

@@ -2,16 +2,16 @@
 
 use super::named::Named;
 use crate::shared::Shared;
+use vordr_rules::table::Server;
 
 /// The whole of `/metrics`, in Prometheus's text format.
 pub(crate) fn scrape(shared: &Shared) -> String {
     let metrics = &shared.observer.metrics;
     let current = shared.current();
     metrics.upstreams.stand(&current.upstreams.report());
-    metrics.tls.shown(current.table.servers.iter().filter_map(|server| {
-        let certificate = shared.certificates.of_server(server, server.name())?;
-        Some((server.name(), certificate.not_after()))
-    }));
+    let not_after = |server: &Server| shared.certificates.not_after(server);
+    let servers = current.table.servers.iter();
+    metrics.tls.shown(servers.filter_map(|server| Some((server.name(), not_after(server)?))));
     metrics.limit_store.stands(current.limit_store.as_ref().map(|store| store.state()));
     metrics.generations.set(shared.live_generations().try_into().unwrap_or(i64::MAX));
     shared.with_live(|generations| metrics.forget(&Named::by(generations)));

@@ -42,12 +42,11 @@ pub(crate) fn status(shared: &Shared) -> Value {
 fn certificates(shared: &Shared, table: &Table) -> Vec<Value> {
     let servers = table.servers.iter().filter(|server| server.tls.is_some());
     let certificate = |server: &Server| {
-        let shown = shared.certificates.of_server(server, server.name());
-        let not_after = shown.map(|certificate| certificate.not_after());
+        let not_after = shared.certificates.not_after(server);
         json!({
             "server": server.name(),
             "hosts": server.hosts,
-            "acme": server.tls.as_ref().is_some_and(|tls| tls.certificate.is_none()),
+            "acme": server.tls.as_ref().is_some_and(|tls| tls.acme.is_some()),
             "not_after": not_after.map(rfc3339),
             "days_left": not_after.map(days_left),
         })

@@ -18,7 +18,7 @@ impl Tls {
         Self {
             not_after: make.readings(
                 "vordr_tls_certificate_not_after_seconds",
-                "When the certificate that a server shows runs out.",
+                "When the certificate that a server shows runs out, of several the first.",
                 &["server"],
             ),
             failures: make.counters(
@@ -29,7 +29,7 @@ impl Tls {
         }
     }
 
-    /// Tells when the certificates run out that these servers, by their first hosts, show, and of no others.
+    /// Tells when the certificates of these servers, by their first hosts, run out, and of no others.
     pub(super) fn shown<'s>(&self, certificates: impl IntoIterator<Item = (&'s str, SystemTime)>) {
         let readings = certificates.into_iter().map(|(server, not_after)| ([server], seconds(not_after)));
         self.not_after.set(readings);

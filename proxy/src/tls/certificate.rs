@@ -4,7 +4,7 @@ use super::provider;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
-use rustls::{Error, InconsistentKeys};
+use rustls::{Error, InconsistentKeys, SignatureAlgorithm, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use std::sync::Arc;
@@ -17,6 +17,31 @@ pub(crate) struct Certificate {
     key: Arc<CertifiedKey>,
     not_before: SystemTime,
     not_after: SystemTime,
+}
+
+/// The kind of a key, the most wanted first, as OpenSSL has them: the quickest to sign with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// On any curve.
+    Ecdsa,
+    /// Ed25519.
+    Ed25519,
+    /// RSA.
+    Rsa,
+    /// Another that rustls knows.
+    Other,
+}
+
+impl Kind {
+    /// As it is written.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Ecdsa => "ECDSA",
+            Self::Ed25519 => "Ed25519",
+            Self::Rsa => "RSA",
+            Self::Other => "unusual",
+        }
+    }
 }
 
 /// Why a certificate cannot be shown.
@@ -112,6 +137,21 @@ impl Certificate {
     /// The chain, the server's own certificate first.
     pub(crate) fn chain(&self) -> &[CertificateDer<'static>] {
         &self.key.cert
+    }
+
+    /// What kind its key is of.
+    pub(crate) fn kind(&self) -> Kind {
+        match self.key.key.algorithm() {
+            SignatureAlgorithm::ECDSA => Kind::Ecdsa,
+            SignatureAlgorithm::ED25519 => Kind::Ed25519,
+            SignatureAlgorithm::RSA => Kind::Rsa,
+            _ => Kind::Other,
+        }
+    }
+
+    /// Whether a client can verify what its key signs that names these schemes.
+    pub(super) fn is_for(&self, schemes: &[SignatureScheme]) -> bool {
+        self.key.key.choose_scheme(schemes).is_some()
     }
 
     /// From when on it is valid.

@@ -3,20 +3,18 @@
 //! Whoever gets certificates (files, ACME) puts them in here; a handshake takes what is there at that moment, and
 //! waits for nobody. Neither a reload of the rules nor a failed renewal takes one away.
 
-use super::certificate::Certificate;
+use super::certificate::{Certificate, Kind};
 use super::inspect::FromFiles;
 use arc_swap::ArcSwap;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use vordr_rules::table::Server;
-
-/// Paths of a chain and its key, as the rules have them.
-pub(crate) type Files = (String, String);
+use std::time::SystemTime;
+use vordr_rules::table::{CertificateFiles, Server};
 
 /// The certificates, by where they come from.
 #[derive(Debug)]
 pub(crate) struct Certificates {
-    by_files: Shelf<Files>,
+    by_files: Shelf<CertificateFiles>,
     by_host: Shelf<String>,
     challenges: Shelf<String>,
 }
@@ -70,14 +68,24 @@ impl Certificates {
         self.by_files.0.store(Arc::new(kept.collect()));
     }
 
-    /// What a server shows a client that asks for `name`.
-    pub(crate) fn of_server(&self, server: &Server, name: &str) -> Option<Arc<Certificate>> {
-        let tls = server.tls.as_ref().filter(|tls| !tls.rejects)?;
-        match &tls.certificate {
-            Some(files) => self.by_files.get(files),
+    /// What a server has to show a client that asks for `name`: one for each kind of key, the most wanted first.
+    pub(crate) fn of_server(&self, server: &Server, name: &str) -> Vec<Arc<Certificate>> {
+        let Some(tls) = server.tls.as_ref().filter(|tls| !tls.rejects) else { return Vec::new() };
+        if tls.certificates.is_empty() {
             // A client that names nobody, or somebody else, is shown the server's first.
-            None => self.by_host.get(name).or_else(|| self.by_host.get(server.name())),
+            let of_host = self.by_host.get(name).or_else(|| self.by_host.get(server.name()));
+            return of_host.into_iter().collect();
         }
+        let mut kinds: BTreeMap<Kind, Arc<Certificate>> = BTreeMap::new();
+        let held = tls.certificates.iter().filter_map(|files| self.by_files.get(files));
+        // A later one takes the place of one before, as in nginx.
+        kinds.extend(held.map(|certificate| (certificate.kind(), certificate)));
+        kinds.into_values().collect()
+    }
+
+    /// When the first of those runs out that a server shows.
+    pub(crate) fn not_after(&self, server: &Server) -> Option<SystemTime> {
+        self.of_server(server, server.name()).iter().map(|shown| shown.not_after()).min()
     }
 }
 

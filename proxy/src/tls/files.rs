@@ -1,12 +1,12 @@
 //! Certificates in files: read, and known again when they change.
 
 use super::certificate::{Certificate, Flaw};
-use super::certificates::Files;
 use super::locked;
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject;
 use std::io;
 use std::os::unix::fs::MetadataExt;
+use vordr_rules::table::CertificateFiles;
 
 /// Why files do not make a certificate, in a line that names the file.
 #[derive(Debug, thiserror::Error)]
@@ -38,10 +38,11 @@ impl FileFlaw {
 }
 
 /// Reads a chain and its key, which a file of passwords may open.
-pub(super) fn read((chain, key): &Files, passwords: Option<&str>) -> Result<Certificate, FileFlaw> {
+pub(super) fn read(files: &CertificateFiles) -> Result<Certificate, FileFlaw> {
+    let CertificateFiles { chain, key, passwords } = files;
     let chain_pem = std::fs::read(chain).map_err(|error| FileFlaw::Chain(chain.clone(), error))?;
     let key_pem = std::fs::read(key).map_err(|error| FileFlaw::Key(key.clone(), error))?;
-    let read = match opened(&key_pem, passwords)? {
+    let read = match opened(&key_pem, passwords.as_deref())? {
         Some(opened) => Certificate::from_opened(&chain_pem, opened),
         None => Certificate::from_pem(&chain_pem, &key_pem),
     };
@@ -85,6 +86,11 @@ impl Stamp {
             (found.dev(), found.ino(), found.size(), found.ctime(), found.ctime_nsec())
         };
         Self(std::fs::metadata(path).ok().map(stamp))
+    }
+
+    /// Of a chain and its key.
+    pub(super) fn of_pair(files: &CertificateFiles) -> [Self; 2] {
+        [Self::of(&files.chain), Self::of(&files.key)]
     }
 }
 

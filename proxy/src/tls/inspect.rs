@@ -1,14 +1,13 @@
 //! The certificates of loaded rules, read and judged before anything is served.
 
 use super::certificate::{Certificate, Flaw};
-use super::certificates::Files;
 use super::client::Authorities;
 use super::files::{self, FileFlaw, Stamp};
 use rustls_pki_types::CertificateDer;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use vordr_rules::table::Server;
+use vordr_rules::table::{CertificateFiles, Server};
 use vordr_rules::{Diagnostic, Loaded, Span, TlsPlaces};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -25,9 +24,7 @@ pub(crate) struct Inspected {
 /// A certificate in files, and the servers that show it, by their first hosts.
 #[derive(Debug)]
 pub(crate) struct FromFiles {
-    pub(super) files: Files,
-    /// The file of passwords that its key may be encrypted with.
-    pub(super) passwords: Option<String>,
+    pub(super) files: CertificateFiles,
     pub(super) servers: Vec<String>,
     pub(super) certificate: Arc<Certificate>,
     /// How chain and key stood before they were read.
@@ -37,7 +34,7 @@ pub(crate) struct FromFiles {
 /// Reads and judges every certificate that the rules name. Files are read once, however many servers name them.
 pub(crate) fn inspect(loaded: &Loaded) -> Inspected {
     let mut inspected = Inspected { found: Vec::new(), read: Vec::new() };
-    let mut known: HashMap<&Files, Option<usize>> = HashMap::new();
+    let mut known: HashMap<&CertificateFiles, Option<usize>> = HashMap::new();
     for places in &loaded.tls_places {
         let Some(server) = loaded.table.servers.get(places.server.0) else { continue };
         let Some(tls) = &server.tls else { continue };
@@ -48,47 +45,51 @@ pub(crate) fn inspect(loaded: &Loaded) -> Inspected {
             let message = format!("cannot use the clients' authorities {files}: {flaw}");
             inspected.found.push(Diagnostic::error("bad-client-ca", span, message));
         }
-        if let Some(files) = &tls.certificate {
-            let at = *known
-                .entry(files)
-                .or_insert_with(|| inspected.read(files, tls.passwords.as_deref(), places));
-            inspected.judge(at, server, places);
+        let mut shown = Vec::new();
+        for (files, spans) in tls.certificates.iter().zip(&places.certificates) {
+            let at = *known.entry(files).or_insert_with(|| inspected.read(files, *spans));
+            shown.extend(inspected.judge(at, server, *spans).map(|certificate| (certificate, spans.0)));
         }
+        inspected.found.extend(twice(&shown, places.later_replaces));
+        inspected.found.extend(coverage(&shown, server, places));
     }
     inspected
 }
 
 impl Inspected {
     /// Reads a certificate; where that fails, the first server that names it is told.
-    fn read(&mut self, files: &Files, passwords: Option<&str>, places: &TlsPlaces) -> Option<usize> {
-        let stamps = [Stamp::of(&files.0), Stamp::of(&files.1)];
-        match files::read(files, passwords) {
+    fn read(&mut self, files: &CertificateFiles, (cert, key): (Span, Span)) -> Option<usize> {
+        let stamps = Stamp::of_pair(files);
+        match files::read(files) {
             Ok(certificate) => {
-                let certificate = Arc::new(certificate);
-                let (files, passwords) = (files.clone(), passwords.map(str::to_owned));
-                self.read.push(FromFiles { files, passwords, servers: Vec::new(), certificate, stamps });
+                let (files, certificate) = (files.clone(), Arc::new(certificate));
+                self.read.push(FromFiles { files, servers: Vec::new(), certificate, stamps });
                 Some(self.read.len() - 1)
             }
             Err(flaw) => {
-                let span = if flaw.is_the_keys() { places.key } else { places.cert };
-                self.found.push(error(&flaw, span.unwrap_or_default()));
+                self.found.push(error(&flaw, if flaw.is_the_keys() { key } else { cert }));
                 None
             }
         }
     }
 
-    fn judge(&mut self, at: Option<usize>, server: &Server, places: &TlsPlaces) {
-        let from = at.and_then(|at| self.read.get_mut(at));
-        let (Some(from), Some(cert), Some(key)) = (from, places.cert, places.key) else { return };
+    /// Judges a certificate of a server by itself, where it could be read.
+    fn judge(
+        &mut self,
+        at: Option<usize>,
+        server: &Server,
+        (cert, key): (Span, Span),
+    ) -> Option<Arc<Certificate>> {
+        let from = self.read.get_mut(at?)?;
         from.servers.push(server.name().to_owned());
-        if files::is_open(&from.files.1) {
-            let message = format!("everybody on this machine can read the key {}", from.files.1);
+        if files::is_open(&from.files.key) {
+            let message = format!("everybody on this machine can read the key {}", from.files.key);
             let warning = Diagnostic::warning("open-key", key, message);
             self.found.push(warning.label("its owner alone should: `chmod 600`"));
         }
         self.found.extend(validity(&from.certificate, SystemTime::now(), cert));
         self.found.extend(chain(&from.certificate, cert));
-        self.found.extend(coverage(&from.certificate, server, places));
+        Some(from.certificate.clone())
     }
 }
 
@@ -158,17 +159,37 @@ fn names_its_issuer(certificate: &X509Certificate<'_>) -> bool {
     certificate.extensions().iter().any(|found| found.oid.to_id_string() == "1.3.6.1.5.5.7.1.1")
 }
 
+/// Certificates whose keys are of the same kind as that of one before: of these two, clients see one.
+fn twice(shown: &[(Arc<Certificate>, Span)], later_replaces: bool) -> Vec<Diagnostic> {
+    let mut known = BTreeSet::new();
+    let repeated = shown.iter().filter(|(certificate, _)| !known.insert(certificate.kind()));
+    repeated
+        .map(|(certificate, span)| {
+            let kind = certificate.kind().name();
+            let message =
+                format!("this server has an earlier certificate with a key of the same kind ({kind})");
+            match later_replaces {
+                true => Diagnostic::warning("duplicate-certificate", *span, message)
+                    .label("it takes the place of that one, which is never shown"),
+                false => Diagnostic::error("duplicate-certificate", *span, message)
+                    .label("leave one out: a server shows one for each kind of key"),
+            }
+        })
+        .collect()
+}
+
 /// No certificate is made out to who names no host, to a `*` alone or at the end of a host, nor to a regex.
-fn coverage(certificate: &Certificate, server: &Server, places: &TlsPlaces) -> Vec<Diagnostic> {
+fn coverage(shown: &[(Arc<Certificate>, Span)], server: &Server, places: &TlsPlaces) -> Vec<Diagnostic> {
     let hosts = server
         .hosts
         .iter()
         .zip(&places.hosts)
         .filter(|(host, _)| !host.is_empty() && !host.ends_with('*') && !host.starts_with('~'));
     hosts
-        .filter(|(host, _)| !certificate.covers(host))
+        .filter(|(host, _)| shown.iter().any(|(certificate, _)| !certificate.covers(host)))
         .map(|(host, span)| {
-            let message = format!("the certificate of this server is not made out to `{host}`");
+            let whose = if shown.len() > 1 { "a certificate" } else { "the certificate" };
+            let message = format!("{whose} of this server is not made out to `{host}`");
             Diagnostic::warning("uncovered-host", *span, message)
                 .label("clients will refuse it for this host")
         })

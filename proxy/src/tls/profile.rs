@@ -128,7 +128,8 @@ fn spoken(version: TlsVersion) -> &'static SupportedProtocolVersion {
     }
 }
 
-/// Chooses the certificate: SNI names a host, the host has a server on this listener, the server has a certificate.
+/// Chooses the certificate: SNI names a host, the host has a server on this listener, the server has certificates, and
+/// the client can verify one of them.
 #[derive(Debug)]
 pub(super) struct Shown {
     pub table: Arc<Table>,
@@ -140,7 +141,9 @@ impl ResolvesServerCert for Shown {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name().unwrap_or_default();
         let server = self.table.binding(self.listener, name)?.server;
-        let shown = self.certificates.of_server(self.table.servers.get(server.0)?, name)?;
-        Some(shown.key())
+        let held = self.certificates.of_server(self.table.servers.get(server.0)?, name);
+        let fitting = held.iter().find(|certificate| certificate.is_for(hello.signature_schemes()));
+        // Where none fits, rustls says why.
+        fitting.or(held.first()).map(|certificate| certificate.key())
     }
 }

@@ -74,7 +74,7 @@ impl Watch {
     /// Looks at every file, and takes over what has changed.
     fn look(&mut self) {
         for (from, seen) in &mut self.certificates {
-            if seen.has_settled([Stamp::of(&from.files.0), Stamp::of(&from.files.1)]) {
+            if seen.has_settled(Stamp::of_pair(&from.files)) {
                 replace(from, &self.shared);
             }
         }
@@ -103,9 +103,9 @@ impl Watch {
 /// Shows what the files hold now; where that is nothing that can be shown, what was shown stays.
 fn replace(from: &mut FromFiles, shared: &Shared) {
     let (log, servers) = (shared.observer.log(), from.servers.join(" "));
-    match files::read(&from.files, from.passwords.as_deref()) {
+    match files::read(&from.files) {
         Ok(read) => {
-            log.info("certificate replaced", &[("cert", &from.files.0), ("servers", &servers)]);
+            log.info("certificate replaced", &[("cert", &from.files.chain), ("servers", &servers)]);
             from.certificate = Arc::new(read);
             shared.certificates.put_files(std::slice::from_ref(from));
         }

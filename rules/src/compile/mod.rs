@@ -99,8 +99,8 @@ fn tls_places((number, server): (usize, &Server)) -> Option<TlsPlaces> {
     Some(TlsPlaces {
         server: table::ServerId(number),
         hosts: server.hosts.iter().map(|host| host.span).collect(),
-        cert: tls.cert,
-        key: tls.key,
+        certificates: tls.certificates.clone(),
+        later_replaces: tls.later_replaces,
         client_ca: tls.client_ca,
     })
 }

@@ -1,11 +1,11 @@
-//! `tls { … }` of a server: its certificate, and whom it asks for one.
+//! `tls { … }` of a server: its certificates, and whom it asks for one.
 
 use super::acme;
 use super::text::one_of;
 use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::source::{Span, Spanned};
-use crate::table::{ClientCa, ClientFailure, Hsts, ServerTls, Sessions, TlsVersion};
+use crate::table::{CertificateFiles, ClientCa, ClientFailure, Hsts, ServerTls, Sessions, TlsVersion};
 use crate::word::Word;
 use kdl::KdlNode;
 use std::time::Duration;
@@ -21,8 +21,9 @@ pub(super) static WORD: Word = Word::simple("tls", "", "The server's certificate
     &REJECT,
 ]]);
 
-static CERT: Word = Word::simple("cert", "FILE", "The certificate chain, PEM.");
-static KEY: Word = Word::simple("key", "FILE", "The certificate's key, PEM.").properties(&["passwords"]);
+static CERT: Word = Word::simple("cert", "FILE", "A certificate chain, PEM.").many();
+static KEY: Word =
+    Word::simple("key", "FILE", "The certificate's key, PEM.").properties(&["passwords"]).many();
 static VERSIONS: Word =
     Word::simple("versions", "\"1.2\" \"1.3\"", "The TLS versions offered. Default both.");
 static CLIENT_CA: Word =
@@ -43,8 +44,10 @@ static REJECT: Word = Word::simple("reject", "", "Whoever asks for a host of thi
 pub(crate) struct Tls {
     pub span: Span,
     pub runs: ServerTls,
-    pub cert: Option<Span>,
-    pub key: Option<Span>,
+    /// Of each certificate's chain and key.
+    pub certificates: Vec<(Span, Span)>,
+    /// Whether a later certificate takes the place of one whose key is of the same kind.
+    pub later_replaces: bool,
     pub client_ca: Option<Span>,
     pub acme: Option<Span>,
 }
@@ -52,8 +55,7 @@ pub(crate) struct Tls {
 pub(super) fn read(kdl: &KdlNode, hosts: &[Spanned<String>], reading: &mut Reading<'_>) -> Tls {
     let node = Node::open(kdl, &WORD, reading);
     let mut tls = ServerTls {
-        certificate: None,
-        passwords: None,
+        certificates: Vec::new(),
         rejects: false,
         sessions: Sessions::default(),
         acme: None,
@@ -61,16 +63,13 @@ pub(super) fn read(kdl: &KdlNode, hosts: &[Spanned<String>], reading: &mut Readi
         client_ca: None,
         hsts: None,
     };
-    let (mut cert, mut key) = (None, None);
+    let (mut certs, mut keys) = (Vec::new(), Vec::new());
     let (mut client_ca, mut acme) = (None, None);
     for (word, child) in node.block() {
         let mut child = Node::open(child, word, reading);
         match word.name {
-            "cert" => cert = child.need::<String>(reading),
-            "key" => {
-                key = child.need::<String>(reading);
-                tls.passwords = child.property("passwords", reading).map(|file| file.value);
-            }
+            "cert" => certs.extend(child.need::<String>(reading)),
+            "key" => keys.extend(read_key(&mut child, reading)),
             "sessions" => tls.sessions = read_sessions(&mut child, reading),
             "reject" => tls.rejects = true,
             "versions" => tls.versions = read_versions(&mut child, reading),
@@ -83,53 +82,52 @@ pub(super) fn read(kdl: &KdlNode, hosts: &[Spanned<String>], reading: &mut Readi
         }
         child.finish(reading);
     }
-    let places = (cert.as_ref().map(|cert| cert.span), key.as_ref().map(|key| key.span));
-    tls.certificate = match tls.rejects && cert.is_none() && key.is_none() {
-        true => None,
-        false => pair(node.span, cert, key, tls.acme.is_some(), reading),
-    };
+    if certs.is_empty() && keys.is_empty() && tls.acme.is_none() && !tls.rejects {
+        reading.report(lacking(node.span, "cert"));
+    }
+    let places;
+    (tls.certificates, places) = pairs(certs, keys, tls.acme.is_some(), reading).into_iter().unzip();
     let (client_ca, place) = client_ca.map(|ca| (ca.value, ca.span)).unzip();
     tls.client_ca = client_ca;
     let span = node.span;
     node.finish(reading);
-    Tls { span, runs: tls, cert: places.0, key: places.1, client_ca: place, acme }
+    Tls { span, runs: tls, certificates: places, later_replaces: false, client_ca: place, acme }
 }
 
-/// `cert` and `key` belong together, and neither beside `acme`.
-fn pair(
-    tls: Span,
-    cert: Option<Spanned<String>>,
-    key: Option<Spanned<String>>,
+/// A key's file, and that of its passwords.
+type Key = (Spanned<String>, Option<String>);
+
+fn read_key(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Key> {
+    let key = node.need::<String>(reading);
+    let passwords = node.property("passwords", reading).map(|file| file.value);
+    Some((key?, passwords))
+}
+
+/// `cert` and `key` belong together, the first to the first and so on, and neither beside `acme`.
+fn pairs(
+    certs: Vec<Spanned<String>>,
+    keys: Vec<Key>,
     acme: bool,
     reading: &mut Reading<'_>,
-) -> Option<(String, String)> {
-    let lacking = |span, word| {
-        Diagnostic::error("incomplete-tls", span, format!("`tls` lacks `{word}`"))
-            .help("a certificate is `cert` and `key`, or `acme`")
-    };
-    match (cert, key) {
-        (Some(cert), Some(_)) if acme => {
-            let message = "`acme` takes the place of `cert` and `key`";
-            reading.report(
-                Diagnostic::error("conflict", cert.span, message).label("leave out one or the other"),
-            );
-            None
-        }
-        (Some(cert), Some(key)) => Some((cert.value, key.value)),
-        (Some(cert), None) => {
-            reading.report(lacking(cert.span, "key"));
-            None
-        }
-        (None, Some(key)) => {
-            reading.report(lacking(key.span, "cert"));
-            None
-        }
-        (None, None) if acme => None,
-        (None, None) => {
-            reading.report(lacking(tls, "cert"));
-            None
-        }
+) -> Vec<(CertificateFiles, (Span, Span))> {
+    if let Some(cert) = certs.get(keys.len()) {
+        reading.report(lacking(cert.span, "key"));
+    } else if let Some((key, _)) = keys.get(certs.len()) {
+        reading.report(lacking(key.span, "cert"));
+    } else if let (Some(cert), true) = (certs.first(), acme) {
+        let message = "`acme` takes the place of `cert` and `key`";
+        reading.report(Diagnostic::error("conflict", cert.span, message).label("leave out one or the other"));
     }
+    let pair = |(cert, (key, passwords)): (Spanned<String>, Key)| {
+        let files = CertificateFiles { chain: cert.value, key: key.value, passwords };
+        (files, (cert.span, key.span))
+    };
+    certs.into_iter().zip(keys).map(pair).collect()
+}
+
+fn lacking(span: Span, word: &str) -> Diagnostic {
+    Diagnostic::error("incomplete-tls", span, format!("`tls` lacks `{word}`"))
+        .help("a certificate is `cert` and `key`, or `acme`")
 }
 
 fn read_versions(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Vec<TlsVersion> {

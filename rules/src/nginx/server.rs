@@ -37,7 +37,7 @@ impl Nginx<'_, '_> {
             variables.set_text("server_port", &port.to_string());
         }
         let speaks_tls = listens.list.iter().any(|listen| listen.tls.is_some());
-        let tls = if speaks_tls { self.read_tls(&scope, directive.name.span) } else { None };
+        let tls = speaks_tls.then(|| self.read_tls(&scope, directive.name.span));
         let mut settings = self.read_server_settings(&scope, directive.name.span);
         self.look_over(directive, http, &mut variables);
         let mut locations = Vec::new();

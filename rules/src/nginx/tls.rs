@@ -8,33 +8,17 @@ use crate::language::proxy::Tls as UpstreamTls;
 use crate::language::server::Server;
 use crate::language::tls::Tls;
 use crate::source::{Span, Spanned};
-use crate::table::{Address, ClientCa, ClientFailure, ServerTls, Sessions, TlsVersion};
-
-/// A certificate's file, and its key's.
-type Files = (String, String);
+use crate::table::{Address, CertificateFiles, ClientCa, ClientFailure, ServerTls, Sessions, TlsVersion};
 
 impl Nginx<'_, '_> {
-    /// A server's certificate, where it has one of its own, and whom it asks for one.
-    pub(super) fn read_tls(&mut self, scope: &Scope<'_>, server: Span) -> Option<Tls> {
-        let (certificates, keys) = (scope.all("ssl_certificate"), scope.all("ssl_certificate_key"));
+    /// A server's certificates, where it has any of its own, and whom it asks for one.
+    pub(super) fn read_tls(&mut self, scope: &Scope<'_>, server: Span) -> Tls {
         let rejects = self.switch(scope.find("ssl_reject_handshake"), false);
-        let pair = match certificates.first() {
-            Some(cert) => Some(self.read_pair(cert, &keys)?),
-            None => None,
-        };
-        if let Some(second) = certificates.get(1) {
-            self.refuse(
-                second.name.span,
-                "a server has one certificate here",
-                "keep the one that all clients know",
-            );
-        }
-        let (client_ca, place) = self.read_client_ca(scope, pair.is_some()).unzip();
-        let (certificate, spans) = pair.unzip();
-        let passwords = scope.find("ssl_password_file").filter(|_| certificate.is_some());
+        let (certificates, places) =
+            self.read_certificates(scope).into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
+        let (client_ca, place) = self.read_client_ca(scope, !certificates.is_empty()).unzip();
         let runs = ServerTls {
-            certificate,
-            passwords: passwords.map(|file| file.first().to_owned()),
+            certificates,
             rejects,
             sessions: self.read_sessions(scope),
             acme: None,
@@ -42,25 +26,38 @@ impl Nginx<'_, '_> {
             client_ca,
             hsts: None,
         };
-        let (cert, key) = spans.unzip();
-        Some(Tls { span: server, runs, cert, key, client_ca: place, acme: None })
+        Tls { span: server, runs, certificates: places, later_replaces: true, client_ca: place, acme: None }
     }
 
-    /// The files of a certificate and its key, with their places.
-    fn read_pair(&mut self, cert: &Directive, keys: &[&Directive]) -> Option<(Files, (Span, Span))> {
-        let Some(key) = keys.first() else {
+    /// The files of the certificates and their keys, with their places; a key that is left over is nobody's.
+    fn read_certificates(&mut self, scope: &Scope<'_>) -> Vec<(CertificateFiles, (Span, Span))> {
+        let (certificates, keys) = (scope.all("ssl_certificate"), scope.all("ssl_certificate_key"));
+        if let Some(last) = certificates.last().filter(|_| keys.len() < certificates.len()) {
             let message =
-                format!("no \"ssl_certificate_key\" is defined for certificate \"{}\"", cert.first());
-            self.fault(cert.span_of(0), message);
-            return None;
-        };
+                format!("no \"ssl_certificate_key\" is defined for certificate \"{}\"", last.first());
+            self.fault(last.span_of(0), message);
+        }
+        let passwords = scope.find("ssl_password_file").map(|file| file.first().to_owned());
+        // Where a key is lacking that was said, and nothing else is to be said of it.
+        let keys = keys.into_iter().map(Some).chain(std::iter::repeat(None));
+        let pairs = certificates.into_iter().zip(keys);
+        pairs.map(|(cert, key)| self.read_certificate(cert, key.unwrap_or(cert), passwords.clone())).collect()
+    }
+
+    fn read_certificate(
+        &mut self,
+        cert: &Directive,
+        key: &Directive,
+        passwords: Option<String>,
+    ) -> (CertificateFiles, (Span, Span)) {
         for directive in [cert, key] {
             if directive.first().contains('$') || directive.first().starts_with("data:") {
                 self.refuse(directive.span_of(0), "a certificate is a file, known at load", "name the file");
             }
         }
-        let files = (cert.first().to_owned(), key.first().to_owned());
-        Some((files, (cert.span_of(0), key.span_of(0))))
+        let files =
+            CertificateFiles { chain: cert.first().to_owned(), key: key.first().to_owned(), passwords };
+        (files, (cert.span_of(0), key.span_of(0)))
     }
 
     /// Tickets, unless they are off; what is kept where there is a place for it.
@@ -77,14 +74,13 @@ impl Nginx<'_, '_> {
     pub(super) fn share_certificates(&mut self, servers: &mut [Server]) {
         let lacking = |server: &Server| {
             let address = server.listens.iter().find(|listen| listen.tls.is_some())?.address.value.clone();
-            let shows = |tls: &Tls| tls.runs.certificate.is_some() || tls.runs.rejects;
             (!server.tls.as_ref().is_some_and(shows)).then_some(address)
         };
         for number in 0..servers.len() {
             let Some(address) = servers.get(number).and_then(lacking) else { continue };
             let shared = default_of(&address, servers).and_then(|default| default.tls.clone());
             let Some(server) = servers.get_mut(number) else { continue };
-            match shared.filter(|tls| tls.runs.certificate.is_some() || tls.runs.rejects) {
+            match shared.filter(shows) {
                 Some(mut tls) => {
                     let own = server.tls.take().map(|own| (own.runs.client_ca, own.client_ca));
                     (tls.runs.client_ca, tls.client_ca) = own.unwrap_or_default();
@@ -186,6 +182,11 @@ impl Nginx<'_, '_> {
             client,
         }
     }
+}
+
+/// Whether a handshake comes to something.
+fn shows(tls: &Tls) -> bool {
+    !tls.runs.certificates.is_empty() || tls.runs.rejects
 }
 
 /// The server of an address for hosts that no other has.

@@ -166,10 +166,10 @@ fn paths(patterns: &[Pattern], is_final: bool) -> String {
 
 fn write_tls(tls: &ServerTls, page: &mut Page) {
     page.open("tls", None);
-    if let Some((certificate, key)) = &tls.certificate {
-        page.line(&format!("cert {}", quoted(certificate)), None);
-        let passwords = tls.passwords.as_ref().map(|file| format!(" passwords={}", quoted(file)));
-        page.line(&format!("key {}{}", quoted(key), passwords.unwrap_or_default()), None);
+    for files in &tls.certificates {
+        page.line(&format!("cert {}", quoted(&files.chain)), None);
+        let passwords = files.passwords.as_ref().map(|file| format!(" passwords={}", quoted(file)));
+        page.line(&format!("key {}{}", quoted(&files.key), passwords.unwrap_or_default()), None);
     }
     if tls.rejects {
         page.line("reject", None);

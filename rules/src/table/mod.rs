@@ -72,7 +72,7 @@ pub use steps::{FileKind, Rewrite, Step, Test, Then, When};
 pub use store::Store;
 pub use substitute::Substitute;
 pub use syslog::{Syslog, SyslogAddress};
-pub use tls::{ClientCa, ClientFailure, Hsts, ServerTls, Sessions};
+pub use tls::{CertificateFiles, ClientCa, ClientFailure, Hsts, ServerTls, Sessions};
 pub use trace::{Ratio, Trace, TraceParent, TraceProtocol};
 pub use trust::{Teller, Trust};
 pub use upstream::{

@@ -7,10 +7,8 @@ use std::time::Duration;
 /// What a server shows and asks for in a TLS handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerTls {
-    /// Paths of the certificate chain and key, both PEM.
-    pub certificate: Option<(String, String)>,
-    /// A file of passwords, one a line, that the key may be encrypted with.
-    pub passwords: Option<String>,
+    /// Of which each client is shown one whose key it can verify; none where they come from ACME.
+    pub certificates: Vec<CertificateFiles>,
     /// Every handshake is refused, and no certificate needed.
     pub rejects: bool,
     /// How clients take up an earlier session.
@@ -23,6 +21,17 @@ pub struct ServerTls {
     pub client_ca: Option<ClientCa>,
     /// `Strict-Transport-Security`.
     pub hsts: Option<Hsts>,
+}
+
+/// The paths that a certificate is read from, as the rules have them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CertificateFiles {
+    /// The chain, PEM.
+    pub chain: String,
+    /// Its key, PEM.
+    pub key: String,
+    /// Passwords, one a line, that the key may be encrypted with.
+    pub passwords: Option<String>,
 }
 
 /// `client-ca`: what clients' certificates are held against.

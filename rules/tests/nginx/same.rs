@@ -115,7 +115,7 @@ fn how_an_address_is_spoken_with_holds_for_all_servers_on_it() {
         let table = of(&format!("{first} {certificate} {verify}"), second).unwrap().table;
         assert!(table.listeners.iter().all(|listener| listener.tls));
         let tls = table.servers.iter().map(|server| server.tls.clone().unwrap()).collect::<Vec<_>>();
-        assert_eq!(tls[0].certificate, tls[1].certificate);
+        assert_eq!(tls[0].certificates, tls[1].certificates);
         assert!(tls[0].client_ca.is_some() && tls[1].client_ca.is_none());
         assert!(of(first, &format!("{second} {certificate}")).is_err());
         let second = second.replace(';', " default_server;");
