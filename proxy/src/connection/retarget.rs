@@ -9,6 +9,11 @@ use std::borrow::Cow;
 /// What no URL has as it is (RFC 3986, section 2) and some clients send all the same, as nginx lets them.
 const ESCAPED: &[u8] = br"<>\^`{|}";
 
+/// Whether a byte goes on escaped, in the query of a target or before it.
+fn goes_escaped(byte: u8, in_query: bool, is_text: bool) -> bool {
+    ESCAPED.contains(&byte) || in_query && byte == b'"' || !is_text && !byte.is_ascii()
+}
+
 /// The head as Pingora takes it; `None` where it does so as it is. Where a target names another host than `Host` does, it is
 /// the target's that counts (RFC 9112, section 3.2.2), or where that is not `lenient`, the head is refused.
 pub(crate) fn retargeted(head: &[u8], lenient: bool) -> Result<Option<Vec<u8>>, Failure> {
@@ -61,12 +66,15 @@ fn needs_escape(text: &[u8]) -> bool {
 }
 
 pub(super) fn escaped(target: &[u8]) -> Cow<'_, [u8]> {
-    if !needs_escape(target) {
+    let is_text = std::str::from_utf8(target).is_ok();
+    let query = memchr(b'?', target).unwrap_or(target.len());
+    let goes = |(at, byte): (usize, &u8)| goes_escaped(*byte, at > query, is_text);
+    if !target.iter().enumerate().any(goes) {
         return Cow::Borrowed(target);
     }
     let mut escaped = Vec::with_capacity(target.len() + 2);
-    for byte in target {
-        match ESCAPED.contains(byte) {
+    for (at, byte) in target.iter().enumerate() {
+        match goes((at, byte)) {
             true => escaped.extend_from_slice(percent_encode_byte(*byte).as_bytes()),
             false => escaped.push(*byte),
         }
@@ -142,7 +150,7 @@ mod tests {
 
     #[test]
     fn what_pingora_takes_stays_as_it_is() {
-        for target in ["/", "*", "/a?b=http://c", "http://a.test/x", "/%7b\"é"] {
+        for target in ["/", "*", "/a?b=http://c", "http://a.test/x", "/%7b\"é", "/?é"] {
             assert_eq!(written(&format!("GET {target} HTTP/1.1\r\nHost: a.test\r\n\r\n")), "as it is");
         }
         assert_eq!(written("GET http://a.test/ HTTP/1.0\r\n\r\n"), "as it is");
@@ -150,12 +158,20 @@ mod tests {
 
     #[test]
     fn what_no_url_has_is_escaped() {
-        for byte in b'!'..=b'~' {
-            let target = format!("/a{}", char::from(byte));
+        for (start, byte) in
+            ["/a", "/a?"].into_iter().flat_map(|start| (b'!'..=b'~').map(move |byte| (start, byte)))
+        {
+            let target = format!("{start}{}", char::from(byte));
             let head = written(&format!("GET {target} HTTP/1.1\nHost: a.test\n\n"));
             let sent = if head == "as it is" { &target } else { head.split(' ').nth(1).unwrap() };
             assert!(byte == b'#' || sent.parse::<http::uri::PathAndQuery>().is_ok(), "{target}");
             assert_eq!(percent_encoding::percent_decode_str(sent).decode_utf8().unwrap(), target);
         }
+    }
+
+    #[test]
+    fn letters_of_another_alphabet_go_on_escaped() {
+        let head = retargeted(b"GET /\xe4?\xf6 HTTP/1.1\r\nHost: a.test\r\n\r\n", true).unwrap().unwrap();
+        assert!(head.starts_with(b"GET /%E4?%F6 HTTP/1.1\r\n"), "{head:?}");
     }
 }
