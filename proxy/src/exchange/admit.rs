@@ -218,7 +218,7 @@ impl Exchange {
                 return self.enter_named(location, request);
             }
             Some(Action::Search(path)) => {
-                let target = self.fill(path, request, Into::Url);
+                let target = self.fill(path, request, Into::Target);
                 return self.search_written(&target, request);
             }
             None => return self.refuse(Failure::NoRoute, request),

@@ -31,7 +31,7 @@ impl Exchange {
         self.filled = None;
         let walked = self.take_turn().and_then(|()| match next {
             Afterwards::Search(path) => {
-                let target = self.fill(&path, request, Into::Url);
+                let target = self.fill(&path, request, Into::Target);
                 let (path, query) = self.taken_apart(&target, request)?;
                 self.go_to(&path, query.as_deref())?;
                 self.walk(Phase::First, request)

@@ -34,17 +34,50 @@ pub(super) const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
 /// What is escaped where a capture is put into a query: NGX_ESCAPE_ARGS.
 const IN_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'&').add(b'+').add(b'?');
 
+/// What never stands in a URL as it is. A variable or a header may hold a whole URL, so that its own signs stay (RFC 3986,
+/// section 2).
+pub(super) const IN_ANY_URL: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
 /// Where a text is to stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Into {
     /// In a header: a path is escaped, as in a URL, and all else is put in as it is.
     Header,
-    /// In a path or a URL: whatever is not fit for one is escaped.
+    /// In a URL: whatever is not fit for one is escaped. What a client wrote into one is so already.
     Url,
+    /// In a path that is looked for, and its query: the path is decoded once more, so that all of it is escaped.
+    Target,
     /// In a text that is compared or kept, a body, or the path of a file: everything is put in as it is.
     Raw,
     /// In a query that is made of what is written: what was captured is escaped, as in nginx.
     Query,
+}
+
+impl Into {
+    /// Puts what a header or a parameter says behind a text. It may hold a part of a URL, or a whole one, as a client wrote
+    /// it: what is escaped there stays so, and nothing breaks out of its part.
+    fn put_said(self, said: &[u8], out: &mut Vec<u8>) {
+        const IN_A_QUERY: &AsciiSet = &IN_ANY_URL.add(b'#');
+        const IN_A_PATH: &AsciiSet = &IN_A_QUERY.add(b'?');
+        let fit = match self {
+            Self::Header | Self::Raw | Self::Query => return out.extend_from_slice(said),
+            Self::Url | Self::Target if out.contains(&b'?') => IN_A_QUERY,
+            Self::Target => IN_PATH,
+            Self::Url if out.is_empty() => IN_ANY_URL,
+            Self::Url => IN_A_PATH,
+        };
+        out.extend(percent_encode(said, fit).flat_map(str::bytes));
+    }
 }
 
 /// What a text is filled in from, besides the exchange.
@@ -117,6 +150,26 @@ impl Exchange {
         chain
     }
 
+    /// What a header or a parameter says, where a placeholder is one.
+    fn said<'k>(&'k self, placeholder: &Placeholder, known: Known<'k>) -> Option<Cow<'k, [u8]>> {
+        let headers = &known.request.headers;
+        Some(match placeholder {
+            Placeholder::Header(name) => all_lines(headers, name),
+            Placeholder::SentHeader(name) => {
+                known.answer.map(|sent| all_lines(sent, name)).unwrap_or_default()
+            }
+            Placeholder::Auth(name) => {
+                Cow::Borrowed(self.learnt.answer.get(name).map_or(b"".as_slice(), HeaderValue::as_bytes))
+            }
+            Placeholder::Cookie(name) => Cow::Borrowed(cookie(headers, name).unwrap_or_default().as_bytes()),
+            Placeholder::Argument(name) => {
+                let query = self.current_query(known.request).unwrap_or_default();
+                Cow::Borrowed(argument(query, name).unwrap_or_default().as_bytes())
+            }
+            _ => return None,
+        })
+    }
+
     /// One placeholder, filled in.
     pub(super) fn fill_one(
         &self,
@@ -129,28 +182,20 @@ impl Exchange {
         if self.lacks(placeholder) {
             return;
         }
+        if let Some(told) = self.said(placeholder, known) {
+            return into.put_said(&told, out);
+        }
         let mut foreign = |bytes: &[u8]| match into {
             Into::Header | Into::Raw | Into::Query => out.extend_from_slice(bytes),
-            Into::Url => out.extend(percent_encode(bytes, IN_PATH).flat_map(str::bytes)),
+            Into::Url | Into::Target => out.extend(percent_encode(bytes, IN_PATH).flat_map(str::bytes)),
         };
         match placeholder {
-            Placeholder::Header(name) => {
-                foreign(&all_lines(&request.headers, name));
-            }
-            Placeholder::Auth(name) => {
-                foreign(self.learnt.answer.get(name).map_or(b"", HeaderValue::as_bytes));
-            }
-            Placeholder::Cookie(name) => {
-                foreign(cookie(&request.headers, name).unwrap_or_default().as_bytes())
-            }
-            Placeholder::Argument(name) => {
-                let query = self.current_query(request).unwrap_or_default();
-                foreign(argument(query, name).unwrap_or_default().as_bytes());
-            }
             Placeholder::NormalPath => foreign(&self.current_path(request)),
             Placeholder::Path => match into {
                 Into::Raw | Into::Query => out.extend_from_slice(&self.current_path(request)),
-                Into::Header | Into::Url => out.extend_from_slice(self.written_path(request).as_bytes()),
+                Into::Header | Into::Url | Into::Target => {
+                    out.extend_from_slice(self.written_path(request).as_bytes());
+                }
             },
             Placeholder::Rest => match into {
                 Into::Raw => out.extend_from_slice(&self.rest(request)),
@@ -181,9 +226,6 @@ impl Exchange {
             // A name may hold letters that no URL may.
             Placeholder::ClientSubject => foreign(self.client_subject().map_or(b"", HeaderValue::as_bytes)),
             Placeholder::Variable(name) => self.fill_variable(name, known, into, out),
-            Placeholder::SentHeader(name) => {
-                foreign(&known.answer.map(|headers| all_lines(headers, name)).unwrap_or_default());
-            }
             Placeholder::RequestId => out.extend_from_slice(self.request_id.as_bytes()),
             other => foreign(&self.told(other, request)),
         }

@@ -122,7 +122,7 @@ impl Exchange {
             }
             Action::Redirect(redirect) => Run::Answer(self.redirect(redirect, request)),
             Action::Enter(location) => Run::Enter(*location),
-            Action::Search(path) => Run::Search(self.fill(path, request, Into::Url)),
+            Action::Search(path) => Run::Search(self.fill(path, request, Into::Target)),
             // No other action is read as a step.
             _ => Run::Over,
         })

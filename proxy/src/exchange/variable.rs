@@ -2,28 +2,13 @@
 
 use super::admit::X_FORWARDED_FOR;
 use super::context::Exchange;
-use super::fill::{Into, Known};
+use super::fill::{IN_ANY_URL, Into, Known};
 use super::public::{believed_client, is_trusted};
 use http::request::Parts;
-use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
-use std::borrow::Cow;
+use percent_encoding::percent_encode;
 use std::net::IpAddr;
 use vordr_rules::placeholder::Template;
 use vordr_rules::table::{Captures, Map, PathRegex, Through};
-
-/// What never stands in a URL as it is. A variable may hold a whole URL, so that its own signs stay (RFC 3986,
-/// section 2).
-const IN_ANY_URL: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'<')
-    .add(b'>')
-    .add(b'\\')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
 
 impl Exchange {
     /// What a `map` makes of the request.
@@ -58,7 +43,9 @@ impl Exchange {
         if let Some((_, value)) = self.variables.iter().find(|(own, _)| own == name) {
             match into {
                 Into::Header | Into::Raw | Into::Query => out.extend_from_slice(value),
-                Into::Url => out.extend(Cow::from(percent_encode(value, IN_ANY_URL)).bytes()),
+                Into::Url | Into::Target => {
+                    out.extend(percent_encode(value, IN_ANY_URL).flat_map(str::bytes));
+                }
             }
         } else if let Some(map) = self.table.maps.get(name) {
             let (value, captures) = self.look_up(map, known);

@@ -141,12 +141,14 @@ fn is_of_tls(status: StatusCode) -> bool {
 
 /// A path as nginx goes on with it: the query that came does not stay.
 pub(super) fn with_its_own_query(mut path: Template) -> Template {
-    let has_none = |part: &Part| match part {
-        Part::Text(text) => !text.contains('?'),
-        Part::Placeholder(Placeholder::Path | Placeholder::NormalPath | Placeholder::Capture(_)) => true,
-        Part::Placeholder(_) => false,
+    let may_have_one = |part: &Part| match part {
+        Part::Text(text) => text.contains('?'),
+        Part::Placeholder(placeholder) => matches!(
+            placeholder,
+            Placeholder::Uri | Placeholder::Query | Placeholder::QueryMark | Placeholder::Variable(_)
+        ),
     };
-    if path.parts.iter().all(has_none) {
+    if !path.parts.iter().any(may_have_one) {
         push(&mut path.parts, Part::Text("?".to_owned()));
     }
     path

@@ -38,7 +38,7 @@ impl Exchange {
             return self.spot(files, &path, current.into_owned(), request);
         }
         let rewrite = self.settings().and_then(|settings| settings.rewrite.as_ref());
-        let rewritten = rewrite.map(|rewrite| self.fill(rewrite, request, Into::Url));
+        let rewritten = rewrite.map(|rewrite| self.fill(rewrite, request, Into::Target));
         let path = match &rewritten {
             Some(path) => {
                 let written = std::str::from_utf8(path).ok().and_then(|path| path.split('?').next());
