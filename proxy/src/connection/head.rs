@@ -77,6 +77,11 @@ impl HeadScan {
 
     /// The head's length with its last empty line, once `bytes` hold it whole.
     pub(crate) fn end(&mut self, bytes: &[u8]) -> Result<Option<usize>, Failure> {
+        let start = bytes.get(self.line_start).filter(|_| self.first_line.is_none());
+        if start.is_some_and(|byte| !matches!(byte, b'\r' | b'\n' | b'!'..=b'~')) {
+            // Such as a TLS handshake, whose client would wait for an answer that is no HTTP.
+            return Err(Failure::BadRequest("it does not begin with a method"));
+        }
         while let Some(found) = bytes.get(self.scanned..).and_then(|rest| memchr(b'\n', rest)) {
             let newline = self.scanned + found;
             let line = bytes.get(self.line_start..newline).unwrap_or_default();
@@ -246,6 +251,14 @@ mod tests {
             let twice = format!("GET / HTTP/1.1\r\nHost: a\r\n{name}: a\r\n{name}: a\r\n\r\n");
             assert_eq!(refused(&twice), "more than one header of a kind that there can be one of");
         }
+    }
+
+    #[test]
+    fn what_begins_with_no_method_is_refused_at_once() {
+        for bytes in [&b"\x16\x03\x01\x02\x00"[..], b" GET /"] {
+            assert!(HeadScan::default().end(bytes).is_err(), "{bytes:?}");
+        }
+        assert_eq!(HeadScan::default().end(b"\r\n\r\nG"), Ok(None));
     }
 
     #[test]
