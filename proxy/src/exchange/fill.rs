@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_encode};
 use std::borrow::Cow;
 use vordr_rules::placeholder::{Part, Placeholder, Template};
-use vordr_rules::table::{Captures, cookie};
+use vordr_rules::table::{Captures, HeaderNames, cookie, cookie_of_any_case};
 
 /// What stays as it is when a decoded capture is put into a path again (RFC 3986, section 3.3).
 pub(super) const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
@@ -154,20 +154,38 @@ impl Exchange {
     fn said<'k>(&'k self, placeholder: &Placeholder, known: Known<'k>) -> Option<Cow<'k, [u8]>> {
         let headers = &known.request.headers;
         Some(match placeholder {
-            Placeholder::Header(name) => all_lines(headers, name),
+            Placeholder::Header(name) => all_lines(headers, self.underscored(headers, name).unwrap_or(name)),
             Placeholder::SentHeader(name) => {
                 known.answer.map(|sent| all_lines(sent, name)).unwrap_or_default()
             }
             Placeholder::Auth(name) => {
                 Cow::Borrowed(self.learnt.answer.get(name).map_or(b"".as_slice(), HeaderValue::as_bytes))
             }
-            Placeholder::Cookie(name) => Cow::Borrowed(cookie(headers, name).unwrap_or_default().as_bytes()),
+            Placeholder::Cookie(name) => {
+                let value = cookie(headers, name).or_else(|| cookie_of_any_case(headers, name));
+                Cow::Borrowed(value.unwrap_or_default().as_bytes())
+            }
             Placeholder::Argument(name) => {
                 let query = self.current_query(known.request).unwrap_or_default();
                 Cow::Borrowed(argument(query, name).unwrap_or_default().as_bytes())
             }
             _ => return None,
         })
+    }
+
+    /// Where a header did not come, one whose name has underscores for its hyphens: where `header-names` lets it through
+    /// as nginx does, they are one name.
+    fn underscored<'h>(&self, headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h HeaderName> {
+        let names = self.settings().map(|settings| settings.header_names);
+        let wanted = name.as_str();
+        if names != Some(HeaderNames::Underscores) || !wanted.contains('-') || headers.contains_key(name) {
+            return None;
+        }
+        let plain = |byte: u8| if byte == b'_' { b'-' } else { byte };
+        let is_it = |found: &&HeaderName| {
+            found.as_str().len() == wanted.len() && found.as_str().bytes().map(plain).eq(wanted.bytes())
+        };
+        headers.keys().find(is_it)
     }
 
     /// One placeholder, filled in.

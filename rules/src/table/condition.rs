@@ -48,7 +48,7 @@ fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     headers
         .get_all(COOKIE)
         .iter()
-        .filter_map(|line| line.to_str().ok())
+        .filter_map(|line| std::str::from_utf8(line.as_bytes()).ok())
         .flat_map(|line| line.split(';'))
         .map(str::trim)
 }
@@ -64,6 +64,12 @@ fn is_pair(pair: &str, name: &str, value: Option<&str>) -> bool {
 pub fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     cookies(headers)
         .find_map(|pair| pair.split_once('=').filter(|(found, _)| *found == name).map(|(_, value)| value))
+}
+
+/// A cookie's value where there is none of just this name, but one whose letters are of another case, as nginx takes it.
+pub fn cookie_of_any_case<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let mut pairs = cookies(headers).filter_map(|pair| pair.split_once('='));
+    pairs.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
 #[cfg(test)]

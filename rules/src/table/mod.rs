@@ -43,7 +43,7 @@ pub use acme::{Acme, AcmeAccount, AcmeChallenge, ExternalAccount};
 pub use action::{Action, AskedBy, Body, FilledTarget, HostHeader, Proxy, Redirect, Respond, own_address};
 pub use browsers::Browsers;
 pub use buffering::{BodyFile, Buffering, TemporaryFolder};
-pub use condition::{Condition, cookie};
+pub use condition::{Condition, cookie, cookie_of_any_case};
 pub use expires::{Expires, Lifetime, NoLifetime};
 pub use field_name::{FieldName, usual_spelling};
 pub use files::{Files, Listing, Since, Symlinks, Ways};
