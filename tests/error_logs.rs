@@ -76,6 +76,50 @@ async fn what_goes_wrong_in_a_location_is_told_in_its_own_log() {
 }
 
 #[tokio::test]
+async fn what_programs_look_for_in_nginxs_log_is_said_in_its_words() {
+    let logs = Logs::new();
+    let root = logs.at("").display().to_string().trim_end_matches('/').to_owned();
+    std::fs::write(logs.at("users"), "a:{PLAIN}b\n").unwrap();
+    std::fs::create_dir(logs.at("folder")).unwrap();
+    let vordr = Vordr::reading_nginx(&format!(
+        r#"server {{
+            listen 127.0.0.1:0; server_name a.test; error_log {root}/a.log error; root {root};
+            location /closed {{ auth_basic closed; auth_basic_user_file {root}/users; }}
+            location /circle {{ rewrite ^ /circle/on; }}
+        }}"#
+    ))
+    .await;
+    for (path, more) in [
+        ("/closed", ""),
+        ("/closed", "Authorization: Basic YTp4\r\n"),
+        ("/none", ""),
+        ("/folder/", ""),
+        ("/circle", ""),
+    ] {
+        vordr.send(&format!("GET {path} HTTP/1.1\r\nHost: a.test\r\n{more}Connection: close\r\n\r\n")).await;
+    }
+    let lines = logs.wait("a.log", 4).await;
+    let said: Vec<&str> = lines
+        .iter()
+        .map(|line| line.split(", client: 127.0.0.1, server: a.test, ").next().unwrap())
+        .collect();
+    let said: Vec<&str> = said
+        .iter()
+        .filter_map(|line| line.split_once(": *")?.1.split_once(' '))
+        .map(|(_, what)| what)
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "user \"a\": password mismatch".to_owned(),
+            format!("open() \"{root}/none\" failed (2: No such file or directory)"),
+            format!("directory index of \"{root}/folder/\" is forbidden"),
+            "rewrite or internal redirection cycle while processing \"/circle/on\"".to_owned(),
+        ]
+    );
+}
+
+#[tokio::test]
 async fn a_head_that_is_refused_is_told_of_where_its_server_says_as_far_as_that_is_known() {
     let logs = Logs::new();
     let (a, b) = (logs.at("a.log"), logs.at("b.log"));

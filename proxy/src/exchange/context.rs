@@ -285,7 +285,7 @@ impl Exchange {
     }
 
     /// Whether what is done now is done in the place of a failure.
-    pub(super) fn is_instead(&self) -> bool {
+    pub(crate) fn is_instead(&self) -> bool {
         self.recovering.is_some() || self.recovered
     }
 

@@ -2,6 +2,7 @@
 
 use super::record::{Record, Rejection};
 use crate::exchange::{Exchange, Failure, Limited, Party};
+use crate::gate::claimed_user;
 use http::header::CONTENT_LENGTH;
 use http::request::Parts;
 use jiff::Timestamp;
@@ -9,7 +10,7 @@ use jiff::tz::TimeZone;
 use rustix::thread::gettid;
 use std::fmt::Write;
 use std::sync::LazyLock;
-use vordr_rules::table::Level;
+use vordr_rules::table::{Action, Level};
 
 /// The machine's time zone, which nginx writes its times in.
 static ZONE: LazyLock<TimeZone> = LazyLock::new(TimeZone::system);
@@ -35,7 +36,10 @@ impl<'a> Failed<'a> {
 
     /// How grave it is; `None` where it is no matter of the error log: the access log tells of the status.
     pub(super) fn level(&self) -> Option<Level> {
-        self.limited.map(|limited| limited.level).or_else(|| level(self.failure))
+        // A password that is wrong may be one of many that are tried.
+        let is_tried = matches!(self.failure, Failure::Auth { .. }) && claimed_user(self.request).is_some();
+        let level = if is_tried { Some(Level::Error) } else { level(self.failure) };
+        self.limited.map(|limited| limited.level).or(level)
     }
 
     /// Whose request it was, and what it is about.
@@ -49,19 +53,41 @@ impl<'a> Failed<'a> {
         ]
     }
 
-    /// `2026/11/21 10:00:00 [error] 7#9: *3 connect() failed …, client: 192.0.2.1, server: a.test, request: "GET / HTTP/1.1", …`
-    pub(super) fn line(&self, level: Level) -> String {
+    /// What went wrong, with what is at stake.
+    fn what(&self) -> String {
         let Self { exchange, request, failure, limited } = self;
-        let mut line = head(level);
         let answered = exchange.reached.as_ref().is_some_and(|reached| reached.status.is_some());
         let length = request.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-        let what = match (limited, failure, length) {
+        match (limited, failure, length) {
             (Some(limited), ..) => limited.to_string(),
             (None, Failure::BodyLimit, Some(length)) => {
                 format!("{}: {length} bytes", words(failure, answered))
             }
+            (None, Failure::NoFile("there is none"), _) => {
+                format!("open() \"{}\" failed (2: No such file or directory)", looked_for(exchange, request))
+            }
+            (None, Failure::RewriteLoop, _) => {
+                let path = exchange.current_path(request);
+                let path = String::from_utf8_lossy(&path);
+                format!("rewrite or internal redirection cycle while processing \"{path}\"")
+            }
+            (None, Failure::NoIndex, _) => {
+                format!("directory index of \"{}\" is forbidden", looked_for(exchange, request))
+            }
+            (None, Failure::Auth { challenges, .. }, _) if challenges.iter().any(asks_for_a_password) => {
+                match claimed_user(request) {
+                    Some(user) => format!("user \"{user}\": password mismatch"),
+                    None => "no user/password was provided for basic authentication".to_owned(),
+                }
+            }
             _ => words(failure, answered),
-        };
+        }
+    }
+
+    /// `2026/11/21 10:00:00 [error] 7#9: *3 connect() failed …, client: 192.0.2.1, server: a.test, request: "GET / HTTP/1.1", …`
+    pub(super) fn line(&self, level: Level) -> String {
+        let Self { exchange, request, .. } = self;
+        let (mut line, what) = (head(level), self.what());
         let server = exchange.server().map_or("", |server| server.name());
         let version = if exchange.arrival.http2 { http::Version::HTTP_2 } else { request.version };
         let (number, client) = (exchange.arrival.connection, exchange.public.client.as_str());
@@ -127,12 +153,35 @@ pub(super) fn level(failure: &Failure) -> Option<Level> {
         | Failure::ClientConnections
         | Failure::BodyLimit
         | Failure::NoFile(_)
+        | Failure::NoIndex
         | Failure::FileAccess
         | Failure::Uncounted
         | Failure::Undecided(_) => Some(Level::Error),
         Failure::Unreadable(_) | Failure::Internal(_) => Some(Level::Crit),
         failure if failure.party() == Party::Client => Some(Level::Info),
         _ => Some(Level::Error),
+    }
+}
+
+fn asks_for_a_password(challenge: &http::HeaderValue) -> bool {
+    challenge.as_bytes().starts_with(b"Basic ")
+}
+
+/// The file, as far as it is told from others by the rules and the path; else the path. Where an `on-error` led elsewhere
+/// since, the path that came.
+fn looked_for(exchange: &Exchange, request: &Parts) -> String {
+    if exchange.is_instead() {
+        return request.uri.path().to_owned();
+    }
+    let path = exchange.current_path(request);
+    let path = String::from_utf8_lossy(&path);
+    match exchange.action() {
+        Some(Action::Files(files)) if files.within.is_none() && files.path.is_none() => {
+            let prefix = files.strip_prefix.as_deref().unwrap_or_default();
+            let rest = path.strip_prefix(prefix).filter(|rest| rest.starts_with('/')).unwrap_or(&path);
+            format!("{}{rest}", files.root.trim_end_matches('/'))
+        }
+        _ => path.into_owned(),
     }
 }
 
