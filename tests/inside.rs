@@ -149,7 +149,8 @@ async fn a_failure_leads_to_another_location_with_the_body() {
     let response = vordr.get("http://a.test/page").await;
     assert_eq!((response.status, response.text().as_str()), (503, "away"));
     assert_eq!(response.header("X-Away"), Some("yes"));
-    assert_eq!(vordr.log_error("refused").await["status"], 503);
+    let line = vordr.log_line(|line| line["path"] == "/page").await;
+    assert_eq!((&line["status"], &line["error"]), (&503.into(), &"refused".into()), "{line}");
 }
 
 #[tokio::test]

@@ -62,6 +62,33 @@ async fn an_upstreams_status_can_lead_to_another_upstream() {
 }
 
 #[tokio::test]
+async fn the_log_names_the_first_failure_whatever_is_done_in_its_place() {
+    let spare = Origin::answering("spare").await;
+    let closes = Origin::scripted(|mut connection| async move {
+        connection.request().await;
+    })
+    .await;
+    let by_name = format!("location name=spare {{ proxy \"{}\"; }}", spare.url());
+    for (instead, status, also) in [
+        (format!("proxy \"{}\"", spare.url()), 200, ""),
+        ("enter spare".to_owned(), 200, ""),
+        (format!("proxy \"{}\"", closes.url()), 502, "; and in its place: "),
+    ] {
+        let vordr = Vordr::running(&format!(
+            r#"server a.test {{ listen 0; {by_name}
+            location "/" {{ on-error 502 {{ {instead}; }}; proxy "http://127.0.0.1:1"; }} }}"#
+        ))
+        .await;
+        assert_eq!(vordr.get("http://a.test/").await.status, status);
+        let line = vordr.log_error("refused").await;
+        let detail = line["error_detail"].as_str().unwrap();
+        assert_eq!((&line["level"], &line["status"]), (&"warn".into(), &status.into()), "{line}");
+        assert!(detail.starts_with("upstream 127.0.0.1:1: ") && detail.contains(also), "{line}");
+        assert_eq!(detail.contains(" in its place"), !also.is_empty(), "{line}");
+    }
+}
+
+#[tokio::test]
 async fn a_status_that_is_not_named_has_its_own_page() {
     let vordr = Vordr::running(
         r#"server a.test { listen 0; location "/" { on-error 504 { respond 200 "no"; }; proxy "http://127.0.0.1:1"; } }"#,

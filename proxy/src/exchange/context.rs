@@ -177,6 +177,8 @@ pub struct Exchange {
     pub(super) refused: Option<Box<RefusedHead>>,
     /// What went wrong, where something did.
     pub failure: Option<Failure>,
+    /// What went wrong before something else went on in its place, in full.
+    pub(super) failed_first: Option<Box<(Failure, String)>>,
     /// Where that was, until it is told of.
     pub(crate) failed_in: Option<LocationId>,
     /// Whether a CORS preflight was granted, where this was one.
@@ -263,6 +265,7 @@ impl Exchange {
             places: Vec::new(),
             refused: None,
             failure: None,
+            failed_first: None,
             failed_in: None,
             preflight: None,
             trace: Part::default(),

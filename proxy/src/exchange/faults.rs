@@ -22,6 +22,14 @@ impl Exchange {
         }
     }
 
+    /// What went wrong first, and in full: with what failed in its place, where something did.
+    pub fn fault(&self) -> Option<(&Failure, String)> {
+        let last = self.failure.as_ref().map(|failure| (failure, self.told_in_full(failure)));
+        let Some((first, told)) = self.failed_first.as_deref() else { return last };
+        let told = last.map_or_else(|| told.clone(), |(_, last)| format!("{told}; and in its place: {last}"));
+        Some((first, told))
+    }
+
     /// A failure in words for the log: with each address that was tried, as one alone may mislead.
     pub fn told_in_full(&self, failure: &Failure) -> String {
         let detail = failure.detail(self.reached.as_ref().map(|reached| reached.upstream()));

@@ -3,7 +3,7 @@
 use super::admit::Admission;
 use super::answer::Answer;
 use super::context::{Exchange, Instead};
-use super::failure::{Failure, shown};
+use super::failure::{Failure, Party, shown};
 use http::StatusCode;
 use http::header::LOCATION;
 use http::request::Parts;
@@ -22,12 +22,16 @@ impl Exchange {
         }
         let index = self.on_error_of(failure).filter(|index| self.goes_elsewhere(*index))?;
         self.stand_in(index, failure);
-        // The first failure is what the log tells of.
+        let told = self.told_in_full(failure);
         self.note(failure.clone());
         let admission = self.act(request);
         if matches!(admission, Admission::Forward | Admission::Guarded) {
-            // It is counted as an attempt that was made again.
+            // It is counted as an attempt that was made again; the log tells of it all the same.
             self.failure = None;
+            // Where a file is not there, or an upstream says so, another is mostly meant to be asked.
+            if failure.party() == Party::Upstream && failure.status().is_server_error() {
+                self.failed_first.get_or_insert_with(|| Box::new((failure.clone(), told)));
+            }
         }
         Some(admission)
     }

@@ -107,7 +107,8 @@ fn json(bytes: &mut Vec<u8>, record: &Record<'_>, query: bool) {
     let header = |name: HeaderName| request.headers.get(name).and_then(|value| value.to_str().ok());
     let mut line = Object::begin(bytes);
     line.text("ts", Stamp::now().as_str());
-    let is_warning = exchange.failure.as_ref().is_some_and(|failure| !failure.is_everyday());
+    let fault = exchange.fault();
+    let is_warning = fault.as_ref().is_some_and(|(failure, _)| !failure.is_everyday());
     line.text("level", if is_warning { "warn" } else { "info" });
     line.maybe("request_id", exchange.request_id.to_str().ok());
     if let Some(recording) = exchange.trace.recording() {
@@ -135,8 +136,8 @@ fn json(bytes: &mut Vec<u8>, record: &Record<'_>, query: bool) {
     if let Some(reached) = &exchange.reached {
         upstream(&mut line, reached, record);
     }
-    if let Some(failure) = &exchange.failure {
-        failed(&mut line, failure, &exchange.told_in_full(failure));
+    if let Some((failure, detail)) = fault {
+        failed(&mut line, failure, &detail);
     }
     line.maybe("upgrade", exchange.upgrade.then_some("websocket"));
     line.maybe("user_agent", header(USER_AGENT));
@@ -193,7 +194,7 @@ fn words(drawing: Drawing, record: &Record<'_>, query: bool) -> String {
     if exchange.is_unread() {
         what = exchange.public.client.as_str().to_owned();
     }
-    let error = exchange.failure.as_ref().map(|failure| exchange.told_in_full(failure));
+    let error = exchange.fault().map(|(_, detail)| detail);
     drawing.request(&Spoken {
         status: record.status,
         method: if exchange.is_unread() { "-" } else { request.method.as_str() },

@@ -94,9 +94,9 @@ pub(crate) struct LastError {
 impl LastError {
     /// A client that went away is no error of the route, and neither is a file that is not there.
     pub(super) fn of(record: &Record<'_>) -> Option<Self> {
-        let (reason, detail) = match &record.exchange.failure {
-            Some(failure) if failure.is_everyday() => return None,
-            Some(failure) => (failure.reason(), record.exchange.told_in_full(failure)),
+        let (reason, detail) = match record.exchange.fault() {
+            Some((failure, _)) if failure.is_everyday() => return None,
+            Some((failure, detail)) => (failure.reason(), detail),
             None if record.status < 500 => return None,
             None => ("status", answered(record)),
         };

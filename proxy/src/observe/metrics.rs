@@ -171,7 +171,7 @@ impl Metrics {
 
     pub(super) fn finished(&self, record: &Record<'_>) {
         let exchange = record.exchange;
-        if exchange.failure.is_some() {
+        if exchange.fault().is_some() {
             self.errors.mine().inc();
         }
         if let Some(granted) = exchange.preflight {
