@@ -80,6 +80,7 @@ async fn a_client_is_told_that_the_upstream_went_away_without_a_close_frame() {
         let line = vordr.log_line(|line| line["websocket"].is_object()).await;
         let (initiator, reason) = (&line["websocket"]["close_initiator"], &line["websocket"]["close_reason"]);
         assert_eq!((initiator, reason), (&"upstream".into(), &"abnormal".into()), "{line}");
+        assert_eq!(line["websocket"]["close_code"], 1011, "{line}");
     }
 }
 

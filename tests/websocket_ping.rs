@@ -47,8 +47,12 @@ async fn whoever_is_silent_is_asked_and_the_app_has_the_answer() {
         client.send(PONG).await;
     }
     assert_eq!(client.exactly(6).await.unwrap(), b"\x81\x04both");
-    let pongs = r#"vordr_websocket_frames_total{direction="in",opcode="pong",route="/",server="a.test"}"#;
-    vordr.metric_becomes(pongs, 2.0).await;
+    for (direction, opcode) in [("out", "ping"), ("in", "pong")] {
+        let series = format!(
+            r#"vordr_websocket_frames_total{{direction="{direction}",opcode="{opcode}",route="/",server="a.test"}}"#
+        );
+        vordr.metric_becomes(&series, 2.0).await;
+    }
 }
 
 #[tokio::test]

@@ -82,6 +82,8 @@ pub(crate) struct Link {
     last_word: AtomicU16,
     silence_limit: AtomicU64,
     ping_after: AtomicU64,
+    /// Pings that nobody has counted yet.
+    pinged: AtomicU64,
     /// How long a further request may be waited for, in nanoseconds.
     rest: AtomicU64,
     last_progress: AtomicU64,
@@ -174,6 +176,7 @@ impl Link {
             last_word: AtomicU16::new(0),
             silence_limit: AtomicU64::new(OFF),
             ping_after: AtomicU64::new(OFF),
+            pinged: AtomicU64::new(0),
             rest: AtomicU64::new(UNSAID),
             last_progress: AtomicU64::new(0),
             silent_too_long: AtomicBool::new(false),

@@ -277,6 +277,7 @@ impl ClientStream {
         let is_quiet = self.pending.is_empty() && !self.farewell.is_said();
         if is_quiet && self.ping.is_due(&self.link, &mut self.alarm, cx) {
             self.pending.extend_from_slice(&ping::FRAME);
+            self.link.pinged();
         }
     }
 

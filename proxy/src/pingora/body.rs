@@ -16,7 +16,7 @@ use vordr_rules::table::{BodyFile, Buffering};
 pub(super) fn count_request(under_way: &mut UnderWay, part: Option<&Bytes>, end: bool) -> Result<()> {
     let length = part.map_or(0, Bytes::len);
     // Before the client's answer to it is seen.
-    stream::note_farewell(under_way);
+    stream::note_own_frames(under_way);
     if let Some(tunnel) = &mut under_way.tunnel {
         stream::passed(tunnel, Side::Client, part, end);
         under_way.exchange.bytes_in = under_way.exchange.bytes_in.saturating_add(length as u64);

@@ -41,18 +41,20 @@ pub(super) fn open_event_stream(session: &mut Session, under_way: &mut UnderWay)
     }
 }
 
-/// Whose close frame came first: vordr's own, where it has sent one.
-pub(super) fn note_farewell(under_way: &mut UnderWay) {
-    if let (true, Some(tunnel)) = (under_way.link.is_farewell_said(), &mut under_way.tunnel) {
+/// The frames that vordr has sent of its own: pings, and a close frame, which may have come first.
+pub(super) fn note_own_frames(under_way: &mut UnderWay) {
+    let UnderWay { link, tunnel: Some(tunnel), .. } = under_way else { return };
+    tunnel.pinged(link.take_pinged());
+    if link.is_farewell_said() {
         tunnel.closed_by_vordr(FAREWELL);
     }
 }
 
 /// A tunnel that ends without a close frame ends with one of vordr's own.
 pub(super) fn end_tunnel(under_way: &mut UnderWay) {
-    note_farewell(under_way);
+    note_own_frames(under_way);
     let UnderWay { tunnel, exchange, link, .. } = under_way;
-    let code = tunnel.as_ref().and_then(|tunnel| tunnel.last_word(exchange.failure.as_ref()));
+    let code = tunnel.as_mut().and_then(|tunnel| tunnel.last_word(exchange.failure.as_ref()));
     if let Some(code) = code {
         link.end_with(code);
     }

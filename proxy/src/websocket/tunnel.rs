@@ -52,7 +52,7 @@ pub(crate) struct Ending {
     pub initiator: Initiator,
     /// Why, in the metrics' words.
     pub reason: &'static str,
-    /// The close frame's code, where there was a frame and a code in it.
+    /// The close frame's code, where there was a frame and a code in it; vordr's own, where that was the only one.
     pub code: Option<u16>,
 }
 
@@ -65,6 +65,8 @@ pub(crate) struct Tunnel {
     closing: Option<(Initiator, Option<u16>)>,
     /// Whose bytes ended first.
     ended: Option<Side>,
+    /// The code that the client was told where nobody else sent a close frame.
+    told: Option<u16>,
     meter: Meter,
 }
 
@@ -85,6 +87,7 @@ impl Tunnel {
             from_upstream: Direction::default(),
             closing: None,
             ended: None,
+            told: None,
             meter,
         }
     }
@@ -108,9 +111,22 @@ impl Tunnel {
         });
     }
 
+    /// Pings of vordr's own have been sent.
+    pub(crate) fn pinged(&mut self, pings: u64) {
+        (0..pings).for_each(|_| self.count_own(Opcode::Ping, None));
+    }
+
+    fn count_own(&mut self, opcode: Opcode, close_code: Option<u16>) {
+        self.from_upstream.frames += 1;
+        self.meter.frame(Side::Upstream, &Frame { opcode, last: true, compressed: false, close_code });
+    }
+
     /// A close frame of vordr's own has been sent.
     pub(crate) fn closed_by_vordr(&mut self, code: u16) {
-        self.closing.get_or_insert((Initiator::Proxy, Some(code)));
+        if self.closing.is_none() {
+            self.closing = Some((Initiator::Proxy, Some(code)));
+            self.count_own(Opcode::Close, Some(code));
+        }
     }
 
     /// Whether what has come from the upstream ends with a frame's end, behind which more may stand: nothing does behind a
@@ -134,20 +150,23 @@ impl Tunnel {
 
     /// The code that the client is told where there was no close frame, so that it knows of the end and what to make of it;
     /// `None` where it knows, or is in the middle of a frame. At a stop it has been told as far as it could be.
-    pub(crate) fn last_word(&self, failure: Option<&Failure>) -> Option<u16> {
+    pub(crate) fn last_word(&mut self, failure: Option<&Failure>) -> Option<u16> {
         if self.closing.is_some() || !self.is_between_frames() {
             return None;
         }
-        match self.ending(failure) {
-            Ending { initiator: Initiator::Client, .. } | Ending { reason: "shutdown", .. } => None,
-            Ending { reason: "idle", .. } => Some(GOING_AWAY),
-            _ => Some(INTERNAL),
-        }
+        let code = match self.ending(failure) {
+            Ending { initiator: Initiator::Client, .. } | Ending { reason: "shutdown", .. } => return None,
+            Ending { reason: "idle", .. } => GOING_AWAY,
+            _ => INTERNAL,
+        };
+        self.told = Some(code);
+        self.count_own(Opcode::Close, self.told);
+        self.told
     }
 
     /// How it ended: a close frame says so; without one it was cut.
     pub(crate) fn ending(&self, failure: Option<&Failure>) -> Ending {
-        let cut = |initiator, reason| Ending { initiator, reason, code: None };
+        let cut = |initiator, reason| Ending { initiator, reason, code: self.told };
         match (self.closing, failure, self.ended) {
             (Some((Initiator::Proxy, code)), ..) => {
                 Ending { initiator: Initiator::Proxy, reason: "shutdown", code }
@@ -251,6 +270,11 @@ mod tests {
         assert_eq!(told(b"", Some(Failure::Shutdown), Side::Upstream), None);
         assert_eq!(told(b"\x81\x02h", None, Side::Upstream), None);
         assert_eq!(told(b"\x88\x00", None, Side::Upstream), None);
+        let mut tunnel = tunnel();
+        tunnel.ended(Side::Upstream);
+        tunnel.last_word(None);
+        let ending = Ending { initiator: Initiator::Upstream, reason: "abnormal", code: Some(1011) };
+        assert_eq!((tunnel.ending(None), tunnel.frames(Side::Upstream)), (ending, 1));
     }
 
     #[test]

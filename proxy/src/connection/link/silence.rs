@@ -44,6 +44,16 @@ impl Link {
         Some(self.ping_after.load(Relaxed)).filter(|silence| *silence != OFF).map(Duration::from_nanos)
     }
 
+    /// A ping goes to the client.
+    pub(crate) fn pinged(&self) {
+        self.pinged.fetch_add(1, Relaxed);
+    }
+
+    /// How many pings have gone to the client since this was asked last.
+    pub(crate) fn take_pinged(&self) -> u64 {
+        self.pinged.swap(0, Relaxed)
+    }
+
     /// vordr stops, and waits no longer: the exchange is ended as if it had been silent for too long.
     pub(crate) fn cut(&self) {
         self.cut.store(true, Relaxed);
