@@ -1,6 +1,6 @@
 //! Each deployment that vordr is made for, served from its example file.
 
-use crate::harness::{Authority, Binary, Client, Origin, Request, ends, free_port};
+use crate::harness::{Authority, Binary, Client, Origin, Request, accepted, ends, free_port};
 use std::path::PathBuf;
 use tempfile::TempDir;
 
@@ -233,6 +233,27 @@ async fn an_app_that_does_not_answer_is_a_504_that_names_the_timeout() {
     let response = connect(&binary).await.get("x.test", "/").await;
     assert_eq!(response.status, 504);
     assert!(response.text().contains("timeouts read"), "{}", response.text());
+}
+
+#[tokio::test]
+async fn browsers_of_agents_are_told_by_a_code_that_the_backend_failed() {
+    let backend = Origin::scripted(|mut connection| async move {
+        let request = connection.request().await.unwrap();
+        connection.send(accepted(&request.head)).await;
+        // A masked text of two letters.
+        connection.exactly(8).await.unwrap();
+    })
+    .await;
+    let binary = serve("agents.kdl", &[("AGENTS_URL", &backend.url())]).await;
+    let mut browsers = Vec::new();
+    for _ in 0..10 {
+        browsers.push(connect(&binary).await.websocket("agents.example", "/ws", "").await.unwrap());
+    }
+    assert_eq!(connect(&binary).await.get("agents.example", "/health").await.text(), r#"{"status":"ok"}"#);
+    for mut browser in browsers {
+        browser.say("go").await;
+        assert_eq!(browser.closed().await, Some((1011, String::new())));
+    }
 }
 
 #[tokio::test]
