@@ -56,6 +56,19 @@ async fn a_kept_connection_that_was_closed_is_no_failure_whatever_the_method() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_no_http_is_asked_for_elsewhere_where_that_is_said() {
+    let origins = [Origin::responding("this is not HTTP\r\n\r\n").await, Origin::answering("ok").await];
+    for (retry, statuses) in
+        [(r#"retry 1 on="protocol""#, [200, 200]), (r#"retry 1 on="closed""#, [502, 200])]
+    {
+        let vordr = with_retry(&origins, retry).await;
+        let mut answered = [vordr.send(GET).await.status, vordr.send(GET).await.status];
+        answered.sort_unstable_by(|one, other| other.cmp(one));
+        assert_eq!(answered, statuses, "{retry}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_closes_long_after_it_was_asked_may_have_acted_on_it() {
     let slow = Origin::scripted(|mut connection| async move {
         connection.request().await;

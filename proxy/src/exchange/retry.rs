@@ -44,12 +44,15 @@ fn is_of_connecting(failure: &Failure) -> bool {
     matches!(failure, Failure::Refused | Failure::ConnectTimeout | Failure::Tls(_))
 }
 
-/// `timeout`, or the status that the client would be answered.
+/// `timeout`, `protocol`, or the status that the client would be answered.
 fn is_named(retry: &Retry, failure: &Failure) -> bool {
     let timeout = matches!(failure, Failure::ReadTimeout | Failure::WriteTimeout);
     let failed =
         matches!(failure, Failure::Reset | Failure::EarlyClose | Failure::Protocol(_) | Failure::Status(_));
-    (timeout && retry.timeout) || ((timeout || failed) && retry.statuses.contains(&failure.status()))
+    let foreign = matches!(failure, Failure::Protocol(_));
+    (timeout && retry.timeout)
+        || (foreign && retry.protocol)
+        || ((timeout || failed) && retry.statuses.contains(&failure.status()))
 }
 
 #[cfg(test)]
@@ -116,6 +119,15 @@ mod tests {
             assert!(may(r#"retry 1 on="closed non-idempotent""#, attempt, &failure, &Method::POST));
         }
         assert!(!may(closed, Attempt::Sent, &Failure::ReadTimeout, &Method::GET));
+    }
+
+    #[test]
+    fn an_answer_that_is_no_http_is_tried_again_where_that_is_said() {
+        let babble = Failure::Protocol("x".into());
+        assert!(may(r#"retry 1 on="protocol""#, Attempt::Sent, &babble, &Method::GET));
+        assert!(!may(r#"retry 1 on="protocol""#, Attempt::Sent, &babble, &Method::POST));
+        assert!(!may(r#"retry 1 on="protocol""#, Attempt::Sent, &Failure::Reset, &Method::GET));
+        assert!(!may(r#"retry 1 on="closed timeout""#, Attempt::Sent, &babble, &Method::GET));
     }
 
     #[test]

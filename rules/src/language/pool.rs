@@ -258,6 +258,7 @@ fn read_retry(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Retry> {
                 ("reused", _) => retry.reused = true,
                 ("closed", _) => retry.closed = true,
                 ("timeout", _) => retry.timeout = true,
+                ("protocol", _) => retry.protocol = true,
                 ("non-idempotent", _) => retry.non_idempotent = true,
                 (_, Some(status)) if status.is_server_error() || status.is_client_error() => {
                     retry.statuses.push(status)

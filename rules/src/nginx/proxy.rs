@@ -304,7 +304,8 @@ impl Nginx<'_, '_> {
             let times = u32::from(closed);
             retry = Retry { times, reused: false, closed, non_idempotent, ..Retry::default() };
         }
-        let tries_nothing = !(retry.connect || retry.closed || retry.timeout) && retry.statuses.is_empty();
+        let tries_nothing =
+            !(retry.connect || retry.closed || retry.timeout || retry.protocol) && retry.statuses.is_empty();
         Some(if tries_nothing || retry.times == 0 { Retry { times: 0, ..Retry::default() } } else { retry })
     }
 
@@ -317,7 +318,9 @@ impl Nginx<'_, '_> {
                 "timeout" => retry.timeout = true,
                 "non_idempotent" => retry.non_idempotent = true,
                 "off" => retry.times = 0,
-                "invalid_header" | "updating" => {}
+                "invalid_header" => retry.protocol = true,
+                // There is no cache that could be.
+                "updating" => {}
                 word => {
                     let status = word.strip_prefix("http_").and_then(|status| status.parse::<u16>().ok());
                     match status.and_then(|status| StatusCode::from_u16(status).ok()) {

@@ -297,6 +297,7 @@ fn retry_line(retry: &Retry) -> String {
     on.extend(retry.reused.then(|| "reused".to_owned()));
     on.extend(retry.closed.then(|| "closed".to_owned()));
     on.extend(retry.timeout.then(|| "timeout".to_owned()));
+    on.extend(retry.protocol.then(|| "protocol".to_owned()));
     on.extend(retry.statuses.iter().map(|status| status.as_str().to_owned()));
     on.extend(retry.non_idempotent.then(|| "non-idempotent".to_owned()));
     format!("retry {} on={} within={}", retry.times, quoted(&on.join(" ")), duration(retry.within))

@@ -185,6 +185,8 @@ pub struct Retry {
     pub closed: bool,
     /// On a timeout.
     pub timeout: bool,
+    /// On an answer that is not HTTP.
+    pub protocol: bool,
     /// On these statuses, of the upstream or of vordr's making.
     pub statuses: Vec<StatusCode>,
     /// A request that is not idempotent too, though the server may have acted on it.
@@ -201,6 +203,7 @@ impl Default for Retry {
             reused: true,
             closed: false,
             timeout: false,
+            protocol: false,
             statuses: Vec::new(),
             non_idempotent: false,
             within: Duration::from_secs(120),
