@@ -303,6 +303,17 @@ async fn a_prefix_is_not_looked_for_in_the_folder_where_it_is_stripped() {
 }
 
 #[tokio::test]
+async fn what_is_there_packed_alone_is_nothing_to_who_does_not_take_it() {
+    let site = Site::usual();
+    site.write("alone.js.gz", "gzip of it");
+    let vordr = site.served("precompressed=on", "").await;
+    let packed = ask(&vordr, "GET", "/alone.js", "Accept-Encoding: gzip\r\n").await;
+    assert_eq!((packed.status, packed.header("Content-Encoding")), (200, Some("gzip")));
+    assert_eq!((packed.header("Vary"), packed.text().as_str()), (Some("Accept-Encoding"), "gzip of it"));
+    assert_eq!(ask(&vordr, "GET", "/alone.js", "Accept-Encoding: br\r\n").await.status, 404);
+}
+
+#[tokio::test]
 async fn what_was_packed_beforehand_is_sent_to_who_takes_it() {
     let site = Site::usual();
     site.write("app.js.br", "br of it");

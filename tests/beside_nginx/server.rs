@@ -120,8 +120,10 @@ fn make_site(folder: &Path) {
     }
     let mut packed = GzEncoder::new(Vec::new(), Compression::default());
     packed.write_all(b"what is packed by gzip\n").expect("a text");
-    std::fs::write(folder.join("html/packed/letter.txt.gz"), packed.finish().expect("a text"))
-        .expect("a file");
+    let packed = packed.finish().expect("a text");
+    for path in ["html/packed/letter.txt.gz", "html/packed/alone.txt.gz"] {
+        std::fs::write(folder.join(path), &packed).expect("a file");
+    }
     std::os::unix::fs::symlink("page.html", folder.join("html/link.html")).expect("a link");
     std::os::unix::fs::symlink("html", folder.join("current")).expect("a link");
     for path in [
@@ -136,6 +138,7 @@ fn make_site(folder: &Path) {
         "packed/letter.txt",
         "packed/letter.txt.gz",
         "packed/letter.txt.br",
+        "packed/alone.txt.gz",
         "packed/note.txt",
     ] {
         let file = std::fs::File::open(folder.join("html").join(path)).expect("a file");

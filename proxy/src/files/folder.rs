@@ -157,15 +157,15 @@ impl Folder {
         if spot.is_folder {
             return self.folder(spot, sought);
         }
-        let (file, facts) = self.open_at(&spot.path)?;
-        if facts.is_dir() {
+        let plain = if_there(self.open_at(&spot.path))?;
+        if plain.as_ref().is_some_and(|(_, facts)| facts.is_dir()) {
             let has_page = self.ways == Ways::Nginx || sought.files.listing.is_some();
             return match has_page || self.index(&spot.path, sought)?.is_some() {
                 true => Ok(Find::Folder(spot.uri.clone())),
                 false => Err(Miss::Absent),
             };
         }
-        let (mut representation, reading) = self.represented(&spot.path, (file, facts), sought)?;
+        let (mut representation, reading) = self.represented(&spot.path, plain, sought)?;
         if let (Some(types), Ways::Nginx) = (&sought.types, self.ways) {
             // By what was asked for, wherever that is on the disk.
             representation.content_type = types.of(&spot.uri).clone();
@@ -220,28 +220,29 @@ impl Folder {
     }
 
     fn file(&self, path: &[u8], sought: &Sought) -> Result<(Representation, Reading), Miss> {
-        self.represented(path, self.regular(path)?, sought)
+        self.represented(path, if_there(self.regular(path))?, sought)
     }
 
-    /// The form of a file that is most wanted: itself, or what was packed beforehand.
+    /// The form of a file that is most wanted: itself, where it is there, or what was packed beforehand.
     fn represented(
         &self,
         path: &[u8],
-        plain: (File, Metadata),
+        plain: Option<(File, Metadata)>,
         sought: &Sought,
     ) -> Result<(Representation, Reading), Miss> {
-        if !plain.1.is_file() {
+        if plain.as_ref().is_some_and(|(_, facts)| !facts.is_file()) {
             return Err(Miss::Refused(Failure::NoFile("what is there is no ordinary file")));
         }
         if sought.asks != Asks::Read {
-            return Err(Miss::Refused(Failure::Method));
+            return Err(plain.map_or(Miss::Absent, |_| Miss::Refused(Failure::Method)));
         }
         let packed = sought.codings.iter().find_map(|coding| {
             let beside = [path, b".", coding.ending().as_bytes()].concat();
             Some((self.regular(&beside).ok()?, *coding))
         });
         let varies = self.varies(path, sought, packed.is_some());
-        let ((file, facts), coding) = packed.map_or((plain, None), |(file, coding)| (file, Some(coding)));
+        let form = packed.map(|(file, coding)| (file, Some(coding))).or(plain.map(|plain| (plain, None)));
+        let ((file, facts), coding) = form.ok_or(Miss::Absent)?;
         let representation = Representation {
             length: facts.len(),
             modified: facts.modified().ok(),
@@ -325,6 +326,14 @@ fn miss(errno: Errno, ways: Ways) -> Miss {
         Errno::ACCESS | Errno::PERM => Failure::FileAccess,
         other => unreadable(other.into()),
     })
+}
+
+/// `None` for what is not there.
+fn if_there<T>(found: Result<T, Miss>) -> Result<Option<T>, Miss> {
+    match found {
+        Err(Miss::Absent) => Ok(None),
+        found => found.map(Some),
+    }
 }
 
 fn unreadable(error: io::Error) -> Failure {
