@@ -77,11 +77,7 @@ impl HeadScan {
 
     /// The head's length with its last empty line, once `bytes` hold it whole.
     pub(crate) fn end(&mut self, bytes: &[u8]) -> Result<Option<usize>, Failure> {
-        let start = bytes.get(self.line_start).filter(|_| self.first_line.is_none());
-        if start.is_some_and(|byte| !matches!(byte, b'\r' | b'\n' | b'!'..=b'~')) {
-            // Such as a TLS handshake, whose client would wait for an answer that is no HTTP.
-            return Err(Failure::BadRequest("it does not begin with a method"));
-        }
+        self.look_at_start(bytes)?;
         while let Some(found) = bytes.get(self.scanned..).and_then(|rest| memchr(b'\n', rest)) {
             let newline = self.scanned + found;
             let line = bytes.get(self.line_start..newline).unwrap_or_default();
@@ -98,9 +94,19 @@ impl HeadScan {
                 (false, None) => self.first_line = Some(line.len()),
                 _ => {}
             }
+            self.look_at_start(bytes)?;
         }
         self.scanned = bytes.len();
         Ok(None)
+    }
+
+    /// Refuses what begins with no method before its line has ended: such as a TLS handshake, whose client would wait for an
+    /// answer that is no HTTP.
+    fn look_at_start(&self, bytes: &[u8]) -> Result<(), Failure> {
+        match bytes.get(self.line_start).filter(|_| self.first_line.is_none()) {
+            None | Some(b'\r' | b'\n' | b'!'..=b'~') => Ok(()),
+            Some(_) => Err(Failure::BadRequest("it does not begin with a method")),
+        }
     }
 
     /// How long the first line is, as far as it has come; in bytes.
@@ -259,6 +265,11 @@ mod tests {
             assert!(HeadScan::default().end(bytes).is_err(), "{bytes:?}");
         }
         assert_eq!(HeadScan::default().end(b"\r\n\r\nG"), Ok(None));
+        // In whichever pieces it comes.
+        let bytes = b"\r\n\r\n \n";
+        let mut scan = HeadScan::default();
+        let in_pieces = (1..=bytes.len()).map(|count| scan.end(&bytes[..count])).find(Result::is_err);
+        assert_eq!(Some(HeadScan::default().end(bytes)), in_pieces);
     }
 
     #[test]
