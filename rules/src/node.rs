@@ -22,6 +22,8 @@ pub(crate) struct Node<'k> {
     children: Vec<&'k KdlNode>,
     /// Whether its block has words that were reported.
     pub lost_children: bool,
+    /// Whether something it says could not be filled in, so that nobody knows what it lacks.
+    unfilled: bool,
 }
 
 /// An argument or a property's value, environment filled in.
@@ -32,6 +34,8 @@ struct Entry {
     span: Span,
     /// Whether variables were filled in.
     filled: bool,
+    /// Whether they could not be, which is reported; it is there all the same.
+    lost: bool,
 }
 
 impl Entry {
@@ -56,6 +60,7 @@ impl<'k> Node<'k> {
             properties: Vec::new(),
             children: Vec::new(),
             lost_children: false,
+            unfilled: false,
         };
         if let Some(annotation) = kdl.ty() {
             let span = reading.span(annotation.span());
@@ -74,7 +79,8 @@ impl<'k> Node<'k> {
     }
 
     fn take_entry(&mut self, kdl: &KdlEntry, reading: &mut Reading<'_>) {
-        let Some(entry) = read_entry(kdl, reading) else { return };
+        let entry = read_entry(kdl, reading);
+        self.unfilled |= entry.lost;
         let Some(name) = kdl.name().map(|name| name.value().to_owned()) else {
             return self.arguments.push_back(entry);
         };
@@ -165,6 +171,13 @@ impl<'k> Node<'k> {
         self.properties.iter().any(|(known, _)| known == name)
     }
 
+    /// Reports that something is missing, unless it may be what is there and could not be filled in.
+    pub(crate) fn lacks(&self, error: Diagnostic, reading: &mut Reading<'_>) {
+        if !self.unfilled {
+            reading.report(error);
+        }
+    }
+
     /// The nodes of that name in the block.
     pub(crate) fn children(&self, name: &str) -> Vec<&'k KdlNode> {
         self.children.iter().copied().filter(|child| child.name().value() == name).collect()
@@ -183,7 +196,7 @@ impl<'k> Node<'k> {
 
     /// Reports what was not read.
     pub(crate) fn finish(self, reading: &mut Reading<'_>) {
-        for entry in &self.arguments {
+        for entry in self.arguments.iter().filter(|entry| !entry.lost) {
             let message = format!("`{}` takes no further argument", self.word.name);
             let error = Diagnostic::error("surplus-argument", entry.span, message).label("leave it out");
             reading.report(error.help(format!("it is written `{} {}`", self.word.name, self.word.arguments)));
@@ -195,6 +208,9 @@ impl<'k> Node<'k> {
     }
 
     fn value<T: Value>(&self, entry: &Entry, reading: &mut Reading<'_>) -> Option<Spanned<T>> {
+        if entry.lost {
+            return None;
+        }
         match T::read(&entry.raw()) {
             Ok(value) => Some(Spanned::new(value, entry.span)),
             Err(reason) => {
@@ -266,7 +282,7 @@ fn wrong_value<T: Value>(word: &str, span: Span, reason: Option<String>) -> Diag
     Diagnostic::error("wrong-value", span, message).label(format!("expected {}", T::EXPECTED))
 }
 
-fn read_entry(kdl: &KdlEntry, reading: &mut Reading<'_>) -> Option<Entry> {
+fn read_entry(kdl: &KdlEntry, reading: &mut Reading<'_>) -> Entry {
     let span = trimmed(reading.span(kdl.span()), &reading.sources);
     if kdl.ty().is_some() {
         reading.report(
@@ -274,17 +290,19 @@ fn read_entry(kdl: &KdlEntry, reading: &mut Reading<'_>) -> Option<Entry> {
                 .label("leave it out"),
         );
     }
-    let entry =
-        |text: Option<String>, integer, filled| Some(Entry { text, integer, decimal: None, span, filled });
+    let mut entry = Entry { text: None, integer: None, decimal: None, span, filled: false, lost: false };
     match kdl.value() {
-        KdlValue::String(text) if is_raw_string(kdl) => entry(Some(text.clone()), None, false),
-        KdlValue::String(text) => entry(Some(fill_in(text, span, reading)?), None, text.contains("${")),
-        KdlValue::Integer(integer) => entry(None, Some(*integer), false),
-        KdlValue::Float(decimal) => {
-            entry(None, None, false).map(|entry| Entry { decimal: Some(*decimal), ..entry })
+        KdlValue::String(text) if is_raw_string(kdl) => entry.text = Some(text.clone()),
+        KdlValue::String(text) => {
+            entry.text = fill_in(text, span, reading);
+            entry.filled = text.contains("${");
+            entry.lost = entry.text.is_none();
         }
-        _ => entry(None, None, false),
+        KdlValue::Integer(integer) => entry.integer = Some(*integer),
+        KdlValue::Float(decimal) => entry.decimal = Some(*decimal),
+        _ => {}
     }
+    entry
 }
 
 /// KDL counts the white space before an entry as a part of it.

@@ -189,8 +189,10 @@ fn cors(layers: &[&Layer], reading: &mut Reading<'_>) -> Option<Cors> {
     let layers = since_off(layers, |layer| layer.cors.off);
     let span = layers.iter().rev().find_map(|layer| layer.cors.span)?;
     let Some(origins) = layers.iter().rev().find_map(|layer| layer.cors.origins.as_ref()) else {
-        let error = Diagnostic::error("missing-node", span, "`cors` lacks `origins`");
-        reading.report(error.label("add `origins \"https://app.example\"`, or `origins \"*\"`"));
+        if !layers.iter().any(|layer| layer.cors.has_origins) {
+            let error = Diagnostic::error("missing-node", span, "`cors` lacks `origins`");
+            reading.report(error.label("add `origins \"https://app.example\"`, or `origins \"*\"`"));
+        }
         return None;
     };
     let credentials = nearest(layers, |layer| layer.cors.credentials.as_ref()).is_some_and(|on| *on);

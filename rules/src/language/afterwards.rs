@@ -35,6 +35,11 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Spanned<O
     }
     let path = node.take::<String>(reading);
     let name = node.property::<String>("enter", reading);
+    if path.is_none() && name.is_none() {
+        let error = Diagnostic::error("missing-argument", span, "`afterwards` lacks its path");
+        let error = error.label("write `afterwards \"/done\"`, `afterwards enter=NAME` or `off`");
+        node.lacks(error, reading);
+    }
     node.finish(reading);
     match (path, name) {
         (None, Some(name)) => Some(Spanned::new(Some(Afterwards::Enter(name)), span)),
@@ -47,11 +52,7 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Spanned<O
             reading.report(error.label("a location by its name is `enter=NAME`"));
             None
         }
-        (None, None) => {
-            let error = Diagnostic::error("missing-argument", span, "`afterwards` lacks its path");
-            reading.report(error.label("write `afterwards \"/done\"`, `afterwards enter=NAME` or `off`"));
-            None
-        }
+        (None, None) => None,
         (Some(_), Some(name)) => {
             let error = Diagnostic::error("conflict", name.span, "it goes on in one location");
             reading.report(error.label("leave out the path, or this"));

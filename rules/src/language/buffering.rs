@@ -45,7 +45,7 @@ pub(super) fn read_folder(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Tem
             levels.span,
             "`levels` lacks the `folder` that they are in",
         );
-        reading.report(error.label("write `folder=\"/var/spool/bodies\"` beside it"));
+        node.lacks(error.label("write `folder=\"/var/spool/bodies\"` beside it"), reading);
     }
     let levels = levels.and_then(|levels| {
         let read = TemporaryFolder::read_levels(levels.value.split_whitespace());

@@ -44,6 +44,8 @@ pub(crate) struct Cors {
     /// Where the block stands, if there is one.
     pub span: Option<Span>,
     pub origins: Option<Spanned<Origins>>,
+    /// Whether it names origins, however faulty.
+    pub has_origins: bool,
     pub methods: Option<Vec<Method>>,
     /// Empty is those that are asked for.
     pub headers: Option<Vec<HeaderName>>,
@@ -63,7 +65,10 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Cors {
     for (word, child) in node.block() {
         let mut child = Node::open(child, word, reading);
         match word.name {
-            "origins" => cors.origins = read_origins(&mut child, reading),
+            "origins" => {
+                cors.origins = read_origins(&mut child, reading);
+                cors.has_origins = true;
+            }
             "methods" => cors.methods = Some(values(child.need_some(reading))),
             "headers" => cors.headers = Some(names_or("*", &mut child, reading)),
             "expose" => cors.expose = Some(names_or("off", &mut child, reading)),

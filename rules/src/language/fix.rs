@@ -92,12 +92,9 @@ fn read_replacement(
         _ => {
             let message = format!("`{}` takes what is looked for, and what takes its place", node.word.name);
             let error = Diagnostic::error("missing-argument", node.span, message);
-            reading.report(
-                error.label(format!(
-                    "write `{0} \"FROM\" \"TO\"` or `{0} regex=#\"…\"# \"TO\"`",
-                    node.word.name
-                )),
-            );
+            let error = error
+                .label(format!("write `{0} \"FROM\" \"TO\"` or `{0} regex=#\"…\"# \"TO\"`", node.word.name));
+            node.lacks(error, reading);
             return None;
         }
     };
@@ -138,7 +135,7 @@ fn read_flags(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<CookieFl
     let filled = filled.and_then(|flags| template(flags, node.word.name, reading)).map(|flags| flags.value);
     if secure.is_none() && http_only.is_none() && same_site.is_none() && filled.is_none() {
         let error = Diagnostic::error("missing-property", node.span, "`cookie-flags` names no flag");
-        reading.report(error.label("add `secure=on`, `httponly=on` or `samesite=lax`"));
+        node.lacks(error.label("add `secure=on`, `httponly=on` or `samesite=lax`"), reading);
     }
     Some(CookieFlags { of: of?, secure, http_only, same_site, filled })
 }

@@ -62,12 +62,11 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Limit {
         node.finish(reading);
         return Limit { off: true, span, ..Limit::default() };
     }
-    let rate = node.property::<String>("rate", reading);
     let limit = Limit {
         off: false,
         span,
-        has_rate: rate.is_some(),
-        rate: rate.and_then(|rate| read_rate(&rate, reading)),
+        has_rate: node.has_property("rate"),
+        rate: node.property::<String>("rate", reading).and_then(|rate| read_rate(&rate, reading)),
         burst: node.property("burst", reading).map(|burst| burst.value),
         at_once: node.property("at-once", reading).map(|at_once| at_once.value),
         spaced: node.property("spaced", reading).map(|spaced| spaced.value),

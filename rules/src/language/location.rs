@@ -96,7 +96,8 @@ fn read_paths(node: &mut Node<'_>, name: Option<&Spanned<String>>, reading: &mut
     let prefixes = node.rest::<String>(reading);
     if exact.is_none() && regex.is_none() && prefixes.is_empty() && name.is_none() {
         let error = Diagnostic::error("missing-argument", node.span, "`location` lacks a path");
-        reading.report(error.label("expected `\"/prefix\"`, `exact=\"/path\"`, `regex=#\"…\"#` or `name=…`"));
+        let error = error.label("expected `\"/prefix\"`, `exact=\"/path\"`, `regex=#\"…\"#` or `name=…`");
+        node.lacks(error, reading);
     }
     let prefix = if raw.as_ref().is_some_and(|raw| raw.value) { Path::RawPrefix } else { Path::Prefix };
     let mut paths: Vec<_> =

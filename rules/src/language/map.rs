@@ -47,7 +47,7 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Map> {
     let from = node.property::<String>("from", reading);
     if from.is_none() {
         let error = Diagnostic::error("missing-property", node.span, "`map` does not say what it looks at");
-        reading.report(error.label("add `from=\"{host}\"`, or another text").help("vordr help map"));
+        node.lacks(error.label("add `from=\"{host}\"`, or another text").help("vordr help map"), reading);
     }
     let from = from.and_then(|from| template(from, "map", reading));
     let hostnames = node.property("hostnames", reading).is_some_and(|hostnames| hostnames.value);
@@ -66,7 +66,7 @@ fn read_through(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Through {
         if let Some(recursive) = recursive {
             let message = "`recursive` is about `proxies`, and there are none";
             let error = Diagnostic::error("missing-property", recursive.span, message);
-            reading.report(error.label("leave it out, or name whose `X-Forwarded-For` is believed"));
+            node.lacks(error.label("leave it out, or name whose `X-Forwarded-For` is believed"), reading);
         }
         return Through::default();
     };

@@ -117,7 +117,7 @@ fn read_balance(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Balanc
             Some(key) => Balance::Hash(template(key, "balance", reading)?.value),
             None => {
                 let error = Diagnostic::error("missing-property", span, "`balance hash` lacks `key`");
-                reading.report(error.label("add `key=\"{header.X-User}\"`"));
+                node.lacks(error.label("add `key=\"{header.X-User}\"`"), reading);
                 return None;
             }
         },
@@ -140,7 +140,7 @@ fn read_sticky(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Sticky>
     }
     if found.is_none() {
         let error = Diagnostic::error("missing-property", node.span, "`sticky` lacks what it goes by");
-        reading.report(error.label("add `cookie=NAME`, `header=NAME` or `query=NAME`"));
+        node.lacks(error.label("add `cookie=NAME`, `header=NAME` or `query=NAME`"), reading);
     }
     found
 }

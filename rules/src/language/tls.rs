@@ -170,7 +170,7 @@ fn read_client_ca(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Span
     if file.is_none() && on_failure != ClientFailure::Admit {
         let message = "`client-ca` lacks the file of the authorities";
         let error = Diagnostic::error("missing-argument", node.span, message);
-        reading.report(error.help("only with `on-failure=admit` none is needed"));
+        node.lacks(error.help("only with `on-failure=admit` none is needed"), reading);
         return None;
     }
     let span = file.as_ref().map_or(node.span, |file| file.span);
