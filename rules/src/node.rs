@@ -129,10 +129,11 @@ impl<'k> Node<'k> {
     pub(crate) fn need<T: Value>(&mut self, reading: &mut Reading<'_>) -> Option<Spanned<T>> {
         if self.arguments.is_empty() {
             let message = format!("`{}` lacks an argument", self.word.name);
-            reading.report(
+            self.lacks(
                 Diagnostic::error("missing-argument", self.span, message)
                     .label(format!("expected {}", T::EXPECTED))
                     .help(format!("it is written `{} {}`", self.word.name, self.word.arguments)),
+                reading,
             );
         }
         self.take(reading)
@@ -192,6 +193,12 @@ impl<'k> Node<'k> {
     /// The node of that name in the block.
     pub(crate) fn child(&self, name: &str) -> Option<&'k KdlNode> {
         self.children.iter().copied().find(|child| child.name().value() == name)
+    }
+
+    /// Leaves unsaid what was not read: nobody can tell what it would mean.
+    pub(crate) fn forget_rest(&mut self) {
+        self.arguments.clear();
+        self.properties.clear();
     }
 
     /// Reports what was not read.

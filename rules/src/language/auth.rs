@@ -7,6 +7,7 @@ use crate::node::{Node, Reading};
 use crate::placeholder::{Part, Template};
 use crate::source::{Span, Spanned};
 use crate::table::{Auth, AuthKind};
+use crate::value::Value;
 use crate::word::Word;
 use http::HeaderName;
 use kdl::KdlNode;
@@ -33,6 +34,9 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Spanned<O
 }
 
 fn read_kind(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Auth> {
+    let copy =
+        node.property::<String>("copy", reading).map(|copy| read_copy(&copy, reading)).unwrap_or_default();
+    let delay = node.property::<Duration>("delay", reading).map(|delay| delay.value);
     let location = node.property::<String>("location", reading);
     let kind = match (node.property::<String>("forward", reading), location) {
         (Some(url), None) => AuthKind::Forward { url: url.value },
@@ -43,13 +47,13 @@ fn read_kind(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Auth> {
             return None;
         }
         (None, None) => {
-            let kind = node.need::<String>(reading)?;
+            let Some(kind) = node.need::<String>(reading) else {
+                node.forget_rest();
+                return None;
+            };
             read_named(&kind, node, reading)?
         }
     };
-    let copy =
-        node.property::<String>("copy", reading).map(|copy| read_copy(&copy, reading)).unwrap_or_default();
-    let delay = node.property::<Duration>("delay", reading).map(|delay| delay.value);
     Some(Auth { kind, delay, copy })
 }
 
@@ -67,43 +71,37 @@ fn read_path(path: Spanned<String>, reading: &mut Reading<'_>) -> Option<String>
 
 fn read_named(kind: &Spanned<String>, node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<AuthKind> {
     let span = kind.span;
+    // All is read before any of it is asked for, so that what one lacks does not make another one surplus.
     Some(match kind.value.as_str() {
-        "basic" => AuthKind::Basic {
-            file: read_file(node, span, reading)?,
-            realm: read_realm(node, reading)?,
-            ways: text::ways(node, reading),
-        },
-        "key" => {
-            let header = node.property::<HeaderName>("header", reading);
-            if header.is_none() {
-                reading.report(lacks("header", span));
-            }
-            AuthKind::Key { header: header?.value, file: needed("file", node, span, reading)? }
+        "basic" => {
+            let file = needed("file", node, span, reading);
+            let (realm, ways) = (read_realm(node, reading), text::ways(node, reading));
+            AuthKind::Basic { file: template(file?, "auth", reading)?.value, realm: realm?, ways }
         }
-        "bearer" => AuthKind::Bearer { file: needed("file", node, span, reading)? },
-        "jwt" => AuthKind::Jwt {
-            jwks: needed("jwks", node, span, reading)?,
-            issuer: optional("issuer", node, reading),
-            audience: optional("audience", node, reading),
-        },
+        "key" => {
+            let header = needed::<HeaderName>("header", node, span, reading);
+            let file = needed::<String>("file", node, span, reading);
+            AuthKind::Key { header: header?.value, file: file?.value }
+        }
+        "bearer" => AuthKind::Bearer { file: needed::<String>("file", node, span, reading)?.value },
+        "jwt" => {
+            let jwks = needed("jwks", node, span, reading);
+            let (issuer, audience) = (optional("issuer", node, reading), optional("audience", node, reading));
+            AuthKind::Jwt { jwks: jwks?.value, issuer, audience }
+        }
         other => {
-            let error = Diagnostic::error("unknown-word", span, format!("there is no `auth {other}`"));
-            reading.report(match nearest(other, ["basic", "key", "bearer", "jwt", "forward", "off"]) {
-                Some(meant) => error.label(format!("did you mean `{meant}`?")),
-                None => error.label("expected `basic`, `key`, `bearer`, `jwt`, `forward=…` or `location=…`"),
-            });
+            node.forget_rest();
+            reading.report(unknown(other, span));
             return None;
         }
     })
 }
 
-fn read_file(node: &mut Node<'_>, span: Span, reading: &mut Reading<'_>) -> Option<Template> {
-    match node.property::<String>("file", reading) {
-        Some(file) => template(file, "auth", reading).map(|file| file.value),
-        None => {
-            reading.report(lacks("file", span));
-            None
-        }
+fn unknown(kind: &str, span: Span) -> Diagnostic {
+    let error = Diagnostic::error("unknown-word", span, format!("there is no `auth {kind}`"));
+    match nearest(kind, ["basic", "key", "bearer", "jwt", "forward", "off"]) {
+        Some(meant) => error.label(format!("did you mean `{meant}`?")),
+        None => error.label("expected `basic`, `key`, `bearer`, `jwt`, `forward=…` or `location=…`"),
     }
 }
 
@@ -118,17 +116,18 @@ fn optional(name: &str, node: &mut Node<'_>, reading: &mut Reading<'_>) -> Optio
     node.property::<String>(name, reading).map(|found| found.value)
 }
 
-fn needed(name: &'static str, node: &mut Node<'_>, span: Span, reading: &mut Reading<'_>) -> Option<String> {
-    let found = optional(name, node, reading);
-    if found.is_none() {
-        reading.report(lacks(name, span));
+fn needed<T: Value>(
+    name: &str,
+    node: &mut Node<'_>,
+    span: Span,
+    reading: &mut Reading<'_>,
+) -> Option<Spanned<T>> {
+    if !node.has_property(name) {
+        let error =
+            Diagnostic::error("missing-property", span, format!("this kind of `auth` lacks `{name}`"));
+        node.lacks(error.label(format!("add `{name}=…`")), reading);
     }
-    found
-}
-
-fn lacks(name: &str, span: Span) -> Diagnostic {
-    Diagnostic::error("missing-property", span, format!("this kind of `auth` lacks `{name}`"))
-        .label(format!("add `{name}=…`"))
+    node.property(name, reading)
 }
 
 /// `"sub:X-User email:X-Email"`, or `"X-User X-Groups"` where both names are the same.
