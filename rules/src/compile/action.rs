@@ -110,9 +110,9 @@ fn filled(written: &WrittenProxy, pools: &Pools, reading: &mut Reading<'_>) -> O
         }
         return None;
     };
-    if let Some((span, _)) = written.pool.first.filter(|_| written.pool.health.is_some()) {
+    if let Some(health) = &written.pool.health {
         let message = "which servers a URL with placeholders leads to is not known before there is a request";
-        reading.report(Diagnostic::error("conflict", span, message).label("leave out `health`"));
+        reading.report(Diagnostic::error("conflict", health.span, message).label("leave out `health`"));
     }
     let named = written
         .names
@@ -125,9 +125,11 @@ fn filled(written: &WrittenProxy, pools: &Pools, reading: &mut Reading<'_>) -> O
 
 /// The words of a pool belong to the `upstream` that is named.
 fn check_no_pool_words(written: &WrittenProxy, reading: &mut Reading<'_>) {
-    let (Some((span, word)), Target::Named(name)) = (written.pool.first, &written.target) else { return };
-    let message = format!("`{word}` belongs into the block of `upstream {}`", name.value);
-    reading.report(Diagnostic::error("misplaced-pool-word", span, message).label("move it there"));
+    let Target::Named(name) = &written.target else { return };
+    for (span, word) in &written.pool.words {
+        let message = format!("`{word}` belongs into the block of `upstream {}`", name.value);
+        reading.report(Diagnostic::error("misplaced-pool-word", *span, message).label("move it there"));
+    }
 }
 
 fn compile_tls(written: &WrittenProxy, speaks_tls: bool, reading: &mut Reading<'_>) -> Option<UpstreamTls> {

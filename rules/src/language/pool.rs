@@ -59,8 +59,8 @@ pub(crate) struct Pool {
     pub keepalive: Option<Spanned<u32>>,
     pub keepalive_idle: Option<Spanned<Limit<Duration>>>,
     pub connections: Option<Spanned<Limit<u64>>>,
-    /// Where the first word of a pool stands.
-    pub first: Option<(Span, &'static str)>,
+    /// The words of a pool that are written, and where.
+    pub words: Vec<(Span, &'static str)>,
 }
 
 /// Reads the words of a pool among those of a block.
@@ -69,7 +69,7 @@ pub(super) fn read(parent: &Node<'_>, reading: &mut Reading<'_>) -> Pool {
     for (word, kdl) in parent.block() {
         if WORDS.iter().any(|known| known.name == word.name) {
             let mut node = Node::open(kdl, word, reading);
-            pool.first.get_or_insert((node.span, word.name));
+            pool.words.push((node.span, word.name));
             read_word(&mut pool, &mut node, reading);
             node.finish(reading);
         }
