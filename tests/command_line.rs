@@ -87,6 +87,16 @@ fn one_server_on_one_address_is_counted_as_such() {
     assert!(good && said.ends_with("the rules are good (1 server, 1 address)\n"), "{said}");
 }
 
+#[test]
+fn a_warning_is_no_place_to_mend() {
+    let text = GOOD.replace("listen 8080", "listn 8080").replace("^/c", "^/").replace("/c/d", "/e");
+    let text = text.replace(" final=on", "");
+    let rules = Rules::new("warned", &text);
+    let (good, said) = ran(&["check", rules.path()]);
+    assert!(!good && said.contains("warning[dead-route]") && said.contains("error[unknown-node]"), "{said}");
+    assert!(said.ends_with(&format!("vordr: 1 place to mend in {}\n", rules.path())), "{said}");
+}
+
 fn explained(url: &str) -> (bool, String) {
     let rules = Rules::new(&format!("explain-{}", url.len()), GOOD);
     ran(&["explain", "-c", rules.path(), "GET", url])

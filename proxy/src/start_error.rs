@@ -89,7 +89,7 @@ impl StartError {
 }
 
 fn count(diagnostics: &Diagnostics) -> String {
-    match diagnostics.len() {
+    match diagnostics.errors() {
         1 => "one place".to_owned(),
         many => format!("{many} places"),
     }

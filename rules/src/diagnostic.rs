@@ -95,6 +95,11 @@ impl Diagnostics {
         self.list.len()
     }
 
+    /// How many of them are errors.
+    pub fn errors(&self) -> usize {
+        self.list.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count()
+    }
+
     /// Whether there is nothing to mend.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
@@ -161,5 +166,13 @@ mod tests {
         assert_eq!(nearest("body_limit", known), Some("body-limit"));
         assert_eq!(nearest("timeout", known), Some("timeouts"));
         assert_eq!(nearest("proxy_pass", known), None);
+    }
+
+    #[test]
+    fn a_warning_is_no_error_to_be_counted() {
+        let nowhere = Span::default();
+        let list = vec![Diagnostic::warning("a", nowhere, "a"), Diagnostic::error("b", nowhere, "b")];
+        let found = Diagnostics::new(list, Arc::default());
+        assert_eq!((found.len(), found.errors()), (2, 1));
     }
 }

@@ -42,7 +42,7 @@ fn print_as_kdl(path: &str) -> ExitCode {
         }
         Err(diagnostics) => {
             print(&diagnostics);
-            complain(&format!("vordr: {} to mend in {path}", counted(diagnostics.len(), "place")));
+            complain(&format!("vordr: {} to mend in {path}", counted(diagnostics.errors(), "place")));
             ExitCode::FAILURE
         }
     }

@@ -3,7 +3,7 @@
 use super::say::{complain, counted, say};
 use std::io::IsTerminal;
 use std::process::ExitCode;
-use vordr::rules::{Diagnostics, Loaded, Severity, load, render, show as effective};
+use vordr::rules::{Diagnostics, Loaded, load, render, show as effective};
 use vordr::{System, check_surroundings};
 
 /// Loads a file; what is wrong with it has been printed where there is no result.
@@ -19,7 +19,7 @@ pub(super) fn load_file(path: &str) -> Option<Loaded> {
         Ok(loaded) => Some(loaded),
         Err(diagnostics) => {
             print(&diagnostics);
-            complain(&format!("vordr: {} to mend in {path}", counted(diagnostics.len(), "place")));
+            complain(&format!("vordr: {} to mend in {path}", counted(diagnostics.errors(), "place")));
             None
         }
     }
@@ -43,8 +43,8 @@ pub(super) fn check(path: &str, json: bool) -> ExitCode {
     let Some(loaded) = load_file(path) else { return ExitCode::FAILURE };
     let found = all_of(&loaded);
     print(&found);
-    if let 1.. = errors(&found) {
-        complain(&format!("vordr: {} to mend in {path}", counted(errors(&found), "place")));
+    if let errors @ 1.. = found.errors() {
+        complain(&format!("vordr: {} to mend in {path}", counted(errors, "place")));
         return ExitCode::FAILURE;
     }
     let servers = counted(loaded.table.servers.len(), "server");
@@ -63,7 +63,7 @@ fn check_json(path: &str) -> ExitCode {
     let (diagnostics, code) = match load(path, &text, &System) {
         Ok(loaded) => {
             let found = all_of(&loaded);
-            let code = if errors(&found) == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+            let code = if found.errors() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE };
             (render::json(&found), code)
         }
         Err(diagnostics) => (render::json(&diagnostics), ExitCode::FAILURE),
@@ -76,10 +76,6 @@ fn check_json(path: &str) -> ExitCode {
 fn all_of(loaded: &Loaded) -> Diagnostics {
     let surroundings = check_surroundings(loaded);
     loaded.warnings.others(loaded.warnings.iter().chain(surroundings.iter()).cloned().collect())
-}
-
-fn errors(found: &Diagnostics) -> usize {
-    found.iter().filter(|found| found.severity == Severity::Error).count()
 }
 
 /// `vordr show`
