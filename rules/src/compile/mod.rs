@@ -3,6 +3,7 @@
 mod acme;
 mod action;
 mod dead;
+mod dead_errors;
 mod keepalive;
 mod listeners;
 mod logs;
@@ -69,6 +70,7 @@ pub(crate) fn compile(file: &File, reading: &mut Reading<'_>) -> Outcome {
     }
     let maps = maps::compile(&file.maps, reading);
     steered::warn(pools.filled_urls(), &maps, &servers, reading);
+    dead_errors::warn(file, &templates, &servers, reading);
     let mut process = match &file.process {
         Some(process) => process::compile(&process.value, &formats),
         None => Process::default(),

@@ -59,6 +59,13 @@ fn what_is_shown_of_every_example_and_block_gives_the_same_table() {
     }
     for (name, text) in texts {
         let written = loaded(&name, &text);
+        for never in ["dead-on-error"] {
+            assert!(
+                written.warnings.iter().all(|warning| warning.code != never),
+                "{name}: {}",
+                written.warnings
+            );
+        }
         let shown = vordr_rules::show::show(&written);
         if written.secrets.is_empty() {
             let again = loaded("shown.kdl", &shown).table.without_places();
