@@ -9,6 +9,7 @@ mod listeners;
 mod logs;
 mod maps;
 mod names;
+mod pings;
 mod process;
 mod settings;
 mod steered;
@@ -177,6 +178,7 @@ fn compile_location<'t>(
         location.action.as_ref().and_then(|action| action::compile(action, (names, &mut *pools), reading));
     let steps = steps::compile(&location.steps, true, (names, &mut *pools), reading);
     let settings = settings::compile(&layers, known, (names, &mut *pools), reading);
+    pings::warn(&layers, &settings.websocket, reading);
     warn_of_scattered_sessions(location, action.as_ref(), pools, reading);
     table::Location {
         name: name(location.name.as_ref(), &patterns),

@@ -59,7 +59,7 @@ fn what_is_shown_of_every_example_and_block_gives_the_same_table() {
     }
     for (name, text) in texts {
         let written = loaded(&name, &text);
-        for never in ["dead-on-error"] {
+        for never in ["dead-on-error", "late-ping"] {
             assert!(
                 written.warnings.iter().all(|warning| warning.code != never),
                 "{name}: {}",
