@@ -39,7 +39,7 @@ fn read_kind(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Auth> {
     let delay = node.property::<Duration>("delay", reading).map(|delay| delay.value);
     let location = node.property::<String>("location", reading);
     let kind = match (node.property::<String>("forward", reading), location) {
-        (Some(url), None) => AuthKind::Forward { url: url.value },
+        (Some(url), None) => AuthKind::Forward { url: read_url(url, reading)? },
         (None, Some(path)) => AuthKind::Location { path: read_path(path, reading)? },
         (Some(_), Some(path)) => {
             let error = Diagnostic::error("conflict", path.span, "`auth` asks a server, or a location");
@@ -55,6 +55,18 @@ fn read_kind(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Auth> {
         }
     };
     Some(Auth { kind, delay, copy })
+}
+
+/// A URL, or the path of a file. Whoever may see the rules would see a password in it.
+fn read_url(url: Spanned<String>, reading: &mut Reading<'_>) -> Option<String> {
+    let behind_scheme = url.value.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = behind_scheme.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.contains('@') {
+        let error = Diagnostic::error("bad-url", url.span, "credentials have no place in this URL");
+        reading.report(error.label("leave out what stands before the `@`"));
+        return None;
+    }
+    Some(url.value)
 }
 
 fn read_path(path: Spanned<String>, reading: &mut Reading<'_>) -> Option<String> {
@@ -87,7 +99,7 @@ fn read_named(kind: &Spanned<String>, node: &mut Node<'_>, reading: &mut Reading
         "jwt" => {
             let jwks = needed("jwks", node, span, reading);
             let (issuer, audience) = (optional("issuer", node, reading), optional("audience", node, reading));
-            AuthKind::Jwt { jwks: jwks?.value, issuer, audience }
+            AuthKind::Jwt { jwks: read_url(jwks?, reading)?, issuer, audience }
         }
         other => {
             node.forget_rest();
