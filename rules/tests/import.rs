@@ -30,6 +30,20 @@ fn a_comment_ends_where_it_ended_whatever_kdl_takes_for_the_end_of_a_line() {
     assert!(load("again.kdl", &kdl, &world()).is_ok(), "{kdl}");
 }
 
+#[test]
+fn a_credential_that_is_not_shown_is_written_as_it_is() {
+    let text = "server { listen 80; location / { proxy_set_header Authorization \"Basic czNjcmV0\"; \
+                proxy_set_header Cookie sid=s3cret; proxy_pass http://127.0.0.1:8000; } }";
+    let imported = imported(text);
+    assert!(imported.kdl.contains("\"Authorization\" \"Basic czNjcmV0\"\n"), "{}", imported.kdl);
+    assert!(imported.kdl.contains("\"Cookie\" \"sid=s3cret\"\n"), "{}", imported.kdl);
+    let shown = show::show(&imported.loaded);
+    assert!(
+        shown.contains("\"Authorization\" \"Basic ***\"\n") && shown.contains("\"Cookie\" \"sid=***\"\n"),
+        "{shown}"
+    );
+}
+
 /// A site as people write it.
 const SITE: &str = r#"# All of it.
 worker_processes auto;    # one a core

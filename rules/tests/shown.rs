@@ -258,6 +258,41 @@ fn where_spans_go_is_shown_without_the_secrets_of_the_way() {
     assert_eq!(names, ["authorization", "x-a"]);
 }
 
+#[test]
+fn credentials_in_headers_are_not_shown_and_nothing_else_is_hidden_with_them() {
+    let rules = r#"
+        server on {
+            listen 80
+            request {
+                set Authorization "Bearer s3cret"; add Proxy-Authorization "Basic s3cret"; default authorization "s3cret on"
+                set Cookie "sid=s3cret; a; lang=s3cret"; set X-Zone "s3cret-free"
+            }
+            location "/" {
+                request { set Authorization "on"; set Cookie "sid={cookie.sid}"; set Proxy-Authorization ""; }
+                websocket on
+                respond 204
+            }
+        }"#;
+    let world = InMemory::default();
+    let shown = show::show(&load("rules.kdl", rules, &world).unwrap());
+    for line in [
+        "server \"on\" {",
+        "set \"Authorization\" \"Bearer ***\"",
+        "add \"Proxy-Authorization\" \"Basic ***\"",
+        "default \"authorization\" \"***\"",
+        "set \"Cookie\" \"sid=***;***; lang=***\"",
+        "set \"X-Zone\" \"s3cret-free\"",
+        "set \"Authorization\" \"***\"",
+        "set \"Cookie\" \"sid={cookie.sid}\"",
+        "set \"Proxy-Authorization\" \"\"",
+        "websocket on",
+    ] {
+        assert!(shown.contains(line), "{line}\n{shown}");
+    }
+    assert_eq!(shown.matches("s3cret").count(), 1, "{shown}");
+    load("shown.kdl", &shown, &world).unwrap();
+}
+
 /// Words of which any may stand in a server, a location or a template.
 fn a_setting() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![

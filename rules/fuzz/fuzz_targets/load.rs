@@ -20,7 +20,8 @@ fuzz_target!(|text: &str| {
         }
         Ok(loaded) => {
             let shown = show::show(&loaded);
-            let is_whole = loaded.secrets.is_empty() && !shown.contains("that are no text");
+            let is_whole =
+                loaded.secrets.is_empty() && !shown.contains("that are no text") && !shown.contains("***");
             let table = loaded.table.without_places();
             let laid_out = format("fuzz.kdl", text).expect("what loads is KDL");
             for again in [Some(laid_out), is_whole.then_some(shown)].into_iter().flatten() {

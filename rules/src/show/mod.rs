@@ -3,6 +3,7 @@
 //! What is printed loads again and gives the same table, unless a secret had to be masked.
 
 mod action;
+mod credential;
 mod fix;
 mod map;
 mod media;

@@ -1,15 +1,17 @@
 //! Settings, written out.
 
 use super::action;
+use super::credential;
 use super::media;
 use super::place_of;
 use super::process::{keepalive_line, write_access_logs, write_error_logs};
 use super::substitute;
 use super::text::{Page, duration, limit, number, quoted, switch, template, words};
+use crate::placeholder::Template;
 use crate::table::{
-    Afterwards, AnswerStatus, Auth, AuthKind, Buffering, Compress, Concurrency, Condition, Cors, HeaderNames,
-    HeaderOperation, Level, OnError, OnErrorFrom, Origins, Pace, RateLimit, Satisfy, SendRate, Server,
-    Settings, Steering, Table, Teller, TemporaryFolder, Trust, Ways, Whom,
+    Afterwards, AnswerStatus, Auth, AuthKind, Buffering, Compress, Concurrency, Condition, Cors, FieldName,
+    HeaderNames, HeaderOperation, Level, OnError, OnErrorFrom, Origins, Pace, RateLimit, Satisfy, SendRate,
+    Server, Settings, Steering, Table, Teller, TemporaryFolder, Trust, Ways, Whom,
 };
 use http::StatusCode;
 
@@ -145,23 +147,29 @@ fn operations(name: &str, operations: &[HeaderOperation], page: &mut Page) {
         return;
     }
     page.open(name, None);
-    operations.iter().for_each(|operation| page.line(&operation_line(operation), None));
+    for operation in operations {
+        let line = operation_line(operation, |_, value| template(value));
+        match operation_line(operation, credential::masked) {
+            masked if masked == line => page.line(&line, None),
+            masked => page.secret_line(&line, masked),
+        }
+    }
     page.close();
 }
 
-fn operation_line(operation: &HeaderOperation) -> String {
+/// An operation, with its value as `written` has it.
+fn operation_line(operation: &HeaderOperation, written: fn(&FieldName, &Template) -> String) -> String {
+    let line = |word, name: &FieldName, value: &Template| {
+        format!("{word} {} {}", quoted(name.spelling()), written(name, value))
+    };
     match operation {
-        HeaderOperation::Set(name, value) => format!("set {} {}", quoted(name.spelling()), template(value)),
-        HeaderOperation::Add(name, value) => format!("add {} {}", quoted(name.spelling()), template(value)),
-        HeaderOperation::Default(name, value) => {
-            format!("default {} {}", quoted(name.spelling()), template(value))
-        }
-        HeaderOperation::Trailer(name, value) => {
-            format!("trailer {} {}", quoted(name.spelling()), template(value))
-        }
+        HeaderOperation::Set(name, value) => line("set", name, value),
+        HeaderOperation::Add(name, value) => line("add", name, value),
+        HeaderOperation::Default(name, value) => line("default", name, value),
+        HeaderOperation::Trailer(name, value) => line("trailer", name, value),
         HeaderOperation::Remove(name) => format!("remove {}", quoted(name.as_str())),
         HeaderOperation::RemovePrefix(prefix) => format!("remove {}", quoted(&format!("{prefix}*"))),
-        HeaderOperation::OnSuccess(operation) => format!("{} errors=off", operation_line(operation)),
+        HeaderOperation::OnSuccess(operation) => format!("{} errors=off", operation_line(operation, written)),
     }
 }
 

@@ -19,11 +19,24 @@ pub(crate) struct Line {
     pub depth: usize,
     /// Where what it says was written, as far as that is known.
     pub place: Option<Place>,
+    /// What is shown in its place, where it holds a secret.
+    masked: Option<String>,
 }
 
 impl Page {
     pub(super) fn line(&mut self, line: &str, place: Option<&Place>) {
-        self.lines.push(Line { text: line.to_owned(), depth: self.depth, place: place.cloned() });
+        self.lines.push(Line {
+            text: line.to_owned(),
+            depth: self.depth,
+            place: place.cloned(),
+            masked: None,
+        });
+    }
+
+    /// A line that is shown as `masked`. Masking it by itself leaves alone what reads the same elsewhere.
+    pub(super) fn secret_line(&mut self, line: &str, masked: String) {
+        let masked = Some(masked);
+        self.lines.push(Line { text: line.to_owned(), depth: self.depth, place: None, masked });
     }
 
     pub(super) fn open(&mut self, head: &str, place: Option<&Place>) {
@@ -52,11 +65,12 @@ impl Page {
 }
 
 impl Line {
-    /// Indented, with its place as a comment.
+    /// Indented, without its secret, with its place as a comment.
     fn drawn(&self) -> String {
         let place = self.place.as_ref();
         let place = place.map(|place| format!("    // {}:{}", escaped(&place.file), place.line));
-        format!("{}{}{}\n", "    ".repeat(self.depth), self.text, place.unwrap_or_default())
+        let text = self.masked.as_ref().unwrap_or(&self.text);
+        format!("{}{text}{}\n", "    ".repeat(self.depth), place.unwrap_or_default())
     }
 }
 
