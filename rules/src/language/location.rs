@@ -154,19 +154,24 @@ fn check_has_prefix(word: &str, switch: Option<&Spanned<bool>>, paths: &[Path], 
 
 /// A path starts with `/` and is compared after decoding, so it is written decoded.
 fn checked(path: Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned<String>> {
-    let wrong = |message: String| Diagnostic::error("bad-path", path.span, message);
-    let error = if !path.value.starts_with('/') {
-        wrong(format!("`{}` is no path", path.value))
-            .label(format!("write `\"/{}\"`", path.value.trim_start_matches('/')))
-    } else if path.value.contains(['?', '#']) {
-        wrong("a location's path has no query".to_owned()).label("a `match query=…` looks at it")
+    if !path.value.starts_with('/') {
+        let error = Diagnostic::error("bad-path", path.span, format!("`{}` is no path", path.value));
+        reading.report(error.label(format!("write `\"/{}\"`", path.value.trim_start_matches('/'))));
+        return None;
+    }
+    warn_of_odd(&path, reading);
+    Some(path)
+}
+
+/// Such paths are hardly ever meant, and nginx's files may have them.
+fn warn_of_odd(path: &Spanned<String>, reading: &mut Reading<'_>) {
+    let odd = |message: &str| Diagnostic::warning("bad-path", path.span, message);
+    if path.value.contains(['?', '#']) {
+        let warning = odd("a location's path has no query: this is met by an escaped `?` or `#` alone");
+        reading.report(warning.label("a `match query=…` looks at the query"));
     } else if path.value.split('/').any(|segment| segment == "." || segment == "..") {
-        wrong("dot segments are gone before a path is compared, so this matches nothing".to_owned())
-    } else {
-        return Some(path);
-    };
-    reading.report(error);
-    None
+        reading.report(odd("dot segments are gone before a path is compared, so this matches nothing"));
+    }
 }
 
 pub(super) fn compiled(regex: Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned<PathRegex>> {
