@@ -22,6 +22,11 @@ impl Exchange {
         }
     }
 
+    /// Whether anything went wrong, though something else went on in its place.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failure.is_some() || self.failed_first.is_some()
+    }
+
     /// What went wrong first, and in full: with what failed in its place, where something did.
     pub fn fault(&self) -> Option<(&Failure, String)> {
         let last = self.failure.as_ref().map(|failure| (failure, self.told_in_full(failure)));

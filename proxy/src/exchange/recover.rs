@@ -22,14 +22,15 @@ impl Exchange {
         }
         let index = self.on_error_of(failure).filter(|index| self.goes_elsewhere(*index))?;
         self.stand_in(index, failure);
-        let told = self.told_in_full(failure);
+        // Where a file is not there, or an upstream says so, another is mostly meant to be asked.
+        let is_fault = failure.party() == Party::Upstream && failure.status().is_server_error();
+        let told = is_fault.then(|| self.told_in_full(failure));
         self.note(failure.clone());
         let admission = self.act(request);
         if matches!(admission, Admission::Forward | Admission::Guarded) {
             // It is counted as an attempt that was made again; the log tells of it all the same.
             self.failure = None;
-            // Where a file is not there, or an upstream says so, another is mostly meant to be asked.
-            if failure.party() == Party::Upstream && failure.status().is_server_error() {
+            if let Some(told) = told {
                 self.failed_first.get_or_insert_with(|| Box::new((failure.clone(), told)));
             }
         }

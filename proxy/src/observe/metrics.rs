@@ -171,7 +171,7 @@ impl Metrics {
 
     pub(super) fn finished(&self, record: &Record<'_>) {
         let exchange = record.exchange;
-        if exchange.fault().is_some() {
+        if exchange.has_failed() {
             self.errors.mine().inc();
         }
         if let Some(granted) = exchange.preflight {

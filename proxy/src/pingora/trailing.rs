@@ -10,19 +10,20 @@ use http::request::Parts;
 /// with their heads.
 pub(super) fn announce(request: &Parts, under_way: &UnderWay) {
     let UnderWay { exchange, link, .. } = under_way;
-    link.await_trailers(exchange.trailers(request).is_some());
-    leave(request, exchange, link, &HeaderMap::new());
+    link.await_trailers(leave(request, exchange, link, &HeaderMap::new()));
 }
 
-/// Leaves the trailers there now that the body is over, beside `theirs`: the upstream's.
-pub(super) fn leave(request: &Parts, exchange: &Exchange, link: &Link, theirs: &HeaderMap) {
-    let Some(own) = exchange.trailers(request) else { return };
+/// Leaves the trailers there now that the body is over, beside `theirs`: the upstream's. Whether any are to follow.
+pub(super) fn leave(request: &Parts, exchange: &Exchange, link: &Link, theirs: &HeaderMap) -> bool {
+    let Some(own) = exchange.trailers(request) else { return false };
     if !link.http2 {
-        return link.set_trailer_lines(&own);
+        link.set_trailer_lines(&own);
+        return true;
     }
     let mut all = theirs.clone();
     for (name, value) in own {
         all.append(&**name, value);
     }
     link.set_trailers(all);
+    true
 }

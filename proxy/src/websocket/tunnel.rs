@@ -1,12 +1,12 @@
 //! One open WebSocket: what has passed in either direction, and how it ended.
 
 use super::frames::{Frame, FrameScan, Opcode};
+use crate::connection::FAREWELL;
 use crate::exchange::Failure;
 use crate::observe::Meter;
 
-/// Codes of close frames (RFC 6455, section 7.4.1).
-const GOING_AWAY: u16 = 1001;
-const INTERNAL: u16 = 1011;
+/// `1011`, an unexpected condition (RFC 6455, section 7.4.1).
+const UNEXPECTED: u16 = 1011;
 
 /// Who a byte comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,8 +156,8 @@ impl Tunnel {
         }
         let code = match self.ending(failure) {
             Ending { initiator: Initiator::Client, .. } | Ending { reason: "shutdown", .. } => return None,
-            Ending { reason: "idle", .. } => GOING_AWAY,
-            _ => INTERNAL,
+            Ending { reason: "idle", .. } => FAREWELL,
+            _ => UNEXPECTED,
         };
         self.told = Some(code);
         self.count_own(Opcode::Close, self.told);
