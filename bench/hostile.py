@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 EACH, BEFORE, DURING, AFTER = 500, 10, 15, 10
 KEPT, PAUSE = 8, 0.002
@@ -96,10 +97,10 @@ async def never_reads(port, number):
 
 async def opens_and_closes(port, number):
     (await opened(port, number)).close()
-    ROUNDS[0] += 1
+    CLOSED[0] += 1
 
 
-ROUNDS = [0]
+CLOSED = [0]
 
 
 async def for_ever(client, port, number):
@@ -115,7 +116,7 @@ async def attack(port, kinds, seconds):
     clients = [for_ever(globals()[kind], port, number) for kind in kinds for number in range(EACH)]
     with contextlib.suppress(asyncio.TimeoutError):
         await asyncio.wait_for(asyncio.gather(*clients), seconds)
-    print(ROUNDS[0])
+    print(CLOSED[0])
 
 
 def only_when_idle():
@@ -206,10 +207,10 @@ def attacked(start, beside=False):
             wait_until_all_are_there(victim, calm)
             under = ordinary(port, begun + DURING + 19 - time.monotonic())
             seen.append((under, mebibytes(server), descriptors(server)))
-            rounds = sum(int(process.communicate(timeout=60)[0]) for process in hostiles)
+            closed = sum(int(process.communicate(timeout=60)[0]) for process in hostiles)
             time.sleep(AFTER)
             seen.append((ordinary(port, 5), mebibytes(server), descriptors(server)))
-            return rounds / (DURING + 20), seen
+            return closed / (DURING + 20), seen
         finally:
             for process in hostiles:
                 process.kill()
@@ -218,22 +219,51 @@ def attacked(start, beside=False):
 
 
 def hostile():
-    print(f"{EACH} drip heads, {EACH} never read, {EACH} open and close as fast as they can\n")
-    print("| | | before | meanwhile | ratio | after |\n|---|---|---|---|---|---|")
-    for start, beside in ((vordr, False), (vordr, True), (nginx, False), (nginx, True)):
-        told(start.__name__ + ", another one attacked" * beside, *attacked(start, beside), beside)
+    rounds = int(os.environ.get("BENCH_ROUNDS", "3"))
+    kinds = ((vordr, False), (vordr, True), (nginx, False), (nginx, True))
+    print(f"{EACH} drip heads, {EACH} never read, {EACH} open and close as fast as they can; {rounds} rounds, in turn\n")
+    measured = [[] for _ in kinds]
+    for _ in range(rounds):
+        for (start, beside), so_far in zip(kinds, measured):
+            so_far.append(attacked(start, beside))
+    print("| | | before | meanwhile | after | times as much | in each round |\n|---|---|---|---|---|---|---|")
+    for (start, beside), so_far in zip(kinds, measured):
+        name = start.__name__ + ", another one attacked" * beside
+        told(name, [figures(seen, beside) for _, seen in so_far])
+        print(f"| {name} | opened and closed in a second | | {statistics.median(closed for closed, _ in so_far):.0f} | | | |")
 
 
-def told(name, a_second, seen, beside):
-    """The rows of one run."""
-    (before, memory, files), (under, memory_under, files_under), (after, *later) = seen
+class Figure(NamedTuple):
+    """What is seen of one thing in a round."""
+    before: float
+    meanwhile: float
+    after: float
+
+    def times(self, row):
+        """How much more it became: memory and descriptors are judged when all is over."""
+        return (self.meanwhile if row.startswith("p99") else self.after) / self.before
+
+
+def figures(seen, beside):
+    """The rows of one round."""
+    times, memory, files = zip(*seen)
+    found = {}
     for kind, at in (("all requests", slice(2)), ("kept connections", slice(1)), ("new connections", slice(1, 2))):
-        calm, busy, end = (p99(sum(measured[at], [])) for measured in (before, under, after))
-        print(f"| {name} | p99, {kind} | {calm:.2f} ms | {busy:.2f} ms | {busy / calm:.2f} | {end:.2f} ms |")
-    print(f"| | connections a second | | {a_second:.0f} | | |")
+        found[f"p99 in ms, {kind}"] = Figure(*(p99(sum(part[at], [])) for part in times))
     if not beside:
-        print(f"| | memory | {memory:.1f} MiB | {memory_under:.1f} MiB | | {later[0]:.1f} MiB ({later[0] / memory - 1:+.0%}) |")
-        print(f"| | descriptors | {files} | {files_under} | | {later[1]} |")
+        found["memory in MiB"] = Figure(*memory)
+        found["descriptors"] = Figure(*files)
+    return found
+
+
+def told(name, rounds):
+    """The rows of one kind: the middle one of its rounds, and how much more it became in each."""
+    for row in rounds[0]:
+        each = [found[row] for found in rounds]
+        middle = [f"{statistics.median(column):.4g}" for column in zip(*each)]
+        times = [figure.times(row) for figure in each]
+        in_turn = ", ".join(f"{value:.2f}" for value in times)
+        print("|", " | ".join([name, row, *middle, f"{statistics.median(times):.2f}", in_turn]), "|")
 
 
 if __name__ == "__main__":
