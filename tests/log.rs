@@ -1,6 +1,7 @@
 //! The access log: one JSON object for each exchange, its names for good.
 
-use crate::harness::{Binary, Client, Origin, Vordr, eventually, proxying};
+use crate::harness::{Authority, Binary, Client, Origin, Vordr, eventually, free_port, proxying};
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn a_proxied_request_has_every_field() {
@@ -109,6 +110,28 @@ async fn a_client_that_goes_away_is_noted_as_499() {
     origin.first_request().await;
     drop(client);
     assert_eq!(vordr.log_error("client_gone").await["status"], 499);
+}
+
+/// As a platform's probe does that wants to know whether anybody is there.
+#[tokio::test]
+async fn a_connection_that_is_opened_and_closed_is_no_line_of_the_log() {
+    let (folder, tls) = (tempfile::tempdir().unwrap(), free_port());
+    let certificate = Authority::new().pair(&["a.test"]).write(folder.path(), "a");
+    let mut binary = Binary::running(&format!(
+        r#"server a.test {{ listen "127.0.0.1:0"; location "/" {{ respond 204; }} }}
+        server a.test {{ listen "127.0.0.1:{tls}" tls=on; tls {{ {certificate}; }}; location "/" {{ respond 204; }} }}"#
+    ))
+    .await;
+    for address in [binary.address(), ([127, 0, 0, 1], tls).into()] {
+        drop(TcpStream::connect(address).await.unwrap());
+        let reset = TcpStream::connect(address).await.unwrap();
+        reset.set_zero_linger().unwrap();
+    }
+    assert_eq!(Client::connect(binary.address()).await.get("a.test", "/").await.status, 204);
+    binary.signal("TERM");
+    assert!(binary.ended().await.success());
+    assert_eq!(binary.printed().lines().count(), 1, "{}", binary.printed());
+    assert!(binary.said().lines().all(|line| line.contains(r#""level":"info""#)), "{}", binary.said());
 }
 
 /// The lines that a vordr prints in the combined format, the requests sent one after another on one connection.
