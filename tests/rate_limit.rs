@@ -162,6 +162,47 @@ async fn a_zone_counts_wherever_it_stands_and_whoever_has_no_key_not_at_all() {
 }
 
 #[tokio::test]
+async fn each_of_several_limits_has_buckets_of_its_own() {
+    for counting in Counting::everywhere().await {
+        for (rules, statuses) in [
+            (r#"limit rate="5/h"; limit rate="2/d""#, [200, 200, 429, 429]),
+            (r#"limit rate="2/d"; limit rate="5/h""#, [200, 200, 429, 429]),
+            (r#"limit rate="1/h" dry=on; limit rate="3/h""#, [200, 200, 200, 429]),
+        ] {
+            let rules = format!("server a.test {{ listen 0; location \"/\" {{ {rules}; respond 200; }}; }}");
+            let vordr = counting.running(&rules).await;
+            for status in statuses {
+                assert_eq!(ask(&vordr, "").await, status, "{rules}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_is_refused_is_told_of_the_limit_that_refuses() {
+    let rules = r#"server a.test { listen 0
+        location "/" { limit rate="5/h"; limit rate="1/d"; respond 200; } }"#;
+    let vordr = Vordr::running(rules).await;
+    assert_eq!(ask(&vordr, "").await, 200);
+    let refused = vordr.get("http://a.test/").await;
+    assert_eq!(refused.header("RateLimit-Policy"), Some(r#""default";q=1;w=86400"#));
+}
+
+#[tokio::test]
+async fn a_key_that_says_what_another_limits_key_is_spends_nobody_elses_tokens() {
+    let rules = r#"server a.test { listen 0
+        location "/" {
+            limit rate="1/h" key="{header.X-A}"
+            limit rate="1/h" key="{header.X-B}"
+            respond 200
+        } }"#;
+    let vordr = Vordr::running(rules).await;
+    for (a, b) in [("one", "two"), ("two", "one"), ("three", "four")] {
+        assert_eq!(ask(&vordr, &format!("X-A: {a}\r\nX-B: {b}\r\n")).await, 200, "{a} {b}");
+    }
+}
+
+#[tokio::test]
 async fn what_one_limit_refuses_another_does_not_count() {
     let rules = r#"server a.test { listen "127.0.0.1:0"
         location "/" {

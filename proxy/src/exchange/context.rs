@@ -141,6 +141,8 @@ pub struct Exchange {
     pub first_tried: Option<Instant>,
     /// In how many seconds it may be asked again: a server may be up, or `limit` let it through.
     pub retry_after: Option<u64>,
+    /// Which of its limits refused it.
+    pub refused_by: usize,
     /// The addresses that could not be reached, with the reason.
     pub unreached: Vec<(String, String)>,
     /// The `on-error` of the settings that is in force, by its index.
@@ -247,6 +249,7 @@ impl Exchange {
             retried: 0,
             first_tried: None,
             retry_after: None,
+            refused_by: 0,
             unreached: Vec::new(),
             recovering: None,
             recovered: false,

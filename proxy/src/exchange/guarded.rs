@@ -14,6 +14,17 @@ use vordr_rules::table::{Auth, Concurrency, Location, RateLimit, Satisfy, Server
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
+/// What something is counted for: each limit has buckets of its own, unless a zone puts several together.
+#[derive(Debug, Clone, Copy, Hash, PartialEq, Eq)]
+pub struct CountedFor<'e> {
+    /// The server; of a zone there is only one.
+    pub server: &'e str,
+    /// The location that has it for itself, or the zone.
+    pub route: &'e str,
+    /// Which of several in one block it is; of a zone, always the first.
+    pub number: usize,
+}
+
 /// What credentials told of whoever asks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Learnt {
@@ -62,25 +73,37 @@ impl Exchange {
         self.settings().is_some_and(|settings| settings.satisfy != Satisfy::All && !settings.auth.is_empty())
     }
 
-    /// The limits that hold, each with what it is counted for: its zone, or its server and route. What a location has from
-    /// its server is counted over all of that server.
-    pub fn limits(&self) -> impl Iterator<Item = (&RateLimit, (&str, &str))> {
+    /// The limits that hold, each with what it is counted for. What a location has from its server is counted over all of
+    /// that server.
+    pub fn limits(&self) -> impl Iterator<Item = (&RateLimit, CountedFor<'_>)> {
         let all = self.settings().filter(|_| !self.is_counted).map_or(&[][..], |settings| &settings.limits);
         let route = self.location().filter(|location| !location.shared.limits);
-        all.iter().map(move |limit| (limit, self.counted_for(limit.zone.as_deref(), route)))
+        all.iter()
+            .enumerate()
+            .map(move |(number, limit)| (limit, self.counted_for(limit.zone.as_deref(), route, number)))
     }
 
     /// How many may be under way, each with what it is counted for.
-    pub fn concurrencies(&self) -> impl Iterator<Item = (&Concurrency, (&str, &str))> {
+    pub fn concurrencies(&self) -> impl Iterator<Item = (&Concurrency, CountedFor<'_>)> {
         let all =
             self.settings().filter(|_| !self.is_counted).map_or(&[][..], |settings| &settings.concurrent);
         let route = self.location().filter(|location| !location.shared.concurrent);
-        all.iter().map(move |limit| (limit, self.counted_for(limit.zone.as_deref(), route)))
+        all.iter()
+            .enumerate()
+            .map(move |(number, limit)| (limit, self.counted_for(limit.zone.as_deref(), route, number)))
     }
 
-    fn counted_for<'e>(&'e self, zone: Option<&'e str>, route: Option<&'e Location>) -> (&'e str, &'e str) {
-        let own = || (self.server().map_or("", Server::name), route.map_or("", |route| route.name.as_str()));
-        zone.map_or_else(own, |zone| ("", zone))
+    fn counted_for<'e>(
+        &'e self,
+        zone: Option<&'e str>,
+        route: Option<&'e Location>,
+        number: usize,
+    ) -> CountedFor<'e> {
+        let own = || {
+            let route = route.map_or("", |route| route.name.as_str());
+            CountedFor { server: self.server().map_or("", Server::name), route, number }
+        };
+        zone.map_or_else(own, |zone| CountedFor { server: "", route: zone, number: 0 })
     }
 
     /// What is counted together with others: its key under a limit. `None` where a zone counts it not at all.
@@ -127,7 +150,7 @@ impl Exchange {
 
     /// Tells which limit it was, and that nothing is left of it. A status of the operator's own says all by itself.
     pub(super) fn rate_limited(&self, mut page: Answer) -> Answer {
-        let Some((limit, _)) = self.limits().next() else { return page };
+        let Some((limit, _)) = self.limits().nth(self.refused_by) else { return page };
         if page.status != StatusCode::TOO_MANY_REQUESTS {
             return page;
         }
@@ -161,8 +184,8 @@ mod tests {
     fn counted_for(target: &str) -> Option<(u32, String)> {
         let mut scene = Scene::under(RULES, STRANGER, &format!("GET {target}"));
         assert_eq!(scene.admit() == Admission::Guarded, target != "/free");
-        let (limit, (server, route)) = scene.exchange.limits().next()?;
-        Some((limit.requests, format!("{server}{route}")))
+        let (limit, counted) = scene.exchange.limits().next()?;
+        Some((limit.requests, format!("{}{}", counted.server, counted.route)))
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub use files::{Asks, FileAnswer, Piece, Representation, Sought, Spot};
 pub(crate) use framing::settle;
 pub(crate) use goal::Filled;
 pub use goal::Goal;
-pub use guarded::Learnt;
+pub use guarded::{CountedFor, Learnt};
 pub use handshake::{Handshake, Protocol, Verdict};
 pub use headers::Headers;
 pub(crate) use headers::stripped;

@@ -1,5 +1,6 @@
 //! `concurrent`: how many requests of each key are under way.
 
+use crate::exchange::CountedFor;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,7 +30,7 @@ pub(crate) struct Place {
 
 impl Counts {
     /// Counts one more request of whoever `key` is, under the limit of this name, unless there are as many as may be.
-    pub(super) fn enter(self: &Arc<Self>, name: &(&str, &str), key: &[u8], most: u32) -> Option<Place> {
+    pub(super) fn enter(self: &Arc<Self>, name: &CountedFor<'_>, key: &[u8], most: u32) -> Option<Place> {
         let key = self.hasher.hash_one((name, key));
         let mut set = self.set(key)?.lock().unwrap_or_else(PoisonError::into_inner);
         let count = set.entry(key).or_default();
@@ -66,11 +67,14 @@ mod tests {
     #[test]
     fn so_many_are_let_in_until_one_leaves_and_nothing_is_left_behind() {
         let counts = Arc::new(Counts::default());
-        let enter = |key: &str| counts.enter(&("a", "/"), key.as_bytes(), 2);
+        let counted = |server, number| CountedFor { server, route: "/", number };
+        let enter = |key: &str| counts.enter(&counted("a", 0), key.as_bytes(), 2);
         let (first, second) = (enter("x"), enter("x"));
         assert!(first.is_some() && second.is_some() && enter("x").is_none());
         assert!(enter("y").is_some(), "another key is counted for itself");
-        assert!(counts.enter(&("b", "/"), b"x", 2).is_some(), "and so is another limit");
+        for other in [counted("b", 0), counted("a", 1)] {
+            assert!(counts.enter(&other, b"x", 2).is_some(), "and so is another limit: {other:?}");
+        }
         drop(first);
         let third = enter("x");
         assert!(third.is_some() && enter("x").is_none());

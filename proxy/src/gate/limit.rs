@@ -4,6 +4,7 @@
 //! request takes one, and they come back at the rate. With `at-once`, who takes one of the last waits until it is back. All that has to be kept of a bucket is when it will be full again: one that is full is
 //! like one that was never there.
 
+use crate::exchange::CountedFor;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -46,7 +47,7 @@ impl Limits {
     }
 
     /// What stands for whoever `key` is, under the limit of this name.
-    pub(crate) fn key(&self, name: &(&str, &str), key: &[u8]) -> u64 {
+    pub(crate) fn key(&self, name: &CountedFor<'_>, key: &[u8]) -> u64 {
         self.hasher.hash_one((name, key))
     }
 
@@ -192,10 +193,18 @@ mod tests {
         assert_eq!(bench.let_through(2, &limit), 2);
         assert_eq!(bench.let_through(1, &limit), 0);
         let limits = Limits::default();
-        let key = |server, route, key: &str| limits.key(&(server, route), key.as_bytes());
-        assert_eq!(key("a", "/", "x"), key("a", "/", "x"));
-        for other in [key("b", "/", "x"), key("a", "/b", "x"), key("a", "/", "y"), key("a", "", "/x")] {
-            assert_ne!(key("a", "/", "x"), other);
+        let key = |server, route, number, key: &str| {
+            limits.key(&CountedFor { server, route, number }, key.as_bytes())
+        };
+        assert_eq!(key("a", "/", 0, "x"), key("a", "/", 0, "x"));
+        for other in [
+            key("b", "/", 0, "x"),
+            key("a", "/b", 0, "x"),
+            key("a", "/", 0, "y"),
+            key("a", "", 0, "/x"),
+            key("a", "/", 1, "x"),
+        ] {
+            assert_ne!(key("a", "/", 0, "x"), other);
         }
     }
 

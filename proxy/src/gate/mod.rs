@@ -26,7 +26,7 @@ pub(crate) use concurrent::Place;
 pub(crate) use credentials::Credentials;
 pub(crate) use store::{State as StoreState, Store};
 
-use crate::exchange::{Admission, Exchange, Failure, LimitVerdict, Limited};
+use crate::exchange::{Admission, CountedFor, Exchange, Failure, LimitVerdict, Limited};
 use crate::files::Folders;
 use crate::observe::Observer;
 use crate::upstream::Upstreams;
@@ -165,6 +165,7 @@ impl Gate {
             self.give_back(number, exchange, request);
         }
         exchange.rate_verdict = Some(LimitVerdict::Rejected);
+        exchange.refused_by = number;
         exchange.limited = Some(limited);
         exchange.retry_after = Some(wait.as_secs_f64().ceil().max(1.0) as u64);
         Err(Failure::RateLimit(status))
@@ -185,7 +186,7 @@ impl Gate {
         &self,
         store: Option<&Store>,
         exchange: &Exchange,
-        (limit, name): (&RateLimit, (&str, &str)),
+        (limit, name): (&RateLimit, CountedFor<'_>),
         key: &[u8],
         observer: &Observer,
     ) -> Result<Result<Duration, Duration>, Failure> {

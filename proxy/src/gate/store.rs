@@ -7,6 +7,7 @@ mod bucket;
 mod keeper;
 mod link;
 
+use crate::exchange::CountedFor;
 use crate::start_error::StartError;
 use arc_swap::ArcSwapOption;
 use bucket::Pace;
@@ -92,7 +93,7 @@ impl Store {
     /// where the store does not answer in time.
     pub(super) async fn take(
         &self,
-        name: (&str, &str),
+        name: CountedFor<'_>,
         key: &[u8],
         limit: &RateLimit,
         patience: Duration,

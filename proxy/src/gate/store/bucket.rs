@@ -1,5 +1,6 @@
 //! A bucket in the store: its name, and what a token of it costs.
 
+use crate::exchange::CountedFor;
 use aws_lc_rs::digest::{Context, SHA256};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -43,11 +44,14 @@ pub(super) fn trial() -> Pace {
 
 /// The name of whoever `key` is, under the limit of this name: the same for every vordr, and not to be read back. A key
 /// may be a secret.
-pub(super) fn name((server, route): (&str, &str), key: &[u8]) -> String {
+pub(super) fn name(counted: CountedFor<'_>, key: &[u8]) -> String {
     let mut digest = Context::new(&SHA256);
-    for part in [server.as_bytes(), route.as_bytes(), key] {
+    for part in [counted.server.as_bytes(), counted.route.as_bytes(), key] {
         digest.update(&(part.len() as u64).to_be_bytes());
         digest.update(part);
+    }
+    if counted.number > 0 {
+        digest.update(&(counted.number as u64).to_be_bytes());
     }
     format!("vordr:limit:{}", URL_SAFE_NO_PAD.encode(digest.finish()))
 }
@@ -86,9 +90,18 @@ mod tests {
 
     #[test]
     fn names_are_the_same_for_all_and_other_ones_for_each_key_and_limit() {
-        assert_eq!(name(("a.test", "/"), b"k"), "vordr:limit:swQYnrNuInNEbyzqGE654MeLM98xWtLltzz7itkLjAQ");
-        let names = [("a", "/", "x"), ("b", "/", "x"), ("a", "/b", "x"), ("a", "/", "y"), ("a", "", "/x")]
-            .map(|(server, route, key)| name((server, route), key.as_bytes()));
+        let name =
+            |server, route, number, key: &str| name(CountedFor { server, route, number }, key.as_bytes());
+        assert_eq!(name("a.test", "/", 0, "k"), "vordr:limit:swQYnrNuInNEbyzqGE654MeLM98xWtLltzz7itkLjAQ");
+        let names = [
+            name("a", "/", 0, "x"),
+            name("b", "/", 0, "x"),
+            name("a", "/b", 0, "x"),
+            name("a", "/", 0, "y"),
+            name("a", "", 0, "/x"),
+            name("a", "/", 1, "x"),
+            name("a", "/", 2, "x"),
+        ];
         for (at, one) in names.iter().enumerate() {
             assert!(!names[..at].contains(one));
         }
