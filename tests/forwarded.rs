@@ -55,6 +55,27 @@ async fn a_trusted_proxy_is_believed_and_the_chain_is_appended_to() {
     assert_eq!((&line["client_ip"], &line["scheme"]), (&"192.0.2.9".into(), &"https".into()));
 }
 
+/// What a proxy in front has appended is believed, whatever its client wrote before it.
+#[tokio::test]
+async fn bytes_that_are_no_text_hide_no_address_behind_them() {
+    let (request, vordr) = seen(TRUSTING, "X-Forwarded-For: \u{e9}, 192.0.2.9\r\n").await;
+    assert_eq!(request.header("X-Real-IP"), Some("192.0.2.9"));
+    assert_eq!(vordr.log_line(|_| true).await["client_ip"], "192.0.2.9");
+}
+
+#[tokio::test]
+async fn an_address_of_ipv4_that_is_written_as_ipv6_is_one_of_ipv4() {
+    let (request, vordr) = seen(TRUSTING, "X-Forwarded-For: 192.0.2.9, ::ffff:10.1.2.3\r\n").await;
+    assert_eq!(request.header("X-Real-IP"), Some("192.0.2.9"), "a trusted proxy is known in either form");
+    assert_eq!(vordr.log_line(|_| true).await["client_ip"], "192.0.2.9");
+    let rules = r#"server a.test { listen 0; location "/" { deny "192.0.2.0/24"; respond 200; } }"#;
+    let vordr = Vordr::running_with(TRUSTING, rules).await;
+    for written in ["::ffff:192.0.2.9", "[::ffff:192.0.2.9]:8080"] {
+        let request = format!("GET / HTTP/1.1\r\nHost: a.test\r\nX-Forwarded-For: {written}\r\n\r\n");
+        assert_eq!(vordr.send(&request).await.status, 403, "{written}");
+    }
+}
+
 #[tokio::test]
 async fn the_believed_address_is_what_allow_and_deny_look_at() {
     let vordr = Vordr::running_with(

@@ -220,8 +220,8 @@ impl Exchange {
         if !self.public.through_trusted || !headers.contains_key(&X_FORWARDED_FOR) {
             return peer.text.clone();
         }
-        let earlier = headers.get_all(&X_FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok());
-        let chain = earlier.chain([peer.as_str()]).collect::<Vec<_>>().join(", ");
+        let earlier = headers.get_all(&X_FORWARDED_FOR).iter().map(HeaderValue::as_bytes);
+        let chain = earlier.chain([peer.as_str().as_bytes()]).collect::<Vec<_>>().join(&b", "[..]);
         HeaderValue::try_from(chain).unwrap_or_else(|_| peer.text.clone())
     }
 

@@ -86,11 +86,12 @@ pub(super) fn believed_client(
     trusted: &[IpNet],
     recursive: bool,
 ) -> Option<(IpAddr, Option<u16>)> {
-    let lines: Vec<&str> = headers.get_all(header).iter().filter_map(|line| line.to_str().ok()).collect();
+    let lines: Vec<&[u8]> = headers.get_all(header).iter().map(HeaderValue::as_bytes).collect();
     let mut leftmost = None;
-    for entry in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
+    for entry in lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b',')) {
         // What stands right of what is none is believed all the same.
-        let Some((address, port)) = parse_address(entry.trim()) else { break };
+        let text = std::str::from_utf8(entry.trim_ascii()).ok();
+        let Some((address, port)) = text.and_then(parse_address) else { break };
         leftmost = Some((address, port));
         if !recursive || !is_trusted(trusted, address) {
             break;
@@ -99,15 +100,16 @@ pub(super) fn believed_client(
     leftmost
 }
 
-/// An address, perhaps in brackets, perhaps with a port.
+/// An address, perhaps in brackets, perhaps with a port. One of IPv4 that is written as IPv6 is what it was (RFC 4291,
+/// section 2.5.5.2): networks of IPv4 are to fit it.
 fn parse_address(text: &str) -> Option<(IpAddr, Option<u16>)> {
-    if let Ok(address) = text.parse() {
-        return Some((address, None));
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Some((address.to_canonical(), None));
     }
     let written = vordr_rules::table::without_port(text);
     let port = text.get(written.len()..).and_then(|port| port.strip_prefix(':')?.parse().ok());
     let bare = written.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(written);
-    bare.parse().ok().map(|address| (address, port))
+    bare.parse::<IpAddr>().ok().map(|address| (address.to_canonical(), port))
 }
 
 fn first_of<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
