@@ -56,6 +56,28 @@ async fn a_password_of_the_file_lets_in_and_nothing_else_does() {
 }
 
 #[tokio::test]
+async fn nobody_names_themselves_where_nothing_is_asked_either() {
+    let (origin, file) = (Origin::answering("in").await, staff());
+    let rules = format!(
+        r#"server a.test {{ listen 0
+            auth basic file={:?} copy="user:X-User"
+            location "/" {{ proxy {url:?}; }}
+            location "/hook" {{ auth off; proxy {url:?}; }}
+        }}"#,
+        file.path(),
+        url = origin.url()
+    );
+    let vordr = Vordr::running(&rules).await;
+    let request = "GET /hook HTTP/1.1\r\nHost: a.test\r\nX-User: root\r\nX_User: root\r\nX-Other: x\r\n\r\n";
+    assert_eq!(vordr.send(request).await.status, 200);
+    let seen = origin.only_request();
+    assert_eq!(
+        (seen.header("X-User"), seen.header("X_User"), seen.header("X-Other")),
+        (None, None, Some("x"))
+    );
+}
+
+#[tokio::test]
 async fn a_file_that_changes_holds_within_a_second() {
     let (origin, file) = (Origin::answering("in").await, staff());
     let vordr = Vordr::proxying_with(&origin, &format!("auth basic file={:?}", file.path())).await;

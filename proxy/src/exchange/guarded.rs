@@ -132,16 +132,15 @@ impl Exchange {
         Admission::Answer(Box::new(self.finish_answer(answer, request)))
     }
 
-    /// Tells the upstream what was learnt. What a client sent by these names never reaches it, however it is spelt:
-    /// to many an app `X_User` is `X-User`.
+    /// Tells the upstream what was learnt. What a client sent by these names never reaches it, not from a location without
+    /// `auth` either, and however it is spelt: to many an app `X_User` is `X-User`.
     pub(super) fn forward_learnt(&self, message: &mut impl Headers) {
-        let Some(settings) = self.settings() else { return };
+        let vouched_for = self.server().map_or(&[][..], |server| &server.vouched_for);
         let is_ours = |name: &HeaderName| {
             let name = name.as_str().replace('_', "-");
-            let mut copied = settings.auth.iter().flat_map(|auth| &auth.copy);
-            copied.any(|(_, header)| header.as_str().replace('_', "-") == name)
+            vouched_for.iter().any(|header| header.as_str().replace('_', "-") == name)
         };
-        if settings.auth.iter().any(|auth| !auth.copy.is_empty()) {
+        if !vouched_for.is_empty() {
             let forged: Vec<_> = message.headers().keys().filter(|name| is_ours(name)).cloned().collect();
             forged.iter().for_each(|name| message.remove(name));
         }

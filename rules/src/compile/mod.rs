@@ -145,6 +145,14 @@ fn compile_server<'t>(
     let patterns = locations.iter().enumerate().flat_map(|(number, location)| {
         location.patterns.iter().map(move |pattern| (pattern, LocationId(number), location.within))
     });
+    let every =
+        locations.iter().map(|location| &location.settings).chain([&settings]).chain(early.as_deref());
+    let mut vouched_for: Vec<_> = every
+        .flat_map(|settings| settings.auth.iter().flat_map(|auth| &auth.copy))
+        .map(|(_, header)| header.clone())
+        .collect();
+    vouched_for.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+    vouched_for.dedup();
     let paths = table::Paths::new(patterns, |id| {
         locations.get(id.0).is_some_and(|location| !location.conditions.is_empty())
     });
@@ -156,6 +164,7 @@ fn compile_server<'t>(
         merges_slashes: server.merge_slashes.is_some_and(|merges| merges),
         has_cors: settings.cors.is_some()
             || locations.iter().any(|location| location.settings.cors.is_some()),
+        vouched_for,
         settings,
         early,
         locations,

@@ -180,6 +180,8 @@ pub struct Server {
     pub merges_slashes: bool,
     /// Whether it answers preflights of CORS anywhere.
     pub has_cors: bool,
+    /// The headers by which any `auth` of it tells upstreams who asks: no client's own reach one, wherever it asks.
+    pub vouched_for: Vec<HeaderName>,
     pub(crate) paths: Paths,
     /// Where the `server` node stands.
     pub place: Place,
