@@ -282,7 +282,7 @@ impl Exchange {
     }
 
     /// What `allow` and `deny` say of the client; `None` where they say nothing.
-    pub(super) fn is_address_allowed(&self) -> Option<bool> {
+    pub(crate) fn is_address_allowed(&self) -> Option<bool> {
         let rules = &self.settings()?.access.rules;
         rules.iter().find(|rule| self.is_meant(rule.whom)).map(|rule| rule.allow)
     }

@@ -36,6 +36,14 @@ impl Refusal {
     }
 }
 
+/// Whether it asks for anything: nginx's does not where its realm comes to `off`.
+fn asks(auth: &Auth, exchange: &Exchange, request: &Parts) -> bool {
+    match &auth.kind {
+        AuthKind::Basic { realm, ways: Ways::Nginx, .. } => exchange.key(realm, request) != b"off",
+        _ => true,
+    }
+}
+
 impl Gate {
     /// Whether the request may come in, and what is known of its user then.
     pub(super) async fn check_credentials(
@@ -45,10 +53,14 @@ impl Gate {
         request: &Parts,
         observer: &Observer,
     ) -> Result<Learnt, Refusal> {
-        let auths = exchange.auths();
+        let auths: Vec<_> = exchange.auths().iter().filter(|auth| asks(auth, exchange, request)).collect();
+        if auths.is_empty() && exchange.is_address_allowed() == Some(false) {
+            // Nothing is left that would make up for it.
+            return Err(Refusal::Own(Failure::Address));
+        }
         let mut learnt = Learnt::default();
         let mut refused: Option<Refusal> = None;
-        for auth in auths {
+        for auth in &auths {
             match self.check_one(auth, known, exchange, (request, observer), &mut learnt).await {
                 Ok(()) if exchange.one_is_enough() => return Ok(learnt),
                 Ok(()) => {}
@@ -83,9 +95,6 @@ impl Gate {
         match &auth.kind {
             AuthKind::Basic { file, realm, ways } => {
                 let realm = exchange.key(realm, request);
-                if *ways == Ways::Nginx && realm == b"off" {
-                    return Ok(());
-                }
                 let client = exchange.public.client.address;
                 let passwords = match file.as_text() {
                     Some(file) => match credentials.passwords(file, *ways) {
