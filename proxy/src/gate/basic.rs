@@ -47,8 +47,10 @@ impl Basic {
         client: IpAddr,
     ) -> Result<Option<String>, Failure> {
         let Some((user, password)) = credentials(request) else { return Ok(None) };
-        let trace = trace(&[user.as_bytes(), password.as_bytes(), passwords.of(&user).0.as_str().as_bytes()]);
-        if self.successes.has(&trace, Instant::now()) {
+        let (hash, known) = passwords.of(&user);
+        let trace = trace(&[user.as_bytes(), password.as_bytes(), hash.as_str().as_bytes()]);
+        // For who is unknown the hash is somebody else's.
+        if known && self.successes.has(&trace, Instant::now()) {
             return Ok(Some(user));
         }
         let turn = self.turn(client).await.map_err(|why| Failure::Undecided(why.to_owned()))?;
@@ -108,6 +110,18 @@ mod tests {
         let unseen = Err(Failure::Undecided("too many passwords wait".to_owned()));
         assert_eq!(asker.user(old, &request(&[&basic("ann:wrong")]), CLIENT).await, unseen);
         assert_eq!(asker.user(new, &right, CLIENT).await, unseen);
+    }
+
+    #[tokio::test]
+    async fn who_is_no_longer_in_the_file_is_not_let_in_by_somebody_elses_hash() {
+        let hash = bcrypt::hash("secret", 4).unwrap();
+        let read = |users: &[&str]| {
+            let lines: Vec<_> = users.iter().map(|user| format!("{user}:{hash}")).collect();
+            Arc::new(Passwords::read(&lines.join("\n")).unwrap())
+        };
+        let (asker, ann) = (Basic::default(), request(&[&basic("ann:secret")]));
+        assert_eq!(asker.user(read(&["ann", "bob"]), &ann, CLIENT).await, Ok(Some("ann".to_owned())));
+        assert_eq!(asker.user(read(&["bob"]), &ann, CLIENT).await, Ok(None));
     }
 
     #[tokio::test]
