@@ -4,15 +4,17 @@ use crate::exchange::Failure;
 
 /// Names that end a message or say whom it is for and from; some servers take `_` for `-` in them, as CGI's variables
 /// cannot tell the two apart (RFC 3875, section 4.1.18).
-const VOUCHED_FOR: [&str; 10] = [
+const VOUCHED_FOR: [&str; 12] = [
     "content-length",
     "forwarded",
     "host",
     "transfer-encoding",
     "x-forwarded-for",
     "x-forwarded-host",
+    "x-forwarded-method",
     "x-forwarded-port",
     "x-forwarded-proto",
+    "x-forwarded-uri",
     "x-real-ip",
     "x-request-id",
 ];
@@ -107,7 +109,9 @@ mod tests {
 
     #[test]
     fn a_name_that_some_take_for_another_one_is_refused() {
-        for wrong in ["Content_Length", "x_forwarded_for", "X-Forwarded_For", "TRANSFER_ENCODING"] {
+        for wrong in
+            ["Content_Length", "x_forwarded_for", "X-Forwarded_For", "X_Forwarded_Uri", "TRANSFER_ENCODING"]
+        {
             assert!(name(wrong).is_err(), "{wrong}");
         }
         for fine in ["Content-Length", "X_Own", "_", "x_forwarded_for_", "Host"] {
