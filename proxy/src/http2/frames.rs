@@ -16,6 +16,10 @@ const WINDOW_UPDATE: u8 = 0x8;
 const CONTINUATION: u8 = 0x9;
 const END_HEADERS: u8 = 0x4;
 
+/// Whoever is sent so many bytes may send one more frame that moves nothing: clients of gRPC measure the way with a PING
+/// for each round trip on which something comes. An answer to a PING is 17 bytes, so that none earns the next.
+const EARNS_ONE: usize = 128;
+
 /// What a client does too often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flood {
@@ -33,6 +37,8 @@ pub(super) struct FrameScan {
     head_since: Option<Instant>,
     resets: Budget,
     control: Budget,
+    /// What was sent and has earned nothing yet, in bytes.
+    unearned: usize,
 }
 
 /// A frame that says something of one stream as a whole.
@@ -60,12 +66,20 @@ impl FrameScan {
             resets: Budget::new(512, 64, now),
             // Some browsers say how urgent each request is, in a frame of its own.
             control: Budget::new(1024, 128, now),
+            unearned: 0,
         }
     }
 
     /// When the request head began that has not come whole.
     pub(super) fn head_since(&self) -> Option<Instant> {
         self.head_since
+    }
+
+    /// So many bytes have gone to the client.
+    pub(super) fn sent(&mut self, bytes: usize) {
+        self.unearned += bytes;
+        self.control.earn(u32::try_from(self.unearned / EARNS_ONE).unwrap_or(u32::MAX));
+        self.unearned %= EARNS_ONE;
     }
 
     /// Looks at what has come, and tells `heard` of streams; an error where there was too much of something.
@@ -171,12 +185,17 @@ impl Budget {
         Self { left: most, most, each: Duration::from_secs(1) / per_second.max(1), since: now }
     }
 
+    /// Adds so many, up to the most.
+    fn earn(&mut self, count: u32) {
+        self.left = self.left.saturating_add(count).min(self.most);
+    }
+
     /// Takes one; `false` where there is none left.
     fn spend(&mut self, now: Instant) -> bool {
         let earned = now.duration_since(self.since).as_nanos() / self.each.as_nanos().max(1);
         let earned = u32::try_from(earned).unwrap_or(u32::MAX);
         if earned > 0 {
-            self.left = self.left.saturating_add(earned).min(self.most);
+            self.earn(earned);
             self.since = if self.left == self.most { now } else { self.since + self.each * earned };
         }
         let some = self.left > 0;
@@ -237,6 +256,24 @@ mod tests {
         for tenth in 0..10_000 {
             assert_eq!(slow.follow(&reset, now + Duration::from_millis(100) * tenth, |_| ()), Ok(()));
         }
+    }
+
+    #[test]
+    fn a_ping_for_each_answer_is_no_flood_and_one_for_each_pong_is() {
+        const PONG: usize = 17;
+        let now = Instant::now();
+        let ping = frame(PING, 0, &[0; 8]);
+        let mut measuring = scan(now);
+        for _ in 0..10_000 {
+            measuring.sent(EARNS_ONE);
+            assert_eq!(measuring.follow(&ping, now, |_| ()), Ok(()));
+        }
+        let mut hasty = scan(now);
+        let flood = (0..2000).find_map(|_| {
+            hasty.sent(PONG);
+            hasty.follow(&ping, now, |_| ()).err()
+        });
+        assert_eq!(flood, Some(Flood::Control));
     }
 
     #[test]

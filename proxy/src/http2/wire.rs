@@ -111,8 +111,9 @@ impl Wire {
     }
 
     /// Looks at what of `bufs` has been taken.
-    fn sent(&self, bufs: &[IoSlice<'_>], outcome: &Poll<io::Result<usize>>) {
+    fn sent(&mut self, bufs: &[IoSlice<'_>], outcome: &Poll<io::Result<usize>>) {
         let Poll::Ready(Ok(mut taken)) = *outcome else { return };
+        self.scan.sent(taken);
         let mut faults = self.watch.faults();
         for buf in bufs {
             let part = taken.min(buf.len());
