@@ -179,6 +179,22 @@ async fn each_of_several_limits_has_buckets_of_its_own() {
 }
 
 #[tokio::test]
+async fn whoever_takes_another_address_of_the_same_network_is_the_same_client() {
+    let rules = r#"server a.test { listen 0; location "/" { limit rate="1/h"; respond 200; }; }"#;
+    let vordr = Vordr::running_with(r#"trusted-proxies "127.0.0.0/8""#, rules).await;
+    for (address, status) in [
+        ("2001:db8:1:2::1", 200),
+        ("2001:db8:1:2:3:4:5:6", 429),
+        ("2001:db8:1:3::1", 200),
+        ("192.0.2.1", 200),
+        ("192.0.2.2", 200),
+        ("192.0.2.1", 429),
+    ] {
+        assert_eq!(ask(&vordr, &format!("X-Forwarded-For: {address}\r\n")).await, status, "{address}");
+    }
+}
+
+#[tokio::test]
 async fn who_is_refused_is_told_of_the_limit_that_refuses() {
     let rules = r#"server a.test { listen 0
         location "/" { limit rate="5/h"; limit rate="1/d"; respond 200; } }"#;

@@ -35,6 +35,8 @@ pub enum Placeholder {
     Scheme,
     /// `{client_ip}`: the believed one.
     ClientIp,
+    /// `{client_network}`: the believed address, or of IPv6 the network of 64 bits that it is in.
+    ClientNetwork,
     /// `{peer_ip}`: the address at the other end of the connection, whatever headers say; a PROXY header is believed,
     /// where the listener believes it.
     PeerIp,
@@ -185,6 +187,7 @@ const PLAIN: &[(&str, Placeholder)] = &[
     ("method", Placeholder::Method),
     ("scheme", Placeholder::Scheme),
     ("client_ip", Placeholder::ClientIp),
+    ("client_network", Placeholder::ClientNetwork),
     ("peer_ip", Placeholder::PeerIp),
     ("peer_port", Placeholder::PeerPort),
     ("introduced_ip", Placeholder::IntroducedIp),

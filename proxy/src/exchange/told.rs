@@ -8,8 +8,9 @@ use crate::gate::claimed_user;
 use http::header::WWW_AUTHENTICATE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, Version};
+use ipnet::{IpNet, Ipv6Net};
 use std::cell::RefCell;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -83,6 +84,7 @@ impl Exchange {
             Placeholder::IntroducedPort => arrival.introduced.and_then(|(client, _)| port(client)),
             Placeholder::IntroducedServerIp => arrival.introduced.map(|(_, to)| text(to.ip())),
             Placeholder::IntroducedServerPort => arrival.introduced.and_then(|(_, to)| port(to)),
+            Placeholder::ClientNetwork => Some(self.client_network()),
             Placeholder::BytesSent => Some(text(self.sent.bytes)),
             Placeholder::BytesReceived => Some(text(arrival.head.saturating_add(self.bytes_in))),
             Placeholder::Connection => Some(text(arrival.connection)),
@@ -108,6 +110,14 @@ impl Exchange {
             Placeholder::ConcurrentStatus => self.concurrent_verdict.map(|verdict| verdict.name().into()),
             Placeholder::PackingRatio => self.packing.and_then(|_| self.packing_ratio()),
             _ => None,
+        }
+    }
+
+    /// Of an IPv6 address the 64 bits that its owner cannot choose.
+    fn client_network(&self) -> Vec<u8> {
+        match self.public.client.address {
+            IpAddr::V4(_) => self.public.client.text.as_bytes().to_vec(),
+            IpAddr::V6(address) => text(IpNet::from(Ipv6Net::new_assert(address, 64)).trunc()),
         }
     }
 

@@ -161,8 +161,9 @@ fn limit(chain: &[&RateWritten], reading: &mut Reading<'_>) -> Option<RateLimit>
     })
 }
 
+/// Of IPv6 by its network: within that a client may choose an address for each request.
 fn by_client() -> Template {
-    Template { parts: vec![Part::Placeholder(Placeholder::ClientIp)] }
+    Template { parts: vec![Part::Placeholder(Placeholder::ClientNetwork)] }
 }
 
 /// Those of the nearest layer that has any, without what stands before an `off`.
