@@ -2,15 +2,22 @@
 
 use super::head::{HeadBounds, HeadScan, judge};
 use super::retarget::retargeted;
-use super::stream::{ClientStream, READ_STEP};
+use super::stream::ClientStream;
 use crate::exchange::Failure;
 use crate::http2::PREFACE;
 use crate::observe::{Gauge, Guard};
 use bytes::BytesMut;
 use std::future::{Future, poll_fn};
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::Instant;
+
+/// How much is read at once while a head is awaited.
+const READ_STEP: usize = 4 * 1024;
 
 /// The limits on a head that is awaited.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +68,10 @@ impl ClientStream {
         if self.link.requests() == 0 && self.ahead.get(..length) == PREFACE.get(..length) {
             return Err(NoHead::Http2);
         }
-        let head = self.ahead.split_to(length);
+        let head = match length == self.ahead.len() {
+            true => std::mem::take(&mut self.ahead),
+            false => self.ahead.split_to(length),
+        };
         let since = wait.since.unwrap_or_else(Instant::now);
         self.judge(head, bounds, (since, pipelined)).map_err(NoHead::Refused)
     }
@@ -91,6 +101,17 @@ impl ClientStream {
         Ok(again.map_or(head, |head| head.as_slice().into()))
     }
 
+    /// Reads what there is to the end of `ahead`, which keeps no room for it: most connections are silent most of the time.
+    /// 0 is the end of the stream.
+    pub(super) fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let Some(transport) = self.transport.as_mut() else { return Poll::Ready(Ok(0)) };
+        let mut step = [MaybeUninit::uninit(); READ_STEP];
+        let mut read = ReadBuf::uninit(&mut step);
+        ready!(Pin::new(transport).poll_read(cx, &mut read))?;
+        self.ahead.extend_from_slice(read.filled());
+        Poll::Ready(Ok(read.filled().len()))
+    }
+
     fn poll_head(&mut self, wait: &mut HeadWait<'_>, cx: &mut Context<'_>) -> Poll<Result<usize, NoHead>> {
         loop {
             if !self.ahead.is_empty() {
@@ -101,8 +122,7 @@ impl ClientStream {
                     Err(failure) => return Poll::Ready(Err(NoHead::Refused(failure))),
                 }
             }
-            self.ahead.reserve(READ_STEP);
-            match self.poll_fill(cx) {
+            match self.poll_step(cx) {
                 Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => return Poll::Ready(Err(NoHead::Over)),
                 Poll::Ready(Ok(_)) => {}
                 Poll::Pending if self.alarm.is_due(wait.due(), cx) => {

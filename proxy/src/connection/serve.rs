@@ -38,7 +38,7 @@ pub(crate) struct Worker {
     pub cut: CancellationToken,
 }
 
-/// Serves one connection to its end.
+/// Serves one connection to its end. What few of them come to is apart, so that the many that wait take little room.
 pub(crate) async fn serve(
     worker: Arc<Worker>,
     mut transport: Transport,
@@ -51,7 +51,7 @@ pub(crate) async fn serve(
     link.passed.over(transport.socket());
     if link.handshake().is_some_and(|handshake| handshake.protocol == Protocol::Http2) {
         counted.speaks_http2();
-        return http2::serve(worker, transport, BytesMut::new(), link).await;
+        return Box::pin(http2::serve(worker, transport, BytesMut::new(), link)).await;
     }
     let mut stream = ClientStream::new(transport, link.clone());
     loop {
@@ -68,9 +68,9 @@ pub(crate) async fn serve(
             Err(NoHead::Http2) => {
                 counted.speaks_http2();
                 let Some((transport, ahead)) = stream.into_parts() else { return };
-                return http2::serve(worker, transport, ahead, link).await;
+                return Box::pin(http2::serve(worker, transport, ahead, link)).await;
             }
-            Err(NoHead::Refused(failure)) => return refuse(&worker, stream, &link, failure).await,
+            Err(NoHead::Refused(failure)) => return Box::pin(refuse(&worker, stream, &link, failure)).await,
         }
     }
 }

@@ -28,14 +28,12 @@ use vordr_rules::table::Buffering;
 const WRITE_BUFFER: usize = 16 * 1024;
 /// How much of a body is gathered before it goes into a file that it goes into anyway.
 const FILE_STEP: usize = 64 * 1024;
-/// How much is read at once while a head is awaited.
-pub(super) const READ_STEP: usize = 4 * 1024;
 
 /// A client's connection.
 #[derive(Debug)]
 pub(crate) struct ClientStream {
     /// Taken when the connection is closed.
-    transport: Option<Transport>,
+    pub(super) transport: Option<Transport>,
     pub(super) link: Arc<Link>,
     pub(super) digest: Arc<ProxyDigest>,
     /// Read from the socket, and not yet handed over.
@@ -88,8 +86,8 @@ impl ClientStream {
         self.body.is_over() && self.claimed == 0 && self.spool.is_empty()
     }
 
-    /// Reads from the socket to the end of `ahead`; 0 is the end of the stream.
-    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    /// Reads from the socket to the end of `ahead`, as much as it has room for; 0 is the end of the stream.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let Some(transport) = self.transport.as_mut() else { return Poll::Ready(Ok(0)) };
         tokio_util::io::poll_read_buf(Pin::new(transport), cx, &mut self.ahead)
     }
@@ -127,8 +125,7 @@ impl ClientStream {
         if !self.ahead.is_empty() {
             return Poll::Pending;
         }
-        self.ahead.reserve(READ_STEP);
-        match ready!(self.poll_fill(cx)) {
+        match ready!(self.poll_step(cx)) {
             Ok(0) | Err(_) if self.link.outlasts_client() => Poll::Pending,
             Ok(0) => Poll::Ready(Ok(())),
             Ok(_) => Poll::Pending,

@@ -168,7 +168,7 @@ impl Door {
         self.connections.spawn(async move {
             match place {
                 Ok(place) => serve(worker, transport, link, place, &mut counted).await,
-                Err(failure) => refuse_connection(worker, transport, link, failure).await,
+                Err(failure) => Box::pin(refuse_connection(worker, transport, link, failure)).await,
             }
             drop(counted);
         });
