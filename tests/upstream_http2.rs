@@ -1,9 +1,15 @@
 //! HTTP/2 to an upstream: by prior knowledge, by ALPN, and never for a WebSocket.
 
-use crate::harness::{Authority, Http2, Http2Origin, Origin, Vordr, eventually, http2_request, within};
-use http::Method;
+use crate::harness::{
+    Authority, Framing, Http2, Http2Origin, Origin, Vordr, eventually, http2_request, within,
+};
+use bytes::Bytes;
+use h2::RecvStream;
+use h2::server::SendResponse;
+use http::{Method, Request};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 fn rules(url: &str, block: &str) -> String {
@@ -136,21 +142,72 @@ async fn grpc_passes_with_its_trailers() {
     );
 }
 
-/// A server that refuses every stream, which says that it has not touched the request; where it listens.
-async fn refusing() -> SocketAddr {
+/// A server that does this with each request; where it listens.
+async fn scripted<F>(
+    script: impl Fn(Request<RecvStream>, SendResponse<Bytes>) -> F + Copy + Send + 'static,
+) -> SocketAddr
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             tokio::spawn(async move {
                 let mut connection = h2::server::handshake(stream).await.unwrap();
-                while let Some(Ok((_, mut answer))) = connection.accept().await {
-                    answer.send_reset(h2::Reason::REFUSED_STREAM);
+                while let Some(Ok((request, answer))) = connection.accept().await {
+                    tokio::spawn(script(request, answer));
                 }
             });
         }
     });
     address
+}
+
+/// A server that refuses every stream, which says that it has not touched the request.
+async fn refusing() -> SocketAddr {
+    scripted(|_, mut answer| async move { answer.send_reset(h2::Reason::REFUSED_STREAM) }).await
+}
+
+/// A server that says nothing, or nothing more behind the beginning of an answer.
+async fn silent(begins: bool) -> SocketAddr {
+    let script = move |_, mut answer: SendResponse<Bytes>| async move {
+        let head = http::Response::builder().header("content-length", "10").body(()).unwrap();
+        let mut body = begins.then(|| answer.send_response(head, false).unwrap());
+        body.iter_mut().for_each(|body| body.send_data(Bytes::from_static(b"half"), false).unwrap());
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    };
+    scripted(script).await
+}
+
+#[tokio::test]
+async fn timeouts_read_holds_where_the_request_has_no_body() {
+    let block = |server: SocketAddr, more: &str| {
+        let rules = rules(&format!("http://{server}"), "http \"2\"");
+        rules.replace("proxy \"", &format!("timeouts read=\"300ms\"; {more} proxy \""))
+    };
+    let vordr = Vordr::running(&block(silent(false).await, "")).await;
+    assert_eq!(vordr.get("http://a.test/").await.status, 504);
+    assert_eq!(vordr.log_error("read_timeout").await["timeout"], "timeouts read");
+    let vordr = Vordr::running(&block(silent(true).await, "")).await;
+    let mut client = vordr.connect().await;
+    client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+    assert_eq!(client.response_head().await.status(), 200);
+    assert!(client.is_cut(Framing::Length(10)).await);
+    vordr.log_error("read_timeout").await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_silent_over_http_2_gives_way_to_another() {
+    let origin = Http2Origin::answering(None, b"another").await;
+    let vordr = Vordr::running(&format!(
+        "upstream app {{ server \"{}\"; server \"127.0.0.1:{}\" backup=on; retry 1 on=\"timeout\"; }}\n\
+         server a.test {{ listen 0; timeouts read=\"300ms\"; location \"/\" {{ proxy app {{ http \"2\"; }} }} }}",
+        silent(false).await,
+        origin.port()
+    ))
+    .await;
+    assert_eq!(vordr.get("http://a.test/").await.text(), "another");
 }
 
 #[tokio::test]

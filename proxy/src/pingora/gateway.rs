@@ -185,7 +185,7 @@ impl ProxyHttp for Gateway {
         request: &mut RequestHeader,
         passage: &mut Passage,
     ) -> Result<()> {
-        let UnderWay { exchange, .. } = passage.get()?;
+        let UnderWay { exchange, link, .. } = passage.get()?;
         let original = session.req_header();
         exchange.fill_own(original);
         exchange.forward(original, request);
@@ -200,6 +200,10 @@ impl ProxyHttp for Gateway {
         }
         weight::note_request(exchange, request);
         exchange.attempt_asks(|| String::from_utf8_lossy(request.raw_path()).into_owned());
+        if session.as_mut().is_body_done() {
+            // Over HTTP/2 Pingora does not say that a body ends which never began.
+            link.watch(exchange.silence_limit(false));
+        }
         Ok(())
     }
 
