@@ -1,6 +1,7 @@
 //! `afterwards`: a request goes on in another location once it has been answered.
 
-use crate::harness::{Origin, Vordr, eventually};
+use crate::harness::{Framing, Http2, Origin, Vordr, eventually, http2_request, within};
+use http::Method;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -68,4 +69,29 @@ async fn a_client_that_is_gone_is_no_reason_to_leave_it_undone() {
     first.first_request().await;
     drop(client);
     assert_eq!(then.first_request().await.target(), "/gone");
+}
+
+#[tokio::test]
+async fn an_answer_that_broke_off_does_not_look_whole() {
+    let broken = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n";
+    let first = Origin::scripted(move |mut connection| async move {
+        connection.request().await;
+        connection.send(broken).await;
+    })
+    .await;
+    let then = Origin::answering("ok").await;
+    let vordr = Vordr::running(&rules(&format!("proxy \"{}\"", first.url()), &proxying(&then))).await;
+    let mut client = vordr.connect().await;
+    client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+    assert_eq!(client.response_head().await.framing(true), Framing::Chunked);
+    assert!(client.is_cut(Framing::Chunked).await);
+    then.first_request().await;
+    let mut client = Http2::connect(vordr.address()).await;
+    let request = http2_request(Method::GET, "/");
+    let mut answer = client.open(request.body(()).unwrap(), true).await.answer().await;
+    let mut ended = Ok(());
+    while let (Ok(()), Some(part)) = (&ended, within(answer.body.data()).await) {
+        ended = part.map(drop);
+    }
+    assert!(ended.is_err(), "a stream that is reset");
 }

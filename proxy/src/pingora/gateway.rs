@@ -386,8 +386,10 @@ impl ProxyHttp for Gateway {
             tracer.finish(&record);
         }
         if under_way.exchange.goes_on_afterwards() {
-            // What is left of the answer leaves first.
-            let _ = session.as_mut().finish_body().await;
+            if error.is_none() {
+                // What is left of the answer leaves first. One that broke off is not to look whole.
+                let _ = session.as_mut().finish_body().await;
+            }
             afterwards::go_on(&self.shared, session.req_header(), under_way).await;
         }
         self.shared.observer.exchange_over(&under_way.record(session, status, ended));
