@@ -38,6 +38,17 @@ async fn http_2_is_spoken_without_tls_by_prior_knowledge() {
 }
 
 #[tokio::test]
+async fn a_client_of_http_1_0_is_sent_no_chunks() {
+    let origin = Http2Origin::answering(None, b"over h2").await;
+    let vordr = Vordr::running(&rules(&format!("http://127.0.0.1:{}", origin.port()), "http \"2\"")).await;
+    let mut client = vordr.connect().await;
+    client.send("GET / HTTP/1.0\r\nHost: a.test\r\nConnection: keep-alive\r\n\r\n").await;
+    let head = client.response_head().await;
+    assert_eq!((head.header("Transfer-Encoding"), head.header("Connection")), (None, Some("close")));
+    assert_eq!(client.until_end().await.unwrap(), b"over h2");
+}
+
+#[tokio::test]
 async fn auto_speaks_what_the_server_chooses() {
     let authority = Authority::new();
     let newer = Http2Origin::answering(Some(&authority.identity("localhost")), b"two").await;

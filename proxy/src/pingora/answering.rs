@@ -1,8 +1,8 @@
 //! An upstream's answer: taken, or given up for something else, and passed on to the client.
 
 use super::under_way::UnderWay;
-use super::{body, failing, reaching, stream, trailing, weight};
-use crate::exchange::{Exchange, Failure, Headers, settle};
+use super::{body, failing, reaching, stream, trailing, unchunked, weight};
+use crate::exchange::{Exchange, Failure, settle};
 use crate::shared::Shared;
 use http::header::CONTENT_LENGTH;
 use http::{StatusCode, Version};
@@ -129,8 +129,7 @@ pub(super) fn passed_on(
     response.set_version(Version::HTTP_11);
     let old = session.req_header().version == Version::HTTP_10;
     if old && under_way.tunnel.is_none() {
-        // A client of HTTP/1.0 knows no chunks (RFC 9112, section 7): the end of the connection ends the body.
-        response.remove(&http::header::TRANSFER_ENCODING);
+        unchunked::send(session);
     }
     keep_or_close(session, under_way);
     if old && !response.headers.contains_key(CONTENT_LENGTH) {

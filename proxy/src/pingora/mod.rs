@@ -14,6 +14,7 @@ mod storing;
 mod stream;
 mod target;
 mod trailing;
+mod unchunked;
 mod under_way;
 mod weight;
 
