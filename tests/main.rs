@@ -46,6 +46,7 @@ mod https_clients;
 mod https_clients_answered;
 mod https_kinds;
 mod inside;
+mod interim;
 mod keepalive;
 mod keepalive_upstream;
 mod left_out;

@@ -138,7 +138,7 @@ pub(super) fn failed_while_proxying(
     let Some(under_way) = passage.under_way.as_mut().filter(|_| !error.retry()) else { return error };
     let failure = failure_of(&error, under_way);
     under_way.exchange.failure_seen(&failure);
-    let sendable = !session.as_ref().retry_buffer_truncated() && session.response_written().is_none();
+    let sendable = !session.as_ref().retry_buffer_truncated() && !is_answered(session, under_way);
     let closed_under_us = was_refused(&error)
         || reused
             && matches!(failure, Failure::EarlyClose | Failure::Reset)
@@ -268,15 +268,19 @@ fn what_is_due(under_way: &mut UnderWay, failure: &Failure, request: &Parts) -> 
     }
 }
 
+/// Whether an answer has begun that no other can take the place of. An interim one is none.
+fn is_answered(session: &Session, under_way: &UnderWay) -> bool {
+    under_way.tunnel.is_some()
+        || session.response_written().is_some_and(|response| !response.status.is_informational())
+}
+
 /// Answers a failure that was not mended; the status that was sent, or 0 where nothing could be.
 pub(super) async fn answer(session: &mut Session, error: &Error, passage: &mut Passage) -> u16 {
     let Some(under_way) = passage.under_way.as_mut() else { return 0 };
     let failure = failure_of(error, under_way);
     under_way.link.watch(None);
     under_way.exchange.attempt_failed(&failure);
-    if session.response_written().is_some_and(|response| !response.status.is_informational())
-        || under_way.tunnel.is_some()
-    {
+    if is_answered(session, under_way) {
         under_way.exchange.note(failure);
         return 0;
     }

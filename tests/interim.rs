@@ -1,0 +1,57 @@
+//! Interim answers: whatever comes of the request behind one, it comes as it would have without.
+
+use crate::harness::{Origin, Vordr, pooled, servers};
+use std::time::Duration;
+
+const HINTS: &str = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n";
+
+/// Answers with an interim answer and then with this, and closes.
+async fn hinting(then: &'static str) -> Origin {
+    Origin::scripted(move |mut connection| async move {
+        connection.request().await;
+        connection.send(HINTS).await;
+        // What comes at once with what breaks off is not passed on.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        connection.send(then).await;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_request_is_tried_again_behind_one() {
+    let unavailable = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    for then in ["", unavailable] {
+        let origins = [hinting(then).await, Origin::answering("ok").await];
+        let pool = servers(&origins, &["", "backup=on"]);
+        let vordr = Vordr::running(&pooled(&format!("{pool}\nretry 1 on=\"closed 503\""), "")).await;
+        let mut client = vordr.connect().await;
+        client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+        assert_eq!(client.any_response().await.status, 103);
+        assert_eq!(client.any_response().await.text(), "ok", "{then:?}");
+        assert_eq!(vordr.log_line(|line| line["retries"] == 1).await["status"], 200);
+    }
+}
+
+#[tokio::test]
+async fn a_failure_falls_back_behind_one() {
+    let (origin, fallback) = (hinting("").await, Origin::answering("fallback").await);
+    let on_error = format!("on-error 502 {{ proxy \"{}\"; }}", fallback.url());
+    let vordr = Vordr::proxying_with(&origin, &on_error).await;
+    assert_eq!(vordr.get("http://a.test/").await.text(), "fallback");
+}
+
+#[tokio::test]
+async fn one_of_vordrs_own_is_none_either() {
+    let broken = Origin::scripted(|mut connection| async move {
+        connection.request().await;
+    });
+    let (origin, fallback) = (broken.await, Origin::answering("fallback").await);
+    let on_error = format!("buffering on; on-error 502 {{ proxy \"{}\"; }}", fallback.url());
+    let vordr = Vordr::proxying_with(&origin, &on_error).await;
+    let mut client = vordr.connect().await;
+    client.send("POST / HTTP/1.1\r\nHost: a.test\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n").await;
+    assert_eq!(client.any_response().await.status, 100);
+    client.send("body").await;
+    assert_eq!(client.any_response().await.text(), "fallback");
+    assert_eq!(fallback.only_request().text(), "body");
+}
