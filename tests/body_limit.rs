@@ -1,6 +1,6 @@
 //! `body-limit` holds by length, and while a body streams.
 
-use crate::harness::{Origin, Vordr, eventually};
+use crate::harness::{Origin, Vordr, eventually, pooled, servers};
 
 #[tokio::test]
 async fn a_length_beyond_the_limit_is_answered_413_and_reaches_no_upstream() {
@@ -57,4 +57,21 @@ async fn no_limit_takes_a_large_body_whole() {
     assert_eq!(client.response().await.status, 200);
     assert_eq!(origin.only_request().body.len(), body.len());
     assert!(origin.only_request().text() == body, "the body arrived as it was sent");
+}
+
+#[tokio::test]
+async fn a_body_that_is_sent_again_is_counted_once() {
+    let breaking = Origin::scripted(|mut connection| async move {
+        connection.request().await;
+    });
+    let origins = [breaking.await, Origin::answering("ok").await];
+    let pool = servers(&origins, &["", "backup=on"]);
+    let rules = pooled(&format!("{pool}\nretry 1 on=\"closed\""), "body-limit \"50k\"");
+    let vordr = Vordr::running(&rules).await;
+    let body = "b".repeat(40_000);
+    let put = format!("PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 40000\r\n\r\n{body}");
+    assert_eq!(vordr.send(&put).await.text(), "ok");
+    assert_eq!(origins[1].only_request().body.len(), 40_000);
+    let line = vordr.log_line(|line| line["retries"] == 1).await;
+    assert_eq!(line["bytes_in"], 40_000, "{line}");
 }

@@ -188,6 +188,8 @@ impl ProxyHttp for Gateway {
         let UnderWay { exchange, link, .. } = passage.get()?;
         let original = session.req_header();
         exchange.fill_own(original);
+        // What an attempt before took of the body passes once more.
+        exchange.bytes_in = 0;
         exchange.forward(original, request);
         if exchange.method(original) != original.method {
             request.set_method(exchange.method(original).clone());
