@@ -55,3 +55,12 @@ async fn one_of_vordrs_own_is_none_either() {
     assert_eq!(client.any_response().await.text(), "fallback");
     assert_eq!(fallback.only_request().text(), "body");
 }
+
+#[tokio::test]
+async fn a_client_of_http_1_0_is_sent_none() {
+    let origin = hinting("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
+    let vordr = Vordr::proxying(&origin).await;
+    let mut client = vordr.connect().await;
+    client.send("GET / HTTP/1.0\r\nHost: a.test\r\n\r\n").await;
+    assert_eq!(client.any_response().await.text(), "ok");
+}

@@ -1,6 +1,6 @@
 //! `impl ProxyHttp`: the phases of an exchange, in the order Pingora calls them.
 
-use super::reaching::{self, Journey};
+use super::reaching;
 use super::under_way::{Passage, UnderWay};
 use super::{
     afterwards, answering, body, failing, files, guarding, reply, storing, stream, target, trailing, weight,
@@ -11,7 +11,7 @@ use crate::shared::Shared;
 use crate::websocket::Side;
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, Version};
 use pingora_core::modules::http::HttpModules;
 use pingora_core::protocols::Digest;
 use pingora_core::upstreams::peer::HttpPeer;
@@ -119,19 +119,7 @@ impl ProxyHttp for Gateway {
         if exchange.table.counts_connections {
             exchange.connections = Some(self.shared.observer.connections());
         }
-        let under_way = UnderWay {
-            link,
-            generation,
-            exchange,
-            journey: Journey::default(),
-            in_use: None,
-            line: None,
-            in_flight: None,
-            tunnel: None,
-            packer: None,
-            storing: None,
-            due: None,
-        };
+        let under_way = UnderWay::begin(link, generation, exchange);
         passage.under_way = Some(Box::new(under_way));
         Ok(())
     }
@@ -159,6 +147,9 @@ impl ProxyHttp for Gateway {
         // which a slow client may take a minute for and never be silent.
         session.set_read_timeout(None);
         session.set_write_timeout(None);
+        // A client of HTTP/1.0 knows no interim answers (RFC 9110, section 15.2).
+        let is_old = session.req_header().version == Version::HTTP_10;
+        session.as_mut().set_ignore_info_resp(is_old);
         under_way.link.patience.begin(client, under_way.exchange.table.process.limits.min_rate);
         self.carry_out(session, under_way, admission).await
     }

@@ -46,6 +46,23 @@ pub(super) struct UnderWay {
 }
 
 impl UnderWay {
+    /// An exchange of which only the head is known.
+    pub(super) fn begin(link: Arc<Link>, generation: Arc<Generation>, exchange: Exchange) -> Self {
+        Self {
+            link,
+            generation,
+            exchange,
+            journey: Journey::default(),
+            in_use: None,
+            line: None,
+            in_flight: None,
+            tunnel: None,
+            packer: None,
+            storing: None,
+            due: None,
+        }
+    }
+
     /// What is told of the exchange once it has ended.
     pub(super) fn record<'r>(&'r self, session: &'r Session, status: u16, ended: Instant) -> Record<'r> {
         Record {
