@@ -64,3 +64,26 @@ async fn a_client_of_http_1_0_is_sent_none() {
     client.send("GET / HTTP/1.0\r\nHost: a.test\r\n\r\n").await;
     assert_eq!(client.any_response().await.text(), "ok");
 }
+
+#[tokio::test]
+async fn the_connection_goes_on_behind_a_body_that_one_asked_for() {
+    let origin = Origin::scripted(|mut connection| async move {
+        while connection.request_head().await.is_some() {
+            connection.send("HTTP/1.1 100 Continue\r\n\r\n").await;
+            assert_eq!(connection.exactly(4).await.unwrap(), b"body");
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
+        }
+    })
+    .await;
+    let vordr = Vordr::proxying(&origin).await;
+    let mut client = vordr.connect().await;
+    for _ in 0..2 {
+        client
+            .send("POST / HTTP/1.1\r\nHost: a.test\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
+            .await;
+        assert_eq!(client.any_response().await.status, 100);
+        client.send("body").await;
+        let last = client.any_response().await;
+        assert_eq!((last.header("Connection"), last.text().as_str()), (Some("keep-alive"), "ok"));
+    }
+}

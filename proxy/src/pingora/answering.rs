@@ -103,7 +103,12 @@ pub(super) fn passed_on(
 ) -> Result<()> {
     let status = response.status;
     if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
+        // To Pingora whoever is answered before the body is there cannot go on.
+        under_way.kept = under_way.kept.or(session.as_ref().get_keepalive());
         return Ok(());
+    }
+    if let Some(kept) = under_way.kept.take() {
+        session.set_keepalive(Some(kept));
     }
     let status = match under_way.exchange.status_instead(false) {
         Some(instead) if status != StatusCode::SWITCHING_PROTOCOLS => {

@@ -41,6 +41,8 @@ pub(super) struct UnderWay {
     pub packer: Option<Box<Packer>>,
     /// Keeps the upstream's answer.
     pub storing: Option<Storing>,
+    /// How long Pingora kept the client's connection for before an interim answer.
+    pub kept: Option<u64>,
     /// What a failure led to, and is yet to be done.
     pub due: Option<Admission>,
 }
@@ -59,6 +61,7 @@ impl UnderWay {
             tunnel: None,
             packer: None,
             storing: None,
+            kept: None,
             due: None,
         }
     }
