@@ -110,10 +110,10 @@ async fn where_a_body_is_read_first_its_client_is_told_to_send_it() {
     let origin = Origin::answering("ok").await;
     let vordr = Vordr::proxying_with(&origin, "buffering on").await;
     let mut client = vordr.connect().await;
-    for _ in 0..2 {
-        let head = "POST / HTTP/1.1\r\nHost: a.test\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n";
-        client.send(head).await;
-        assert_eq!(client.any_response().await.status, 100);
+    for method in ["POST", "GET"] {
+        let framing = "Expect: 100-continue\r\nContent-Length: 4";
+        client.send(format!("{method} / HTTP/1.1\r\nHost: a.test\r\n{framing}\r\n\r\n")).await;
+        assert_eq!(client.any_response().await.status, 100, "{method}");
         client.send("body").await;
         assert_eq!(client.response().await.text(), "ok");
     }

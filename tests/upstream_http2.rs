@@ -49,6 +49,26 @@ async fn a_client_of_http_1_0_is_sent_no_chunks() {
 }
 
 #[tokio::test]
+async fn a_client_that_waits_with_its_body_is_told_to_send_it() {
+    let origin = Http2Origin::answering(None, b"over h2").await;
+    let vordr = Vordr::running(&rules(&format!("http://127.0.0.1:{}", origin.port()), "http \"2\"")).await;
+    let mut client = vordr.connect().await;
+    for method in ["PUT", "GET"] {
+        let framing = "Expect: 100-continue\r\nContent-Length: 4";
+        client.send(format!("{method} / HTTP/1.1\r\nHost: a.test\r\n{framing}\r\n\r\n")).await;
+        assert_eq!(client.any_response().await.status, 100, "{method}");
+        client.send("body").await;
+        assert_eq!(client.any_response().await.text(), "over h2");
+    }
+    assert!(
+        origin
+            .requests()
+            .iter()
+            .all(|(head, body)| !head.headers().contains_key("expect") && body == b"body")
+    );
+}
+
+#[tokio::test]
 async fn auto_speaks_what_the_server_chooses() {
     let authority = Authority::new();
     let newer = Http2Origin::answering(Some(&authority.identity("localhost")), b"two").await;

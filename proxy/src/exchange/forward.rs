@@ -59,14 +59,27 @@ impl Exchange {
         }
     }
 
-    /// Whether a client that waits to be told so is to send its body: where vordr reads it first, and in nginx's ways. Else
-    /// it is the upstream who says so.
+    /// Whether a client that waits to be told so is to send its body: where vordr reads it first, in nginx's ways, and where
+    /// nobody else would say so. Else it is the upstream who does.
     pub fn bids_for_body(&self, request: &Parts, reads_it_first: bool) -> bool {
-        let may_wait = !matches!(request.method, Method::GET | Method::HEAD) && !self.has_bidden;
-        may_wait
-            && (reads_it_first || self.has_nginxs_bodies())
-            && request.version == Version::HTTP_11
-            && request.headers.contains_key(EXPECT)
+        let waits = request.version == Version::HTTP_11 && request.headers.contains_key(EXPECT);
+        waits
+            && has_body(request)
+            && !self.has_bidden
+            && (reads_it_first
+                || self.has_nginxs_bodies()
+                || self.proxy().is_some_and(|to| self.is_unasked(to)))
+    }
+
+    /// Whether the upstream is not asked to say so: where the body does not go there, and where HTTP/2 may be spoken, over
+    /// which Pingora passes no interim answers on.
+    fn is_unasked(&self, proxy: &Proxy) -> bool {
+        let may_be_http_2 = match proxy.http {
+            HttpVersion::Http1 => false,
+            HttpVersion::Http2 => true,
+            HttpVersion::Auto => self.speaks_tls(proxy),
+        };
+        !proxy.pass_body || proxy.body.is_some() || (may_be_http_2 && !self.upgrade)
     }
 
     /// Takes away what is not to be passed on at all.
@@ -82,8 +95,8 @@ impl Exchange {
             [TRANSFER_ENCODING, EXPECT].iter().for_each(|name| message.remove(name));
             message.set(&CONTENT_LENGTH, HeaderValue::from(body.len()));
         } else if !proxy.pass_body {
-            let has_body = |name| request.headers.contains_key(name);
-            let is_left_out = has_body(CONTENT_LENGTH) || has_body(TRANSFER_ENCODING);
+            let says = |name| request.headers.contains_key(name);
+            let is_left_out = says(CONTENT_LENGTH) || says(TRANSFER_ENCODING);
             [CONTENT_LENGTH, TRANSFER_ENCODING, EXPECT].iter().for_each(|name| message.remove(name));
             if is_left_out {
                 // Without it Pingora would say that chunks follow.
@@ -269,6 +282,12 @@ fn asks_for_rest(rewrite: &Template) -> bool {
 /// What says where a request ends, and whether its connection becomes another.
 fn frames(name: &HeaderName) -> bool {
     [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, UPGRADE, EXPECT].contains(name)
+}
+
+/// Whether a body comes with it (RFC 9112, section 6.3).
+fn has_body(request: &Parts) -> bool {
+    request.headers.contains_key(TRANSFER_ENCODING)
+        || request.headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0")
 }
 
 fn is_grpc(request: &Parts) -> bool {

@@ -1,6 +1,7 @@
 //! What an upstream is told, and what it is not.
 #![allow(clippy::unwrap_used)]
 
+use super::super::admit::Admission;
 use super::super::scene::{Scene, values};
 use super::*;
 
@@ -124,4 +125,34 @@ fn an_old_client_is_not_said_to_wait_for_an_interim_answer() {
     let asked = "\nHost: a.test\nExpect: 100-continue";
     assert_eq!(seen(proxy, &format!("POST /{asked}"), "expect"), ["100-continue"]);
     assert_eq!(seen(proxy, &format!("POST / HTTP/1.0{asked}"), "expect"), Vec::<&str>::new());
+}
+
+#[test]
+fn a_client_that_waits_is_told_to_send_its_body_where_no_upstream_would_say_so() {
+    let bids = |proxy: &str, request: &str| {
+        let mut scene = Scene::of(proxy, &format!("{request}\nHost: a.test\nExpect: 100-continue"));
+        assert_eq!(scene.admit(), Admission::Forward);
+        scene.exchange.bids_for_body(&scene.request, false)
+    };
+    let post = "POST /\nContent-Length: 4";
+    for (proxy, told) in [
+        (r#"proxy "http://app.example""#, false),
+        (r#"proxy "http://app.example" { http "2"; }"#, true),
+        (r#"proxy "http://app.example" { http auto; }"#, false),
+        (r#"proxy "https://app.example" { http auto; }"#, true),
+        (r#"proxy "http://app.example" { pass-body off; }"#, true),
+        (r#"proxy "http://app.example" { body "own"; }"#, true),
+    ] {
+        assert_eq!(bids(proxy, post), told, "{proxy}");
+    }
+    let proxy = r#"proxy "http://app.example" { http "2"; }"#;
+    for (request, told) in [
+        ("GET /\nContent-Length: 4", true),
+        ("PUT /\nTransfer-Encoding: chunked", true),
+        ("POST /", false),
+        ("POST /\nContent-Length: 0", false),
+        ("POST / HTTP/1.0\nContent-Length: 4", false),
+    ] {
+        assert_eq!(bids(proxy, request), told, "{request}");
+    }
 }
