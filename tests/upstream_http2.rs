@@ -91,6 +91,20 @@ async fn a_websocket_goes_over_http_1_all_the_same() {
 }
 
 #[tokio::test]
+async fn a_body_of_the_rules_own_goes_over_http_1_where_the_request_has_none() {
+    let origin = Origin::answering("one").await;
+    let vordr = Vordr::running(&rules(&origin.url(), "http \"2\"; body \"own\"")).await;
+    assert_eq!(vordr.get("http://a.test/").await.text(), "one");
+    assert_eq!(origin.only_request().text(), "own");
+    let origin = Http2Origin::answering(None, b"two").await;
+    let url = format!("http://127.0.0.1:{}", origin.port());
+    let vordr = Vordr::running(&rules(&url, "http \"2\"; body \"own\"")).await;
+    let request = "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nbody";
+    assert_eq!(vordr.send(request).await.text(), "two");
+    assert_eq!(origin.requests().remove(0).1, b"own");
+}
+
+#[tokio::test]
 async fn a_server_that_does_not_speak_it_is_a_502() {
     let origin = Origin::answering("HTTP/1.1 it is").await;
     let vordr = Vordr::running(&rules(&origin.url(), "http \"2\"")).await;

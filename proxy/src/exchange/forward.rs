@@ -82,6 +82,12 @@ impl Exchange {
         !proxy.pass_body || proxy.body.is_some() || (may_be_http_2 && !self.upgrade)
     }
 
+    /// Whether only HTTP/1.1 can carry it: a WebSocket, and a body of the rules' own for a request that has none, which over
+    /// HTTP/2 Pingora ends with its head.
+    pub(crate) fn is_of_http_1(&self, proxy: &Proxy, request: &Parts) -> bool {
+        self.upgrade || (proxy.body.is_some() && !has_body(request))
+    }
+
     /// Takes away what is not to be passed on at all.
     fn drop_headers(&self, proxy: &Proxy, request: &Parts, message: &mut impl Headers) {
         let names = self.settings().map_or(HeaderNames::Any, |settings| settings.header_names);

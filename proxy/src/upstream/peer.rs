@@ -57,7 +57,7 @@ impl Upstreams {
                 (HttpPeer::new(address, tls.is_some(), sni), handed)
             }
         };
-        self.set_options(&mut peer, (proxy, tls), exchange.upgrade, pool, settings);
+        self.set_options(&mut peer, (proxy, tls), exchange.is_of_http_1(proxy, request), pool, settings);
         let dialer = target.member.dialers.of(settings.timeouts.send);
         let dialer: Arc<dyn Connect + Send + Sync> = match (handed, own, dialer) {
             (Some(stream), _, Some(dialer)) => Handed::new(stream, dialer),
@@ -125,7 +125,7 @@ impl Upstreams {
         &self,
         peer: &mut HttpPeer,
         (proxy, tls): (&Proxy, Option<&UpstreamTls>),
-        upgrade: bool,
+        is_of_http_1: bool,
         pool: &Pool,
         settings: &Settings,
     ) {
@@ -138,10 +138,10 @@ impl Upstreams {
             0 => Some(Duration::ZERO),
             _ => pool.rules.keepalive_idle,
         };
-        options.alpn = version(proxy.http, tls.is_some(), upgrade);
+        options.alpn = version(proxy.http, tls.is_some(), is_of_http_1);
         options.max_h2_streams = STREAMS;
         // Pingora's own key for kept connections leaves out what they were set up with.
-        peer.group_key = hash::both(pool.key, manner(proxy.http, upgrade, settings.timeouts.send));
+        peer.group_key = hash::both(pool.key, manner(proxy.http, is_of_http_1, settings.timeouts.send));
         if let Some(secured) = tls.and_then(|tls| self.authorities.of(tls)) {
             peer.group_key = hash::both(peer.group_key, secured.key);
             set_tls(peer, secured);
@@ -157,9 +157,9 @@ fn set_tls(peer: &mut HttpPeer, secured: &Secured) {
 }
 
 /// How a connection is spoken on, as a number of its own.
-fn manner(http: HttpVersion, upgrade: bool, send: Option<Duration>) -> u64 {
+fn manner(http: HttpVersion, is_of_http_1: bool, send: Option<Duration>) -> u64 {
     let send = send.map_or(0, |limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX) | 1 << 63);
-    hash::both(send, u64::from(upgrade) << 8 | http as u64)
+    hash::both(send, u64::from(is_of_http_1) << 8 | http as u64)
 }
 
 impl Target {
@@ -175,12 +175,12 @@ impl Target {
     }
 }
 
-/// The version that is offered, or spoken without asking: WebSockets are of HTTP/1.1 alone.
-fn version(http: HttpVersion, tls: bool, upgrade: bool) -> ALPN {
+/// The version that is offered, or spoken without asking: some requests are of HTTP/1.1 alone.
+fn version(http: HttpVersion, tls: bool, is_of_http_1: bool) -> ALPN {
     match http {
-        HttpVersion::Http2 if !upgrade => ALPN::H2,
+        HttpVersion::Http2 if !is_of_http_1 => ALPN::H2,
         // Without TLS nothing is agreed on, and HTTP/1.1 is what any server speaks.
-        HttpVersion::Auto if tls && !upgrade => ALPN::H2H1,
+        HttpVersion::Auto if tls && !is_of_http_1 => ALPN::H2H1,
         HttpVersion::Http1 | HttpVersion::Http2 | HttpVersion::Auto => ALPN::H1,
     }
 }
