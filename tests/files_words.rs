@@ -88,6 +88,25 @@ async fn a_folder_may_go_by_the_host_and_stays_below_what_is_known() {
 }
 
 #[tokio::test]
+async fn what_a_client_fills_into_an_index_or_a_folder_shows_nothing_hidden() {
+    let rules = r#"
+        location "/bare/sub" { deny all; respond 200 "in"; }
+        location "/" { files "ROOT" index="{arg.page} index.html" symlinks=anywhere; }"#;
+    let (folder, vordr) = served(rules).await;
+    std::fs::write(folder.path().join("www/bare/sub/secret"), "secret").unwrap();
+    for page in ["bare/.hidden", "bare/sub/secret", "../secret"] {
+        assert_eq!(told(&vordr, &format!("/?page={page}")).await, (200, "top".to_owned()), "{page}");
+    }
+    assert_eq!(told(&vordr, "/bare/?page=.hidden").await.0, 404);
+    assert_eq!(told(&vordr, "/?page=page.html").await, (200, "page".to_owned()));
+    let (folder, vordr) = served(r#"location "/" { files "ROOT/{host}"; }"#).await;
+    std::fs::create_dir(folder.path().join("www/.git")).unwrap();
+    std::fs::write(folder.path().join("www/.git/config"), "secret").unwrap();
+    let response = vordr.send("GET /config HTTP/1.1\r\nHost: .git\r\n\r\n").await;
+    assert_ne!(response.status, 200, "{}", response.text());
+}
+
+#[tokio::test]
 async fn in_nginxs_ways_more_is_shown_and_no_path_leads_out() {
     let rules = r#"
         location "/i" raw=on { files "ROOT" path="{rest}" as=nginx; }

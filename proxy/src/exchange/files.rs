@@ -132,15 +132,6 @@ impl Exchange {
         })
     }
 
-    /// Nothing where all of them are known beforehand.
-    fn index_names(&self, files: &Files, request: &Parts) -> Vec<String> {
-        if files.index.iter().all(|name| name.as_text().is_some()) {
-            return Vec::new();
-        }
-        let fill = |name| String::from_utf8_lossy(&self.fill(name, request, Into::Raw)).into_owned();
-        files.index.iter().map(fill).collect()
-    }
-
     /// What is done where no file is.
     pub fn do_otherwise(&mut self, request: &Parts) -> Admission {
         self.does_otherwise = true;

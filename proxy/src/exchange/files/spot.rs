@@ -2,7 +2,7 @@
 
 use super::super::context::Exchange;
 use super::super::failure::Failure;
-use super::super::fill::Into;
+use super::super::fill::{Into, Known};
 use http::request::Parts;
 use vordr_rules::placeholder::{Part, Template};
 use vordr_rules::table::{Files, Ways, normal_path};
@@ -29,6 +29,24 @@ impl Exchange {
         // What leads nowhere is not there.
         let spots = files.tries.iter().filter_map(|path| self.spot_tried(files, path, request).ok());
         Ok(spots.collect())
+    }
+
+    /// The names of an index; nothing where all of them are known beforehand. What the request makes no name of a file of
+    /// that folder is passed over.
+    pub(super) fn index_names(&self, files: &Files, request: &Parts) -> Vec<String> {
+        if files.index.iter().all(|name| name.as_text().is_some()) {
+            return Vec::new();
+        }
+        files.index.iter().filter_map(|name| self.index_name(name, files.ways, request)).collect()
+    }
+
+    fn index_name(&self, name: &Template, ways: Ways, request: &Parts) -> Option<String> {
+        let filled = match ways {
+            Ways::Own => self.fill_shown(name, request).ok().filter(|filled| !filled.contains(&b'/'))?,
+            Ways::Nginx => self.fill(name, request, Into::Raw),
+        };
+        let leads_nowhere = filled.is_empty() || filled.split(|byte| *byte == b'/').any(is_no_name);
+        (!leads_nowhere).then(|| String::from_utf8_lossy(&filled).into_owned())
     }
 
     fn spot_asked_for(&self, files: &Files, request: &Parts) -> Result<Spot, Failure> {
@@ -67,18 +85,69 @@ impl Exchange {
     fn spot(&self, files: &Files, path: &[u8], uri: Vec<u8>, request: &Parts) -> Result<Spot, Failure> {
         let below = path.strip_prefix(b"/").unwrap_or(path);
         let is_folder = below.is_empty() || below.ends_with(b"/");
-        let within = files.within.as_ref().map(|within| self.fill(within, request, Into::Raw));
+        let within = files.within.as_ref().map(|within| self.folder_within(within, files.ways, request));
+        let within = within.transpose()?;
         let names = match files.ways {
             Ways::Own => own_names(below)?,
             Ways::Nginx => nginx_names(below),
         };
         let all: Vec<&[u8]> =
             within.iter().flat_map(|within| nginx_names(within)).chain(names.iter().copied()).collect();
-        if all.iter().any(|name| matches!(*name, b"." | b"..") || name.contains(&0)) {
+        if all.iter().any(|name| *name == b"." || is_no_name(name)) {
             return Err(Failure::NoFile("its path is none"));
         }
         Ok(Spot { path: all.join(&b'/'), is_folder, uri, wants_folder: None })
     }
+
+    /// What leads to the folder, where that goes by the request.
+    fn folder_within(&self, within: &Template, ways: Ways, request: &Parts) -> Result<Vec<u8>, Failure> {
+        if ways == Ways::Nginx {
+            return Ok(self.fill(within, request, Into::Raw));
+        }
+        let mut filled = self.fill_shown(within, request)?;
+        if matches!(within.parts.last(), Some(Part::Text(text)) if text.ends_with('/')) {
+            filled.pop();
+        }
+        // Where nothing is filled in, it would be the folder that all of them are in.
+        match filled.split(|byte| *byte == b'/').any(<[u8]>::is_empty) {
+            true => Err(Failure::NoFile("what is filled into its folder is no name")),
+            false => Ok(filled),
+        }
+    }
+
+    /// A text with everything filled in, in which no name begins with a `.` but those that the rules begin so.
+    fn fill_shown(&self, template: &Template, request: &Parts) -> Result<Vec<u8>, Failure> {
+        let known = Known { request, captures: &self.captures, answer: None };
+        let mut out = Vec::new();
+        for (number, part) in template.parts.iter().enumerate() {
+            let start = out.len();
+            let end = match part {
+                Part::Text(text) => {
+                    out.extend_from_slice(text.as_bytes());
+                    // Where nothing was filled in before it, its own `.` comes to begin a name.
+                    start + usize::from(number > 0)
+                }
+                Part::Placeholder(placeholder) => {
+                    self.fill_one(placeholder, known, Into::Raw, &mut out);
+                    out.len()
+                }
+            };
+            if (start..end).any(|at| begins_hidden(&out, at)) {
+                return Err(Failure::NoFile("names that begin with `.` are hidden"));
+            }
+        }
+        Ok(out)
+    }
+}
+
+fn begins_hidden(path: &[u8], at: usize) -> bool {
+    let begins_name = at.checked_sub(1).is_none_or(|before| path.get(before) == Some(&b'/'));
+    begins_name && path.get(at) == Some(&b'.')
+}
+
+/// What leads elsewhere, and what no file is called.
+fn is_no_name(name: &[u8]) -> bool {
+    name == b".." || name.contains(&0)
 }
 
 /// The names of a path, as vordr takes them.

@@ -83,6 +83,54 @@ fn a_prefix_is_taken_off_by_whole_segments_and_a_rewrite_comes_before() {
 }
 
 #[test]
+fn what_a_request_fills_into_the_folder_brings_no_hidden_name_and_no_empty_one() {
+    let by = |folder: &str, target: &str| path(&format!("location \"/\" {{ files \"{folder}\"; }}"), target);
+    for (folder, target, sought) in [
+        ("/srv/{arg.x}", "/a?x=one", "one/a"),
+        ("/srv/{arg.x}", "/a?x=one/two", "one/two/a"),
+        ("/srv/{arg.x}", "/a?x=.git", "no_file"),
+        ("/srv/{arg.x}", "/a?x=one/.git", "no_file"),
+        ("/srv/{arg.x}", "/a?x=..", "no_file"),
+        ("/srv/{arg.x}", "/a", "no_file"),
+        ("/srv/{arg.x}", "/a?x=/", "no_file"),
+        ("/srv/{arg.x}", "/a?x=one//two", "no_file"),
+        ("/srv/{arg.x}/www", "/a", "no_file"),
+        ("/srv/one/{arg.x}", "/a", "no_file"),
+        ("/srv/{arg.x}/", "/a?x=one", "one/a"),
+        ("/srv/{arg.x}.d", "/a?x=one", "one.d/a"),
+        ("/srv/{arg.x}.d", "/a", "no_file"),
+        ("/srv/{arg.x}.d", "/a?x=one/", "no_file"),
+        ("/srv/.sites/{arg.x}/.own", "/a?x=one", "one/.own/a"),
+        ("/srv/.{arg.x}", "/a?x=one", ".one/a"),
+        ("/srv/.{arg.x}", "/a?x=.", "no_file"),
+    ] {
+        assert_eq!(by(folder, target), sought, "{folder} {target}");
+    }
+}
+
+#[test]
+fn what_a_request_fills_into_an_index_is_one_name_that_is_not_hidden() {
+    let index = |ways: &str, names: &str, target: &str| {
+        let location = format!("location \"/\" {{ files \"/srv\" index=\"{names}\" {ways}; }}");
+        sought_by(&location, &format!("GET {target}")).unwrap().index
+    };
+    for (page, found) in [
+        ("home", &["home", "index.html"][..]),
+        (".env", &["index.html"]),
+        ("..", &["index.html"]),
+        ("../.env", &["index.html"]),
+        ("priv/secret", &["index.html"]),
+        ("/etc/passwd", &["index.html"]),
+        ("", &["index.html"]),
+    ] {
+        assert_eq!(index("", "{arg.page} index.html", &format!("/?page={page}")), found, "{page}");
+    }
+    assert_eq!(index("", ".of-{arg.page}", "/?page=home"), [".of-home"], "as it is written");
+    assert_eq!(index("as=nginx", "{arg.page} index.html", "/?page=../x"), ["index.html"]);
+    assert_eq!(index("as=nginx", "{arg.page}", "/?page=a/.b"), ["a/.b"]);
+}
+
+#[test]
 fn get_and_head_ask_for_files_and_the_beginning_is_read_where_it_will_be_sent() {
     let sought = |request: &str| sought_by(FILES, request);
     assert!(sought("GET /a").unwrap().at_once);
