@@ -124,3 +124,20 @@ async fn a_body_that_can_be_put_nowhere_is_vordrs_own_failure() {
     assert!(response.text().contains("temporary file"), "{}", response.text());
     assert_eq!(origin.connections(), 0);
 }
+
+#[tokio::test]
+async fn a_disk_that_is_full_at_the_last_write_is_no_fault_of_the_client() {
+    let origin = Origin::answering("never").await;
+    let rules = proxying(&origin.url(), "buffering on").replace("listen 0", "listen \"127.0.0.1:0\"");
+    let (_folder, path) = written(&rules);
+    let binary = Binary::running_with_room(&path, 100).await;
+    let mut client = Client::connect(binary.address()).await;
+    // What comes behind the first write stays in memory.
+    let body = pattern(280_000);
+    client.send(format!("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: {}\r\n\r\n", body.len())).await;
+    client.send(body).await;
+    let response = client.response().await;
+    assert_eq!(response.status, 500);
+    assert!(response.text().contains("temporary file"), "{}", response.text());
+    assert_eq!(origin.connections(), 0);
+}

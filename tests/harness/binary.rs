@@ -65,6 +65,19 @@ impl Binary {
         Self::awaited(folder, command).await
     }
 
+    /// Runs a file where no file may come to be longer than so many kibibytes, as on a disk that is full, and waits until
+    /// it is served.
+    pub(crate) async fn running_with_room(path: &Path, kibibytes: u64) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = |name: &str| File::create(folder.path().join(name)).expect("a file");
+        // Counted in blocks of 512 bytes; and who does not ignore the signal ends by it.
+        let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$@\"", kibibytes * 2);
+        let mut command = Command::new("/bin/sh");
+        command.env_clear().args(["-c", &script, "sh", env!("CARGO_BIN_EXE_vordr"), "run"]).arg(path);
+        command.stdout(file("stdout")).stderr(file("stderr")).stdin(Stdio::null());
+        Self::awaited(folder, command).await
+    }
+
     async fn start(folder: TempDir, path: PathBuf, variables: &[(&str, &str)], arguments: &[&str]) -> Self {
         let file = |name: &str| File::create(folder.path().join(name)).expect("a file");
         let mut command = vordr();

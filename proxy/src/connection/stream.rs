@@ -141,7 +141,7 @@ impl ClientStream {
                 ready!(self.poll_put_aside(cx, how))?;
             }
             if !gathering && !self.spool.is_empty() {
-                return self.spool.poll_read(cx, buf);
+                return self.spool.poll_read(cx, buf).map(|read| read.inspect_err(|_| self.link.no_room()));
             }
             if self.claimed > 0 && !gathering {
                 let count = self.claimed.min(buf.remaining());
