@@ -3,7 +3,7 @@
 use crate::temporary::Temporary;
 use bytes::Bytes;
 use std::fs::{self, DirBuilder, File, Permissions};
-use std::io;
+use std::io::{self, Seek};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -104,7 +104,7 @@ async fn write_down(plan: Plan, mut parts: UnboundedReceiver<Part>, waiting: &At
             Part::End => {
                 file.flush().await?;
                 let file = file.into_std().await;
-                return apart(move || settle(&file, made, &plan)).await;
+                return apart(move || settle(file, made, &plan)).await;
             }
         }
     }
@@ -120,15 +120,15 @@ async fn apart<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 
 }
 
 /// Puts a whole file in its place.
-fn settle(file: &File, made: Temporary, plan: &Plan) -> io::Result<()> {
+fn settle(file: File, made: Temporary, plan: &Plan) -> io::Result<()> {
     let mode = plan.store.mode;
-    finish(file, plan)?;
+    finish(&file, plan)?;
     let folder = plan.path.parent().unwrap_or(Path::new("/"));
     // Who may read a file may enter its folder.
     make_folders(folder, mode | (mode & 0o444) >> 2)?;
-    let from = made.path().to_owned();
     match made.move_to(&plan.path) {
-        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => copy(&from, folder, plan),
+        // Its name is gone, or is about to be.
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => copy(file, folder, plan),
         moved => moved,
     }
 }
@@ -140,9 +140,10 @@ fn finish(file: &File, plan: &Plan) -> io::Result<()> {
 }
 
 /// From another file system it is copied beside its place first, so that nobody reads a half of it.
-fn copy(from: &Path, folder: &Path, plan: &Plan) -> io::Result<()> {
+fn copy(mut from: File, folder: &Path, plan: &Plan) -> io::Result<()> {
     let mut beside = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
-    io::copy(&mut File::open(from)?, beside.as_file_mut())?;
+    from.rewind()?;
+    io::copy(&mut from, beside.as_file_mut())?;
     finish(beside.as_file(), plan)?;
     beside.persist(&plan.path)?;
     Ok(())
@@ -168,6 +169,7 @@ fn make_folders(folder: &Path, mode: u32) -> io::Result<()> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use std::io::Write;
     use std::os::unix::fs::MetadataExt;
     use std::time::UNIX_EPOCH;
     use tokio::sync::oneshot;
@@ -206,6 +208,19 @@ mod tests {
         assert_eq!((found.mode() & 0o777, found.mtime()), (0o664, 1_600_000_000));
         assert_eq!(fs::metadata(at.path().join("a")).unwrap().mode() & 0o777, 0o775);
         assert_eq!(fs::read_dir(at.path().join("new")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_goes_to_another_file_system_is_copied_though_its_name_is_gone() {
+        let at = tempfile::tempdir().unwrap();
+        let plan = plan(at.path(), "c.txt", 0o640, None);
+        let (mut file, made) = Temporary::make(&plan.store.folder).unwrap();
+        file.write_all(b"onetwo").unwrap();
+        drop(made);
+        copy(file, at.path(), &plan).unwrap();
+        assert_eq!(fs::read_to_string(&plan.path).unwrap(), "onetwo");
+        let found = fs::metadata(&plan.path).unwrap();
+        assert_eq!((found.mode() & 0o777, found.mtime()), (0o640, 1_600_000_000));
     }
 
     #[tokio::test]
