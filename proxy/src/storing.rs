@@ -72,6 +72,8 @@ impl Storing {
         self.passed += part.len() as u64;
         let waiting = self.waiting.fetch_add(part.len(), Relaxed) + part.len();
         if waiting > MOST || parts.send(Part::Bytes(part.clone())).is_err() {
+            // More than is ever written meanwhile, so that the writer learns of it.
+            self.waiting.store(usize::MAX, Relaxed);
             self.parts = None;
             return None;
         }
@@ -98,6 +100,9 @@ async fn write_down(plan: Plan, mut parts: UnboundedReceiver<Part>, waiting: &At
     while let Some(part) = parts.recv().await {
         match part {
             Part::Bytes(bytes) => {
+                if waiting.load(Relaxed) > MOST {
+                    break;
+                }
                 file.write_all(&bytes).await?;
                 waiting.fetch_sub(bytes.len(), Relaxed);
             }
@@ -250,7 +255,9 @@ mod tests {
     #[tokio::test]
     async fn a_disk_that_cannot_keep_up_is_waited_for_and_then_given_up() {
         let at = tempfile::tempdir().unwrap();
-        let mut storing = Storing::begin(plan(at.path(), "large", 0o600, None), |_, _| {});
+        let (told, why) = oneshot::channel();
+        let plan = plan(at.path(), "large", 0o600, None);
+        let mut storing = Storing::begin(plan, move |_, why| drop(told.send(why.to_owned())));
         // Nothing is written while this does not wait.
         let part = Bytes::from(vec![0; AT_EASE]);
         assert_eq!(storing.pass(&part), Some(PAUSE));
@@ -260,5 +267,6 @@ mod tests {
         }
         assert!(storing.passed <= (MOST + AT_EASE) as u64);
         assert_eq!(storing.pass(&part), None);
+        assert_eq!(why.await.unwrap(), "the disk is too slow for it");
     }
 }
