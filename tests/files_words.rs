@@ -79,6 +79,21 @@ async fn a_folder_is_listed_where_that_is_said() {
 }
 
 #[tokio::test]
+async fn a_list_tells_of_links_what_a_request_could_follow() {
+    for (symlinks, listed) in [("off", [false, false]), ("on", [true, false]), ("anywhere", [true, true])] {
+        let rules = format!(r#"location "/" {{ files "ROOT" listing=json symlinks={symlinks}; }}"#);
+        let (folder, vordr) = served(&rules).await;
+        let bare = folder.path().join("www/bare");
+        symlink("../page.html", bare.join("within")).unwrap();
+        symlink("../../secret", bare.join("without")).unwrap();
+        symlink("nothing", bare.join("broken")).unwrap();
+        let (_, list) = told(&vordr, "/bare/").await;
+        let names = ["within", "without"].map(|name| list.contains(&format!("\"{name}\"")));
+        assert_eq!((names, list.contains("broken")), (listed, false), "{symlinks}: {list}");
+    }
+}
+
+#[tokio::test]
 async fn a_folder_may_go_by_the_host_and_stays_below_what_is_known() {
     let (_folder, vordr) = served(r#"location "/" { files "ROOT/{host}"; }"#).await;
     assert_eq!(told(&vordr, "/own.txt").await, (200, "own".to_owned()));

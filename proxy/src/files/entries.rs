@@ -1,6 +1,7 @@
 //! What is in a folder, for a list of it.
 
-use rustix::fs::{AtFlags, Dir, FileType, statat};
+use rustix::fs::{AtFlags, Dir, FileType, Stat, statat};
+use std::ffi::CStr;
 use std::fs::File;
 use std::io;
 use std::time::{Duration, SystemTime};
@@ -16,9 +17,9 @@ pub(crate) struct Entry {
     pub modified: SystemTime,
 }
 
-/// All that is to be shown, folders first: names that begin with `.` never are, nor is what is neither file nor folder.
-/// `links` are those that may be followed.
-pub(super) fn of(folder: &File, links: bool) -> io::Result<Vec<Entry>> {
+/// All that is to be shown, folders first: names that begin with `.` never are, nor is what is neither file nor folder, nor
+/// a link but where `follow` tells what it leads to.
+pub(super) fn of(folder: &File, follow: impl Fn(&CStr) -> Option<Stat>) -> io::Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for found in Dir::read_from(folder)? {
         let found = found?;
@@ -26,9 +27,10 @@ pub(super) fn of(folder: &File, links: bool) -> io::Result<Vec<Entry>> {
         if name.to_bytes().starts_with(b".") {
             continue;
         }
-        let follow = if links { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
-        // It may be gone by now, or a link that leads nowhere.
-        let Ok(facts) = statat(folder, name, follow) else { continue };
+        // It may be gone by now.
+        let Ok(facts) = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+        let is_link = FileType::from_raw_mode(facts.st_mode) == FileType::Symlink;
+        let Some(facts) = (if is_link { follow(name) } else { Some(facts) }) else { continue };
         let kind = FileType::from_raw_mode(facts.st_mode);
         if !matches!(kind, FileType::RegularFile | FileType::Directory) {
             continue;

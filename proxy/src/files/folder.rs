@@ -6,8 +6,10 @@ use super::reading::Reading;
 use crate::exchange::{Asks, Coding, Failure, Representation, Sought, Spot, content_type};
 use crate::start_error::StartError;
 use arc_swap::ArcSwapOption;
+use rustix::fs::{AtFlags, Stat, fstat, statat};
 use rustix::io::Errno;
 use std::collections::HashMap;
+use std::ffi::CStr;
 use std::fs::{File, Metadata};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
@@ -176,7 +178,9 @@ impl Folder {
     /// What there is for a folder.
     fn folder(&self, spot: &Spot, sought: &Sought) -> Result<Find, Miss> {
         match (self.index(&spot.path, sought)?, self.ways) {
-            (Some(name), Ways::Own) => return self.file(&below(&spot.path, name), sought).map(Find::from),
+            (Some(name), Ways::Own) => {
+                return self.file(&below(&spot.path, name.as_bytes()), sought).map(Find::from);
+            }
             (Some(name), Ways::Nginx) => {
                 if name.starts_with('/') {
                     return Ok(Find::Index(name.as_bytes().to_vec()));
@@ -190,7 +194,7 @@ impl Folder {
         match (facts.is_dir(), sought.files.listing) {
             (false, _) => Err(Miss::Absent),
             (true, Some(_)) if sought.asks == Asks::Read => {
-                let entries = entries::of(&folder, self.symlinks != Symlinks::Off);
+                let entries = entries::of(&folder, |name| self.follow(&spot.path, &folder, name));
                 Ok(Find::Listing(
                     spot.uri.clone(),
                     entries.map_err(|error| Miss::Refused(unreadable(error)))?,
@@ -198,6 +202,15 @@ impl Folder {
             }
             (true, _) if self.ways == Ways::Nginx => Err(Miss::Refused(Failure::NoIndex)),
             (true, _) => Err(Miss::Absent),
+        }
+    }
+
+    /// What a link in a folder leads to, where a request may follow it.
+    fn follow(&self, path: &[u8], folder: &File, name: &CStr) -> Option<Stat> {
+        match self.symlinks {
+            Symlinks::Off => None,
+            Symlinks::Below => fstat(self.open_at(&below(path, name.to_bytes())).ok()?.0).ok(),
+            Symlinks::Anywhere => statat(folder, name, AtFlags::empty()).ok(),
         }
     }
 
@@ -210,7 +223,7 @@ impl Folder {
             if name.starts_with('/') && self.ways == Ways::Nginx {
                 return Ok(Some(name));
             }
-            match self.regular(&below(folder, name)) {
+            match self.regular(&below(folder, name.as_bytes())) {
                 Ok(_) => return Ok(Some(name)),
                 Err(Miss::Absent) => {}
                 Err(refused) => return Err(refused),
@@ -310,8 +323,8 @@ impl From<(Representation, Reading)> for Find {
     }
 }
 
-fn below(folder: &[u8], name: &str) -> Vec<u8> {
-    if folder.is_empty() { name.as_bytes().to_vec() } else { [folder, b"/", name.as_bytes()].concat() }
+fn below(folder: &[u8], name: &[u8]) -> Vec<u8> {
+    if folder.is_empty() { name.to_vec() } else { [folder, b"/", name].concat() }
 }
 
 fn miss(errno: Errno, ways: Ways) -> Miss {
