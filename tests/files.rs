@@ -298,7 +298,9 @@ async fn a_prefix_is_not_looked_for_in_the_folder_where_it_is_stripped() {
     .await;
     assert_eq!(vordr.get("http://a.test/static/app.js").await.text(), "run()");
     assert_eq!(vordr.get("http://a.test/static/docs").await.header("Location"), Some("/static/docs/"));
-    assert_eq!(vordr.get("http://a.test/static").await.text(), "<h1>top</h1>");
+    let moved = vordr.get("http://a.test/static?x=1").await;
+    assert_eq!((moved.status, moved.header("Location")), (301, Some("/static/?x=1")));
+    assert_eq!(vordr.get("http://a.test/static/").await.text(), "<h1>top</h1>");
     assert_eq!(vordr.get("http://a.test/app.js").await.text(), "run()");
 }
 

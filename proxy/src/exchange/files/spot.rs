@@ -64,7 +64,10 @@ impl Exchange {
             }
             None => current.clone(),
         };
-        self.spot(files, without_prefix(&path, files), current.to_vec(), request)
+        let below = without_prefix(&path, files);
+        let spot = self.spot(files, below, current.to_vec(), request)?;
+        let is_folder = spot.is_folder && (rewritten.is_some() || !is_without_slash(below, files));
+        Ok(Spot { is_folder, ..spot })
     }
 
     fn spot_tried(&self, files: &Files, path: &Template, request: &Parts) -> Result<Spot, Failure> {
@@ -78,7 +81,8 @@ impl Exchange {
         }
         let below = without_prefix(&uri, files).to_vec();
         let spot = self.spot(files, &below, uri, request)?;
-        Ok(Spot { wants_folder: Some(wants_folder), ..spot })
+        let is_folder = spot.is_folder && !is_without_slash(&below, files);
+        Ok(Spot { is_folder, wants_folder: Some(wants_folder), ..spot })
     }
 
     /// The place of a path; what leads nowhere, or where nobody is to look, is refused.
@@ -171,6 +175,11 @@ fn own_names(below: &[u8]) -> Result<Vec<&[u8]>, Failure> {
 /// The names of a path, as a file system takes them.
 fn nginx_names(below: &[u8]) -> Vec<&[u8]> {
     below.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect()
+}
+
+/// Whether the prefix that was taken off is the folder's whole path: without a `/` its links lead wrong, as any other's.
+fn is_without_slash(below: &[u8], files: &Files) -> bool {
+    files.ways == Ways::Own && below.is_empty()
 }
 
 /// Takes a prefix of whole segments off.

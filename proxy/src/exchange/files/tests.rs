@@ -62,7 +62,7 @@ fn a_prefix_is_taken_off_by_whole_segments_and_a_rewrite_comes_before() {
     let stripped = "location \"/static\" \"/other\" { files \"/srv\" strip-prefix=\"/static/\"; }";
     for (target, sought) in [
         ("/static/a", "a"),
-        ("/static", " /"),
+        ("/static", ""),
         ("/static/", " /"),
         ("/static%2fa", "a"),
         ("/static//a", "no_file"),
