@@ -55,7 +55,11 @@ impl Exchange {
         self.substitution = None;
         self.substitute_texts(request, status, message);
         let has_body = status == StatusCode::PARTIAL_CONTENT || may_have_body(status);
-        if recode.is_some() && !self.upgrade && has_body && request.method != Method::HEAD {
+        if recode.is_none() || self.upgrade || !has_body {
+            return;
+        }
+        DIGESTS.iter().for_each(|name| message.remove(name));
+        if request.method != Method::HEAD {
             let substitution =
                 self.substitution.get_or_insert_with(|| Box::new(Substitution::new(Vec::new(), true)));
             substitution.recode = recode;
@@ -283,6 +287,20 @@ mod tests {
         let headers = Scene::of(&words, "GET /").delivered(&theirs);
         assert_eq!(values(&headers, "etag"), ["W/\"x\""]);
         assert_eq!(values(&headers, "last-modified").len(), 1);
+    }
+
+    #[test]
+    fn bytes_that_become_others_have_no_digest() {
+        let words =
+            r#"charset koi8-r source=windows-1251 { recode windows-1251 "e0=c1"; }; proxy "http://app""#;
+        let theirs =
+            [("content-type", "text/html"), ("content-length", "9"), ("content-digest", "sha-256=:x:")];
+        for request in ["GET /", "HEAD /"] {
+            let headers = Scene::of(words, request).delivered(&theirs);
+            assert_eq!(values(&headers, "content-type"), ["text/html; charset=koi8-r"]);
+            assert_eq!(values(&headers, "content-length"), ["9"]);
+            assert_eq!(values(&headers, "content-digest"), [""; 0], "{request}");
+        }
     }
 
     #[test]
