@@ -317,3 +317,29 @@ async fn a_client_of_http_2_is_sent_packed_answers_too() {
     assert!(head.starts_with("HTTP/2 200") && head.contains("content-encoding: gzip"), "{head}");
     assert!(body == text(), "{} bytes", body.len());
 }
+
+#[tokio::test]
+async fn a_304_of_a_file_has_the_tag_that_its_200_had() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["large.txt", "large.png", "packed.txt", "packed.txt.gz"] {
+        std::fs::write(folder.path().join(name), text()).unwrap();
+    }
+    std::fs::write(folder.path().join("small.txt"), "small").unwrap();
+    let location = format!("compress gzip; files {:?} precompressed=on vary=off", folder.path());
+    let vordr =
+        Vordr::running(&format!("server a.test {{ listen 0; location \"/\" {{ {location}; }} }}")).await;
+    let gzip = "Accept-Encoding: gzip\r\n";
+    for (path, is_weak) in
+        [("/large.txt", true), ("/large.png", false), ("/packed.txt", false), ("/small.txt", false)]
+    {
+        for lines in [gzip, ""] {
+            let whole = ask(&vordr, "GET", path, lines).await;
+            let tag = whole.header("ETag").unwrap();
+            assert_eq!(tag.starts_with("W/"), is_weak && lines == gzip, "{path} {tag}");
+            let lines = format!("{lines}If-None-Match: {tag}\r\n");
+            let same = ask(&vordr, "GET", path, &lines).await;
+            assert_eq!((same.status, same.header("ETag")), (304, Some(tag)), "{path}");
+            assert_eq!(same.header("Vary"), whole.header("Vary"), "{path}");
+        }
+    }
+}

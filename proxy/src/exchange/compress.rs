@@ -3,6 +3,7 @@
 use super::answer::Answer;
 use super::coding::{Coding, accepted};
 use super::context::Exchange;
+use super::files::Representation;
 use super::headers::Headers;
 use super::packer::Packer;
 use http::header::{
@@ -52,10 +53,12 @@ impl Exchange {
         let taken = taken.filter(|_| compress.proxied || !request.headers.contains_key(http::header::VIA));
         if status == StatusCode::NOT_MODIFIED {
             // What the client holds may be packed; its tag must not become that of the plain form.
-            if compress.vary {
+            let may_be_packed =
+                !message.headers().contains_key(CONTENT_TYPE) || is_packable(compress, message);
+            if compress.vary && may_be_packed {
                 vary(message);
             }
-            if taken.is_some() {
+            if taken.is_some() && may_be_packed {
                 weaken(message);
             }
             return;
@@ -75,6 +78,29 @@ impl Exchange {
         if request.method != Method::HEAD {
             message.set(&TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
             self.packing = Some(coding);
+        }
+    }
+
+    /// The same for a file, of which it is known what a 200 would say in the place of a 304: both have the same tag (RFC 9110,
+    /// section 15.4.5).
+    pub(super) fn pack_file(&mut self, request: &Parts, head: &mut Answer, file: &Representation) {
+        if head.status != StatusCode::NOT_MODIFIED {
+            return self.pack(request, head.status, &mut head.headers);
+        }
+        let mut whole = head.headers.clone();
+        whole.entry(CONTENT_TYPE).or_insert_with(|| file.content_type.clone());
+        if !self.changes_files(&file.content_type) {
+            whole.insert(CONTENT_LENGTH, HeaderValue::from(file.length));
+        }
+        if let Some(coding) = file.coding {
+            whole.insert(CONTENT_ENCODING, coding.value());
+        }
+        self.pack(request, head.status, &mut whole);
+        for name in [ETAG, VARY] {
+            head.headers.remove(&name);
+            for value in whole.get_all(&name) {
+                head.headers.append(&name, value.clone());
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use super::admit::X_REQUEST_ID;
 use super::answer::Answer;
 use super::context::Exchange;
+use super::files::Representation;
 use super::headers::{Headers, strip_hop_by_hop};
 use super::reached::Reached;
 use super::{cors, operation};
@@ -64,14 +65,14 @@ impl Exchange {
     }
 
     /// The same for an answer whose body is yet to be read, and which is framed.
-    pub(super) fn finish_file(&mut self, mut head: Answer, request: &Parts) -> Answer {
+    pub(super) fn finish_file(&mut self, mut head: Answer, file: &Representation, request: &Parts) -> Answer {
         self.first_byte = Some(Instant::now());
         self.status = Some(head.status);
         self.keep_steered(head.status, &mut head.headers, true);
         let recode = self.sign(request, head.status, &mut head.headers, (None, false));
         self.find_pace(request);
         self.substitute(request, head.status, &mut head.headers, recode);
-        self.pack(request, head.status, &mut head.headers);
+        self.pack_file(request, &mut head, file);
         self.await_trailers(request, head.status, &mut head.headers);
         head
     }

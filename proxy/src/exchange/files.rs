@@ -146,14 +146,14 @@ impl Exchange {
         let etag = if files.etag { Some(etag(file, files.ways)) } else { None };
         let modified = file.modified.and_then(|modified| known_time(modified, files.ways));
         let is_whole = self.changes_files(&file.content_type);
-        let file = Described { file, etag: etag.as_deref(), modified, files, is_whole };
+        let described = Described { file, etag: etag.as_deref(), modified, files, is_whole };
         let status = self.status_instead(true);
         let answer = match status.filter(|status| *status != StatusCode::OK) {
-            Some(status) => file.instead(status),
-            None => self.in_nginxs_form(file.answer(request)),
+            Some(status) => described.instead(status),
+            None => self.in_nginxs_form(described.answer(request)),
         };
         let body = if request.method == Method::HEAD { Vec::new() } else { answer.body };
-        FileAnswer { head: self.finish_file(answer.head, request), body }
+        FileAnswer { head: self.finish_file(answer.head, file, request), body }
     }
 
     /// Conditions that do not hold, and ranges that are not there, have a page in nginx's form.

@@ -122,6 +122,8 @@ fn a_304_stays_true_to_the_packed_form() {
     assert_eq!(values(&headers, "vary"), ["Accept-Encoding"]);
     let (headers, _) = delivered("GET /", 304, &[("etag", "\"x\"")]);
     assert_eq!(values(&headers, "etag"), ["\"x\""]);
+    let (headers, _) = delivered(GET, 304, &[("etag", "\"x\""), ("content-type", "image/png")]);
+    assert_eq!((values(&headers, "etag"), values(&headers, "vary")), (vec!["\"x\""], vec![]), "never packed");
 }
 
 #[test]
