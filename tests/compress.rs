@@ -1,6 +1,6 @@
 //! `compress`: answers packed on their way, without holding any of them up.
 
-use crate::harness::{Origin, Response, Vordr, proxying};
+use crate::harness::{Binary, Client, Origin, Response, Vordr, eventually, proxying};
 use std::io::Read;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -342,4 +342,21 @@ async fn a_304_of_a_file_has_the_tag_that_its_200_had() {
             assert_eq!(same.header("Vary"), whole.header("Vary"), "{path}");
         }
     }
+}
+
+#[tokio::test]
+async fn the_log_tells_how_much_smaller_an_answer_became() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("access.log");
+    let binary = Binary::running(&format!(
+        r#"vordr {{ log-format ratio "{{path}} {{packing_ratio}}"; access-log {log:?} format=ratio; }}
+        server a.test {{ listen "127.0.0.1:0"; compress gzip; location "/" {{ respond 200 "{}"; }}; }}"#,
+        "x".repeat(9000)
+    ))
+    .await;
+    let mut client = Client::connect(binary.address()).await;
+    client.send("GET /whole HTTP/1.1\r\nHost: a.test\r\nAccept-Encoding: gzip\r\n\r\n").await;
+    let hundredths = 9000 * 100 / client.response().await.body.len();
+    let line = format!("/whole {}.{:02}\n", hundredths / 100, hundredths % 100);
+    eventually("the line", || (std::fs::read_to_string(&log).ok()? == line).then_some(())).await;
 }

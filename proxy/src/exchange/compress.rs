@@ -44,7 +44,7 @@ impl Exchange {
     /// Decides how the answer with this head is packed, and says so in it. The last touch: what the operator has made
     /// of the head counts.
     pub(super) fn pack(&mut self, request: &Parts, status: StatusCode, message: &mut impl Headers) {
-        self.packing = None;
+        (self.packing, self.bytes_unpacked) = (None, 0);
         let Some(compress) = self.settings().and_then(|settings| settings.compress.as_ref()) else { return };
         // To a client of HTTP/1.0, the end of what has no length looks like any cut.
         let offered = compress.codings.iter().filter_map(|name| Coding::named(name));
@@ -106,11 +106,15 @@ impl Exchange {
 
     /// Packs a body that is there already, so that its length can be told.
     pub(super) fn pack_whole(&mut self, answer: &mut Answer) {
-        let Some(coding) = self.packing.take() else { return };
+        let Some(coding) = self.packing else { return };
+        self.bytes_unpacked = answer.body.len() as u64;
         match Packer::new(coding).and_then(|packer| packer.finish(&answer.body)) {
             Ok(packed) => answer.body = packed,
             // There is no memory for it; the plain body does as well.
-            Err(_) => drop(answer.headers.remove(CONTENT_ENCODING)),
+            Err(_) => {
+                answer.headers.remove(CONTENT_ENCODING);
+                self.packing = None;
+            }
         }
         answer.headers.remove(TRANSFER_ENCODING);
         answer.headers.insert(CONTENT_LENGTH, HeaderValue::from(answer.body.len()));

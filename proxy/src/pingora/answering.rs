@@ -123,7 +123,7 @@ pub(super) fn passed_on(
         response.set_reason_phrase(under_way.exchange.reason(made))?;
     }
     trailing::announce(session.req_header(), under_way);
-    under_way.packer = body::packer(&mut under_way.exchange)?;
+    under_way.packer = body::packer(&under_way.exchange)?;
     under_way.link.patience.answer_begins();
     if status == StatusCode::SWITCHING_PROTOCOLS {
         stream::open_tunnel(&shared.observer, session, under_way);

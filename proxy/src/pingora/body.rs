@@ -74,8 +74,8 @@ async fn empty_file(how: Arc<Buffering>) -> Result<Temporary> {
 }
 
 /// Packs the answer whose head has been decided on, where that says so.
-pub(super) fn packer(exchange: &mut Exchange) -> Result<Option<Box<Packer>>> {
-    let packer = exchange.packing.take().map(Packer::new).transpose().map_err(|error| unpacked(&error))?;
+pub(super) fn packer(exchange: &Exchange) -> Result<Option<Box<Packer>>> {
+    let packer = exchange.packing.map(Packer::new).transpose().map_err(|error| unpacked(&error))?;
     Ok(packer.map(Box::new))
 }
 

@@ -109,7 +109,7 @@ async fn send(
     answer: FileAnswer,
     reading: &Reading,
 ) -> Result<()> {
-    let mut packer = body::packer(&mut under_way.exchange)?;
+    let mut packer = body::packer(&under_way.exchange)?;
     let mut substitution = under_way.exchange.substitution.take();
     if !answer.body.is_empty() && !is_framed(&answer.head) {
         // A client of HTTP/1.0 knows no chunks.
@@ -140,7 +140,9 @@ async fn send(
                 let is_end = is_last && is_over;
                 let mut part = Some(part);
                 body::substitute(&mut substitution, &mut part, is_end);
-                let part = body::pack_file(&mut packer, part.unwrap_or_default(), is_end)?;
+                let part = part.unwrap_or_default();
+                under_way.exchange.bytes_unpacked += part.len() as u64;
+                let part = body::pack_file(&mut packer, part, is_end)?;
                 reply::write_part(session, under_way, part, is_end).await?;
                 if is_over {
                     break;
