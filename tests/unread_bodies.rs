@@ -1,6 +1,6 @@
 //! A request's body that nobody reads is read away, so that the connection can go on; it is never taken for a request.
 
-use crate::harness::{Client, Vordr};
+use crate::harness::{Client, Origin, Vordr};
 
 /// A server that answers without a body's being read.
 async fn answering() -> (Vordr, tempfile::TempDir) {
@@ -89,4 +89,40 @@ async fn chunks_without_end_or_that_are_none_end_the_connection() {
         client.closed().await;
     }
     assert!(vordr.log_lines().iter().all(|line| !line["path"].to_string().contains("smuggled")));
+}
+
+/// Answers 401 as soon as it has the head, and keeps its connection.
+async fn denying(body: &'static str) -> Origin {
+    Origin::scripted(move |mut connection| async move {
+        connection.request_head().await;
+        let length = body.len();
+        connection.send(format!("HTTP/1.1 401 Unauthorized\r\nContent-Length: {length}\r\n\r\n{body}")).await;
+        connection.closed().await;
+    })
+    .await
+}
+
+/// Asks for what is denied with this text, and keeps its body.
+async fn keeps_its_body(denied: &'static str) {
+    let origin = denying(denied).await;
+    let vordr = Vordr::proxying(&origin).await;
+    for leaves in [true, false] {
+        let mut client = vordr.connect().await;
+        let waits = "Expect: 100-continue\r\nContent-Length: 4";
+        client.send(format!("POST /{leaves} HTTP/1.1\r\nHost: a.test\r\n{waits}\r\n\r\n")).await;
+        let answer = client.any_response().await;
+        assert_eq!((answer.status, answer.header("Connection")), (401, Some("close")));
+        assert_eq!(answer.text(), denied);
+        if !leaves {
+            client.closed().await;
+        }
+        drop(client);
+        let line = vordr.log_line(|line| line["path"] == format!("/{leaves}")).await;
+        assert_eq!((&line["status"], line["error"].is_null()), (&401.into(), true), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_keeps_its_body_behind_the_answer_has_not_failed() {
+    tokio::join!(keeps_its_body(""), keeps_its_body("denied"));
 }

@@ -9,7 +9,10 @@ use http::{StatusCode, Version};
 use pingora_core::Result;
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long a client may be silent that has its answer and has not sent all of its body; what nginx calls lingering.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// Leaves the connection open behind the answer for as long as the rules say, or has it closed.
 pub(super) fn keep_or_close(session: &mut Session, under_way: &UnderWay) {
@@ -140,5 +143,20 @@ pub(super) fn passed_on(
     if old && !response.headers.contains_key(CONTENT_LENGTH) {
         session.set_keepalive(None);
     }
+    let asked = under_way.exchange.own_method.as_ref().unwrap_or(&session.req_header().method);
+    if status != StatusCode::SWITCHING_PROTOCOLS && reaching::is_whole(asked, response) {
+        passed_whole(session, under_way);
+    }
     tell_how_long(session, &under_way.exchange, response)
+}
+
+/// The last of the answer is passed on. Whoever has it may keep its body (RFC 9110, section 10.1.1), which Pingora waits for
+/// all the same.
+pub(super) fn passed_whole(session: &mut Session, under_way: &mut UnderWay) {
+    under_way.is_out = true;
+    // Whoever has all of it may ask again at once.
+    under_way.exchange.places.clear();
+    if under_way.tunnel.is_none() && !session.as_mut().is_body_done() {
+        under_way.link.watch(Some(LINGER));
+    }
 }

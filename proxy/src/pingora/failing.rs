@@ -8,7 +8,7 @@ use crate::shared::Shared;
 use crate::upstream::{classify, was_refused};
 use http::request::Parts;
 use http::{Method, StatusCode};
-use pingora_core::{Error, ErrorType};
+use pingora_core::{Error, ErrorSource, ErrorType};
 use pingora_proxy::Session;
 use std::time::Duration;
 
@@ -136,6 +136,9 @@ pub(super) fn failed_while_proxying(
 ) -> Box<Error> {
     error.set_retry(*error.etype() == SURPLUS);
     let Some(under_way) = passage.under_way.as_mut().filter(|_| !error.retry()) else { return error };
+    if is_behind_the_answer(&error, under_way) {
+        return error;
+    }
     let failure = failure_of(&error, under_way);
     under_way.exchange.failure_seen(&failure);
     let sendable = !session.as_ref().retry_buffer_truncated() && !is_answered(session, under_way);
@@ -274,9 +277,21 @@ fn is_answered(session: &Session, under_way: &UnderWay) -> bool {
         || session.response_written().is_some_and(|response| !response.status.is_informational())
 }
 
+/// Whether a client that has the whole answer has only not sent the rest of its body, which is no failure.
+pub(super) fn is_behind_the_answer(error: &Error, under_way: &UnderWay) -> bool {
+    let is_writing = matches!(error.etype(), ErrorType::WriteError | ErrorType::WriteTimedout);
+    under_way.is_out
+        && under_way.tunnel.is_none()
+        && *error.esource() == ErrorSource::Downstream
+        && !is_writing
+}
+
 /// Answers a failure that was not mended; the status that was sent, or 0 where nothing could be.
 pub(super) async fn answer(session: &mut Session, error: &Error, passage: &mut Passage) -> u16 {
     let Some(under_way) = passage.under_way.as_mut() else { return 0 };
+    if is_behind_the_answer(error, under_way) {
+        return 0;
+    }
     let failure = failure_of(error, under_way);
     under_way.link.watch(None);
     under_way.exchange.attempt_failed(&failure);

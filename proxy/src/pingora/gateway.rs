@@ -277,6 +277,7 @@ impl ProxyHttp for Gateway {
     ) -> Result<Option<Bytes>> {
         // Pingora drops them, as it takes every client for one of HTTP/1.1; the stream may not.
         let under_way = passage.get()?;
+        answering::passed_whole(session, under_way);
         storing::pass(under_way, None, true);
         let UnderWay { exchange, packer, link, .. } = under_way;
         if link.http2 {
@@ -297,15 +298,15 @@ impl ProxyHttp for Gateway {
         end: bool,
         passage: &mut Passage,
     ) -> Result<Option<Duration>> {
-        let UnderWay { exchange, tunnel, link, packer, .. } = passage.get()?;
+        let under_way = passage.get()?;
+        if end {
+            answering::passed_whole(session, under_way);
+        }
+        let UnderWay { exchange, tunnel, link, packer, .. } = under_way;
         body::substitute(&mut exchange.substitution, part, end);
         exchange.bytes_unpacked += part.as_ref().map_or(0, Bytes::len) as u64;
         body::pack(packer, part, end)?;
         body::portion(&mut exchange.portion, part, end);
-        if end {
-            // Whoever has all of it may ask again at once.
-            exchange.places.clear();
-        }
         exchange.bytes_out = exchange.bytes_out.saturating_add(part.as_ref().map_or(0, Bytes::len) as u64);
         if end {
             trailing::leave(session.req_header(), exchange, link, &HeaderMap::new());
@@ -350,6 +351,7 @@ impl ProxyHttp for Gateway {
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, passage: &mut Passage) {
         let Some(under_way) = passage.under_way.as_mut() else { return };
+        let error = error.filter(|error| !failing::is_behind_the_answer(error, under_way));
         if error.is_none() {
             under_way.link.end_well();
         }

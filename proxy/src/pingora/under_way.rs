@@ -41,6 +41,8 @@ pub(super) struct UnderWay {
     pub packer: Option<Box<Packer>>,
     /// Keeps the upstream's answer.
     pub storing: Option<Storing>,
+    /// The whole answer has come, and is passed on.
+    pub is_out: bool,
     /// How long Pingora kept the client's connection for before an interim answer.
     pub kept: Option<u64>,
     /// What a failure led to, and is yet to be done.
@@ -61,6 +63,7 @@ impl UnderWay {
             tunnel: None,
             packer: None,
             storing: None,
+            is_out: false,
             kept: None,
             due: None,
         }
