@@ -36,9 +36,10 @@ pub(crate) use tls::{Secured, TlsClient};
 pub(crate) use vordr::{Vordr, proxying};
 pub(crate) use websocket::{Heard, WebSocket, accepted};
 
+use std::collections::BTreeSet;
 use std::future::Future;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 /// What a test waits for, and does not come by then, does not come.
@@ -68,10 +69,15 @@ pub(crate) async fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>
     }
 }
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago, and that nobody else was given here.
 pub(crate) fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("0.0.0.0:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let free = || {
+        let listener = std::net::TcpListener::bind("0.0.0.0:0").expect("a free port");
+        listener.local_addr().expect("its address").port()
+    };
+    let is_new = |port: &u16| GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(*port);
+    std::iter::repeat_with(free).find(is_new).expect("a free port")
 }
 
 /// A free port that the system gives to nobody who asks for any: it stays free until a program listens there, and while
