@@ -2,6 +2,9 @@
 
 use crate::harness::{Client, Origin, Vordr, within};
 use serde_json::Value;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 const TWO: &str = r#"server a.test {
     listen 0
@@ -177,6 +180,26 @@ async fn sixteen_may_watch_and_health_is_still_answered() {
         }
     })
     .await;
+}
+
+/// Asks for health every second, on a connection that it keeps for as long as it may.
+async fn stays(mut connection: TcpStream) {
+    let mut answer = [0; 4096];
+    while connection.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").await.is_ok()
+        && connection.read(&mut answer).await.is_ok_and(|count| count > 0)
+    {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn who_takes_all_places_has_to_leave_them() {
+    let vordr = Vordr::running(TWO).await;
+    let mut staying = tokio::task::JoinSet::new();
+    for _ in 0..64 {
+        staying.spawn(stays(TcpStream::connect(vordr.admin_address()).await.unwrap()));
+    }
+    assert_eq!(within(vordr.admin("/health")).await.status, 200);
 }
 
 #[tokio::test]

@@ -17,9 +17,11 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use vordr_rules::table::Address;
 
 /// How many connections are served at once; more wait.
@@ -28,6 +30,8 @@ const CONNECTIONS: usize = 64;
 const WATCHERS: usize = 16;
 /// A head must come within this, and so must the next request on a connection.
 const HEAD: Duration = Duration::from_secs(5);
+/// After this long a connection ends with the answer that is under way: others wait for its place.
+const STAY: Duration = Duration::from_secs(10);
 
 /// What an address serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,8 +71,12 @@ pub(crate) async fn serve(acceptor: Acceptor, scope: Scope, reloader: Arc<Reload
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD)
                 .serve_connection(TokioIo::new(stream), service);
+            let mut connection = pin!(connection);
             // A client that breaks off is its own affair.
-            let _ = connection.await;
+            if timeout(STAY, connection.as_mut()).await.is_err() {
+                connection.as_mut().graceful_shutdown();
+                let _ = connection.await;
+            }
             drop(place);
         });
     }
