@@ -45,6 +45,22 @@ async fn an_upstream_is_read_no_faster_than_the_rules_say() {
     assert!(taken(&Vordr::running(&rules("read-rate 2000")).await).await >= SECOND * 9 / 10);
 }
 
+/// What is held back here is nobody's silence.
+#[tokio::test]
+async fn a_rate_makes_longer_pauses_than_an_upstream_may() {
+    let origin = Origin::scripted(move |mut connection| async move {
+        while connection.request().await.is_some() {
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n").await;
+            connection.send([b'x'; 2900]).await;
+            sleep(Duration::from_millis(100)).await;
+            connection.send([b'x'; 100]).await;
+        }
+    })
+    .await;
+    let rules = r#"timeouts read="500ms"; send-rate 1500"#;
+    assert!(taken(&Vordr::proxying_with(&origin, rules).await).await >= SECOND);
+}
+
 #[tokio::test]
 async fn an_upstream_says_how_fast_its_answer_goes_where_it_may() {
     let origin = speaking("X-Accel-Limit-Rate: 2000\r\n").await;
