@@ -15,8 +15,8 @@ use tokio::time::timeout;
 
 /// How long a client that keeps sending is listened to.
 const LINGER: Duration = Duration::from_secs(2);
-/// How many are listened to at once. They count as nobody's connections any more: who wants to have more of them loses
-/// answers of his own, and takes no descriptors from others.
+/// How many are listened to at once. They count as nobody's connections any more, and are not to take all descriptors:
+/// beyond these a client that keeps sending has its answer written, and may lose it.
 static PLACES: Semaphore = Semaphore::const_new(1024);
 
 /// Closes `transport` in the background, where that takes time at all.
@@ -26,17 +26,9 @@ pub(super) fn close(mut transport: Transport, pending: BytesMut, still_sending: 
     if pending.is_empty() && !still_sending && said_goodbye(&mut transport) {
         return;
     }
-    close_within(&PLACES, transport, pending, still_sending);
-}
-
-fn close_within(places: &'static Semaphore, transport: Transport, pending: BytesMut, still_sending: bool) {
-    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-    let Ok(place) = places.try_acquire() else { return };
-    runtime.spawn(async move {
-        // Who is not done by then is cut.
-        let _ = timeout(LINGER, linger(transport, pending, still_sending)).await;
-        drop(place);
-    });
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn(timeout(LINGER, linger(&PLACES, transport, pending, still_sending)));
+    }
 }
 
 /// Ends TLS with a word, so that the client can tell the end from a cut (RFC 8446, section 6.1): whether that could be
@@ -46,10 +38,11 @@ fn said_goodbye(transport: &mut Transport) -> bool {
     Pin::new(stream).poll_shutdown(&mut Context::from_waker(Waker::noop())).is_ready()
 }
 
-async fn linger(mut transport: Transport, pending: BytesMut, still_sending: bool) {
+async fn linger(places: &Semaphore, mut transport: Transport, pending: BytesMut, still_sending: bool) {
     if transport.write_all(&pending).await.is_err() || transport.shutdown().await.is_err() || !still_sending {
         return;
     }
+    let Ok(_place) = places.try_acquire() else { return };
     let mut unread = [0; 4096];
     while let Ok(1..) = transport.read(&mut unread).await {}
 }
@@ -60,23 +53,23 @@ mod tests {
     use super::*;
     use tokio::net::UnixStream;
 
-    /// A connection of whoever keeps sending, once it has been closed.
-    fn closed(places: &'static Semaphore) -> UnixStream {
-        let (client, server) = UnixStream::pair().unwrap();
-        close_within(places, Transport::Unix(server), BytesMut::from("answer"), true);
-        client
-    }
-
     #[tokio::test(start_paused = true)]
     async fn so_many_who_keep_sending_are_listened_to_and_no_more() {
         let places: &'static Semaphore = Box::leak(Box::new(Semaphore::new(1)));
-        let (mut first, mut second) = (closed(places), closed(places));
-        let mut answer = String::new();
-        first.read_to_string(&mut answer).await.unwrap();
-        assert_eq!(answer, "answer");
+        let closed = || {
+            let (client, server) = UnixStream::pair().unwrap();
+            let end = linger(places, Transport::Unix(server), BytesMut::from("answer"), true);
+            (client, tokio::spawn(timeout(LINGER, end)))
+        };
+        let ((mut first, _), (mut second, end)) = (closed(), closed());
+        for client in [&mut first, &mut second] {
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.unwrap();
+            assert_eq!(answer, "answer");
+        }
         first.write_all(b"more").await.unwrap();
-        assert_eq!(second.read(&mut [0; 9]).await.unwrap(), 0, "it was closed at once");
-        assert!(second.write_all(b"more").await.is_err());
+        end.await.unwrap().unwrap();
+        assert!(second.write_all(b"more").await.is_err(), "it was not waited for");
         tokio::time::sleep(LINGER * 2).await;
         assert_eq!(places.available_permits(), 1);
         assert!(first.write_all(b"more").await.is_err());
