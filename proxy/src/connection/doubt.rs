@@ -1,9 +1,8 @@
 //! What of a head is well-formed and still read in two ways by those behind (docs/decisions, 6).
 
-use crate::exchange::Failure;
+use crate::exchange::{Failure, reads_as};
 
-/// Names that end a message or say whom it is for and from; some servers take `_` for `-` in them, as CGI's variables
-/// cannot tell the two apart (RFC 3875, section 4.1.18).
+/// Names that end a message or say whom it is for and from; some servers take `_` for `-` in them.
 const VOUCHED_FOR: [&str; 12] = [
     "content-length",
     "forwarded",
@@ -49,14 +48,7 @@ pub(super) fn name(name: &str) -> Result<(), Failure> {
     if !name.contains('_') {
         return Ok(());
     }
-    let is_like = |known: &&str| {
-        let same = |(found, known): (u8, u8)| match found {
-            b'_' => known == b'-',
-            _ => found.eq_ignore_ascii_case(&known),
-        };
-        known.len() == name.len() && name.bytes().zip(known.bytes()).all(same)
-    };
-    match VOUCHED_FOR.iter().any(is_like) {
+    match VOUCHED_FOR.iter().any(|known| reads_as(name, known)) {
         true => Err(Failure::BadRequest("a header's name has `_` where another one has `-`")),
         false => Ok(()),
     }

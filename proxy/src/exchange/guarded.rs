@@ -4,7 +4,7 @@ use super::admit::Admission;
 use super::answer::Answer;
 use super::context::Exchange;
 use super::failure::Failure;
-use super::headers::Headers;
+use super::headers::{Headers, reads_as};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use vordr_rules::placeholder::Template;
@@ -136,10 +136,8 @@ impl Exchange {
     /// `auth` either, and however it is spelt: to many an app `X_User` is `X-User`.
     pub(super) fn forward_learnt(&self, message: &mut impl Headers) {
         let vouched_for = self.server().map_or(&[][..], |server| &server.vouched_for);
-        let is_ours = |name: &HeaderName| {
-            let name = name.as_str().replace('_', "-");
-            vouched_for.iter().any(|header| header.as_str().replace('_', "-") == name)
-        };
+        let is_ours =
+            |name: &HeaderName| vouched_for.iter().any(|header| reads_as(name.as_str(), header.as_str()));
         if !vouched_for.is_empty() {
             let forged: Vec<_> = message.headers().keys().filter(|name| is_ours(name)).cloned().collect();
             forged.iter().for_each(|name| message.remove(name));

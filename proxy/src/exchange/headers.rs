@@ -41,6 +41,13 @@ impl Headers for HeaderMap {
     }
 }
 
+/// Whether two names are one to those who take `_` for `-`, as CGI's variables cannot tell them apart (RFC 3875, section
+/// 4.1.18).
+pub(crate) fn reads_as(one: &str, other: &str) -> bool {
+    let plain = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    one.len() == other.len() && one.bytes().map(plain).eq(other.bytes().map(plain))
+}
+
 /// Headers of one connection, never passed on (RFC 9110, section 7.6.1), besides those that `Connection` names.
 const HOP_BY_HOP: [HeaderName; 7] = [
     http::header::CONNECTION,

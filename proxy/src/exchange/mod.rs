@@ -69,7 +69,7 @@ pub use goal::Goal;
 pub use guarded::{CountedFor, Learnt};
 pub use handshake::{Handshake, Protocol, Verdict};
 pub use headers::Headers;
-pub(crate) use headers::stripped;
+pub(crate) use headers::{reads_as, stripped};
 pub(crate) use host::is_host;
 pub(crate) use leads_out::leads_out;
 pub(crate) use limited::{LimitVerdict, Limited};
