@@ -84,7 +84,8 @@ impl Exchange {
     /// The same for a file, of which it is known what a 200 would say in the place of a 304: both have the same tag (RFC 9110,
     /// section 15.4.5).
     pub(super) fn pack_file(&mut self, request: &Parts, head: &mut Answer, file: &Representation) {
-        if head.status != StatusCode::NOT_MODIFIED {
+        let packs = self.settings().is_some_and(|settings| settings.compress.is_some());
+        if head.status != StatusCode::NOT_MODIFIED || !packs {
             return self.pack(request, head.status, &mut head.headers);
         }
         let mut whole = head.headers.clone();

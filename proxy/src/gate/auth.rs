@@ -53,14 +53,17 @@ impl Gate {
         request: &Parts,
         observer: &Observer,
     ) -> Result<Learnt, Refusal> {
-        let auths: Vec<_> = exchange.auths().iter().filter(|auth| asks(auth, exchange, request)).collect();
-        if auths.is_empty() && exchange.is_address_allowed() == Some(false) {
+        let is_open = !exchange.auths().iter().any(|auth| asks(auth, exchange, request));
+        if is_open && exchange.is_address_allowed() == Some(false) {
             // Nothing is left that would make up for it.
             return Err(Refusal::Own(Failure::Address));
         }
         let mut learnt = Learnt::default();
         let mut refused: Option<Refusal> = None;
-        for auth in &auths {
+        for auth in exchange.auths() {
+            if !asks(auth, exchange, request) {
+                continue;
+            }
             match self.check_one(auth, known, exchange, (request, observer), &mut learnt).await {
                 Ok(()) if exchange.one_is_enough() => return Ok(learnt),
                 Ok(()) => {}
@@ -76,7 +79,7 @@ impl Gate {
             }
         }
         let Some(refusal) = refused else { return Ok(learnt) };
-        let delay = auths.iter().find_map(|auth| auth.delay).filter(|_| refusal.asks());
+        let delay = exchange.auths().iter().find_map(|auth| auth.delay).filter(|_| refusal.asks());
         if let Some(delay) = delay {
             tokio::time::sleep(delay).await;
         }
