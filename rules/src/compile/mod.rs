@@ -27,7 +27,7 @@ use crate::language::settings::Settings;
 use crate::node::Reading;
 use crate::source::{Span, Spanned, TlsPlaces};
 use crate::table::{self, Action, Body, Keepalive, LocationId, PathRegex, Pattern, Process, Respond, Table};
-use http::StatusCode;
+use http::{HeaderName, StatusCode};
 use logs::Formats;
 use names::Names;
 use templates::Templates;
@@ -145,18 +145,10 @@ fn compile_server<'t>(
     let patterns = locations.iter().enumerate().flat_map(|(number, location)| {
         location.patterns.iter().map(move |pattern| (pattern, LocationId(number), location.within))
     });
-    let every =
-        locations.iter().map(|location| &location.settings).chain([&settings]).chain(early.as_deref());
-    let mut vouched_for: Vec<_> = every
-        .flat_map(|settings| settings.auth.iter().flat_map(|auth| &auth.copy))
-        .map(|(_, header)| header.clone())
-        .collect();
-    vouched_for.sort_by(|one, other| one.as_str().cmp(other.as_str()));
-    vouched_for.dedup();
     let paths = table::Paths::new(patterns, |id| {
         locations.get(id.0).is_some_and(|location| !location.conditions.is_empty())
     });
-    table::Server {
+    let mut made = table::Server {
         hosts: server.hosts.iter().map(|host| host.value.clone()).collect(),
         host_regexes,
         tls: server.tls.as_ref().map(|tls| tls.runs.clone()),
@@ -164,13 +156,24 @@ fn compile_server<'t>(
         merges_slashes: server.merge_slashes.is_some_and(|merges| merges),
         has_cors: settings.cors.is_some()
             || locations.iter().any(|location| location.settings.cors.is_some()),
-        vouched_for,
+        vouched_for: Vec::new(),
         settings,
         early,
         locations,
         paths,
         place: reading.sources.place(server.span),
-    }
+    };
+    made.vouched_for = vouched_for(&made);
+    made
+}
+
+/// The names that any `auth` copies to, each once.
+fn vouched_for(server: &table::Server) -> Vec<HeaderName> {
+    let auths = server.every_settings().flat_map(|settings| &settings.auth);
+    let mut names: Vec<_> = auths.flat_map(|auth| &auth.copy).map(|(_, header)| header.clone()).collect();
+    names.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+    names.dedup();
+    names
 }
 
 fn compile_location<'t>(
