@@ -9,6 +9,7 @@ mod trailers;
 
 use super::farewell::Stop;
 use super::pace::{Passed, Patience};
+use super::throttle::Throttle;
 use crate::exchange::{Client, Failure, Handshake, RefusedHead};
 use crate::temporary::Temporary;
 use body::Gathering;
@@ -16,12 +17,12 @@ use refused::Refused;
 use silence::nanos;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use trailers::Trailers;
-use vordr_rules::table::Address;
+use vordr_rules::table::{Address, Pace};
 
 /// Stands for no limit.
 const OFF: u64 = 0;
@@ -72,6 +73,8 @@ pub(crate) struct Link {
     pipelined: AtomicBool,
     /// Bytes of the present answer that were handed over.
     answered: AtomicU64,
+    /// How fast they go, where the rules say so.
+    throttle: Mutex<Option<Throttle>>,
     requests: AtomicU64,
     admitted: AtomicBool,
     tunnel: AtomicBool,
@@ -167,6 +170,7 @@ impl Link {
             refusal: OnceLock::new(),
             pipelined: AtomicBool::new(false),
             answered: AtomicU64::new(0),
+            throttle: Mutex::default(),
             requests: AtomicU64::new(0),
             admitted: AtomicBool::new(false),
             tunnel: AtomicBool::new(false),
@@ -234,6 +238,7 @@ impl Link {
         self.head_bytes.store(bytes as u64, Relaxed);
         self.pipelined.store(pipelined, Relaxed);
         self.answered.store(0, Relaxed);
+        self.throttle(Vec::new());
         self.head_nanos.store(nanos(since.duration_since(self.opened)), Relaxed);
         self.requests.fetch_add(1, Relaxed);
         self.admitted.store(false, Relaxed);
@@ -278,6 +283,19 @@ impl Link {
     /// How many bytes of the present answer are on their way, or there.
     pub(crate) fn answered(&self) -> u64 {
         self.answered.load(Relaxed)
+    }
+
+    /// The present answer goes as fast as the slowest of these, its head included.
+    pub(crate) fn throttle(&self, paces: Vec<Pace>) {
+        *self.throttle.lock().unwrap_or_else(PoisonError::into_inner) = Throttle::new(paces);
+    }
+
+    /// How many of `wanted` bytes of the present answer may go now, or when to ask again.
+    pub(crate) fn may_send(&self, wanted: usize) -> Result<usize, Instant> {
+        match self.throttle.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            Some(throttle) => throttle.room(wanted, self.answered()),
+            None => Ok(wanted),
+        }
     }
 
     /// Behind the present answer a further request may be waited for as long as this; `None` is not at all.

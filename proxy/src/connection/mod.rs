@@ -19,6 +19,7 @@ mod serve;
 mod spool;
 mod stand_in;
 mod stream;
+mod throttle;
 mod trailing;
 mod transport;
 

@@ -298,6 +298,24 @@ impl ClientStream {
         }
     }
 
+    /// How many of so many bytes may go now. What may is not kept back by what may not.
+    fn poll_pace(&mut self, wanted: usize, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        loop {
+            match self.link.may_send(wanted) {
+                Ok(count) => return Poll::Ready(Ok(count)),
+                Err(due) if self.alarm.is_due(Some(due), cx) => {}
+                Err(_) => {
+                    // This is nobody's silence.
+                    self.link.progress();
+                    return match self.poll_flush_in_time(cx) {
+                        Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                        _ => Poll::Pending,
+                    };
+                }
+            }
+        }
+    }
+
     pub(super) fn poll_flush_in_time(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let drained = self.poll_drain(cx);
         self.in_time(Direction::Download, drained, cx)
@@ -358,6 +376,8 @@ impl AsyncWrite for ClientStream {
             return Poll::Ready(Ok(buf.len()));
         }
         this.ping.is_followed();
+        let count = ready!(this.poll_pace(buf.len(), cx))?;
+        let buf = buf.get(..count).unwrap_or_default();
         if this.link.awaits_trailers() && !this.link.http2 {
             let written = this.poll_write_trailing(cx, buf);
             return this.in_time(Direction::Download, written, cx);

@@ -56,6 +56,7 @@ impl Exchange {
         self.keep_steered(answer.status, &mut answer.headers, true);
         let preflight = self.preflight.is_some();
         let recode = self.sign(request, answer.status, &mut answer.headers, (None, preflight));
+        self.find_pace(request);
         self.substitute(request, answer.status, &mut answer.headers, recode);
         self.substitute_whole(&mut answer);
         self.pack(request, answer.status, &mut answer.headers);

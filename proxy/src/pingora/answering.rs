@@ -125,6 +125,7 @@ pub(super) fn passed_on(
         response.set_status(made)?;
         response.set_reason_phrase(under_way.exchange.reason(made))?;
     }
+    under_way.link.throttle(under_way.exchange.paces());
     trailing::announce(session.req_header(), under_way);
     under_way.packer = body::packer(&under_way.exchange)?;
     under_way.link.patience.answer_begins();

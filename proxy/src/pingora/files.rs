@@ -116,6 +116,7 @@ async fn send(
         session.set_keepalive(None);
     }
     answering::keep_or_close(session, under_way);
+    under_way.link.throttle(under_way.exchange.paces());
     trailing::announce(session.req_header(), under_way);
     let pieces = answer.body.len();
     let is_all = pieces == 0 && !under_way.link.awaits_trailers();
@@ -128,10 +129,7 @@ async fn send(
         match piece {
             Piece::Bytes(bytes) => reply::write_part(session, under_way, bytes, is_last).await?,
             Piece::File(mut range) => loop {
-                let part = reading
-                    .part(under_way.exchange.share(range.clone()))
-                    .await
-                    .map_err(|error| cut(error.to_string()))?;
+                let part = reading.part(range.clone()).await.map_err(|error| cut(error.to_string()))?;
                 range.start += part.len() as u64;
                 let is_over = range.start >= range.end;
                 if part.is_empty() && !is_over {
@@ -146,9 +144,6 @@ async fn send(
                 reply::write_part(session, under_way, part, is_end).await?;
                 if is_over {
                     break;
-                }
-                if let Some(pause) = under_way.exchange.pause() {
-                    tokio::time::sleep(pause).await;
                 }
             },
         }

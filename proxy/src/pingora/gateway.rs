@@ -315,7 +315,7 @@ impl ProxyHttp for Gateway {
             stream::passed(tunnel, Side::Upstream, part.as_ref(), end);
             link.note_frames(tunnel.is_between_frames());
         }
-        Ok(exchange.pause().filter(|_| !end))
+        Ok(None)
     }
 
     fn fail_to_connect(

@@ -22,6 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Writes a whole answer, and counts its body; of 444 nothing is written.
 pub(super) async fn write(session: &mut Session, under_way: &mut UnderWay, answer: Answer) -> Result<()> {
     answering::keep_or_close(session, under_way);
+    under_way.link.throttle(under_way.exchange.paces());
     trailing::announce(session.req_header(), under_way);
     // Whoever has all of it may ask again at once.
     under_way.exchange.places.clear();
