@@ -170,6 +170,35 @@ async fn port_80_leads_to_https_and_says_nothing_of_hsts() {
 }
 
 #[tokio::test]
+async fn what_an_upstream_says_of_hsts_does_not_go_out_in_the_clear() {
+    let origin =
+        Origin::responding("HTTP/1.1 204 No Content\r\nStrict-Transport-Security: max-age=9\r\n\r\n").await;
+    let office = Office::open();
+    let tls = office.tls(&["a.test"]);
+    let rules = |hsts: &str| {
+        format!(
+            r#"server a.test {{
+                listen "127.0.0.1:0"
+                listen 0 tls=on
+                tls {{ {tls}{hsts}; }}
+                location "/" {{ proxy "{}"; }}
+            }}"#,
+            origin.url()
+        )
+    };
+    for (hsts, clear, secured) in
+        [("; hsts \"1d\"", None, "max-age=86400"), ("", Some("max-age=9"), "max-age=9")]
+    {
+        let vordr = Vordr::running(&rules(hsts)).await;
+        let answer = vordr.get("http://a.test/").await;
+        assert_eq!(answer.header("Strict-Transport-Security"), clear, "{hsts}");
+        let mut client = office.client().connect(vordr.address_at(1), "a.test").await.unwrap();
+        let answer = client.client.get("a.test", "/").await;
+        assert_eq!(answer.header("Strict-Transport-Security"), Some(secured), "{hsts}");
+    }
+}
+
+#[tokio::test]
 async fn a_websocket_and_an_event_stream_pass_over_tls() {
     let office = Office::open();
     let sockets = Origin::echoing().await;

@@ -13,6 +13,7 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode};
+use memchr::memmem;
 use std::time::Instant;
 use vordr_rules::table::{Hsts, LocationFix, Proxy, Recode, without_port};
 
@@ -91,8 +92,10 @@ impl Exchange {
         if self.adds_forwarded() {
             message.set(&X_REQUEST_ID, self.request_id.clone());
         }
-        if let Some(hsts) = self.hsts() {
-            message.set(&STRICT_TRANSPORT_SECURITY, hsts.value.clone());
+        match (self.hsts(), &self.arrival.tls) {
+            (Some(hsts), Some(_)) => message.set(&STRICT_TRANSPORT_SECURITY, hsts.value.clone()),
+            (Some(_), None) => message.remove(&STRICT_TRANSPORT_SECURITY),
+            (None, _) => {}
         }
         if !message.headers().contains_key(WWW_AUTHENTICATE) {
             for challenge in &self.challenges {
@@ -116,7 +119,6 @@ impl Exchange {
 
     /// What browsers are told over TLS alone (RFC 6797, section 7.2).
     fn hsts(&self) -> Option<&Hsts> {
-        self.arrival.tls.as_ref()?;
         self.server()?.tls.as_ref()?.hsts.as_ref()
     }
 
@@ -143,24 +145,34 @@ impl Exchange {
             .filter_map(|name| name?.to_str().ok().filter(|name| !name.is_empty()))
             .collect();
         for name in [LOCATION, REFRESH] {
-            self.fix_url(&name, &theirs, message);
+            self.fix_url(&name, proxy, &theirs, message);
         }
         if message.headers().contains_key(SET_COOKIE) {
             self.fix_cookies(&theirs, message);
         }
     }
 
-    fn fix_url(&self, name: &HeaderName, theirs: &[&str], message: &mut impl Headers) {
-        let Some(value) = message.headers().get(name).and_then(|value| value.to_str().ok()) else { return };
+    fn fix_url(&self, name: &HeaderName, proxy: &Proxy, theirs: &[&str], message: &mut impl Headers) {
+        let Some(value) = message.headers().get(name).map(HeaderValue::as_bytes) else { return };
         let Some((before, url)) = split_at_url(value) else { return };
-        let Some((_, after_scheme)) = url.split_once("://") else { return };
-        let end = after_scheme.find(['/', '?', '#']).unwrap_or(after_scheme.len());
+        let Some(slashes) = url.windows(2).position(|two| two == b"//") else { return };
+        let (scheme, after_scheme) = url.split_at(slashes + 2);
+        let end = after_scheme.iter().position(|byte| b"/?#".contains(byte)).unwrap_or(after_scheme.len());
         let (authority, rest) = after_scheme.split_at(end);
         let public = self.public.host.to_str().unwrap_or_default();
-        if public.is_empty() || !theirs.iter().any(|theirs| is_same_authority(authority, theirs)) {
+        let authority = str::from_utf8(authority).unwrap_or_default();
+        // An app that is asked in the clear, and sends to https, means it.
+        let in_the_clear = self.public.scheme == "http" && !self.speaks_tls(proxy);
+        let on_purpose =
+            in_the_clear && scheme.eq_ignore_ascii_case(b"https://") && is_same_authority(authority, public);
+        if public.is_empty()
+            || on_purpose
+            || !theirs.iter().any(|theirs| is_same_authority(authority, theirs))
+        {
             return;
         }
-        let fixed = format!("{before}{}://{public}{rest}", self.public.scheme);
+        let scheme = if scheme == b"//" { String::new() } else { format!("{}:", self.public.scheme) };
+        let fixed = [before, format!("{scheme}//{public}").as_bytes(), rest].concat();
         if let Ok(fixed) = HeaderValue::try_from(fixed) {
             message.set(name, fixed);
         }
@@ -176,21 +188,24 @@ impl Exchange {
         let cookies: Vec<HeaderValue> = message.headers().get_all(SET_COOKIE).iter().cloned().collect();
         message.remove(&SET_COOKIE);
         for cookie in cookies {
-            let fixed = cookie.to_str().ok().map(|text| without_domain(text, is_theirs));
-            let fixed = fixed.and_then(|text| HeaderValue::try_from(text).ok());
+            let fixed = HeaderValue::try_from(without_domain(cookie.as_bytes(), is_theirs)).ok();
             message.add(&SET_COOKIE, fixed.unwrap_or(cookie));
         }
     }
 }
 
 /// What stands before a value's URL, and the URL: all of a `Location`, what follows `url=` in a `Refresh`.
-fn split_at_url(value: &str) -> Option<(&str, &str)> {
+fn split_at_url(value: &[u8]) -> Option<(&[u8], &[u8])> {
+    if value.starts_with(b"//") {
+        return Some((b"", value));
+    }
     let lower = value.to_ascii_lowercase();
-    let start = ["https://", "http://"].iter().filter_map(|scheme| lower.find(scheme)).min()?;
+    let start =
+        ["https://", "http://"].iter().filter_map(|scheme| memmem::find(&lower, scheme.as_bytes())).min()?;
     let (before, url) = value.split_at_checked(start)?;
-    let introduced =
-        before.is_empty() || before.trim_end_matches(['"', '\'', ' ']).to_ascii_lowercase().ends_with("url=");
-    introduced.then_some((before, url))
+    let introduced = lower.get(..start)?.trim_ascii_end();
+    let introduced = introduced.strip_suffix(b"\"").or(introduced.strip_suffix(b"'")).unwrap_or(introduced);
+    (before.is_empty() || introduced.ends_with(b"url=")).then_some((before, url))
 }
 
 /// A default port may be written or not.
@@ -204,15 +219,17 @@ fn is_same_authority(one: &str, other: &str) -> bool {
 }
 
 /// A cookie without its `Domain`, where that is one that is not wanted.
-fn without_domain(cookie: &str, unwanted: impl Fn(&str) -> bool) -> String {
-    let stays = |attribute: &&str| {
-        let (name, value) = attribute.split_once('=').unwrap_or((attribute, ""));
+fn without_domain(cookie: &[u8], unwanted: impl Fn(&str) -> bool) -> Vec<u8> {
+    let stays = |attribute: &&[u8]| {
+        // A domain is ASCII, or none that anybody is in.
+        let (name, value) =
+            str::from_utf8(attribute).ok().and_then(|text| text.split_once('=')).unwrap_or_default();
         let domain = value.trim().trim_start_matches('.');
         !(name.trim().eq_ignore_ascii_case("domain") && unwanted(domain))
     };
     // What comes first is the cookie itself, whatever it is called.
-    let mut parts = cookie.split(';');
-    parts.next().into_iter().chain(parts.filter(stays)).collect::<Vec<_>>().join(";")
+    let mut parts = cookie.split(|byte| *byte == b';');
+    parts.next().into_iter().chain(parts.filter(stays)).collect::<Vec<_>>().join(&b';')
 }
 
 /// Whether a host is a domain's, or of one of its sub-domains (RFC 6265, section 5.1.3).

@@ -35,10 +35,36 @@ fn the_upstreams_address_in_a_location_becomes_the_public_one() {
 fn an_upstream_may_know_itself_by_the_host_it_was_sent_or_by_its_own() {
     let preserved = r#"proxy "http://app.example:8000""#;
     assert_eq!(seen(preserved, "location", "http://app.example:8000/x"), "http://a.test:8080/x");
-    assert_eq!(seen(preserved, "location", "https://a.test:8080/x"), "http://a.test:8080/x");
     let fixed = r#"proxy "https://app.example" { host "fixed.test"; }"#;
     assert_eq!(seen(fixed, "location", "https://fixed.test/x"), "http://a.test:8080/x");
     assert_eq!(seen(fixed, "location", "https://app.example/x"), "http://a.test:8080/x");
+}
+
+#[test]
+fn an_app_that_is_asked_in_the_clear_may_send_its_clients_to_https() {
+    let clear = r#"proxy "http://app.example""#;
+    for (location, becomes) in [
+        ("https://a.test:8080/x", "https://a.test:8080/x"),
+        ("http://a.test:8080/x", "http://a.test:8080/x"),
+        ("https://app.example/x", "http://a.test:8080/x"),
+    ] {
+        assert_eq!(seen(clear, "location", location), becomes, "{location}");
+    }
+    // Asked by https, it knows no other scheme.
+    let secured = r#"proxy "https://app.example" { host preserve; }"#;
+    assert_eq!(seen(secured, "location", "https://a.test:8080/x"), "http://a.test:8080/x");
+}
+
+#[test]
+fn an_address_is_put_right_whatever_stands_behind_it() {
+    for (location, becomes) in
+        [("//app.example/x", "//a.test:8080/x"), ("https://app.example/é", "http://a.test:8080/é")]
+    {
+        let headers = Scene::of(HTTPS, "GET /\nHost: a.test:8080").delivered(&[("location", location)]);
+        assert_eq!(headers["location"].as_bytes(), becomes.as_bytes(), "{location}");
+    }
+    let headers = Scene::of(HTTPS, "GET /").delivered(&[("set-cookie", "a=é; Domain=app.example")]);
+    assert_eq!(headers["set-cookie"].as_bytes(), "a=é".as_bytes());
 }
 
 #[test]
@@ -129,8 +155,14 @@ fn every_answer_bears_vordrs_name_and_the_requests_id() {
 
 #[test]
 fn a_url_is_found_in_a_location_and_in_a_refresh() {
-    assert_eq!(split_at_url("https://a/b"), Some(("", "https://a/b")));
-    assert_eq!(split_at_url("5; url=http://a/"), Some(("5; url=", "http://a/")));
-    assert_eq!(split_at_url("/x?u=http://a/"), None);
-    assert_eq!(split_at_url("/x"), None);
+    for (value, found) in [
+        ("https://a/b", Some(("", "https://a/b"))),
+        ("//a/b", Some(("", "//a/b"))),
+        ("5; url=http://a/", Some(("5; url=", "http://a/"))),
+        ("/x?u=http://a/", None),
+        ("/x", None),
+    ] {
+        let found = found.map(|(before, url)| (before.as_bytes(), url.as_bytes()));
+        assert_eq!(split_at_url(value.as_bytes()), found, "{value}");
+    }
 }
