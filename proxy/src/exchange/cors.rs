@@ -69,8 +69,10 @@ pub(super) fn apply(cors: &Cors, request: &HeaderMap, message: &mut impl Headers
     if by_origin {
         vary_by_origin(message);
     }
-    let Some(origin) = allowed_origin(cors, request) else { return };
-    message.set(&ACCESS_CONTROL_ALLOW_ORIGIN, if by_origin { origin } else { HeaderValue::from_static("*") });
+    // Where it depends on nothing it is said to everybody, as a cache may keep any answer for all (Fetch, section 3.2.5).
+    let granted = if by_origin { allowed_origin(cors, request) } else { Some(HeaderValue::from_static("*")) };
+    let Some(origin) = granted else { return };
+    message.set(&ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     if cors.credentials {
         message.set(&ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
     }
