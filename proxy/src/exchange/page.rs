@@ -46,6 +46,7 @@ pub fn refusal(failure: &Failure, bodies: Bodies) -> (Answer, &'static str) {
 fn without_addresses(failure: &Failure, upstream: Option<&str>) -> String {
     let reason = match failure {
         // These reasons may name addresses and hosts too: rustls says which names a certificate has.
+        Failure::NoUpstream(_) => Failure::NoUpstream("see the log".to_owned()),
         Failure::Dns(_) => Failure::Dns("see the log".to_owned()),
         Failure::Tls(_) => Failure::Tls("see the log".to_owned()),
         other => other.clone(),
@@ -151,6 +152,11 @@ mod tests {
                 Failure::Tls("not valid for name chat.internal".into()),
                 "upstream chatbot: TLS failed: see the log",
                 "the upstream: TLS failed: see the log",
+            ),
+            (
+                Failure::NoUpstream("db7.internal:8000: there is no such name".into()),
+                "upstream chatbot: it leads nowhere: see the log",
+                "the upstream: it leads nowhere: see the log",
             ),
         ] {
             for (rules, words) in [(NAMED, named), (IN_PLACE, in_place)] {
