@@ -1,11 +1,11 @@
 //! `expires` and `charset`: what is said of an answer besides what it says itself.
 
 use super::context::Exchange;
-use super::fill::Into;
+use super::fill::{Into, Known};
 use super::headers::Headers;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, EXPIRES, LAST_MODIFIED};
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use vordr_rules::table::{Charset, Expires, Lifetime, Recode, Settings};
 
@@ -24,7 +24,7 @@ impl Exchange {
         let recode =
             settings.charset.as_ref().and_then(|charset| self.say_charset(charset, request, message));
         if let Some(expires) = settings.expires.as_ref().filter(|_| is_usable_again(status))
-            && let Some(lifetime) = self.lifetime(expires, request)
+            && let Some(lifetime) = self.lifetime(expires, request, message.headers())
         {
             say_lifetime(lifetime, seconds(SystemTime::now()), message);
         }
@@ -40,7 +40,7 @@ impl Exchange {
         let name = match charset.name.as_text() {
             Some(name) => name,
             None => {
-                filled = self.fill(&charset.name, request, Into::Header);
+                filled = self.fill_known(&charset.name, self.known(request, message.headers()), Into::Header);
                 std::str::from_utf8(&filled).ok()?
             }
         };
@@ -49,12 +49,17 @@ impl Exchange {
         said.recode.cloned()
     }
 
+    /// What an answer is known by whose headers are these.
+    fn known<'k>(&'k self, request: &'k Parts, answer: &'k HeaderMap) -> Known<'k> {
+        Known { request, captures: &self.captures, answer: Some(answer) }
+    }
+
     /// `None` where what was filled in is no lifetime, which nginx takes for nothing said.
-    fn lifetime(&self, expires: &Expires, request: &Parts) -> Option<Lifetime> {
+    fn lifetime(&self, expires: &Expires, request: &Parts, answer: &HeaderMap) -> Option<Lifetime> {
         match expires {
             Expires::Always(lifetime) => Some(*lifetime),
             Expires::Filled(template) => {
-                let text = self.fill(template, request, Into::Header);
+                let text = self.fill_known(template, self.known(request, answer), Into::Header);
                 std::str::from_utf8(&text).ok()?.parse().ok()
             }
         }
