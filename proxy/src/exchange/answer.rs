@@ -144,13 +144,15 @@ pub(super) fn stay_here(written: &Template, target: &mut Vec<u8>) {
                     | Placeholder::NormalPath
                     | Placeholder::Rest
                     | Placeholder::Capture(_)
+                    | Placeholder::Variable(_)
             )
         }
         None => false,
     };
-    if is_path && target.starts_with(b"//") {
-        let slashes = target.iter().take_while(|byte| **byte == b'/').count();
-        target.drain(..slashes - 1);
+    // To browsers `\` is `/` (URL standard, section 4.4).
+    let slashes = target.iter().take_while(|byte| b"/\\".contains(byte)).count();
+    if is_path && slashes > 1 {
+        target.splice(..slashes, *b"/");
     }
 }
 
@@ -239,6 +241,16 @@ mod tests {
                 "/evil.example",
             ),
             (r#"location "/" { redirect "{uri}"; }"#, "GET ///evil.example?a=1", "/evil.example?a=1"),
+            (
+                r##"location "/" { steps { rewrite #"^/(.*)/$"# "/{1}" then=permanent; }; respond 200; }"##,
+                "GET /%5Cevil.example/",
+                "/evil.example",
+            ),
+            (
+                r##"location "/" { steps { set to "{path}"; }; redirect "{var.to}"; }"##,
+                "GET //evil.example/x",
+                "/evil.example/x",
+            ),
             (r#"location "/" { redirect "//other.test{path}"; }"#, "GET /x", "//other.test/x"),
         ] {
             assert_eq!(location_of(action, request), location, "{action} for {request}");
