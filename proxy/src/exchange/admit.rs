@@ -13,7 +13,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE}
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use std::borrow::Cow;
-use vordr_rules::table::{Action, ClientCa, ClientFailure, Outcome, Request, Server, Way, Whom};
+use vordr_rules::table::{Action, ClientCa, ClientFailure, Outcome, Request, Server, Whom};
 
 pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(super) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -173,13 +173,11 @@ impl Exchange {
             query: self.current_query(request),
             headers: &request.headers,
         };
-        let mut has_given_up = false;
-        let mut seen = |_, way, _| has_given_up |= way == Way::GivenUp;
+        let seen = &mut |_, _, _| {};
         let found = match &self.current {
-            Some(_) => self.table.find_path_in(server, &self.current_path(request), &wanted, &mut seen),
-            None => self.table.find_in(server, &wanted, &mut seen),
+            Some(_) => self.table.find_path_in(server, &self.current_path(request), &wanted, seen),
+            None => self.table.find_in(server, &wanted, seen),
         };
-        self.has_given_up |= has_given_up;
         match found {
             Outcome::Found(found) => {
                 self.take_place(found);
@@ -187,6 +185,7 @@ impl Exchange {
                 if is_hidden && !self.is_inside { Err(Failure::InternalLocation) } else { Ok(()) }
             }
             Outcome::NoRoute(_) => Err(Failure::NoRoute),
+            Outcome::GivenUp(..) => Err(Failure::RegexTooLong),
             Outcome::BadPath(_) => {
                 if self.has_nginxs_bodies() && self.current.is_none() {
                     // nginx refuses it before it has read a Host.

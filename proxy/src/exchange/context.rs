@@ -78,8 +78,6 @@ pub struct Exchange {
     /// A step put another path in the place of its own, in the location that it was in: no part of it is the
     /// location's prefix.
     pub(super) has_strayed: bool,
-    /// A regex was given up on its way, which may have led it elsewhere than it should.
-    pub has_given_up: bool,
     /// A `limit` has counted it.
     pub(super) is_counted: bool,
     /// The variables that are its own, by name: they come before those that a `map` makes.
@@ -217,7 +215,6 @@ impl Exchange {
             turns: 0,
             is_inside: false,
             has_strayed: false,
-            has_given_up: false,
             is_counted: false,
             variables: Vec::new(),
             status: None,

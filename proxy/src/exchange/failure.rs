@@ -129,6 +129,8 @@ pub enum Failure {
     Idle,
     /// vordr stops, and `drain` is over: 503, or the stream is cut.
     Shutdown,
+    /// A regex takes too long over what it looks at: 500.
+    RegexTooLong,
     /// `search` and `enter` lead from one location to the next, without an end: 500.
     RewriteLoop,
     /// A fault of vordr's own: 500.
@@ -213,6 +215,7 @@ impl Failure {
             Self::Untaken => "untaken",
             Self::Idle => "idle",
             Self::Shutdown => "shutdown",
+            Self::RegexTooLong => "regex_too_long",
             Self::RewriteLoop => "rewrite_loop",
             Self::Internal(_) => "internal",
         }
@@ -277,9 +280,12 @@ impl Failure {
             // nginx's own, and by now everybody's, for a client that did not wait.
             Self::ClientGone => own_status(499),
             Self::WebSocketOff => StatusCode::UPGRADE_REQUIRED,
-            Self::Elsewhere | Self::Idle | Self::Unreadable(_) | Self::RewriteLoop | Self::Internal(_) => {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
+            Self::Elsewhere
+            | Self::Idle
+            | Self::Unreadable(_)
+            | Self::RegexTooLong
+            | Self::RewriteLoop
+            | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -302,9 +308,12 @@ impl Failure {
             | Self::QueueFull
             | Self::Status(_)
             | Self::Elsewhere => Party::Upstream,
-            Self::Idle | Self::Shutdown | Self::Unreadable(_) | Self::RewriteLoop | Self::Internal(_) => {
-                Party::Own
-            }
+            Self::Idle
+            | Self::Shutdown
+            | Self::Unreadable(_)
+            | Self::RegexTooLong
+            | Self::RewriteLoop
+            | Self::Internal(_) => Party::Own,
             _ => Party::Client,
         }
     }

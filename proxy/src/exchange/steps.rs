@@ -83,7 +83,7 @@ impl Exchange {
                     self.put_query(text, request)?;
                     None
                 }
-                Step::When(when) if self.holds(when, request) => {
+                Step::When(when) if self.holds(when, request)? => {
                     self.take(&when.steps, is_changed, request)?
                 }
                 Step::When(_) => None,
@@ -128,33 +128,30 @@ impl Exchange {
         })
     }
 
-    fn holds(&mut self, when: &When, request: &Parts) -> bool {
+    fn holds(&mut self, when: &When, request: &Parts) -> Result<bool, Failure> {
         let subject = self.fill(&when.subject, request, Into::Raw);
-        match &when.test {
+        Ok(match &when.test {
             Test::Filled => !matches!(subject.as_slice(), b"" | b"0"),
             Test::Is(other) => subject == self.fill(other, request, Into::Raw),
             Test::IsNot(other) => subject != self.fill(other, request, Into::Raw),
-            Test::Matches(regex) => self.captured(regex, &subject),
-            Test::MatchesNot(regex) => !self.captured(regex, &subject),
+            Test::Matches(regex) => self.captured(regex, &subject)?,
+            Test::MatchesNot(regex) => !self.captured(regex, &subject)?,
             Test::Exists(kind) => exists(*kind, &subject),
             Test::ExistsNot(kind) => !exists(*kind, &subject),
-        }
+        })
     }
 
     /// Whether a regex fits; if so, its captures are those that hold from here on.
-    fn captured(&mut self, regex: &PathRegex, text: &[u8]) -> bool {
+    fn captured(&mut self, regex: &PathRegex, text: &[u8]) -> Result<bool, Failure> {
         match regex.matches(text) {
-            Matched::No => return false,
-            Matched::GivenUp => {
-                self.has_given_up = true;
-                return false;
-            }
+            Matched::No => return Ok(false),
+            Matched::GivenUp => return Err(Failure::RegexTooLong),
             Matched::Yes => {}
         }
-        let Some(captures) = Captures::of(regex, text) else { return false };
+        let Some(captures) = Captures::of(regex, text) else { return Ok(false) };
         self.name_captures(regex, &captures);
         self.captures = captures;
-        true
+        Ok(true)
     }
 
     fn rewrite(
@@ -164,7 +161,7 @@ impl Exchange {
         request: &Parts,
     ) -> Result<Option<Run>, Failure> {
         let path = self.current_path(request).into_owned();
-        if !self.captured(&rewrite.regex, &path) {
+        if !self.captured(&rewrite.regex, &path)? {
             return Ok(None);
         }
         if let Then::Redirect(status) = rewrite.then {

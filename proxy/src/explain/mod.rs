@@ -193,6 +193,13 @@ fn explain(table: &Table, request: &Request<'_>, status: Option<&Value>) -> Expl
             told.tell("answer", "404: no location takes this request", None);
             None
         }
+        Outcome::GivenUp(_, id) => {
+            if let Some(location) = server.locations.get(id.0) {
+                told.tell("location", location.name.as_str(), Some(&location.place));
+            }
+            told.tell("answer", "500: its regex takes too long over this path", None);
+            Some(*id)
+        }
         // No location was looked at.
         Outcome::BadPath(_) => {
             told.tell("answer", "400: the path climbs above `/`, has a NUL, or is none", None);
@@ -277,7 +284,6 @@ fn others(
     let rest = server.locations.iter().enumerate().filter(|(number, _)| Some(LocationId(*number)) != chosen);
     rest.map(|(number, location)| {
         let why = match seen.iter().find(|(id, ..)| id.0 == number) {
-            Some((_, Way::GivenUp, _)) => "its regex takes too long over this path",
             Some((_, _, false)) => "its `match` does not hold",
             Some(_) => "a regex wins over it",
             None => why_not_asked(location, &path, winner),
@@ -305,6 +311,7 @@ fn why_not_asked(location: &Location, path: &[u8], winner: Option<Way>) -> &'sta
             "the longest prefix has `final=on`"
         }
         Some(Way::Prefix) => "a longer prefix wins over it",
-        None | Some(Way::GivenUp) => "its `match` does not hold",
+        Some(Way::GivenUp) => "the search ended before it was asked",
+        None => "its `match` does not hold",
     }
 }

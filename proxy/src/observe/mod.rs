@@ -174,12 +174,6 @@ impl Observer {
             self.refusals.add(Turned::Request, exchange.public.client.as_str(), error);
         }
         self.tell_of_failure(record);
-        if exchange.has_given_up {
-            let (server, route) = record::labels(exchange);
-            let fields = [("server", server), ("route", route), ("path", record.request.uri.path())];
-            let message = "a regex takes too long over this path; it counts as one that does not fit";
-            self.tell_of(exchange, |logs| logs.write(Level::Warn, message, &fields));
-        }
     }
 
     /// Nothing more becomes of an exchange: its line is written.

@@ -31,6 +31,9 @@ pub enum Outcome {
     NoRoute(ServerId),
     /// The path climbs above `/`, has a NUL, or is no path: 400, `bad_request`.
     BadPath(ServerId),
+    /// Whether this location takes it cannot be said, as its regex was given up ([`Matched::GivenUp`]): 500,
+    /// `regex_too_long`. What another location lets in may be what this one keeps out.
+    GivenUp(ServerId, LocationId),
 }
 
 /// A location that takes a request.
@@ -76,9 +79,12 @@ pub enum Way {
     Prefix,
     /// A regex, in file order.
     Regex,
-    /// A regex that was given up ([`Matched::GivenUp`]), and so does not count.
+    /// A regex that was given up ([`Matched::GivenUp`]), which ends the search.
     GivenUp,
 }
+
+/// The location whose regex was given up.
+struct GivenUp(LocationId);
 
 impl Table {
     /// The server for a host on a listener, and what the listener asks of it; `None` where there is no such listener.
@@ -137,8 +143,9 @@ impl Table {
     ) -> Outcome {
         let Some(rules) = self.servers.get(server.0) else { return Outcome::NoRoute(server) };
         match rules.search(path, request, seen) {
-            Some((location, captures)) => Outcome::Found(Match { server, location, captures }),
-            None => Outcome::NoRoute(server),
+            Ok(Some((location, captures))) => Outcome::Found(Match { server, location, captures }),
+            Ok(None) => Outcome::NoRoute(server),
+            Err(GivenUp(location)) => Outcome::GivenUp(server, location),
         }
     }
 }
@@ -154,20 +161,20 @@ impl Server {
         path: &[u8],
         request: &Request<'_>,
         seen: &mut dyn FnMut(LocationId, Way, bool),
-    ) -> Option<(LocationId, Captures)> {
+    ) -> Result<Option<(LocationId, Captures)>, GivenUp> {
         let mut holds = |id: LocationId, step| {
-            let admits = || self.locations.get(id.0).is_some_and(|location| location.admits(request));
-            let holds = step != Way::GivenUp && admits();
+            let holds = self.locations.get(id.0).is_some_and(|location| location.admits(request));
             seen(id, step, holds);
             holds
         };
         if let Some(exact) = self.paths.exact(path).iter().find(|id| holds(**id, Way::Exact)) {
-            return Some((*exact, Captures::default()));
+            return Ok(Some((*exact, Captures::default())));
         }
         let prefix = self.paths.prefixes(path).find(|id| holds(*id, Way::Prefix));
-        let regex = self.regex_for(prefix, path, &mut holds);
-        let regex = regex.map(|found| self.innermost(found, path, &mut holds));
-        regex.or_else(|| prefix.map(|id| (id, Captures::default())))
+        Ok(match self.regex_for(prefix, path, &mut holds)? {
+            Some(found) => Some(self.innermost(found, path, &mut holds)?),
+            None => prefix.map(|id| (id, Captures::default())),
+        })
     }
 
     /// Of the regexes within the location of one that fits, the first that fits too, and so on inwards.
@@ -176,13 +183,13 @@ impl Server {
         mut found: (LocationId, Captures),
         path: &[u8],
         holds: &mut dyn FnMut(LocationId, Way) -> bool,
-    ) -> (LocationId, Captures) {
+    ) -> Result<(LocationId, Captures), GivenUp> {
         loop {
             let around = found.0;
             let within = self.paths.regexes_within.iter().filter(|(parent, ..)| *parent == around);
-            match first_fitting(&mut within.map(|(_, regex, id)| (regex, *id)), path, holds) {
+            match first_fitting(&mut within.map(|(_, regex, id)| (regex, *id)), path, holds)? {
                 Some(inner) => found = inner,
-                None => return found,
+                None => return Ok(found),
             }
         }
     }
@@ -194,13 +201,13 @@ impl Server {
         prefix: Option<LocationId>,
         path: &[u8],
         holds: &mut dyn FnMut(LocationId, Way) -> bool,
-    ) -> Option<(LocationId, Captures)> {
+    ) -> Result<Option<(LocationId, Captures)>, GivenUp> {
         let (mut around, mut is_final) = (prefix, false);
         while let Some(location) = around.and_then(|id| self.locations.get(id.0)) {
             let within = self.paths.regexes_within.iter().filter(|(parent, ..)| Some(*parent) == around);
             let mut within = within.filter(|_| !is_final).map(|(_, regex, id)| (regex, *id));
-            if let Some(found) = first_fitting(&mut within, path, holds) {
-                return Some(found);
+            if let Some(found) = first_fitting(&mut within, path, holds)? {
+                return Ok(Some(found));
             }
             (around, is_final) = (location.within, location.is_final);
         }
@@ -213,15 +220,15 @@ fn first_fitting(
     regexes: &mut dyn Iterator<Item = (&PathRegex, LocationId)>,
     path: &[u8],
     holds: &mut dyn FnMut(LocationId, Way) -> bool,
-) -> Option<(LocationId, Captures)> {
+) -> Result<Option<(LocationId, Captures)>, GivenUp> {
     for (regex, id) in regexes {
         match regex.matches(path) {
-            Matched::Yes if holds(id, Way::Regex) => return Some((id, captures(regex, path))),
-            Matched::GivenUp => drop(holds(id, Way::GivenUp)),
-            Matched::Yes | Matched::No => {}
+            Matched::Yes if holds(id, Way::Regex) => return Ok(Some((id, captures(regex, path)))),
+            Matched::GivenUp if holds(id, Way::GivenUp) => return Err(GivenUp(id)),
+            Matched::Yes | Matched::GivenUp | Matched::No => {}
         }
     }
-    None
+    Ok(None)
 }
 
 pub(super) fn captures(regex: &PathRegex, path: &[u8]) -> Captures {

@@ -3,13 +3,12 @@
 //! Most are the regex crate's, which take time in proportion to the text. Those that look around or refer back are tried
 //! step by step, and given up after so many steps: a client must not make vordr think for long.
 
-use fancy_regex::BytesMode;
+mod fancy;
+
+use fancy::Fancy;
 use regex::bytes;
 use std::borrow::Cow;
 use std::fmt;
-
-/// After how many steps back a regex is given up. A path of some hundred bytes takes a few thousand.
-const MOST_STEPS: usize = 100_000;
 
 /// A regex. Two are equal where they are written alike.
 #[derive(Clone)]
@@ -24,7 +23,7 @@ pub struct PathRegex {
 enum Kind {
     Plain(bytes::Regex),
     /// With look-around or references back.
-    Fancy(Box<fancy_regex::Regex>),
+    Fancy(Fancy),
 }
 
 /// What a regex says of a text.
@@ -34,7 +33,7 @@ pub enum Matched {
     Yes,
     /// It does not.
     No,
-    /// Nobody knows: it was given up, and counts as one that does not fit.
+    /// Nobody knows: it was given up.
     GivenUp,
 }
 
@@ -51,9 +50,7 @@ impl PathRegex {
         let plain = bytes::RegexBuilder::new(&unquoted).unicode(false).build();
         let kind = match plain.or_else(|_| bytes::Regex::new(&unquoted)) {
             Ok(regex) => Kind::Plain(regex),
-            Err(error) => {
-                Kind::Fancy(Box::new(fancy(&unquoted).ok_or_else(|| RegexError(last_line(&error)))?))
-            }
+            Err(error) => Kind::Fancy(Fancy::new(&unquoted).ok_or_else(|| RegexError(last_line(&error)))?),
         };
         let names = named_groups(&kind);
         Ok(Self { written: written.to_owned(), kind, names })
@@ -68,7 +65,7 @@ impl PathRegex {
     pub fn groups(&self) -> usize {
         let with_the_whole = match &self.kind {
             Kind::Plain(regex) => regex.captures_len(),
-            Kind::Fancy(regex) => regex.captures_len(),
+            Kind::Fancy(fancy) => fancy.any().map_or(0, fancy_regex::Regex::captures_len),
         };
         with_the_whole.saturating_sub(1)
     }
@@ -88,10 +85,10 @@ impl PathRegex {
         match &self.kind {
             Kind::Plain(regex) if regex.is_match(text) => Matched::Yes,
             Kind::Plain(_) => Matched::No,
-            Kind::Fancy(regex) => match regex.is_match(text) {
-                Ok(true) => Matched::Yes,
-                Ok(false) => Matched::No,
-                Err(_) => Matched::GivenUp,
+            Kind::Fancy(fancy) => match fancy.for_text(text).map(|regex| regex.is_match(text)) {
+                Some(Ok(true)) => Matched::Yes,
+                Some(Ok(false)) => Matched::No,
+                Some(Err(_)) | None => Matched::GivenUp,
             },
         }
     }
@@ -108,8 +105,8 @@ impl PathRegex {
                 let found = regex.captures(text)?;
                 Some(found.iter().skip(1).map(|group| Some(group?.as_bytes().to_vec())).collect())
             }
-            Kind::Fancy(regex) => {
-                let found = regex.captures(text).ok().flatten()?;
+            Kind::Fancy(fancy) => {
+                let found = fancy.for_text(text)?.captures(text).ok().flatten()?;
                 Some(found.iter().skip(1).map(|group| Some(group?.as_bytes().to_vec())).collect())
             }
         }
@@ -142,15 +139,9 @@ fn unquoted(written: &str) -> Cow<'_, str> {
 fn named_groups(kind: &Kind) -> Vec<(usize, String)> {
     let names: Vec<Option<&str>> = match kind {
         Kind::Plain(regex) => regex.capture_names().collect(),
-        Kind::Fancy(regex) => regex.capture_names().collect(),
+        Kind::Fancy(fancy) => fancy.any().into_iter().flat_map(fancy_regex::Regex::capture_names).collect(),
     };
     names.into_iter().enumerate().filter_map(|(number, name)| Some((number, name?.to_owned()))).collect()
-}
-
-/// A regex with look-around or references back; `None` where it is none of that kind either.
-fn fancy(written: &str) -> Option<fancy_regex::Regex> {
-    let mut builder = fancy_regex::RegexBuilder::new(written);
-    builder.bytes_mode(BytesMode::Ascii).backtrack_limit(MOST_STEPS).build().ok()
 }
 
 /// What is wrong, without the drawing around it.
@@ -217,6 +208,26 @@ mod tests {
         assert_eq!(matched(regex, text.as_bytes()), Matched::GivenUp);
         assert_eq!(PathRegex::new(regex).unwrap().captures(text.as_bytes()), None);
         assert_eq!(matched(regex, b"/ababc"), Matched::Yes);
+    }
+
+    #[test]
+    fn the_longer_a_text_is_the_fewer_steps_are_taken() {
+        let mobile = "(?i)(android|iphone).*(?!.*tablet).*mobile$";
+        let script = r"(?<!/internal)/.*/(?!admin).*\.(php|cgi)$";
+        for (regex, text) in [(mobile, "android ".repeat(3750)), (script, "a/".repeat(3700))] {
+            let started = std::time::Instant::now();
+            assert_eq!(matched(regex, text.as_bytes()), Matched::GivenUp, "{regex}");
+            assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
+        }
+        assert_eq!(matched("(?!x)a", &[b'b'; 200_000]), Matched::GivenUp);
+    }
+
+    #[test]
+    fn what_looks_at_each_place_of_a_long_path_is_answered() {
+        let path = format!("/{}", "a/".repeat(4000));
+        assert_eq!(matched(r"/\.(?!well-known)", path.as_bytes()), Matched::No);
+        assert_eq!(matched(r"(?<!x)yy", path.as_bytes()), Matched::No);
+        assert_eq!(matched(r"(?<!x)yy", format!("{path}yy").as_bytes()), Matched::Yes);
     }
 
     #[test]

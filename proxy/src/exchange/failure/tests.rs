@@ -21,6 +21,7 @@ fn each_failure_has_the_status_and_the_name_that_the_documentation_gives_it() {
         (Failure::QueueFull, 503, "queue_full", None),
         (Failure::NoRoute, 404, "no_route", None),
         (Failure::InternalLocation, 404, "internal_location", None),
+        (Failure::RegexTooLong, 500, "regex_too_long", None),
         (Failure::RewriteLoop, 500, "rewrite_loop", None),
         (Failure::BadRequest("x"), 400, "bad_request", None),
         (Failure::Version, 505, "version", None),

@@ -68,6 +68,7 @@ impl Failure {
             Self::Untaken => "the client did not read its answers within `limits keepalive`".to_owned(),
             Self::Idle => "the stream was silent for longer than `websocket idle`".to_owned(),
             Self::Shutdown => "vordr stops, and `drain` is over".to_owned(),
+            Self::RegexTooLong => "a regex takes too long over this request".to_owned(),
             Self::RewriteLoop => "`search`, `enter` and `rewrite` lead in a circle".to_owned(),
             Self::Internal(reason) => format!("a fault of vordr's own: {reason}"),
         }
