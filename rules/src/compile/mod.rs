@@ -122,6 +122,7 @@ fn compile_server<'t>(
         .iter()
         .map(|location| compile_location(location, (server, &layers), known, (&names, &mut *pools), reading))
         .collect();
+    within::check_circles(&server.locations, &locations, reading);
     let host_regexes: Vec<_> = server.hosts.iter().filter_map(|host| host_regex(&host.value)).collect();
     let of_host = host_regexes.iter().map(PathRegex::groups).max().unwrap_or(0);
     if server.steps.is_empty() {

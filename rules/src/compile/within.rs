@@ -4,7 +4,7 @@ use crate::diagnostic::Diagnostic;
 use crate::language::location::{Location, Path};
 use crate::node::Reading;
 use crate::source::Spanned;
-use crate::table::LocationId;
+use crate::table::{self, LocationId};
 
 /// The location around another one; that there is none is reported.
 pub(super) fn find(
@@ -13,13 +13,14 @@ pub(super) fn find(
     reading: &mut Reading<'_>,
 ) -> Option<LocationId> {
     let around = location.within.as_ref()?;
-    let has_it =
-        |other: &&Location| other.paths.iter().any(|path| prefix(path) == Some(around.value.as_str()));
+    let is_named = |path: &Path| prefix(path) == Some(around.value.as_str());
+    let has_it = |other: &&Location| !std::ptr::eq(*other, location) && other.paths.iter().any(is_named);
     // Of those that share the path, the one without a `match` is what the search comes to in the end.
     let by_path = || locations.iter().enumerate().filter(|(_, other)| has_it(other));
     let found = by_path().find(|(_, other)| other.conditions.is_empty()).or_else(|| by_path().next());
     let Some((number, _)) = found else {
-        let message = format!("this server has no location with the prefix or regex `{}`", around.value);
+        let message =
+            format!("this server has no other location with the prefix or regex `{}`", around.value);
         reading.report(
             Diagnostic::error("unknown-location", around.span, message)
                 .label("`within` names its prefix, or its regex"),
@@ -28,6 +29,24 @@ pub(super) fn find(
     };
     check_beneath(location, around, reading);
     Some(LocationId(number))
+}
+
+/// Reports locations that are within one another: from there the search would never come out.
+pub(super) fn check_circles(written: &[Location], locations: &[table::Location], reading: &mut Reading<'_>) {
+    let around = |id: LocationId| locations.get(id.0).and_then(|location| location.within);
+    for (number, location) in written.iter().enumerate() {
+        let Some(within) = &location.within else { continue };
+        let start = LocationId(number);
+        let outwards = std::iter::successors(around(start), |id| around(*id)).take(locations.len());
+        let way: Vec<_> = outwards.take_while(|id| *id != start).collect();
+        // Each circle once, at the first of its locations.
+        let is_circle = way.last().copied().and_then(around) == Some(start);
+        if is_circle && way.iter().all(|id| id.0 > number) {
+            let message = format!("this location is within `{}`, and that one within this", within.value);
+            let error = Diagnostic::error("location-cycle", within.span, message);
+            reading.report(error.label("one of them has to be outermost"));
+        }
+    }
 }
 
 /// A path that does not begin with the other one's is never asked there.
