@@ -11,6 +11,9 @@ use std::collections::{BTreeMap, HashMap};
 /// How many maps may ask for one another, so that none takes for ever.
 const DEEPEST: usize = 16;
 
+/// How often maps may be asked for one value: each that asks for another twice doubles it, and its text.
+const MOST_ASKED: usize = 1_000;
+
 pub(super) fn compile(written: &[Written], reading: &mut Reading<'_>) -> BTreeMap<String, Map> {
     // In an order of its own, so that the same text is told of in the same words.
     let mut known: BTreeMap<&str, &Written> = BTreeMap::new();
@@ -24,8 +27,9 @@ pub(super) fn compile(written: &[Written], reading: &mut Reading<'_>) -> BTreeMa
         }
     }
     check_variables(&known, reading);
-    for map in written {
-        check_way(map, &known, reading);
+    let are_sound = written.iter().filter(|map| !check_way(map, &known, reading)).count() == 0;
+    if are_sound {
+        check_cost(written, &known, reading);
     }
     written.iter().map(|map| (map.name.value.clone(), made(map, reading))).collect()
 }
@@ -59,13 +63,10 @@ fn templates(map: &Written) -> impl Iterator<Item = &Template> {
     std::iter::once(&map.from.value).chain(values).chain(map.default.iter().map(|default| &default.value))
 }
 
-/// A map may ask for others, and never for itself by way of them.
-fn check_way(map: &Written, known: &BTreeMap<&str, &Written>, reading: &mut Reading<'_>) {
+/// A map may ask for others, and never for itself by way of them. Whether that is so.
+fn check_way(map: &Written, known: &BTreeMap<&str, &Written>, reading: &mut Reading<'_>) -> bool {
     let mut way = Vec::new();
-    let fault = match follow(map, known, &mut way, &mut HashMap::new()) {
-        None => return,
-        Some(fault) => fault,
-    };
+    let Some(fault) = follow(map, known, &mut way, &mut HashMap::new()) else { return true };
     let names: Vec<&str> = way.iter().map(|map| map.name.value.as_str()).collect();
     let message = match fault {
         Fault::Cycle => format!("the variable `{}` is made of itself", map.name.value),
@@ -74,6 +75,43 @@ fn check_way(map: &Written, known: &BTreeMap<&str, &Written>, reading: &mut Read
     let code = if fault == Fault::Cycle { "map-cycle" } else { "too-deep" };
     let error = Diagnostic::error(code, map.name.span, message);
     reading.report(error.label(names.join(" → ")));
+    false
+}
+
+/// Reports each map that asks for others too often, itself and not by way of one that does. No way leads round.
+fn check_cost(written: &[Written], known: &BTreeMap<&str, &Written>, reading: &mut Reading<'_>) {
+    let mut costs = HashMap::new();
+    for map in written {
+        let is_dear =
+            |costs: &HashMap<_, usize>, name: &str| costs.get(name).is_some_and(|cost| *cost > MOST_ASKED);
+        cost(map, known, &mut costs);
+        let mut asked = templates(map).flat_map(Template::variables);
+        if is_dear(&costs, &map.name.value) && !asked.any(|name| is_dear(&costs, name)) {
+            let message = format!("for `{}` maps are asked more than {MOST_ASKED} times", map.name.value);
+            let error = Diagnostic::error("too-deep", map.name.span, message);
+            reading.report(error.label("ask for each variable once").help("vordr help map"));
+        }
+    }
+}
+
+/// How many maps are asked at most for the value of one, itself counted.
+fn cost<'m>(
+    map: &'m Written,
+    known: &BTreeMap<&str, &'m Written>,
+    costs: &mut HashMap<&'m str, usize>,
+) -> usize {
+    let name = map.name.value.as_str();
+    if let Some(cost) = costs.get(name) {
+        return *cost;
+    }
+    let mut of = |template: &Template| {
+        let asked = template.variables().filter_map(|name| known.get(name));
+        asked.fold(0, |sum: usize, next| sum.saturating_add(cost(next, known, costs)))
+    };
+    let dearest = templates(map).skip(1).map(&mut of).max().unwrap_or(0);
+    let whole = of(&map.from.value).saturating_add(dearest).saturating_add(1);
+    costs.insert(name, whole);
+    whole
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
