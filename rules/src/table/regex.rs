@@ -3,6 +3,7 @@
 //! Most are the regex crate's, which take time in proportion to the text. Those that look around or refer back are tried
 //! step by step, and given up after so many steps: a client must not make vordr think for long.
 
+mod classes;
 mod fancy;
 
 use fancy::Fancy;
@@ -44,13 +45,17 @@ pub struct RegexError(String);
 
 impl PathRegex {
     /// Compiles a regex. It is held against bytes; `.` is any of them but a line's end, so that nobody gets past it with
-    /// bytes that are no text. Classes of Unicode's are looked for in text.
+    /// bytes that are no text. Classes of characters beyond ASCII are looked for in text.
     pub fn new(written: &str) -> Result<Self, RegexError> {
         let unquoted = unquoted(written);
-        let plain = bytes::RegexBuilder::new(&unquoted).unicode(false).build();
-        let kind = match plain.or_else(|_| bytes::Regex::new(&unquoted)) {
+        let kind = match of_bytes(&unquoted) {
             Ok(regex) => Kind::Plain(regex),
-            Err(error) => Kind::Fancy(Fancy::new(&unquoted).ok_or_else(|| RegexError(last_line(&error)))?),
+            Err(error) => match classes::of_text(&unquoted)? {
+                Some(of_text) => {
+                    Kind::Plain(of_bytes(&of_text).map_err(|error| RegexError(last_line(&error)))?)
+                }
+                None => Kind::Fancy(Fancy::new(&unquoted).ok_or_else(|| RegexError(last_line(&error)))?),
+            },
         };
         let names = named_groups(&kind);
         Ok(Self { written: written.to_owned(), kind, names })
@@ -111,6 +116,10 @@ impl PathRegex {
             }
         }
     }
+}
+
+fn of_bytes(written: &str) -> Result<bytes::Regex, regex::Error> {
+    bytes::RegexBuilder::new(written).unicode(false).build()
 }
 
 /// PCRE's `\Q…\E`, which takes what stands between them literally, as escapes.
@@ -180,6 +189,28 @@ mod tests {
             assert_eq!(matched(regex, "/private/é.php".as_bytes()), Matched::Yes, "{regex}");
         }
         assert_eq!(matched("^/é[äö]$", "/éö".as_bytes()), Matched::Yes);
+    }
+
+    #[test]
+    fn a_class_of_letters_beyond_ascii_leaves_all_else_of_bytes() {
+        for regex in [r"^/[äö]/.*\.php$", r"^/[äö]/[^/]+\.php$", r"(?i)^/\p{L}/\D+$", r"^/(?u:[^a])/.*[p]$"]
+        {
+            assert_eq!(matched(regex, "/ö/a.php".as_bytes()), Matched::Yes, "{regex}");
+            assert_eq!(matched(regex, b"/\xc3\xb6/\xff.php"), Matched::Yes, "{regex}");
+        }
+        assert_eq!(matched(r"^/[[:alpha:]ä](\d)[ö]", "/ä1ö".as_bytes()), Matched::Yes);
+        assert_eq!(matched(r"^/[ä](?u:[^ö])$", "/äx".as_bytes()), Matched::Yes);
+    }
+
+    #[test]
+    fn a_class_that_leaves_letters_beyond_ascii_out_has_to_say_what_it_is_of() {
+        for (regex, class) in
+            [("^/[^ä]$", "[^ä]"), (r"x[\Wä]", r"[\Wä]"), (r"\PL", r"\PL"), ("[ä[^b]]", "[ä[^b]]")]
+        {
+            let told = format!("bytes that are no text may be in `{class}`, or not: `(?u:{class})` has none");
+            assert_eq!(PathRegex::new(regex).unwrap_err().to_string(), told);
+            assert!(PathRegex::new(&regex.replace(class, &format!("(?u:{class})"))).is_ok(), "{regex}");
+        }
     }
 
     #[test]
