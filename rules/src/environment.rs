@@ -7,6 +7,8 @@ use std::borrow::Cow;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Expanded<'a> {
     pub text: Cow<'a, str>,
+    /// The same as a text with placeholders, where that is written otherwise: what was filled in is none of them.
+    pub template: Option<String>,
     /// The parts that came from a file, or from a variable whose name speaks of a secret.
     pub secrets: Vec<String>,
 }
@@ -22,36 +24,64 @@ pub(crate) enum Unfilled {
     Unclosed,
     /// Between the braces is no variable's name.
     NoName(String),
+    /// Between the braces is another variable.
+    Nested,
 }
 
 /// Fills in every `${…}` of `text`; `$${` stands for `${`.
 pub(crate) fn expand<'a>(text: &'a str, surroundings: &dyn Surroundings) -> Result<Expanded<'a>, Unfilled> {
     if !text.contains("${") {
-        return Ok(Expanded { text: Cow::Borrowed(text), secrets: Vec::new() });
+        return Ok(Expanded { text: Cow::Borrowed(text), template: None, secrets: Vec::new() });
     }
     let mut filled = String::with_capacity(text.len());
+    let mut template = String::new();
     let mut secrets = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
         if let Some(escaped) = before.strip_suffix('$') {
             filled.extend([escaped, "${"]);
+            template.extend([escaped, "${"]);
             rest = after;
             continue;
         }
         filled.push_str(before);
+        template.push_str(before);
         let (inside, behind) = after.split_once('}').ok_or(Unfilled::Unclosed)?;
-        let (value, is_secret) = value_of(inside, surroundings)?;
+        let (value, origin) = value_of(inside, surroundings)?;
         filled.push_str(&value);
-        secrets.extend(is_secret.then_some(value));
+        match origin {
+            Origin::Author => template.push_str(&value),
+            Origin::Secret | Origin::Outside => template.push_str(&with_doubled_braces(&value)),
+        }
+        secrets.extend((origin == Origin::Secret).then_some(value));
         rest = behind;
     }
     filled.push_str(rest);
-    Ok(Expanded { text: Cow::Owned(filled), secrets })
+    template.push_str(rest);
+    let template = (template != filled).then_some(template);
+    Ok(Expanded { text: Cow::Owned(filled), template, secrets })
 }
 
-fn value_of(inside: &str, surroundings: &dyn Surroundings) -> Result<(String, bool), Unfilled> {
+/// A text as it is written where braces are placeholders.
+pub(crate) fn with_doubled_braces(text: &str) -> String {
+    text.replace('{', "{{").replace('}', "}}")
+}
+
+/// Where what is filled in comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// A default: it stands in the rules.
+    Author,
+    Secret,
+    Outside,
+}
+
+fn value_of(inside: &str, surroundings: &dyn Surroundings) -> Result<(String, Origin), Unfilled> {
+    if inside.contains("${") {
+        return Err(Unfilled::Nested);
+    }
     if let Some(path) = inside.strip_prefix("file:") {
-        return read_file(path, surroundings).map(|text| (text, true));
+        return read_file(path, surroundings).map(|text| (text, Origin::Secret));
     }
     let (name, fallback, why) = match (inside.split_once(":-"), inside.split_once(":?")) {
         (Some((name, fallback)), _) => (name, Some(fallback), None),
@@ -64,9 +94,10 @@ fn value_of(inside: &str, surroundings: &dyn Surroundings) -> Result<(String, bo
     // As in a shell, `:-` and `:?` take an empty variable for a missing one.
     let lenient = fallback.is_some() || why.is_some();
     match surroundings.variable(name).filter(|value| !(lenient && value.is_empty())) {
-        Some(value) => Ok((value, speaks_of_a_secret(name))),
+        Some(value) if speaks_of_a_secret(name) => Ok((value, Origin::Secret)),
+        Some(value) => Ok((value, Origin::Outside)),
         None => match fallback {
-            Some(fallback) => Ok((fallback.to_owned(), false)),
+            Some(fallback) => Ok((fallback.to_owned(), Origin::Author)),
             None => Err(Unfilled::Undefined { name: name.to_owned(), why: why.map(str::to_owned) }),
         },
     }
@@ -121,6 +152,15 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_from_outside_has_no_placeholders_and_what_the_author_wrote_has() {
+        let world = InMemory::default().with_variable("V", "a{b}").with_file("/v", "{{\n");
+        let template = |text| expand(text, &world).unwrap().template;
+        assert_eq!(template("{host} ${V} ${file:/v}").unwrap(), "{host} a{{b}} {{{{");
+        assert_eq!(template("${NONE:-{{x} ${V:-y} $${z"), Some("{{x a{{b}} ${z".to_owned()));
+        assert_eq!(template("{host} ${NONE:-x}"), None);
+    }
+
+    #[test]
     fn what_is_missing_is_named_with_its_reason() {
         assert_eq!(
             expand("${URL:?set it}", &world()),
@@ -129,6 +169,8 @@ mod tests {
         assert!(matches!(expand("${URL}", &world()), Err(Unfilled::Undefined { why: None, .. })));
         assert_eq!(expand("${URL", &world()), Err(Unfilled::Unclosed));
         assert_eq!(expand("${a b}", &world()), Err(Unfilled::NoName("a b".into())));
+        assert_eq!(expand("${PORT:-${API_TOKEN}}", &world()), Err(Unfilled::Nested));
+        assert_eq!(expand("${file:${PORT}}", &world()), Err(Unfilled::Nested));
         assert!(matches!(expand("${file:/none}", &world()), Err(Unfilled::Unreadable { .. })));
     }
 }

@@ -5,7 +5,7 @@ mod reading;
 pub(crate) use reading::Reading;
 
 use crate::diagnostic::{Diagnostic, nearest};
-use crate::environment::{self, Unfilled};
+use crate::environment::{self, Unfilled, with_doubled_braces};
 use crate::source::{Sources, Span, Spanned};
 use crate::value::{Raw, Value};
 use crate::word::{Often, Word};
@@ -329,7 +329,13 @@ fn fill_in(text: &str, span: Span, reading: &mut Reading<'_>) -> Option<String> 
     let error = match environment::expand(text, reading.surroundings) {
         Ok(expanded) => {
             let filled = expanded.text.into_owned();
-            for secret in expanded.secrets {
+            if let Some(template) = expanded.template {
+                reading.filled_in.insert(span, (filled.clone(), template));
+            }
+            // In a text with placeholders its braces are doubled.
+            for secret in
+                expanded.secrets.into_iter().flat_map(|secret| [with_doubled_braces(&secret), secret])
+            {
                 if !secret.is_empty() && !reading.secrets.contains(&secret) {
                     reading.secrets.push(secret);
                 }
@@ -352,6 +358,9 @@ fn fill_in(text: &str, span: Span, reading: &mut Reading<'_>) -> Option<String> 
         Err(Unfilled::Unclosed) => Diagnostic::error("bad-variable", span, "`${` is not closed")
             .label("write `${NAME}`")
             .help("a literal `${` is written `$${`"),
+        Err(Unfilled::Nested) => Diagnostic::error("bad-variable", span, "`${…}` stands within another one")
+            .label("a default is plain text")
+            .help("a literal `${` is written `$${`, and stands in no default"),
         Err(Unfilled::NoName(inside)) => {
             Diagnostic::error("bad-variable", span, format!("`{inside}` is no variable's name"))
                 .label("names have letters, digits and `_`")

@@ -259,6 +259,21 @@ fn where_spans_go_is_shown_without_the_secrets_of_the_way() {
 }
 
 #[test]
+fn what_comes_from_outside_is_text_and_a_secret_with_braces_is_not_shown() {
+    let world =
+        InMemory::default().with_variable("APP", "v-{client_ip}").with_file("/s", "ab{{cd}Top{Secret}9\n");
+    let text = r#"server a.example { listen 80; location "/" {
+        request { set X-A "${file:/s} {host}"; set X-B "${APP}{host}"; set X-C "${NONE:-{{}"; }
+        proxy "http://app"
+    }; }"#;
+    let shown = show::show(&load("rules.kdl", text, &world).unwrap());
+    for line in [r#""X-A" "*** {host}""#, r#""X-B" "v-{{client_ip}}{host}""#, r#""X-C" "{{""#] {
+        assert!(shown.contains(line), "{shown}");
+    }
+    assert!(!shown.contains("ab{") && !shown.contains("Secret"), "{shown}");
+}
+
+#[test]
 fn credentials_in_headers_are_not_shown_and_nothing_else_is_hidden_with_them() {
     let rules = r#"
         server on {

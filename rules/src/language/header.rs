@@ -188,7 +188,7 @@ pub(super) fn compiled(
     word: &str,
     reading: &mut Reading<'_>,
 ) -> Option<Spanned<Template>> {
-    let error = match Template::compile(&text.value) {
+    let error = match Template::compile(&reading.with_placeholders(&text)) {
         Ok(template) => return Some(Spanned::new(template, text.span)),
         Err(error) => error,
     };

@@ -6,13 +6,16 @@ use crate::source::{Folder, SourceId, Sources, Span, Spanned};
 use crate::surroundings::Surroundings;
 use crate::value::{Raw, Value};
 use kdl::KdlNode;
-use std::collections::{BTreeSet, HashSet};
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// What one load has seen so far.
 pub(crate) struct Reading<'w> {
     pub sources: Sources,
     pub surroundings: &'w dyn Surroundings,
     pub found: Vec<Diagnostic>,
+    /// Texts that braces were filled into from outside, and how they are written as texts with placeholders.
+    pub(super) filled_in: HashMap<Span, (String, String)>,
     /// Values that `show` masks.
     pub secrets: Vec<String>,
     /// Folders that are named.
@@ -40,6 +43,7 @@ impl<'w> Reading<'w> {
             sources,
             surroundings,
             found: Vec::new(),
+            filled_in: HashMap::new(),
             secrets: Vec::new(),
             folders: Vec::new(),
             variables: Vec::new(),
@@ -63,6 +67,17 @@ impl<'w> Reading<'w> {
     /// Where a node's name stands.
     pub(crate) fn name_span(&self, kdl: &KdlNode) -> Span {
         self.span(kdl.name().span())
+    }
+
+    /// A text, or one of its words, as a text with placeholders: what the environment and files put into it has none.
+    pub(crate) fn with_placeholders<'t>(&self, text: &'t Spanned<String>) -> Cow<'t, str> {
+        let Some((plain, template)) = self.filled_in.get(&text.span) else {
+            return Cow::Borrowed(&text.value);
+        };
+        let words = plain.split(' ').zip(template.split(' '));
+        let mut parts = std::iter::once((plain.as_str(), template.as_str())).chain(words);
+        let found = parts.find(|(part, _)| *part == text.value);
+        found.map_or(Cow::Borrowed(&text.value), |(_, template)| Cow::Owned(template.to_owned()))
     }
 
     /// A value from text that stands within a larger one, such as a path in a URL.
