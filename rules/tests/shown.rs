@@ -259,6 +259,21 @@ fn where_spans_go_is_shown_without_the_secrets_of_the_way() {
 }
 
 #[test]
+fn a_limit_behind_an_off_holds_and_one_before_it_does_not() {
+    let limits = |outer: &str, inner: &str| {
+        let text = format!("server a {{ listen 80; {outer}; location \"/\" {{ {inner}; respond 204; }}; }}");
+        let mut loaded = load("rules.kdl", &text, &InMemory::default()).unwrap();
+        std::mem::take(&mut loaded.table.servers[0].locations[0].settings.limits)
+    };
+    let outer = "limit rate=\"1/s\" burst=9";
+    let alone = limits("body-limit 1", "limit rate=\"5/s\"");
+    assert_eq!(alone.len(), 1);
+    assert_eq!(limits(outer, "limit off; limit rate=\"5/s\""), alone);
+    assert_eq!(limits(outer, "limit rate=\"2/s\"; limit off; limit rate=\"5/s\""), alone);
+    assert_eq!(limits(outer, "limit rate=\"5/s\"; limit off"), []);
+}
+
+#[test]
 fn what_comes_from_outside_is_text_and_a_secret_with_braces_is_not_shown() {
     let world =
         InMemory::default().with_variable("APP", "v-{client_ip}").with_file("/s", "ab{{cd}Top{Secret}9\n");

@@ -122,9 +122,16 @@ fn since_off<'a, 'l>(layers: &'a [&'l Layer], is_off: impl Fn(&Layer) -> bool) -
 }
 
 /// Those of the nearest layer that has any. One that stands alone there has from the outer layers what it does not say.
+/// An `off` drops what stands before it, in its layer and around it.
 fn limits(layers: &[&Layer], reading: &mut Reading<'_>) -> Vec<RateLimit> {
-    let layers = since_off(layers, |layer| layer.limits.iter().any(|limit| limit.off));
-    let written: Vec<&[RateWritten]> = layers.iter().rev().map(|layer| layer.limits.as_slice()).collect();
+    let mut written: Vec<&[RateWritten]> = Vec::new();
+    for layer in layers.iter().rev() {
+        let off = layer.limits.iter().rposition(|limit| limit.off);
+        written.push(layer.limits.get(off.map_or(0, |off| off + 1)..).unwrap_or_default());
+        if off.is_some() {
+            break;
+        }
+    }
     let Some(nearest) = written.iter().find(|limits| !limits.is_empty()) else { return Vec::new() };
     match nearest {
         [_] => {
