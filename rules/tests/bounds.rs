@@ -50,6 +50,19 @@ fn a_template_used_twice_counts_where_it_is_strongest() {
 }
 
 #[test]
+fn a_template_of_a_server_and_of_its_location_counts_in_the_location() {
+    let text = r#"
+        template one { response { add X-Via vordr; }; use two; body-limit 1; }
+        template two { response { add X-Two two; }; }
+        server "a.example" { listen 80; use one; body-limit 2; location "/" { use one; respond 204; }; }
+    "#;
+    let loaded = load("rules.kdl", text, &InMemory::default()).unwrap();
+    let settings = &loaded.table.servers[0].locations[0].settings;
+    assert_eq!((settings.response.len(), settings.body_limit), (2, Some(1)));
+    assert_eq!(loaded.table.servers[0].settings.response.len(), 2);
+}
+
+#[test]
 fn files_that_include_the_next_one_twice_are_read_once() {
     let mut world = InMemory::default();
     for number in 0..40 {

@@ -184,8 +184,7 @@ fn compile_location<'t>(
     (names, pools): (&Names<'_>, &mut Pools),
     reading: &mut Reading<'_>,
 ) -> table::Location {
-    let mut layers = outer.to_vec();
-    layers.extend(known.templates.layers(&location.settings, reading));
+    let layers = known.templates.inner_layers(&location.settings, outer, reading);
     let patterns: Vec<_> = location.paths.iter().map(pattern).collect();
     let action =
         location.action.as_ref().and_then(|action| action::compile(action, (names, &mut *pools), reading));

@@ -103,6 +103,18 @@ impl<'t> Templates<'t> {
         layers
     }
 
+    /// The layers of a location, behind those of its server: one that is among both counts in the location alone.
+    pub(super) fn inner_layers(
+        &self,
+        settings: &'t Settings,
+        outer: &[&'t Settings],
+        reading: &mut Reading<'_>,
+    ) -> Vec<&'t Settings> {
+        let own = self.layers(settings, reading);
+        let is_own = |layer: &Settings| own.iter().any(|other| std::ptr::eq(*other, layer));
+        outer.iter().copied().filter(|layer| !is_own(layer)).chain(own.iter().copied()).collect()
+    }
+
     fn used(&self, settings: &'t Settings) -> impl Iterator<Item = &'t Template> {
         settings.uses.iter().filter_map(|name| self.named(&name.value))
     }
