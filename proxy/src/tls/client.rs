@@ -52,14 +52,16 @@ impl Authorities {
         let (anchors, between) = self.anchors(&all);
         let anchor = |authority| Ok(anchor_from_trusted_cert(authority)?.to_owned());
         let anchors: Result<Vec<_>, webpki::Error> = anchors.iter().map(anchor).collect();
+        let algorithms = provider().signature_verification_algorithms;
+        let revoked = Revoked::of(&self.revoked, &all, algorithms.all);
         Ok(Judge {
             anchors: anchors.map_err(|_| AuthorityFlaw::NoAuthority)?,
             between,
-            revoked: Revoked::of(&self.revoked).ok_or(AuthorityFlaw::NoList)?,
+            revoked: revoked.ok_or(AuthorityFlaw::NoList)?,
             hints: self.told.iter().filter_map(subject_of).collect(),
             all,
             asks: self.asks.clone(),
-            algorithms: provider().signature_verification_algorithms,
+            algorithms,
         })
     }
 

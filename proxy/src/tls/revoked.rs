@@ -17,15 +17,23 @@ pub(super) struct Revoked(Vec<List>);
 struct List {
     der: CertificateRevocationListDer<'static>,
     issuer: Vec<u8>,
+    /// The keys of listed authorities that it was signed with, so that nobody has to look again in a handshake.
+    keys: Vec<Vec<u8>>,
     /// Until when it is to be believed, in seconds since 1970.
     until: Option<i64>,
     numbers: HashSet<Vec<u8>>,
 }
 
 impl Revoked {
-    /// Takes lists; `None` where one cannot be read, or says what would have to be understood.
-    pub(super) fn of(lists: &[CertificateRevocationListDer<'static>]) -> Option<Self> {
-        lists.iter().map(List::of).collect::<Option<_>>().map(Self)
+    /// Takes lists of these authorities, or of those below them; `None` where one cannot be read, or says what would
+    /// have to be understood.
+    pub(super) fn of(
+        lists: &[CertificateRevocationListDer<'static>],
+        authorities: &[CertificateDer<'static>],
+        algorithms: Algorithms,
+    ) -> Option<Self> {
+        let authorities: Vec<_> = authorities.iter().filter_map(parse).collect();
+        lists.iter().map(|der| List::of(der, &authorities, algorithms)).collect::<Option<_>>().map(Self)
     }
 
     /// Whether there is no list, so that nothing is asked for.
@@ -42,13 +50,8 @@ impl Revoked {
         algorithms: Algorithms,
         now: UnixTime,
     ) -> Result<(), Error> {
-        let issuers: Vec<_> = between.iter().chain(authorities).filter_map(parse).collect();
-        let above = |lower: &X509Certificate<'_>| -> Vec<_> {
-            let leads_up = |der: &&CertificateDer<'_>| {
-                parse(der).is_some_and(|upper| upper.subject().as_raw() == lower.issuer().as_raw())
-            };
-            between.iter().filter(leads_up).collect()
-        };
+        let known: Vec<_> =
+            between.iter().chain(authorities).filter_map(|der| Some((der, parse(der)?))).collect();
         let mut path = vec![own];
         let mut looked_at = 0;
         while let Some(der) = path.get(looked_at).copied() {
@@ -57,33 +60,38 @@ impl Revoked {
             if authorities.contains(der) && is_its_own_issuer(&certificate) {
                 continue;
             }
-            self.of_issuer(&certificate, &issuers, algorithms)
-                .ok_or(Error::UnknownRevocationStatus)?
-                .says(certificate.raw_serial(), now)?;
-            for upper in above(&certificate) {
-                if !path.contains(&upper) {
+            let signed = Signed::from_der(der)?;
+            let has_signed = |(_, upper): &&(_, X509Certificate<'_>)| {
+                upper.subject().as_raw() == certificate.issuer().as_raw() && signed.is_by(upper, algorithms)
+            };
+            let signers: Vec<_> = known.iter().filter(has_signed).collect();
+            let theirs = |list: &&List| {
+                let mut signers = signers.iter().map(|(_, signer)| signer);
+                list.issuer == certificate.issuer().as_raw()
+                    && signers.any(|signer| list.is_by(signer, algorithms))
+            };
+            say(self.0.iter().filter(theirs), certificate.raw_serial(), now)?;
+            for (upper, _) in signers {
+                if between.contains(upper) && !path.contains(upper) {
                     path.push(upper);
                 }
             }
         }
         Ok(())
     }
+}
 
-    /// The list of whoever made out a certificate, signed with a key of that name.
-    fn of_issuer(
-        &self,
-        certificate: &X509Certificate<'_>,
-        issuers: &[X509Certificate<'_>],
-        algorithms: Algorithms,
-    ) -> Option<&List> {
-        let name = certificate.issuer().as_raw();
-        let is_theirs = |list: &&List| {
-            let Ok(signed) = Signed::from_der(&list.der) else { return false };
-            let mut named = issuers.iter().filter(|issuer| issuer.subject().as_raw() == name);
-            list.issuer == name && named.any(|issuer| signed.is_by(issuer, algorithms))
-        };
-        self.0.iter().find(is_theirs)
+/// What the lists of one issuer say of a certificate: each may revoke it, and one has to be new enough.
+fn say<'l>(lists: impl Iterator<Item = &'l List>, number: &[u8], now: UnixTime) -> Result<(), Error> {
+    let mut outcome = Err(Error::UnknownRevocationStatus);
+    for list in lists {
+        match list.says(number, now) {
+            Err(Error::CertRevoked) => return Err(Error::CertRevoked),
+            said if outcome.is_err() => outcome = said,
+            _ => {}
+        }
     }
+    outcome
 }
 
 fn parse<'c>(der: &'c CertificateDer<'_>) -> Option<X509Certificate<'c>> {
@@ -91,19 +99,31 @@ fn parse<'c>(der: &'c CertificateDer<'_>) -> Option<X509Certificate<'c>> {
 }
 
 impl List {
-    fn of(der: &CertificateRevocationListDer<'static>) -> Option<Self> {
+    fn of(
+        der: &CertificateRevocationListDer<'static>,
+        authorities: &[X509Certificate<'_>],
+        algorithms: Algorithms,
+    ) -> Option<Self> {
         let (_, parsed) = CertificateRevocationList::from_der(der).ok()?;
         // A list of some certificates, or of changes, says so by an extension that has to be understood.
         let is_plain = !parsed.extensions().iter().any(|extension| extension.critical)
             && parsed
                 .iter_revoked_certificates()
                 .all(|one| !one.extensions().iter().any(|extension| extension.critical));
+        let signed = Signed::from_der(der).ok()?;
+        let signers = authorities.iter().filter(|authority| signed.is_by(authority, algorithms));
         is_plain.then(|| Self {
             der: der.clone(),
             issuer: parsed.issuer().as_raw().to_vec(),
+            keys: signers.map(|signer| signer.public_key().raw.to_vec()).collect(),
             until: parsed.next_update().map(|time| time.timestamp()),
             numbers: parsed.iter_revoked_certificates().map(|one| plain(one.raw_serial()).to_vec()).collect(),
         })
+    }
+
+    fn is_by(&self, signer: &X509Certificate<'_>, algorithms: Algorithms) -> bool {
+        self.keys.iter().any(|key| key == signer.public_key().raw)
+            || Signed::from_der(&self.der).is_ok_and(|signed| signed.is_by(signer, algorithms))
     }
 
     fn says(&self, number: &[u8], now: UnixTime) -> Result<(), Error> {

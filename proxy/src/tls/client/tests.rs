@@ -116,6 +116,36 @@ fn each_issuer_needs_a_list_of_its_own_that_is_not_too_old() {
 }
 
 #[test]
+fn of_several_lists_of_one_issuer_each_may_revoke_and_one_has_to_be_new_enough() {
+    let (court, ca) = (Court::new(), root("the CA"));
+    let (old, new) = (list(&ca, &[7], 2021), list(&ca, &[7, 8], 2031));
+    for lists in [old.clone() + &new, new + &old] {
+        let judge = court.judge(&ca.pem(), &lists, None);
+        assert_eq!(said(&judge, &[client(&ca, 7)]), "FAILED:certificate revoked");
+        assert_eq!(said(&judge, &[client(&ca, 8)]), "FAILED:certificate revoked");
+        assert_eq!(said(&judge, &[client(&ca, 9)]), "SUCCESS");
+    }
+    let judge = court.judge(&ca.pem(), &(old.clone() + &old), None);
+    assert_eq!(said(&judge, &[client(&ca, 9)]), "FAILED:CRL has expired");
+}
+
+#[test]
+fn of_two_authorities_of_one_name_each_revokes_what_it_has_signed() {
+    let (court, old, new) = (Court::new(), root("the CA"), root("the CA"));
+    let (olds, news) = (list(&old, &[7], 2031), list(&new, &[8], 2031));
+    let both = old.pem() + &new.pem();
+    for lists in [olds.clone() + &news, news + &olds] {
+        let judge = court.judge(&both, &lists, None);
+        for (issuer, revoked, holding) in [(&old, 7, 8), (&new, 8, 7)] {
+            assert_eq!(said(&judge, &[client(issuer, revoked)]), "FAILED:certificate revoked");
+            assert_eq!(said(&judge, &[client(issuer, holding)]), "SUCCESS");
+        }
+    }
+    let judge = court.judge(&both, &olds, None);
+    assert_eq!(said(&judge, &[client(&new, 7)]), "FAILED:unable to get certificate CRL");
+}
+
+#[test]
 fn an_issuer_that_is_revoked_lets_nobody_in() {
     let (court, ca) = (Court::new(), root("the CA"));
     let mut params = ca_params("between");
