@@ -90,7 +90,7 @@ async fn sni_may_be_filled_in_and_a_port_is_no_part_of_it() {
         ("chat.test:8443", 200),
         ("other.test", 502),
         ("", 502),
-        ("no%20name", 502),
+        ("no%20name", 400),
         ("chat.test", 200),
     ];
     for (name, status) in statuses {
@@ -98,6 +98,28 @@ async fn sni_may_be_filled_in_and_a_port_is_no_part_of_it() {
         assert_eq!(answer.status, status, "{name}");
     }
     assert!(origin.requests().iter().all(|request| request.sni.as_deref() == Some("chat.test")));
+}
+
+#[tokio::test]
+async fn no_client_takes_a_server_out_by_the_name_that_it_has_asked_for() {
+    let authority = Authority::new();
+    let origin = Origin::answering_tls(&authority.identity("a.test"), "in").await;
+    for named in ["host preserve; tls", "tls sni=\"{host}\""] {
+        let pool = format!("passive fails=1 within=\"1m\" for=\"1m\"; {named} ca={:?}", authority.file());
+        let vordr = Vordr::running_resolved(&format!(
+            r#"server "*" {{ listen 0; location "/" {{ proxy "{}" {{ {pool}; }} }} }}"#,
+            origin.url_as("localhost")
+        ))
+        .await;
+        let mut client = vordr.connect().await;
+        for (host, status) in [("~", 400), ("a.test", 200), ("b.test", 502), ("a.test", 200)] {
+            let answer = client.get(host, "/").await;
+            assert_eq!((answer.status, host), (status, host), "{named}");
+            client = vordr.connect().await;
+        }
+        let line = vordr.log_error("bad_request").await;
+        assert!(line["error_detail"].as_str().unwrap().contains("in TLS is none"), "{line}");
+    }
 }
 
 #[tokio::test]

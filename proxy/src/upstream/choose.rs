@@ -2,6 +2,7 @@
 
 use super::Upstreams;
 use super::member::Member;
+use super::peer::is_of_request;
 use super::pool::{Pool, Target, Unavailable};
 use super::wish::Wish;
 use crate::exchange::{Endpoint, Exchange, Failure, Filled, Reached};
@@ -100,7 +101,8 @@ impl Upstreams {
         self.pool_of(exchange).is_some_and(|(pool, _)| pool.rules.sticky.is_some())
     }
 
-    /// A request failed at a server, by no fault of the request's.
+    /// A request failed at a server, by no fault of the request's: a handshake may have, where the request has chosen the
+    /// name that was asked for.
     pub(crate) fn failed(
         &self,
         exchange: &Exchange,
@@ -110,6 +112,10 @@ impl Upstreams {
     ) {
         let Some((pool, _)) = self.pool_of(exchange) else { return };
         let Some(passive) = &pool.rules.passive else { return };
+        let names_it = |proxy: &Proxy| proxy.tls.as_ref().is_some_and(|tls| is_of_request(proxy, tls));
+        if matches!(failure, Failure::Tls(_)) && exchange.proxy().is_some_and(names_it) {
+            return;
+        }
         let standing = &target.member.standing;
         let was_up = standing.is_up();
         let Some(pause) = standing.failed(passive, failure.reason()) else { return };

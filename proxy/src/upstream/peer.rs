@@ -14,14 +14,17 @@ use http::HeaderValue;
 use http::request::Parts;
 use pingora_core::connectors::l4::Connect;
 use pingora_core::upstreams::peer::{ALPN, HttpPeer};
+use rustls_pki_types::ServerName;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use vordr_rules::table::{HttpVersion, Proxy, Settings, UpstreamTls, handshake_name};
+use vordr_rules::table::{HostHeader, HttpVersion, Proxy, Settings, UpstreamTls, handshake_name};
 
 /// How many streams one connection of HTTP/2 to an upstream carries at once, if the upstream lets it.
 const STREAMS: usize = 100;
+/// What a request has said that no certificate is made out to.
+const NO_NAME: &str = "the name that the upstream is to be asked for in TLS is none";
 
 impl Upstreams {
     /// The peer as Pingora wants it. Where a server has addresses of two families and it is not known which of
@@ -43,6 +46,9 @@ impl Upstreams {
             None => host_name(&exchange.upstream_host(proxy, request)),
         };
         let sni = tls.map(name).unwrap_or_default();
+        if tls.is_some_and(|tls| is_of_request(proxy, tls)) && ServerName::try_from(sni.as_str()).is_err() {
+            return Err(Failure::BadRequest(NO_NAME));
+        }
         let own = exchange.own_address(proxy, request);
         let (mut peer, handed) = match &target.member.destination {
             Destination::Unix(path) => {
@@ -182,6 +188,14 @@ fn version(http: HttpVersion, tls: bool, is_of_http_1: bool) -> ALPN {
         // Without TLS nothing is agreed on, and HTTP/1.1 is what any server speaks.
         HttpVersion::Auto if tls && !is_of_http_1 => ALPN::H2H1,
         HttpVersion::Http1 | HttpVersion::Http2 | HttpVersion::Auto => ALPN::H1,
+    }
+}
+
+/// Whether the name that is asked for in TLS is the request's to say. What comes of it then tells nothing of the server.
+pub(super) fn is_of_request(proxy: &Proxy, tls: &UpstreamTls) -> bool {
+    match &tls.sni {
+        Some(name) => name.as_text().is_none(),
+        None => proxy.host == HostHeader::Preserve,
     }
 }
 
