@@ -37,7 +37,8 @@ impl Store {
             fs::set_permissions(folder, Permissions::from_mode(0o700))?;
         }
         let store = Self { folder };
-        store.write(".writable", b"").and_then(|()| store.remove(".writable"))?;
+        // Without a name, as another vordr may start on the same folder at the same time.
+        tempfile::tempfile_in(&store.folder)?;
         Ok(store)
     }
 
@@ -155,6 +156,24 @@ mod tests {
         DirBuilder::new().mode(0o755).create(&acme).unwrap();
         Store::open(folder.path().to_str().unwrap(), "https://a.test/dir").unwrap();
         assert_eq!(mode(&acme), 0o700);
+    }
+
+    #[test]
+    fn several_that_open_one_folder_at_once_do_not_get_in_each_others_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Store::open(folder.path().to_str().unwrap(), "https://a.test/dir");
+        std::thread::scope(|scope| {
+            let all: Vec<_> =
+                (0..4).map(|_| scope.spawn(|| (0..50).try_for_each(|_| open().map(drop)))).collect();
+            for one in all {
+                one.join().unwrap().unwrap();
+            }
+        });
+        assert_eq!(
+            fs::read_dir(open().unwrap().folder).unwrap().count(),
+            1,
+            "nothing but the certificates' folder"
+        );
     }
 
     #[test]
