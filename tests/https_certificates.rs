@@ -1,9 +1,10 @@
 //! Certificates in files: taken over when they change, kept when they go bad, judged by `check` and `run`.
 
-use crate::harness::{Authority, Pair, TlsClient, Vordr, ends, eventually, written};
+use crate::harness::{Authority, Binary, Pair, TlsClient, Vordr, ends, eventually, written};
 use serde_json::Value;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
@@ -79,6 +80,50 @@ async fn a_bad_certificate_changes_nothing_says_why_once_and_a_good_one_is_taken
     let good = authority.pair(&["a.test"]);
     good.write(folder.path(), "a");
     becomes_shown(&vordr, &authority, &good).await;
+}
+
+#[tokio::test]
+async fn a_certificate_that_cannot_be_read_for_a_while_is_taken_once_it_can() {
+    let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
+    let (first, second) = (authority.pair(&["a.test"]), authority.pair(&["a.test"]));
+    let vordr = Binary::running(&server(&first.write(folder.path(), "a"))).await;
+    let before = vordr.limit_descriptors(Some(1));
+    second.write(folder.path(), "a");
+    let refused = || vordr.said().matches("the new certificate is not taken").count();
+    eventually("a line in the log", || (refused() > 0).then_some(())).await;
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert_eq!(refused(), 1, "{}", vordr.said());
+    vordr.limit_descriptors(before);
+    eventually("the new one", || vordr.said().contains("certificate replaced").then_some(())).await;
+    let secured = TlsClient::trusting(&authority).connect(vordr.address(), "a.test").await;
+    assert_eq!(secured.unwrap().shown, second.der);
+}
+
+#[tokio::test]
+async fn the_passwords_of_a_key_may_come_after_it() {
+    let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
+    let (first, second) = (authority.pair(&["a.test"]), authority.pair(&["a.test"]));
+    let (words, passwords) = (first.write(folder.path(), "a"), folder.path().join("passwords"));
+    std::fs::write(&passwords, "old").unwrap();
+    let vordr = Vordr::running(&server(&format!("{words} passwords={passwords:?}"))).await;
+    std::fs::write(folder.path().join("a.pem"), &second.chain).unwrap();
+    std::fs::write(folder.path().join("a.key"), locked(&second, "new")).unwrap();
+    let refused = || vordr.error_log().contains("the new certificate is not taken").then_some(());
+    eventually("a line in the log", refused).await;
+    std::fs::write(&passwords, "old\nnew\n").unwrap();
+    becomes_shown(&vordr, &authority, &second).await;
+}
+
+/// A key that a password opens.
+fn locked(pair: &Pair, password: &str) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("key");
+    std::fs::write(&key, pair.key_pem()).unwrap();
+    let mut openssl = Command::new("openssl");
+    openssl.args(["pkcs8", "-topk8", "-v2", "aes256", "-in"]).arg(key);
+    let made = openssl.args(["-passout", &format!("pass:{password}")]).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    made.stdout
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The vordr binary as a process of its own.
 
 use super::eventually;
+use rustix::process::{Pid, Resource, getrlimit, prlimit};
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
@@ -137,6 +138,14 @@ impl Binary {
     /// How many descriptors it has open.
     pub(crate) fn descriptors(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("a process").count()
+    }
+
+    /// Bounds how many descriptors it may have open; returns the bound before.
+    pub(crate) fn limit_descriptors(&self, most: Option<u64>) -> Option<u64> {
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = most;
+        let child = Pid::from_raw(self.child.id().cast_signed());
+        prlimit(child, Resource::Nofile, limit).expect("a bound").current
     }
 
     /// How many threads it has.

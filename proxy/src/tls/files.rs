@@ -35,6 +35,11 @@ impl FileFlaw {
                 | Self::Content(_, Flaw::NoKey | Flaw::WrongKey | Flaw::UnusableKey(_))
         )
     }
+
+    /// Whether a file could not be read, which says nothing of what it holds.
+    pub(super) fn may_pass(&self) -> bool {
+        !matches!(self, Self::Content(..))
+    }
 }
 
 /// Reads a chain and its key, which a file of passwords may open.
@@ -88,9 +93,10 @@ impl Stamp {
         Self(std::fs::metadata(path).ok().map(stamp))
     }
 
-    /// Of a chain and its key.
-    pub(super) fn of_pair(files: &CertificateFiles) -> [Self; 2] {
-        [Self::of(&files.chain), Self::of(&files.key)]
+    /// Of a chain, its key, and the passwords of that.
+    pub(super) fn of_files(files: &CertificateFiles) -> [Self; 3] {
+        let passwords = files.passwords.as_deref().map(Self::of).unwrap_or_default();
+        [Self::of(&files.chain), Self::of(&files.key), passwords]
     }
 }
 

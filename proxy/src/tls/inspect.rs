@@ -27,8 +27,8 @@ pub(crate) struct FromFiles {
     pub(super) files: CertificateFiles,
     pub(super) servers: Vec<String>,
     pub(super) certificate: Arc<Certificate>,
-    /// How chain and key stood before they were read.
-    pub(super) stamps: [Stamp; 2],
+    /// How the files stood before they were read.
+    pub(super) stamps: [Stamp; 3],
 }
 
 /// Reads and judges every certificate that the rules name. Files are read once, however many servers name them.
@@ -59,7 +59,7 @@ pub(crate) fn inspect(loaded: &Loaded) -> Inspected {
 impl Inspected {
     /// Reads a certificate; where that fails, the first server that names it is told.
     fn read(&mut self, files: &CertificateFiles, (cert, key): (Span, Span)) -> Option<usize> {
-        let stamps = Stamp::of_pair(files);
+        let stamps = Stamp::of_files(files);
         match files::read(files) {
             Ok(certificate) => {
                 let (files, certificate) = (files.clone(), Arc::new(certificate));

@@ -4,8 +4,9 @@
 //! reached by links that are swapped, on every file system.
 
 use super::door::Doors;
-use super::files::{self, Stamp};
+use super::files::{self, FileFlaw, Stamp};
 use super::inspect::FromFiles;
+use super::profile::AuthorityFlaw;
 use crate::generation::Generation;
 use crate::shared::Shared;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ pub(crate) struct Watch {
     table: Arc<Table>,
     doors: Arc<Doors>,
     replaced: CancellationToken,
-    certificates: Vec<(FromFiles, Seen<[Stamp; 2]>)>,
+    certificates: Vec<(FromFiles, Seen<[Stamp; 3]>)>,
     authorities: Vec<(String, Seen<Stamp>)>,
 }
 
@@ -74,45 +75,56 @@ impl Watch {
     /// Looks at every file, and takes over what has changed.
     fn look(&mut self) {
         for (from, seen) in &mut self.certificates {
-            if seen.has_settled(Stamp::of_pair(&from.files)) {
-                replace(from, &self.shared);
+            if seen.has_settled(Stamp::of_files(&from.files)) {
+                replace(from, seen, &self.shared);
             }
         }
-        let mut changed = false;
+        let mut changed = Vec::new();
         for (path, seen) in &mut self.authorities {
-            changed |= seen.has_settled(Stamp::of(path));
-        }
-        if changed {
-            self.reopen();
-        }
-    }
-
-    /// Checks clients against the authorities that the files hold now.
-    fn reopen(&self) {
-        let log = self.shared.observer.log();
-        match self.doors.reopen(&self.table) {
-            Ok(()) => log.info("clients' authorities replaced", &[]),
-            Err(flaw) => {
-                let fields = [("reason", &*flaw.to_string())];
-                log.error("the new clients' authorities are not taken; those before stay", &fields);
+            if seen.has_settled(Stamp::of(path)) {
+                changed.push(seen);
             }
+        }
+        if !changed.is_empty() {
+            reopen(&self.doors, &self.table, &mut changed, &self.shared);
         }
     }
 }
 
+/// Checks clients against the authorities that the files hold now.
+fn reopen(doors: &Doors, table: &Arc<Table>, changed: &mut [&mut Seen<Stamp>], shared: &Shared) {
+    let log = shared.observer.log();
+    let flaw = doors.reopen(table).err();
+    if !matches!(flaw, Some(AuthorityFlaw::Unreadable(_))) {
+        changed.iter_mut().for_each(|seen| seen.is_done());
+    }
+    let Some(reason) = flaw.map(|flaw| flaw.to_string()) else {
+        return log.info("clients' authorities replaced", &[]);
+    };
+    let news = changed.iter_mut().map(|seen| seen.is_news(&reason));
+    if news.fold(false, |any, one| any | one) {
+        log.error("the new clients' authorities are not taken; those before stay", &[("reason", &reason)]);
+    }
+}
+
 /// Shows what the files hold now; where that is nothing that can be shown, what was shown stays.
-fn replace(from: &mut FromFiles, shared: &Shared) {
+fn replace(from: &mut FromFiles, seen: &mut Seen<[Stamp; 3]>, shared: &Shared) {
     let (log, servers) = (shared.observer.log(), from.servers.join(" "));
-    match files::read(&from.files) {
+    let read = files::read(&from.files);
+    if !read.as_ref().is_err_and(FileFlaw::may_pass) {
+        seen.is_done();
+    }
+    match read.map_err(|flaw| flaw.to_string()) {
         Ok(read) => {
             log.info("certificate replaced", &[("cert", &from.files.chain), ("servers", &servers)]);
             from.certificate = Arc::new(read);
             shared.certificates.put_files(std::slice::from_ref(from));
         }
-        Err(flaw) => {
-            let fields = [("reason", &*flaw.to_string()), ("servers", &servers)];
+        Err(reason) if seen.is_news(&reason) => {
+            let fields = [("reason", &*reason), ("servers", &servers)];
             log.error("the new certificate is not taken; the one before stays", &fields);
         }
+        Err(_) => {}
     }
 }
 
@@ -121,21 +133,33 @@ fn replace(from: &mut FromFiles, shared: &Shared) {
 struct Seen<S> {
     acted_upon: S,
     last: S,
+    /// Why it cannot be taken as it was last looked at, if that was said.
+    told: Option<String>,
 }
 
 impl<S: Clone + PartialEq> Seen<S> {
     fn new(stamp: S) -> Self {
-        Self { acted_upon: stamp.clone(), last: stamp }
+        Self { acted_upon: stamp.clone(), last: stamp, told: None }
     }
 
-    /// Whether it has changed and stands as it did the last time: what is being written is left in peace.
+    /// Whether it has changed and stands as it did the last time: what is being written is left in peace. That stays so
+    /// until it [is done](Self::is_done): a file that cannot be read now may well be read in a second.
     fn has_settled(&mut self, now: S) -> bool {
-        let settled = now == self.last && now != self.acted_upon;
-        if settled {
-            self.acted_upon = now.clone();
+        if now != self.last {
+            (self.last, self.told) = (now, None);
+            return false;
         }
-        self.last = now;
-        settled
+        self.last != self.acted_upon
+    }
+
+    /// Its present content was taken, or never will be.
+    fn is_done(&mut self) {
+        self.acted_upon = self.last.clone();
+    }
+
+    /// Whether this has not been said of it already.
+    fn is_news(&mut self, reason: &str) -> bool {
+        self.told.replace(reason.to_owned()).is_none_or(|told| told != reason)
     }
 }
 
@@ -146,7 +170,13 @@ mod tests {
     #[test]
     fn a_change_is_acted_upon_once_it_has_settled_and_only_once() {
         let mut seen = Seen::new(1);
-        let acted = [1, 2, 3, 3, 3, 4, 4, 3, 3].map(|stamp| seen.has_settled(stamp));
+        let acted = [1, 2, 3, 3, 3, 4, 4, 3, 3].map(|stamp| {
+            let settled = seen.has_settled(stamp);
+            if settled {
+                seen.is_done();
+            }
+            settled
+        });
         assert_eq!(acted, [false, false, false, true, false, false, true, false, true]);
     }
 }
