@@ -230,6 +230,47 @@ async fn an_issuer_that_asks_for_an_external_account_and_gets_none_says_so() {
 }
 
 #[tokio::test]
+async fn a_stored_certificate_that_cannot_be_read_is_neither_moved_away_nor_ordered_anew() {
+    let pebble = Pebble::running().await;
+    let site = Site::of(&pebble);
+    let rules = rules(&pebble, "a.test", "acme");
+    let vordr = site.serve(&rules).await;
+    issued(&vordr).await;
+    vordr.stop();
+    vordr.stopped().await;
+    let (stored, away) = (site.certificate("a.test"), site.state.path().join("away"));
+    std::fs::rename(&stored, &away).unwrap();
+    // Not even root reads a folder.
+    std::fs::create_dir(&stored).unwrap();
+    let vordr = site.serve(&rules).await;
+    logged(&vordr, &["the stored certificate cannot be read", "a.test"]).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    std::fs::remove_dir(&stored).unwrap();
+    std::fs::rename(&away, &stored).unwrap();
+    issued(&vordr).await;
+    assert_eq!(pebble.orders(), 1, "{}", pebble.said());
+    assert_eq!(vordr.error_log().matches("cannot be read").count(), 1, "{}", vordr.error_log());
+}
+
+#[tokio::test]
+async fn a_damaged_account_that_cannot_be_moved_away_is_said_now_and_then() {
+    let pebble = Pebble::running().await;
+    let site = Site::of(&pebble);
+    let rules = rules(&pebble, "a.test", "acme");
+    let vordr = site.serve(&rules).await;
+    issued(&vordr).await;
+    vordr.stop();
+    vordr.stopped().await;
+    std::fs::remove_file(site.certificate("a.test")).unwrap();
+    std::fs::write(site.file("account.json"), "nothing").unwrap();
+    std::fs::create_dir(site.file("account.json.damaged")).unwrap();
+    let vordr = site.serve(&rules).await;
+    logged(&vordr, &["no certificate was issued", "cannot be set aside"]).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(vordr.error_log().matches("nor set aside").count(), 1, "{}", vordr.error_log());
+}
+
+#[tokio::test]
 async fn a_restart_shows_what_is_stored_and_orders_nothing() {
     let mut pebble = Pebble::running().await;
     let site = Site::of(&pebble);

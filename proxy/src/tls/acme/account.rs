@@ -88,9 +88,18 @@ fn kept(issuer: &Issuer) -> Result<Option<Kept>, Failure> {
     };
     let kept = parse(&bytes);
     if kept.is_none() {
-        issuer.set_aside(ACCOUNT, "it does not hold an account");
+        give_up(issuer, "it does not hold an account")?;
     }
     Ok(kept)
+}
+
+/// Sets the file aside; where that cannot be done, there is no use in looking at it again at once.
+fn give_up(issuer: &Issuer, reason: &str) -> Result<(), Failure> {
+    let path = issuer.store.path(ACCOUNT);
+    match issuer.set_aside(ACCOUNT, reason) {
+        true => Ok(()),
+        false => Err(Failure::state(format!("{}: {reason}, and it cannot be set aside", path.display()))),
+    }
 }
 
 /// The credentials in the file's content.

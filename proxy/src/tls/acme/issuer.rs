@@ -73,10 +73,11 @@ impl Issuer {
         self.observer.log()
     }
 
-    /// Gives a file that cannot be used another name, and says so.
-    pub(super) fn set_aside(&self, file: &str, reason: &str) {
+    /// Gives a file that cannot be used another name, and says so; whether it could.
+    pub(super) fn set_aside(&self, file: &str, reason: &str) -> bool {
         let path = self.store.path(file).display().to_string();
-        match self.store.set_aside(file) {
+        let outcome = self.store.set_aside(file);
+        match &outcome {
             Ok(aside) => self.log().error(
                 "a file of the state folder cannot be used and was set aside",
                 &[("file", path.as_str()), ("reason", reason), ("now", &aside.display().to_string())],
@@ -86,6 +87,7 @@ impl Issuer {
                 &[("file", path.as_str()), ("reason", reason), ("error", &error.to_string())],
             ),
         }
+        outcome.is_ok()
     }
 }
 

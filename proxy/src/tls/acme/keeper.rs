@@ -33,6 +33,8 @@ pub(super) struct Keeper {
     refusals: usize,
     /// Another vordr orders, and this was said.
     waits: bool,
+    /// Why the file cannot be read, as it was said.
+    unreadable: Option<String>,
 }
 
 impl Keeper {
@@ -48,6 +50,7 @@ impl Keeper {
             failures: 0,
             refusals: 0,
             waits: false,
+            unreadable: None,
         };
         keeper.look();
         keeper.cover();
@@ -103,8 +106,13 @@ impl Keeper {
     fn look(&mut self) {
         let stamp = self.issuer.store.stamp(&self.file);
         let gone = self.shown.is_some() && stamp.is_none();
+        let read = match self.issuer.store.read(&self.file) {
+            Ok(read) => read,
+            Err(error) => return self.cannot_read(&error.to_string()),
+        };
+        self.unreadable = None;
         self.shown = stamp;
-        match self.read() {
+        match read.and_then(|bytes| self.parse(&bytes)) {
             Some(certificate) => self.show(certificate),
             None => {
                 self.due = SystemTime::UNIX_EPOCH;
@@ -119,22 +127,22 @@ impl Keeper {
         }
     }
 
-    /// The stored certificate; what is damaged is set aside.
-    fn read(&self) -> Option<Certificate> {
-        let bytes = match self.issuer.store.read(&self.file) {
-            Ok(bytes) => bytes?,
-            Err(error) => {
-                self.issuer.set_aside(&self.file, &error.to_string());
-                return None;
-            }
-        };
-        match Certificate::from_pem(&bytes, &bytes) {
-            Ok(certificate) => Some(certificate),
-            Err(flaw) => {
-                self.issuer.set_aside(&self.file, &flaw.to_string());
-                None
-            }
+    /// What may be a good certificate is neither moved away nor ordered anew: it is looked at again in a while.
+    fn cannot_read(&mut self, reason: &str) {
+        self.shown = None;
+        self.due = self.due.max(SystemTime::now() + LOOK);
+        if self.unreadable.as_deref() != Some(reason) {
+            let file = self.issuer.store.path(&self.file).display().to_string();
+            let fields = [("server", self.wanted.name()), ("file", &file), ("reason", reason)];
+            self.issuer.log().error("the stored certificate cannot be read; it is tried again", &fields);
+            self.unreadable = Some(reason.to_owned());
         }
+    }
+
+    /// The stored certificate; what is damaged is set aside.
+    fn parse(&self, bytes: &[u8]) -> Option<Certificate> {
+        let parsed = Certificate::from_pem(bytes, bytes);
+        parsed.map_err(|flaw| self.issuer.set_aside(&self.file, &flaw.to_string())).ok()
     }
 
     /// Shows a stored certificate for those hosts that it covers; a host that it lacks makes it due.
