@@ -206,6 +206,28 @@ fn what_cannot_be_served_is_an_error_of_check_and_of_run() {
 }
 
 #[test]
+fn authorities_that_cannot_be_used_are_an_error_of_check_and_of_run() {
+    let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
+    let file = |name: &str| folder.path().join(name);
+    let to_app = |tls: &str| {
+        format!(
+            r#"server a.test {{ listen 8080; location "/" {{ proxy "https://b.test" {{ tls {tls}; }} }} }}"#
+        )
+    };
+    let good = format!("ca={:?}", authority.file());
+    assert_eq!(checked(&to_app(&good)), (vec![], false));
+    is_refused(&to_app(&format!("ca={:?}", file("nowhere.pem"))), "bad-upstream-tls");
+    is_refused(&to_app(&format!("{good} cert={0:?} key={0:?}", authority.file())), "bad-upstream-tls");
+    let acme = |tls: &str| {
+        let account = format!("vordr {{ state {:?}; acme ca={:?}; }}\n", folder.path(), file("nowhere.pem"));
+        account + &server(tls).replace("listen 0", "listen 443")
+    };
+    is_refused(&acme("acme"), "bad-acme-ca");
+    let pair = authority.pair(&["a.test"]).write(folder.path(), "a");
+    assert_eq!(checked(&acme(&pair)), (vec![], false), "nothing is to come from it");
+}
+
+#[test]
 fn what_clients_will_not_like_is_a_warning() {
     let authority = Authority::new();
     let day = Duration::from_secs(24 * 3600);

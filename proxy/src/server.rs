@@ -1,7 +1,6 @@
 //! From rules to a running proxy: sockets bound, workers started, and all of it stopped again.
 
 use crate::control::{Control, ControlOrder, ControlOrders, ControlSockets};
-use crate::files::missing_folders;
 use crate::generation::Generation;
 use crate::listener::{BoundSocket, clean_up};
 use crate::observe::Observer;
@@ -10,8 +9,8 @@ use crate::service::Service;
 use crate::shared::Shared;
 use crate::sockets::Sockets;
 use crate::start_error::StartError;
-use crate::surroundings::{NginxCommand, System};
-use crate::tls::{Acme, Certificates, FromFiles, Inspected, Watch, inspect};
+use crate::surroundings::{NginxCommand, System, inspect_all};
+use crate::tls::{Acme, Certificates, FromFiles, Inspected, Watch};
 use crate::watch::{Noted, Seen, watch};
 use crate::worker::{self, Workers};
 use std::net::SocketAddr;
@@ -84,8 +83,7 @@ impl Vordr {
 
     fn load(name: &str, text: &str, surroundings: &dyn Surroundings) -> Result<Self, StartError> {
         let mut loaded = vordr_rules::load(name, text, surroundings).map_err(StartError::Rules)?;
-        let Inspected { mut found, read: certificates } = inspect(&loaded);
-        found.extend(missing_folders(&loaded));
+        let Inspected { found, read: certificates } = inspect_all(&loaded);
         loaded.warnings = loaded.warnings.others(loaded.warnings.iter().cloned().chain(found).collect());
         if loaded.warnings.iter().any(|found| found.severity == Severity::Error) {
             return Err(StartError::Rules(loaded.warnings));

@@ -1,17 +1,26 @@
 //! The real world, as the rules see it: files and environment variables.
 
 use crate::files::missing_folders;
-use crate::tls::inspect;
+use crate::tls::{Inspected, inspect, unusable_ca};
+use crate::upstream::unusable_files;
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::Path;
 use vordr_rules::{Diagnostics, Loaded, Surroundings, glob_matches};
 
-/// What is wrong with the certificates and folders that rules name, as of now: errors for what cannot be served,
-/// warnings for the rest.
+/// What is wrong with the certificates, authorities and folders that rules name, as of now: errors for what cannot be
+/// served, warnings for the rest.
 pub fn check_surroundings(loaded: &Loaded) -> Diagnostics {
-    let found = inspect(loaded).found.into_iter().chain(missing_folders(loaded));
-    loaded.warnings.others(found.collect())
+    loaded.warnings.others(inspect_all(loaded).found)
+}
+
+/// Reads and judges whatever files rules name.
+pub(crate) fn inspect_all(loaded: &Loaded) -> Inspected {
+    let mut inspected = inspect(loaded);
+    inspected.found.extend(missing_folders(loaded));
+    inspected.found.extend(unusable_files(loaded));
+    inspected.found.extend(unusable_ca(loaded));
+    inspected
 }
 
 /// This machine.

@@ -37,7 +37,7 @@ pub use word::{Often, Word};
 
 use node::Reading;
 use std::sync::Arc;
-use table::Table;
+use table::{Table, UpstreamTls};
 
 /// Rules that load.
 #[derive(Debug)]
@@ -50,6 +50,10 @@ pub struct Loaded {
     pub tls_places: Vec<TlsPlaces>,
     /// Folders that files are served from.
     pub folders: Vec<Folder>,
+    /// What is said of TLS with upstreams, for whoever reads the files that it names.
+    pub upstream_tls: Vec<Spanned<UpstreamTls>>,
+    /// The file of the authorities of ACME's issuer.
+    pub acme_ca: Option<Spanned<String>>,
     /// Values that are not to be shown.
     pub secrets: Vec<String>,
     /// What nginx's directives say of the process itself.
@@ -91,6 +95,8 @@ fn finish(
         warnings: Diagnostics::new(warnings, sources),
         tls_places: outcome.tls_places,
         folders: reading.folders,
+        upstream_tls: reading.upstream_tls,
+        acme_ca: reading.acme_ca,
         secrets: reading.secrets,
         globals,
     })

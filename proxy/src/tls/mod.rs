@@ -16,7 +16,7 @@ mod signed;
 mod watch;
 
 pub(crate) use accept::{Failed, NoHandshake, accept};
-pub(crate) use acme::{Acme, Tokens};
+pub(crate) use acme::{Acme, Tokens, unusable_ca};
 pub use acme::{RevokeError, revoke};
 pub(crate) use certificate::Certificate;
 pub(crate) use certificates::Certificates;

@@ -7,10 +7,11 @@ use pingora_core::protocols::tls::CaType;
 use pingora_core::utils::tls::{CertKey, WrappedX509, parse_x509};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use vordr_rules::table::UpstreamTls;
+use vordr_rules::{Diagnostic, Loaded};
 
 /// The files of a certificate, of its key, and of the passwords of that.
 type Client = ((String, String), Option<String>);
@@ -75,6 +76,15 @@ impl Authorities {
     }
 
     fn read_files(&mut self, tls: &UpstreamTls) -> Result<(), StartError> {
+        self.read_named(tls)?;
+        match &tls.ca {
+            Some(_) => Ok(()),
+            None if tls.verify => self.need_system_roots(),
+            None => self.need_nobody(),
+        }
+    }
+
+    fn read_named(&mut self, tls: &UpstreamTls) -> Result<(), StartError> {
         if let Some(client @ ((cert, key), passwords)) = &client_of(tls) {
             let pair = read_client(cert, key, passwords.as_deref()).map_err(|reason| {
                 StartError::Upstream(format!(
@@ -83,18 +93,12 @@ impl Authorities {
             })?;
             self.clients.insert(client.clone(), Arc::new(pair));
         }
-        match &tls.ca {
-            Some(path) if !self.by_file.contains_key(path) => {
-                let certificates = read(path).map_err(|reason| {
-                    StartError::Upstream(format!("cannot use the CA file {path}: {reason}"))
-                })?;
-                self.by_file.insert(path.clone(), certificates.into());
-                Ok(())
-            }
-            Some(_) => Ok(()),
-            None if tls.verify => self.need_system_roots(),
-            None => self.need_nobody(),
+        if let Some(path) = tls.ca.as_ref().filter(|path| !self.by_file.contains_key(*path)) {
+            let certificates = read(path)
+                .map_err(|reason| StartError::Upstream(format!("cannot use the CA file {path}: {reason}")))?;
+            self.by_file.insert(path.clone(), certificates.into());
         }
+        Ok(())
     }
 
     /// Pingora wants an authority also where it checks nothing, and this system may have none.
@@ -120,6 +124,18 @@ impl Authorities {
         }
         Ok(())
     }
+}
+
+/// An error for each file that cannot be used of those that are named for TLS with upstreams.
+pub(crate) fn unusable_files(loaded: &Loaded) -> Vec<Diagnostic> {
+    let mut authorities = Authorities::default();
+    let mut known = HashSet::new();
+    let said = loaded.upstream_tls.iter().filter(|said| known.insert(&said.value));
+    said.filter_map(|said| {
+        let error = authorities.read_named(&said.value).err()?;
+        Some(Diagnostic::error("bad-upstream-tls", said.span, error.to_string()))
+    })
+    .collect()
 }
 
 fn read(path: &str) -> Result<Vec<WrappedX509>, String> {

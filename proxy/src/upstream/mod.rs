@@ -25,6 +25,7 @@ mod sticky;
 mod wait;
 mod wish;
 
+pub(crate) use authority::unusable_files;
 pub(crate) use classify::{classify, was_refused};
 pub(crate) use member::Member;
 pub(crate) use pool::{Pool, Target};

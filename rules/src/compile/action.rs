@@ -141,14 +141,17 @@ fn compile_tls(written: &WrittenProxy, speaks_tls: bool, reading: &mut Reading<'
         return None;
     }
     let own = written.tls.as_ref().map(|tls| &tls.value);
-    Some(UpstreamTls {
+    let tls = UpstreamTls {
         verify: own.and_then(|tls| tls.verify).unwrap_or(true),
         sni: own.and_then(|tls| tls.sni.clone()),
         min: own.and_then(|tls| tls.min).unwrap_or(TlsVersion::Tls12),
         ca: own.and_then(|tls| tls.ca.clone()),
         client: own.and_then(|tls| tls.client.clone()),
         passwords: own.and_then(|tls| tls.passwords.clone()),
-    })
+    };
+    let said = written.tls.as_ref().map(|said| Spanned::new(tls.clone(), said.span));
+    reading.upstream_tls.extend(said);
+    Some(tls)
 }
 
 /// A certificate names a host; an address alone does not say which.

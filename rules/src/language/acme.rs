@@ -23,12 +23,13 @@ pub(super) fn read_account(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Ac
     }
     let kid = node.property::<String>("eab-kid", reading);
     let key = node.property::<String>("eab-key", reading);
-    let mut property = |name: &str| node.property::<String>(name, reading).map(|found| found.value);
+    let mut property = |name: &str| node.property::<String>(name, reading);
     let (ca, email) = (property("ca"), property("email"));
+    reading.acme_ca.clone_from(&ca);
     AcmeAccount {
         directory: directory.map(|url| url.value),
-        ca,
-        email,
+        ca: ca.map(|file| file.value),
+        email: email.map(|address| address.value),
         external: external(node.span, kid, key, reading),
     }
 }

@@ -4,6 +4,7 @@ use super::wrong_value;
 use crate::diagnostic::Diagnostic;
 use crate::source::{Folder, SourceId, Sources, Span, Spanned};
 use crate::surroundings::Surroundings;
+use crate::table::UpstreamTls;
 use crate::value::{Raw, Value};
 use kdl::KdlNode;
 use std::borrow::Cow;
@@ -20,6 +21,10 @@ pub(crate) struct Reading<'w> {
     pub secrets: Vec<String>,
     /// Folders that are named.
     pub folders: Vec<Folder>,
+    /// What is said of TLS with upstreams.
+    pub upstream_tls: Vec<Spanned<UpstreamTls>>,
+    /// The file of the authorities of ACME's issuer.
+    pub acme_ca: Option<Spanned<String>>,
     /// Variables that are asked for, where they are; each has to be made by something.
     pub variables: Vec<Spanned<String>>,
     /// Variables that steps and the groups of regexes make.
@@ -46,6 +51,8 @@ impl<'w> Reading<'w> {
             filled_in: HashMap::new(),
             secrets: Vec::new(),
             folders: Vec::new(),
+            upstream_tls: Vec::new(),
+            acme_ca: None,
             variables: Vec::new(),
             made_variables: HashSet::new(),
             upstream_headers: BTreeSet::new(),

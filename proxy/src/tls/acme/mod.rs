@@ -23,6 +23,7 @@ use crate::observe::Observer;
 use crate::shared::Shared;
 use crate::start_error::StartError;
 use answers::Answers;
+use https::Https;
 use issuer::{Issuer, Terms};
 use keeper::Keeper;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,6 +31,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::AbortHandle;
 use vordr_rules::table::Table;
+use vordr_rules::{Diagnostic, Loaded};
 use wanted::{Wanted, wanted};
 
 /// How long an order that is under way may take to let go when vordr stops.
@@ -131,6 +133,13 @@ impl Acme {
     fn running(&self) -> MutexGuard<'_, Running> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// An error where the file of the issuer's authorities cannot be used, and something is to come from it.
+pub(crate) fn unusable_ca(loaded: &Loaded) -> Option<Diagnostic> {
+    let ca = loaded.acme_ca.as_ref().filter(|_| !wanted(&loaded.table).is_empty())?;
+    let error = Https::new(Some(&ca.value)).err()?;
+    Some(Diagnostic::error("bad-acme-ca", ca.span, error.to_string()))
 }
 
 impl Drop for Running {
