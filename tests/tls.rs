@@ -186,6 +186,30 @@ async fn upstreams_that_differ_in_trust_share_no_connection() {
 }
 
 #[tokio::test]
+async fn a_connection_that_other_authorities_vouched_for_is_not_used_after_a_reload() {
+    let (old, new, folder) = (Authority::new(), Authority::new(), tempfile::tempdir().unwrap());
+    let origin = Origin::answering_tls(&old.identity("localhost"), "ok").await;
+    let ca = folder.path().join("ca.pem");
+    std::fs::copy(old.file(), &ca).unwrap();
+    let vordr = in_front_of(&origin, &format!("tls ca={ca:?}")).await;
+    let reload = || {
+        let rules = format!(
+            r#"server a.test {{ listen 0; location "/" {{ proxy "{}" {{ tls ca={ca:?}; }} }} }}"#,
+            origin.url_as("localhost")
+        );
+        let rules = format!("{}\n{rules}", vordr.process());
+        vordr.replace(vordr::Vordr::from_text("test.kdl", &rules).unwrap()).unwrap();
+    };
+    assert_eq!(vordr.get("http://a.test/").await.status, 200);
+    reload();
+    assert_eq!(vordr.get("http://a.test/").await.status, 200);
+    assert_eq!(origin.connections(), 1, "the same authorities");
+    std::fs::copy(new.file(), &ca).unwrap();
+    reload();
+    assert_eq!(vordr.get("http://a.test/").await.status, 502);
+}
+
+#[tokio::test]
 async fn a_websocket_is_carried_over_tls() {
     let authority = Authority::new();
     let origin = Origin::scripted_tls(&authority.identity("localhost"), |mut connection| async move {

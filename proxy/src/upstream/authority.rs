@@ -33,7 +33,7 @@ pub(super) struct Secured {
     pub verify: bool,
     pub ca: Option<Arc<CaType>>,
     pub client: Option<Arc<CertKey>>,
-    /// Tells connections that were set up with other words from these.
+    /// Tells connections that were set up with other words, or other files, from these.
     pub key: u64,
 }
 
@@ -50,17 +50,14 @@ impl Authorities {
             return Ok(());
         }
         self.read_files(tls)?;
-        let mut hasher = DefaultHasher::new();
-        tls.hash(&mut hasher);
-        let secured = Secured {
-            verify: tls.verify,
-            ca: match &tls.ca {
-                Some(path) => self.by_file.get(path).cloned(),
-                None => self.nobody.clone().filter(|_| !tls.verify),
-            },
-            client: client_of(tls).and_then(|client| self.clients.get(&client)).cloned(),
-            key: hasher.finish(),
+        let ca = match &tls.ca {
+            Some(path) => self.by_file.get(path).cloned(),
+            None => self.nobody.clone().filter(|_| !tls.verify),
         };
+        let client = client_of(tls).and_then(|client| self.clients.get(&client)).cloned();
+        let named = ca.as_deref().filter(|_| tls.ca.is_some());
+        let key = key(tls, named.unwrap_or_default(), client.as_deref());
+        let secured = Secured { verify: tls.verify, ca, client, key };
         self.by_words.insert(tls.clone(), secured);
         Ok(())
     }
@@ -124,6 +121,19 @@ impl Authorities {
         }
         Ok(())
     }
+}
+
+/// What tells one `tls` from another: its words, and what the files hold that it names.
+fn key(tls: &UpstreamTls, ca: &CaType, client: Option<&CertKey>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    tls.hash(&mut hasher);
+    ca.iter().for_each(|authority| authority.borrow_raw_cert().hash(&mut hasher));
+    if let Some(client) = client {
+        let chain = [client.leaf()].into_iter().chain(client.intermediates());
+        chain.for_each(|certificate| certificate.borrow_raw_cert().hash(&mut hasher));
+        client.key().hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 /// An error for each file that cannot be used of those that are named for TLS with upstreams.
