@@ -8,7 +8,7 @@ use crate::observe::Observer;
 use pingora_core::connectors::http::Connector;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 use vordr_rules::table::Health;
 
@@ -39,11 +39,10 @@ impl Upstreams {
         connector: Arc<Connector>,
         observer: Arc<Observer>,
     ) {
+        let mut watched = Watched::default();
         loop {
             let changed = pool.refreshed.notified();
-            // A server that is gone is no longer watched, since the watches end with this set.
-            let mut watches = JoinSet::new();
-            for member in pool.members() {
+            watched.follow(pool.members(), |member| {
                 let watch = Watch {
                     upstreams: self.clone(),
                     pool: pool.clone(),
@@ -52,11 +51,46 @@ impl Upstreams {
                     connector: connector.clone(),
                     observer: observer.clone(),
                 };
-                watches.spawn(watch.run());
-            }
+                watch.run()
+            });
             changed.await;
         }
     }
+}
+
+/// The servers of a pool that are watched; the watches end with it.
+#[derive(Default)]
+struct Watched {
+    members: Vec<(Arc<Member>, AbortHandle)>,
+    watches: JoinSet<()>,
+}
+
+impl Watched {
+    /// Ends the watches of servers that are gone, and begins those of new ones. Those that stay count on.
+    fn follow<W>(&mut self, members: Vec<Arc<Member>>, watch: impl Fn(Arc<Member>) -> W)
+    where
+        W: Future<Output = ()> + Send + 'static,
+    {
+        self.members.retain(|(watched, handle)| {
+            let stays = members.iter().any(|member| is_same(watched, member));
+            if !stays {
+                handle.abort();
+            }
+            stays
+        });
+        for member in members {
+            if !self.members.iter().any(|(watched, _)| is_same(watched, &member)) {
+                let handle = self.watches.spawn(watch(member.clone()));
+                self.members.push((member, handle));
+            }
+        }
+        while self.watches.try_join_next().is_some() {}
+    }
+}
+
+/// Whether a check of the one is a check of the other, whatever share of the requests they have.
+fn is_same(one: &Member, other: &Member) -> bool {
+    Arc::ptr_eq(&one.standing, &other.standing) && Arc::ptr_eq(&one.endpoint, &other.endpoint)
 }
 
 /// Servers that earlier rules found unwell, and that are no longer checked, are given another chance.
@@ -142,6 +176,8 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::upstream::member::tests::member;
+    use std::cell::RefCell;
     use vordr_rules::table::Check;
 
     fn health() -> Health {
@@ -159,6 +195,24 @@ mod tests {
         assert_eq!(count(true, false), Some(false));
         assert_eq!((count(false, true), count(false, false), count(false, true)), (None, None, None));
         assert_eq!(count(false, true), Some(true));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_stays_is_watched_on_when_others_come_and_go() {
+        let members = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"].map(|address| member(address, 1));
+        let begun = RefCell::new(String::new());
+        let watch = |member: Arc<Member>| {
+            begun.borrow_mut().push_str(member.name.trim_start_matches("10.0.0.").trim_end_matches(":80"));
+            std::future::pending()
+        };
+        let [one, two, three] = members;
+        let mut watched = Watched::default();
+        watched.follow(vec![one.clone(), two.clone()], watch);
+        watched.follow(vec![two.clone(), three], watch);
+        assert_eq!(*begun.borrow(), "123");
+        assert_eq!(watched.members.len(), 2);
+        watched.follow(vec![one, two], watch);
+        assert_eq!(*begun.borrow(), "1231");
     }
 
     #[test]

@@ -202,6 +202,16 @@ mod tests {
     }
 
     #[test]
+    fn only_other_servers_are_news() {
+        let upstreams = upstreams(r#"server "10.0.0.1:80"; server "chat.test:80""#, None);
+        let pool = &upstreams.pools[0];
+        let is_news = || std::pin::pin!(pool.refreshed.notified()).enable();
+        assert!(is_news());
+        pool.refresh(&upstreams.names);
+        assert!(!is_news());
+    }
+
+    #[test]
     fn a_server_whose_name_is_not_resolved_is_not_up() {
         let first = upstreams(r#"server "chat.test:80""#, None);
         assert_eq!(states(&first), [("chat.test:80".to_owned(), false, 0)]);

@@ -211,8 +211,12 @@ impl Pool {
         }
         let tiers = tiers.into_values().map(Tier::new).collect();
         self.members.store(Arc::new(Members { tiers, problem }));
-        self.live.queue.wake_all();
-        self.refreshed.notify_one();
+        let now = self.members();
+        if now.len() != before.len() || now.iter().zip(&before).any(|(now, before)| !Arc::ptr_eq(now, before))
+        {
+            self.live.queue.wake_all();
+            self.refreshed.notify_one();
+        }
     }
 
     /// The Host that a server is called by, where no request says so.

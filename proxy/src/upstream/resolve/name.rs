@@ -37,6 +37,13 @@ struct State {
     last_success: Option<SystemTime>,
 }
 
+impl State {
+    /// Whether other servers are found than before, or none for another reason.
+    fn differs_from(&self, before: &Self) -> bool {
+        self.hosts != before.hosts || self.hosts.is_empty() && self.problem != before.problem
+    }
+}
+
 impl Name {
     /// A name with what was known of it before.
     pub(super) fn new(name: String, kind: Kind, longest: Duration, before: Option<&Self>) -> Self {
@@ -88,8 +95,7 @@ impl Name {
                     sleep
                 }
             };
-            let now = self.state.load_full();
-            if now.hosts.is_empty() || now.hosts != before.hosts {
+            if self.state.load().differs_from(&before) {
                 changed();
             }
             self.asked.send_replace(true);
@@ -144,5 +150,16 @@ mod tests {
         };
         assert_eq!(pauses(false), [0, 1, 3, 7, 12, 17, 22]);
         assert_eq!(pauses(true), [0, 1, 3, 7, 15, 31, 61]);
+    }
+
+    #[test]
+    fn a_name_that_still_leads_nowhere_is_nothing_new() {
+        let lost = |reason: &str| State { problem: Some(reason.to_owned()), ..State::default() };
+        assert!(lost("there is no such name").differs_from(&lost("not asked yet")));
+        assert!(!lost("there is no such name").differs_from(&lost("there is no such name")));
+        let host = Host { addresses: vec![[127, 0, 0, 1].into()], port: 0, priority: 0, weight: 1 };
+        let known = State { hosts: Arc::new(vec![host]), ..State::default() };
+        assert!(known.differs_from(&State::default()));
+        assert!(!State { problem: Some("no answer".to_owned()), ..known.clone() }.differs_from(&known));
     }
 }
