@@ -1,6 +1,6 @@
 //! A `proxy` whose URL has placeholders: each request says where it goes.
 
-use crate::harness::{NameReply, NameServer, Origin, Vordr};
+use crate::harness::{Authority, NameReply, NameServer, Origin, Vordr};
 use std::net::Ipv4Addr;
 
 const HERE: Option<Ipv4Addr> = Some(Ipv4Addr::LOCALHOST);
@@ -123,6 +123,40 @@ async fn an_upstream_is_named_by_its_own_name_or_by_another() {
     for (to, answer) in [("one", "one"), ("two", "two"), ("two.internal", "two")] {
         assert_eq!(vordr.send(&asking(to)).await.text(), answer, "{to}");
     }
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_named_by_requests_alone_has_its_names_resolved() {
+    let origin = Origin::answering("found").await;
+    let names = NameServer::answering(HERE).await;
+    let rules = format!(
+        "upstream app {{ server \"chat.test:{}\"; }}\n{}",
+        origin.port(),
+        rules(r#"proxy "http://{header.x-to}""#)
+    );
+    let vordr = Vordr::running_with_nameserver(names.address(), &rules).await;
+    assert_eq!(vordr.send(&asking("app")).await.text(), "found");
+}
+
+#[tokio::test]
+async fn the_checks_of_an_upstream_that_is_named_by_requests_alone_speak_as_requests_do() {
+    let authority = Authority::new();
+    let secure = Origin::answering_tls(&authority.identity("localhost"), "secure").await;
+    let plain = Origin::answering("plain").await;
+    let vordr = Vordr::running(&format!(
+        r#"upstream secure {{ server "https://localhost:{}"; health "/healthz" every="100ms"; }}
+        upstream plain {{ server "{}"; health "/healthz" every="100ms"; }}
+        {}"#,
+        secure.port(),
+        plain.url(),
+        rules(&format!(r#"proxy "{{header.x-to}}" {{ tls ca={:?} sni="localhost"; }}"#, authority.file()))
+    ))
+    .await;
+    for origin in [&secure, &plain] {
+        assert_eq!(origin.first_request().await.target(), "/healthz");
+    }
+    assert_eq!(vordr.send(&asking("https://secure")).await.text(), "secure");
+    assert_eq!(vordr.send(&asking("http://plain")).await.text(), "plain");
 }
 
 #[tokio::test]

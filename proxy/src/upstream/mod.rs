@@ -70,8 +70,8 @@ impl Upstreams {
             if let Some(tls) = &proxy.tls {
                 authorities.add(tls)?;
             }
-            let servers = table.upstreams.get(proxy.upstream.0).map(|upstream| upstream.servers.as_slice());
-            for server in servers.unwrap_or_default() {
+            let pools = leads_to(proxy).filter_map(|id| table.upstreams.get(id.0));
+            for server in pools.flat_map(|pool| &pool.servers) {
                 names.add(&server.address, proxy.resolve, before.map(|before| &before.names));
             }
         }
@@ -116,12 +116,18 @@ fn at(nameserver: SocketAddr) -> Resolver {
     }
 }
 
-/// The first `proxy` that names a pool: as it speaks with the pool's servers, so do the checks.
+/// The first `proxy` that names a pool, or else the first by which a request may name it: as it speaks with the pool's
+/// servers, so do the checks.
 fn first_proxy<'t>(table: &'t Table, pool: &Upstream) -> Option<&'t Proxy> {
-    let is_its = |proxy: &&Proxy| {
-        table.upstreams.get(proxy.upstream.0).is_some_and(|upstream| upstream.name == pool.name)
-    };
-    proxies(table).find(is_its)
+    let is_it = |id: UpstreamId| table.upstreams.get(id.0).is_some_and(|known| known.name == pool.name);
+    let may_name = |proxy: &&Proxy| leads_to(proxy).any(is_it) && (proxy.tls.is_some() || !pool.tls);
+    proxies(table).find(|proxy| is_it(proxy.upstream)).or_else(|| proxies(table).find(may_name))
+}
+
+/// The pool of a `proxy`, and those that requests may name by it.
+fn leads_to(proxy: &Proxy) -> impl Iterator<Item = UpstreamId> {
+    let named = proxy.filled.iter().flat_map(|filled| &filled.pools).map(|(_, id)| *id);
+    std::iter::once(proxy.upstream).chain(named)
 }
 
 /// Every `proxy` of the rules, those of `on-error` included.

@@ -145,7 +145,9 @@ impl Pool {
         rules.servers.retain(|server| !server.down);
         let endpoint = |server: &UpstreamServer| Arc::new(Endpoint::new(&rules.name, &server.address));
         let endpoints = rules.servers.iter().map(endpoint).collect();
-        let speech = proxy.map(Speech::from).unwrap_or_default();
+        let mut speech = proxy.map(Speech::from).unwrap_or_default();
+        // A `proxy` by which requests name pools may lead to those of either scheme.
+        speech.tls = speech.tls.filter(|_| rules.tls);
         Self::with(endpoints, speech, rules, (live, patience), names)
     }
 
