@@ -46,7 +46,7 @@ impl Tier {
             By::LeastBusy => self.least_busy(turn, &usable),
             By::TwoChoices => {
                 let one = self.nth_turn(fastrand::usize(..), &usable)?;
-                let other = self.nth_turn(fastrand::usize(..), &usable)?;
+                let other = self.nth_turn(fastrand::usize(..), &usable).unwrap_or(one);
                 Some(if is_busier(one, other) { other } else { one })
             }
             By::Key(key) => self.owner(key, &usable),
@@ -59,15 +59,18 @@ impl Tier {
         if self.members.iter().all(|member| usable(member)) {
             return self.turns.get(turn.checked_rem(self.turns.len())?).and_then(at);
         }
-        let left = || self.turns.iter().filter_map(at).filter(|member| usable(member));
-        left().nth(turn.checked_rem(left().count())?)
+        // Asked once: what is counted must be there when it is chosen, however busy it is by then.
+        let usable: Vec<bool> = self.members.iter().map(|member| usable(member)).collect();
+        let left = || self.turns.iter().filter(|index| usable.get(usize::from(**index)) == Some(&true));
+        left().nth(turn.checked_rem(left().count())?).and_then(at)
     }
 
     /// Those that are equally busy are asked in turn, by weight: else an idle pool's first server would do all the work.
     fn least_busy(&self, turn: usize, usable: &impl Fn(&Member) -> bool) -> Option<&Arc<Member>> {
         let all = self.members.iter().filter(|member| usable(member));
         let best = all.reduce(|best, next| if is_busier(best, next) { next } else { best })?;
-        self.nth_turn(turn, &|member| usable(member) && !is_busier(member, best))
+        // By then all may be busier than the best of them was.
+        self.nth_turn(turn, &|member| usable(member) && !is_busier(member, best)).or(Some(best))
     }
 
     /// Rendezvous hashing by weight: a server that comes takes its share of the keys from all others alike, and

@@ -162,6 +162,9 @@ fn with_otherwise(action: &Action) -> impl Iterator<Item = &Action> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::balance::By;
+    use super::pool::Unavailable;
+    use super::wish::Wish;
     use super::*;
     use std::time::Duration;
     use vordr_rules::InMemory;
@@ -215,6 +218,30 @@ mod tests {
         assert!(is_news());
         pool.refresh(&upstreams.names);
         assert!(!is_news());
+    }
+
+    #[test]
+    fn whoever_chooses_at_once_with_others_finds_a_server_that_is_up() {
+        for (balance, most) in [("least-conn", ""), ("random", ""), ("round-robin", "connections=1")] {
+            let servers = (1..=3).map(|number| format!("server \"10.0.0.{number}:80\" {most}; "));
+            let upstreams = upstreams(&format!("{} balance {balance}", servers.collect::<String>()), None);
+            let by = match balance {
+                "least-conn" => By::LeastBusy,
+                "random" => By::TwoChoices,
+                _ => By::Turn,
+            };
+            let choose = || {
+                let choice = || upstreams.pools[0].choose(&Wish { by, mark: None, tried: &[] });
+                let held = |_| choice().inspect(|_| std::thread::yield_now()).err();
+                let mut failures = (0..20_000).filter_map(held);
+                failures.find(|failure| *failure != Unavailable::Busy)
+            };
+            let found = std::thread::scope(|scope| {
+                let others: Vec<_> = (0..3).map(|_| scope.spawn(choose)).collect();
+                others.into_iter().find_map(|other| other.join().unwrap())
+            });
+            assert_eq!(found, None, "{balance}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::hash;
 use super::member::{Destination, Member};
 use super::patience::Patience;
 use super::queue::{Queue, Scout};
-use super::resolve::{Found, Names};
+use super::resolve::Names;
 use super::standing::{Slot, Standing};
 use super::sticky::Mark;
 use super::wish::Wish;
@@ -13,14 +13,11 @@ use crate::exchange::{Endpoint, Failure};
 use arc_swap::ArcSwap;
 use http::HeaderValue;
 use std::collections::{BTreeMap, HashMap};
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::Notify;
-use vordr_rules::table::{
-    HostHeader, HttpVersion, Proxy, ServerAddress, Sticky, Upstream, UpstreamServer, UpstreamTls,
-};
+use vordr_rules::table::{HostHeader, HttpVersion, Proxy, Sticky, Upstream, UpstreamServer, UpstreamTls};
 
 /// A pool, and who is in it now.
 #[derive(Debug)]
@@ -192,7 +189,7 @@ impl Pool {
         let mut problem = None;
         let mut seen: HashMap<String, usize> = HashMap::new();
         for (server, endpoint) in self.rules.servers.iter().zip(&self.endpoints) {
-            match found(&server.address, names) {
+            match names.found_at(&server.address) {
                 Ok(found) => {
                     for found in found {
                         let tier = tiers.entry((server.backup, found.priority)).or_default();
@@ -269,7 +266,13 @@ impl Pool {
         }
         // Whoever was quicker has taken the place that was seen free: then the next choice is another.
         for _ in 0..8 {
-            let Some(member) = self.pick(&members, wish) else { break };
+            let Some(member) = self.pick(&members, wish) else {
+                // Or a place has become free since.
+                if self.has_another(wish.tried) {
+                    continue;
+                }
+                break;
+            };
             if let Some(slot) = member.standing.take(member.connections) {
                 return Ok(Target { member: member.clone(), probe: None, _slot: slot });
             }
@@ -305,7 +308,9 @@ impl Pool {
             return Err(Unavailable::Unresolved(problem));
         }
         if all.iter().any(|member| member.standing.is_up()) {
-            let full = all.iter().any(|member| member.standing.is_up() && !member.has_place());
+            // One that was not tried was full a moment ago.
+            let is_full = |member: &Member| !member.has_place() || !wish.has_tried(member);
+            let full = all.iter().any(|member| member.standing.is_up() && is_full(member));
             return Err(if full { Unavailable::Busy } else { Unavailable::Exhausted });
         }
         let paused = all.iter().filter(|member| !member.standing.is_unwell() && !wish.has_tried(member));
@@ -390,16 +395,5 @@ impl Target {
     /// Whether this request is to show if the server is still out.
     pub(super) fn is_probe(&self) -> bool {
         self.probe.is_some()
-    }
-}
-
-/// Where a server of the rules is to be found now.
-fn found(address: &ServerAddress, names: &Names) -> Result<Vec<Found>, String> {
-    let one = |destination| Ok(vec![Found { destination, priority: 0, weight: 1 }]);
-    match address {
-        ServerAddress::Ip(ip, port) => one(Destination::Tcp(vec![SocketAddr::new(*ip, *port)])),
-        ServerAddress::Unix(path) => one(Destination::Unix(path.clone())),
-        ServerAddress::Name(name, port) => names.found(name, *port),
-        ServerAddress::Srv(name) => names.found_service(name),
     }
 }

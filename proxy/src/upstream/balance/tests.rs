@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::upstream::member::tests::member;
+use std::cell::Cell;
 use std::collections::HashMap;
 
 fn tier(weights: &[u32]) -> Tier {
@@ -31,6 +32,16 @@ fn those_that_are_left_share_the_turns_of_one_that_is_out() {
     assert_eq!(last_digits(&without_first), "121212");
     assert!(tier(&[1, 1]).choose(By::Turn, 0, |_| false).is_none());
     assert!(tier(&[]).choose(By::Turn, 0, |_| true).is_none());
+}
+
+#[test]
+fn servers_that_come_and_go_while_one_is_chosen_leave_a_choice() {
+    let asked = Cell::new(0);
+    let every_other = |_: &Member| {
+        asked.set(asked.get() + 1);
+        asked.get() % 2 == 0
+    };
+    assert!(tier(&[1, 1, 1]).choose(By::Turn, 1, every_other).is_some());
 }
 
 #[test]

@@ -80,9 +80,20 @@ impl Names {
             .insert(name.clone(), Arc::new(Name::new(name, kind, longest, known.map(|known| &**known))));
     }
 
+    /// Where a server of the rules is to be found now, or why nowhere.
+    pub(super) fn found_at(&self, address: &ServerAddress) -> Result<Vec<Found>, String> {
+        let one = |destination| Ok(vec![Found { destination, priority: 0, weight: 1 }]);
+        match address {
+            ServerAddress::Ip(ip, port) => one(Destination::Tcp(vec![SocketAddr::new(*ip, *port)])),
+            ServerAddress::Unix(path) => one(Destination::Unix(path.clone())),
+            ServerAddress::Name(name, port) => self.found(name, *port),
+            ServerAddress::Srv(name) => self.found_service(name),
+        }
+    }
+
     /// The servers behind a host's name, or why there are none. Addresses of two families go in pairs: they are
     /// taken for two ways to the same server.
-    pub(super) fn found(&self, name: &str, port: u16) -> Result<Vec<Found>, String> {
+    fn found(&self, name: &str, port: u16) -> Result<Vec<Found>, String> {
         let known = self.by_name.get(name).ok_or("it is not in the rules")?;
         let answer = known.answer().map_err(|reason| format!("{name}: {reason}"))?;
         let hosts = answer.iter().flat_map(|host| pairs(&host.addresses));
@@ -90,7 +101,7 @@ impl Names {
     }
 
     /// The servers behind a service's name.
-    pub(super) fn found_service(&self, name: &str) -> Result<Vec<Found>, String> {
+    fn found_service(&self, name: &str) -> Result<Vec<Found>, String> {
         let known = self.by_name.get(&service(name)).ok_or("it is not in the rules")?;
         let answer = known.answer().map_err(|reason| format!("{}: {reason}", service(name)))?;
         let servers = answer.iter().flat_map(|host| {
