@@ -118,16 +118,17 @@ impl Upstreams {
         }
         let standing = &target.member.standing;
         let was_up = standing.is_up();
-        let Some(pause) = standing.failed(passive, failure.reason()) else { return };
+        if !standing.failed(passive, failure.reason()) {
+            return;
+        }
         if was_up {
             let seconds = passive.pause.as_secs_f64().to_string();
             let fields = [("reason", failure.reason()), ("seconds", seconds.as_str())];
             tell(observer, &target.member, false, &fields);
         }
-        let (member, observer, length) = (target.member.clone(), observer.clone(), passive.pause);
+        let (member, observer) = (target.member.clone(), observer.clone());
         tokio::spawn(async move {
-            tokio::time::sleep(length).await;
-            if member.standing.ends_pause(Some(pause)) && member.standing.is_up() {
+            if member.standing.outlasts_pause().await && member.standing.is_up() {
                 tell(&observer, &member, true, &[("reason", "its pause is over")]);
             }
         });
@@ -136,7 +137,7 @@ impl Upstreams {
     /// A server answered.
     pub(crate) fn answered(&self, target: &Target, observer: &Observer) {
         let standing = &target.member.standing;
-        if target.is_probe() && standing.ends_pause(None) && standing.is_up() {
+        if target.is_probe() && standing.ends_pause() && standing.is_up() {
             tell(observer, &target.member, true, &[("reason", "it answered a request")]);
         }
     }

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 use vordr_rules::table::Passive;
 
 /// A server that is just back has at least this share of its requests.
@@ -23,9 +24,11 @@ pub(super) struct Standing {
     /// Until when it is paused, and since when it is back; milliseconds of [`now`], 0 where it never was.
     paused_until: AtomicU64,
     back_since: AtomicU64,
-    /// Each pause by its number, so that the end of an earlier one is not taken for that of a later.
-    pauses: AtomicU64,
-    /// When live requests to it failed. Touched by failures alone.
+    /// Somebody waits for the end of its pause.
+    awaited: AtomicBool,
+    /// A pause has begun, or takes another time than before.
+    paused_anew: Notify,
+    /// When live requests to it failed. Touched by failures, and at the end of a pause, alone.
     failures: Mutex<VecDeque<Instant>>,
     reason: ArcSwapOption<String>,
     /// Which of its addresses was reached last, from 1; 0 is unknown.
@@ -43,7 +46,8 @@ impl Standing {
             paused: AtomicBool::new(false),
             paused_until: AtomicU64::new(0),
             back_since: AtomicU64::new(0),
-            pauses: AtomicU64::new(0),
+            awaited: AtomicBool::new(false),
+            paused_anew: Notify::new(),
             failures: Mutex::default(),
             reason: ArcSwapOption::empty(),
             reached: AtomicUsize::new(0),
@@ -102,8 +106,8 @@ impl Standing {
         draw < share.max(LEAST_SHARE)
     }
 
-    /// A live request failed. Where that was one too many the server is out, and this says which pause it is.
-    pub(super) fn failed(&self, passive: &Passive, reason: &str) -> Option<u64> {
+    /// A live request failed; whether that was one too many, so that the server is out, or out for longer.
+    pub(super) fn failed(&self, passive: &Passive, reason: &str) -> bool {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let now_instant = Instant::now();
         failures.push_back(now_instant);
@@ -113,21 +117,36 @@ impl Standing {
         let fails = passive.fails.max(1) as usize;
         let is_paused = self.paused.load(Relaxed);
         if failures.len() < fails && !is_paused {
-            return None;
+            return false;
         }
         failures.clear();
         let pause = u64::try_from(passive.pause.as_millis()).unwrap_or(u64::MAX / 4);
         self.paused_until.store(now().saturating_add(pause), Relaxed);
         self.reason.store(Some(Arc::new(reason.to_owned())));
         self.paused.store(true, Relaxed);
-        Some(self.pauses.fetch_add(1, Relaxed) + 1)
+        self.paused_anew.notify_one();
+        true
     }
 
-    /// Ends a pause; whether there was one. `pause` is that which is over, `None` any.
-    pub(super) fn ends_pause(&self, pause: Option<u64>) -> bool {
-        if pause.is_some_and(|pause| pause != self.pauses.load(Relaxed)) {
+    /// Waits for the end of its pause, however often that is put off or brought forward, unless somebody does already; whether the pause
+    /// ended by that.
+    pub(super) async fn outlasts_pause(&self) -> bool {
+        if self.awaited.swap(true, Relaxed) {
             return false;
         }
+        loop {
+            let _ = tokio::time::timeout(self.pause_left(), self.paused_anew.notified()).await;
+            // No other pause begins meanwhile, which nobody would wait for.
+            let _failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.pause_left().is_zero() {
+                self.awaited.store(false, Relaxed);
+                return self.ends_pause();
+            }
+        }
+    }
+
+    /// Ends a pause; whether there was one.
+    pub(super) fn ends_pause(&self) -> bool {
         let was_paused = self.paused.swap(false, Relaxed);
         if was_paused {
             self.came_back();
@@ -195,10 +214,10 @@ mod tests {
     #[test]
     fn so_many_failures_within_the_span_take_a_server_out() {
         let (standing, rules) = (standing(), passive(3, Duration::from_secs(60)));
-        assert_eq!(standing.failed(&rules, "refused"), None);
-        assert_eq!(standing.failed(&rules, "refused"), None);
+        assert!(!standing.failed(&rules, "refused"));
+        assert!(!standing.failed(&rules, "refused"));
         assert!(standing.is_up());
-        assert_eq!(standing.failed(&rules, "reset"), Some(1));
+        assert!(standing.failed(&rules, "reset"));
         assert!(!standing.is_up());
         assert_eq!(standing.reason().unwrap().as_str(), "reset");
         assert!(standing.pause_left() > Duration::from_secs(29));
@@ -209,19 +228,28 @@ mod tests {
         let (standing, rules) = (standing(), passive(2, Duration::ZERO));
         standing.failed(&rules, "refused");
         std::thread::sleep(Duration::from_millis(2));
-        assert_eq!(standing.failed(&rules, "refused"), None);
+        assert!(!standing.failed(&rules, "refused"));
     }
 
-    #[test]
-    fn the_end_of_an_earlier_pause_does_not_end_a_later_one() {
-        let (standing, rules) = (standing(), passive(1, Duration::from_secs(60)));
-        let first = standing.failed(&rules, "refused");
-        assert!(standing.ends_pause(None));
-        let second = standing.failed(&rules, "refused");
-        assert!(!standing.ends_pause(first));
+    #[tokio::test]
+    async fn one_waits_for_the_end_of_a_pause_however_often_it_is_put_off() {
+        let (standing, begun) = (standing(), Instant::now());
+        let mut rules = passive(1, Duration::from_secs(60));
+        rules.pause = Duration::from_secs(3600);
+        assert!(standing.failed(&rules, "refused"));
+        let waiting = standing.clone();
+        let first = tokio::spawn(async move { waiting.outlasts_pause().await });
+        tokio::task::yield_now().await;
+        assert!(standing.ends_pause() && standing.is_up() && !standing.ends_pause());
+        rules.pause = Duration::from_millis(300);
+        for _ in 0..2 {
+            assert!(standing.failed(&rules, "refused"));
+            assert!(!standing.outlasts_pause().await, "another waits");
+        }
         assert!(!standing.is_up());
-        assert!(standing.ends_pause(second));
-        assert!(standing.is_up() && !standing.ends_pause(second));
+        assert!(first.await.unwrap() && standing.is_up());
+        assert!(begun.elapsed() >= rules.pause);
+        assert!(standing.failed(&rules, "refused") && standing.outlasts_pause().await);
     }
 
     #[test]
@@ -229,7 +257,7 @@ mod tests {
         let standing = standing();
         standing.set_well(false, "answered 500");
         standing.failed(&passive(1, Duration::from_secs(60)), "refused");
-        assert!(standing.ends_pause(None));
+        assert!(standing.ends_pause());
         assert!(!standing.is_up());
         standing.set_well(true, "answered 200");
         assert!(standing.is_up());
