@@ -64,6 +64,21 @@ async fn a_host_is_waited_for_no_longer_than_the_rules_say() {
 }
 
 #[tokio::test]
+async fn the_last_good_answer_is_kept_when_the_name_servers_fall_silent() {
+    let origin = Origin::answering("found").await;
+    let names = NameServer::answering(HERE).await;
+    let resolver = format!("resolver \"{}\" timeout=\"200ms\"", names.address());
+    let vordr = Vordr::running_with(&resolver, &rules(r#"proxy "http://{header.x-to}""#)).await;
+    let request = asking(&format!("chat.test:{}", origin.port()));
+    assert_eq!(vordr.send(&request).await.status, 200);
+    names.tell(|_, _| NameReply::Silence);
+    for _ in 0..2 {
+        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+        assert_eq!(vordr.send(&request).await.status, 200);
+    }
+}
+
+#[tokio::test]
 async fn no_label_of_a_metric_is_a_host_that_a_request_names() {
     let origin = Origin::answering("found").await;
     let names = NameServer::answering(HERE).await;

@@ -67,9 +67,7 @@ impl Upstreams {
             None => {
                 let connect = exchange.settings().and_then(|settings| settings.timeouts.connect);
                 let limit = self.names.timeout().into_iter().chain(connect).min();
-                let found = self.made(proxy, &goal);
-                let found = tokio::time::timeout(limit.unwrap_or(Duration::MAX), found).await;
-                let found = found.unwrap_or_else(|_| Err("no name server answered in time".to_owned()));
+                let found = self.made(proxy, &goal, limit.unwrap_or(Duration::MAX)).await;
                 found.map_err(|reason| Failure::NoUpstream(format!("{}: {reason}", goal.authority)))?
             }
         };
@@ -84,7 +82,7 @@ impl Upstreams {
         named.find_map(|(_, id)| self.pool(*id).filter(|pool| pool.rules.tls == goal.tls))
     }
 
-    async fn made(&self, proxy: &Proxy, goal: &Goal) -> Result<Arc<Pool>, String> {
+    async fn made(&self, proxy: &Proxy, goal: &Goal, limit: Duration) -> Result<Arc<Pool>, String> {
         let usual = if goal.tls { 443 } else { 80 };
         let address = ServerAddress::of_authority(&goal.authority, usual).ok_or("it is no host")?;
         let slot = self.filled.slot((proxy.upstream.0, address.clone(), goal.tls));
@@ -93,17 +91,26 @@ impl Upstreams {
         if let Some(known) = found.as_ref().filter(|known| known.is_fresh()) {
             return known.pool.clone();
         }
-        let before = found.take().and_then(|known| known.pool.ok());
-        let fresh = self.look_up(proxy, address, before).await;
+        // Not taken out: whoever goes away meanwhile leaves the last good answer there.
+        let before = found.as_ref().and_then(|known| known.pool.as_ref().ok()).cloned();
+        let fresh = self.look_up(proxy, address, before, limit).await;
         let pool = fresh.pool.clone();
         *found = Some(fresh);
         pool
     }
 
-    async fn look_up(&self, proxy: &Proxy, address: ServerAddress, before: Option<Arc<Pool>>) -> Found {
+    async fn look_up(
+        &self,
+        proxy: &Proxy,
+        address: ServerAddress,
+        before: Option<Arc<Pool>>,
+        limit: Duration,
+    ) -> Found {
         let mut names = self.names.of_requests();
         names.add(&address, proxy.resolve, None);
-        let until = match (names.ask_once(&address).await, &before) {
+        let answer = tokio::time::timeout(limit, names.ask_once(&address)).await;
+        let answer = answer.unwrap_or_else(|_| Err("no name server answered in time".to_owned()));
+        let until = match (answer, &before) {
             (Ok(lasts), _) => lasts.map(|lasts| Instant::now() + lasts),
             // The last good answer is kept: an old address that works is better than none.
             (Err(_), Some(pool)) => {
