@@ -78,6 +78,17 @@ async fn an_address_comes_and_goes_with_the_rules() {
 }
 
 #[tokio::test]
+async fn the_file_of_a_unix_socket_goes_with_its_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("v.sock");
+    let more = format!("listen \"unix:{}\"; location", path.display());
+    let vordr = Vordr::running(&saying("old").replace("location", &more)).await;
+    assert!(path.exists());
+    vordr.replace(beside(&vordr, &saying("new"))).unwrap();
+    assert!(!path.exists());
+}
+
+#[tokio::test]
 async fn a_head_that_is_under_way_when_its_address_goes_finds_no_other_server() {
     let (first, second) = (free_port(), free_port());
     let on = |port: u16, word: &str| saying(word).replace(":0", &format!(":{port}"));

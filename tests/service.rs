@@ -2,7 +2,7 @@
 
 use crate::harness::{Binary, Client, eventually, free_port, written};
 use std::net::TcpListener;
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -42,6 +42,24 @@ async fn an_address_that_was_handed_over_may_go_by_a_reload_and_come_back() {
         let mut client = Client::connect(([127, 0, 0, 1], port).into()).await;
         assert_eq!(client.get("a.test", "/").await.text(), word);
     }
+}
+
+#[tokio::test]
+async fn a_unix_socket_that_is_handed_over_is_not_connected_to_by_a_stop() {
+    let web = TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("v.sock");
+    let unix = UnixListener::bind(&path).unwrap();
+    let more = format!("listen \"unix:{}\"; location", path.display());
+    let rules = saying(web.local_addr().unwrap().port(), "hello").replace("location", &more);
+    let (_folder, file) = written(&rules);
+    let mut binary = Binary::running_handed(&file, "", [&web, &unix]).await;
+    binary.signal("TERM");
+    assert!(binary.ended().await.success());
+    unix.set_nonblocking(true).unwrap();
+    let waiting = unix.accept().map(drop).map_err(|error| error.kind());
+    assert_eq!(waiting, Err(std::io::ErrorKind::WouldBlock), "systemd would start vordr again");
+    assert!(path.exists());
 }
 
 #[tokio::test]

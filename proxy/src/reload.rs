@@ -136,6 +136,7 @@ impl Reloader {
         for address in removed(&old.table, &table) {
             // Before the swap: a connection that came in by this address finds no rules of its own after it.
             self.workers.leave(address);
+            self.sockets.clean_up([address]);
             self.shared.observer.log().info("no longer listening", &[("address", &address.to_string())]);
         }
         certificates.put_files(&read);

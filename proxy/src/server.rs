@@ -2,7 +2,7 @@
 
 use crate::control::{Control, ControlOrder, ControlOrders, ControlSockets};
 use crate::generation::Generation;
-use crate::listener::{BoundSocket, clean_up};
+use crate::listener::BoundSocket;
 use crate::observe::Observer;
 use crate::reload::{Bound, Reloader};
 use crate::service::Service;
@@ -274,7 +274,7 @@ impl Handle {
     /// Ends at once: what is under way is cut as the process ends. What the log was told is written.
     pub(crate) fn end(&self) {
         let shared = &self.reloader.shared;
-        clean_up_all(&shared.generation().table);
+        self.clean_up(&shared.generation().table);
         // Whoever has been answered has a line: a worker that is in the middle of it ends that first.
         self.workers.orders().answer(AT_HAND);
         shared.observer.flush();
@@ -288,12 +288,19 @@ impl Handle {
         let shared = &self.reloader.shared;
         let table = shared.generation().table.clone();
         shared.observer.exports.finish(self.left_for_traces(&table.process));
-        clean_up_all(&table);
+        self.clean_up(&table);
         shared.observer.flush();
     }
 }
 
 impl Handle {
+    /// Takes away what is left of every address.
+    fn clean_up(&self, table: &Table) {
+        let control = [&table.process.admin, &table.process.metrics].into_iter().flatten();
+        let listeners = table.listeners.iter().map(|listener| &listener.address);
+        self.reloader.sockets.clean_up(listeners.chain(control));
+    }
+
     /// What is left of `drain`; what was cut at its end has spans too.
     fn left_for_traces(&self, process: &Process) -> Duration {
         let given = process.drain.unwrap_or(Duration::MAX).saturating_add(process.drain_delay);
@@ -306,12 +313,6 @@ impl Drop for Handle {
     fn drop(&mut self) {
         self.stopping.cancel();
     }
-}
-
-/// Takes away what is left of every address.
-fn clean_up_all(table: &Table) {
-    let control = [&table.process.admin, &table.process.metrics].into_iter().flatten();
-    table.listeners.iter().map(|listener| &listener.address).chain(control).for_each(clean_up);
 }
 
 /// The first lines of the log: which version, which rules, where it listens, what it serves.

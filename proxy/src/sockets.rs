@@ -1,6 +1,6 @@
 //! Where listening sockets come from: they are handed over by whoever started vordr, or bound.
 
-use crate::listener::BoundSocket;
+use crate::listener::{BoundSocket, clean_up};
 use crate::start_error::StartError;
 use listenfd::ListenFd;
 use socket2::Socket;
@@ -56,6 +56,13 @@ impl Sockets {
             Some(handed) => BoundSocket::handed(address, &handed.socket),
             None => BoundSocket::bind(address, self.shares_ports),
         }
+    }
+
+    /// Takes away what is left of addresses that nobody listens on any more. What was handed over is left to whoever did
+    /// so: systemd listens on, and a connection to find that out would have it start vordr again.
+    pub(crate) fn clean_up<'a>(&self, addresses: impl IntoIterator<Item = &'a Address>) {
+        let own = |address: &&Address| !self.handed.iter().any(|handed| handed.is_at(address));
+        addresses.into_iter().filter(own).for_each(clean_up);
     }
 
     /// What was handed over in vain, in words.

@@ -3,8 +3,8 @@
 use super::eventually;
 use rustix::process::{Pid, Resource, getrlimit, prlimit};
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::fd::OwnedFd;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use tempfile::TempDir;
@@ -53,9 +53,9 @@ impl Binary {
     }
 
     /// Runs a file with two sockets that listen already, as systemd hands them over, and waits until it is served.
-    pub(crate) async fn running_handed(path: &Path, names: &str, sockets: [&TcpListener; 2]) -> Self {
+    pub(crate) async fn running_handed(path: &Path, names: &str, sockets: [&dyn AsFd; 2]) -> Self {
         let [first, second] =
-            sockets.map(|socket| Stdio::from(OwnedFd::from(socket.try_clone().expect("a second handle"))));
+            sockets.map(|socket| Stdio::from(socket.as_fd().try_clone_to_owned().expect("a second handle")));
         let folder = tempfile::tempdir().expect("a folder");
         let said = File::create(folder.path().join("stderr")).expect("a file");
         // Descriptors are handed over from 3 on, and a child can be given the first three.
