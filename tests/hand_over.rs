@@ -1,6 +1,6 @@
 //! A newer process takes over from the one that runs: both listen on one port for a while, and no request fails.
 
-use crate::harness::{Binary, Client, within, written};
+use crate::harness::{Binary, Client, ends, within, written};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +16,15 @@ fn saying(port: u16, folder: &Path, word: &str) -> String {
          location \"/\" {{ respond 200 \"{word}\"; }} }}",
         socket.display()
     )
+}
+
+/// What a path of a Unix socket leads to.
+async fn said_at(path: &Path) -> String {
+    let mut stream = tokio::net::UnixStream::connect(path).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut stream, b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    within(tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer)).await.unwrap();
+    answer
 }
 
 /// Asks until it is over, on a connection that is kept or on a new one each time; the last word that was answered.
@@ -59,10 +68,7 @@ async fn no_request_fails_when_a_newer_process_takes_over() {
         tokio::time::sleep(Duration::from_millis(200)).await;
         old.signal("TERM");
         assert!(old.ended().await.success(), "{}", old.said());
-        let mut by_path = tokio::net::UnixStream::connect(folder.path().join("v.sock")).await.unwrap();
-        tokio::io::AsyncWriteExt::write_all(&mut by_path, b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
-        let mut answer = String::new();
-        within(tokio::io::AsyncReadExt::read_to_string(&mut by_path, &mut answer)).await.unwrap();
+        let answer = said_at(&folder.path().join("v.sock")).await;
         assert!(answer.ends_with(generation), "{answer}");
         old = new;
     }
@@ -74,4 +80,23 @@ async fn no_request_fails_when_a_newer_process_takes_over() {
         all += asked;
     }
     println!("{all} requests over two changes of the process");
+}
+
+#[tokio::test]
+async fn a_newer_process_that_does_not_start_takes_no_socket_away() {
+    let (folder, path) = written("");
+    let port = crate::harness::free_port();
+    std::fs::write(&path, saying(port, folder.path(), "old")).unwrap();
+    let _old = Binary::running_with(path.clone(), &["--reuse-port"]).await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let admin = format!("vordr {{ admin \"{}\";", taken.local_addr().unwrap());
+    let newer = path.with_extension("newer.kdl");
+    std::fs::write(&newer, saying(port, folder.path(), "new").replace("vordr {", &admin)).unwrap();
+    let ended = ends(&["run", "--reuse-port", newer.to_str().unwrap()]);
+    assert!(!ended.status.success(), "{ended:?}");
+    let answer = said_at(&folder.path().join("v.sock")).await;
+    assert!(answer.ends_with("old"), "{answer}");
+    let files = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name());
+    let sockets = files.filter(|name| name.to_string_lossy().contains("sock")).count();
+    assert_eq!(sockets, 1, "nothing is left beside it");
 }

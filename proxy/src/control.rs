@@ -75,6 +75,14 @@ impl ControlSockets {
         })
     }
 
+    /// The new ones.
+    pub(crate) fn bound(&mut self) -> impl Iterator<Item = &mut BoundSocket> {
+        [&mut self.admin, &mut self.metrics].into_iter().filter_map(|socket| match socket {
+            Socket::Bound(socket) => Some(socket),
+            Socket::Off | Socket::Kept => None,
+        })
+    }
+
     /// What each new socket is for.
     pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, &BoundSocket)> {
         let both = [("admin", &self.admin), ("metrics", &self.metrics)];

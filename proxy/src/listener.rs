@@ -25,18 +25,48 @@ pub(crate) struct BoundSocket {
     socket: Socket,
     /// Whether it goes on listening, in the hands of whoever handed it over.
     outlives_us: bool,
+    /// Where it waits to take the place of another process's.
+    pub beside: Option<Beside>,
+}
+
+/// The file of a Unix socket beside the one that another process listens on. It goes again, unless it takes that place.
+#[derive(Debug)]
+pub(crate) struct Beside {
+    file: String,
+    path: String,
+}
+
+impl Beside {
+    fn of(path: &str) -> Self {
+        Self { file: format!("{path}.{}", std::process::id()), path: path.to_owned() }
+    }
+
+    /// Takes the place of the process that listens there, which keeps the connections that it has: once nothing else
+    /// can fail.
+    pub(crate) fn take_place(self) -> Result<(), StartError> {
+        let listen = |source| StartError::Listen { address: format!("unix:{}", self.path), source };
+        std::fs::rename(&self.file, &self.path).map_err(listen)
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        // Gone already where it has taken its place.
+        let _ = std::fs::remove_file(&self.file);
+    }
 }
 
 impl BoundSocket {
     /// Binds and listens; beside another process that does so too, if the address is `shared` by both.
     pub(crate) fn bind(address: &Address, shared: bool) -> Result<Self, StartError> {
+        let mut beside = None;
         let socket = match address {
             Address::Port(port) => bind_any(*port, shared),
             Address::Ip(ip, port) => bind_tcp(SocketAddr::new(*ip, *port), shared),
-            Address::Unix(path) if shared => replace_unix(path),
+            Address::Unix(path) if shared => bind_beside(path, beside.insert(Beside::of(path))),
             Address::Unix(path) => bind_unix(path),
         };
-        Self::new(address, socket, false)
+        Ok(Self { beside, ..Self::new(address, socket, false)? })
     }
 
     /// A socket that was bound by somebody else.
@@ -51,13 +81,13 @@ impl BoundSocket {
     fn new(address: &Address, socket: io::Result<Socket>, outlives_us: bool) -> Result<Self, StartError> {
         let socket = socket.map_err(|source| StartError::Listen { address: address.to_string(), source })?;
         let local = socket.local_addr().ok().and_then(|address| address.as_socket());
-        Ok(Self { address: address.clone(), local, socket, outlives_us })
+        Ok(Self { address: address.clone(), local, socket, outlives_us, beside: None })
     }
 
     /// A second handle on the same socket, for another worker.
     pub(crate) fn share(&self) -> io::Result<Self> {
         let (address, local, outlives_us) = (self.address.clone(), self.local, self.outlives_us);
-        Ok(Self { address, local, socket: self.socket.try_clone()?, outlives_us })
+        Ok(Self { address, local, socket: self.socket.try_clone()?, outlives_us, beside: None })
     }
 
     /// Ties the socket to the present runtime.
@@ -221,12 +251,12 @@ fn bind_tcp(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// In the place of the process that listens there, which keeps the connections that it has.
-fn replace_unix(path: &str) -> io::Result<Socket> {
-    let beside = format!("{path}.{}", std::process::id());
-    let socket = bind_unix(&beside)?;
-    std::fs::rename(beside, path)?;
-    Ok(socket)
+/// To be put in the place of the process that listens there.
+fn bind_beside(path: &str, beside: &Beside) -> io::Result<Socket> {
+    if std::fs::symlink_metadata(path).is_ok_and(|found| !found.file_type().is_socket()) {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "what is there is no socket"));
+    }
+    bind_unix(&beside.file)
 }
 
 fn bind_unix(path: &str) -> io::Result<Socket> {
@@ -277,6 +307,31 @@ mod tests {
         let bound = BoundSocket::bind(&address, false).unwrap();
         assert!(BoundSocket::bind(&address, false).is_err());
         drop(bound);
+    }
+
+    #[test]
+    fn a_shared_path_is_taken_when_that_is_asked_for_and_nothing_but_a_socket_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = || std::fs::read_dir(folder.path()).unwrap().count();
+        let path = folder.path().join("v.sock").to_str().unwrap().to_owned();
+        let address = Address::Unix(path.clone());
+        let old = BoundSocket::bind(&address, false).unwrap();
+        drop(BoundSocket::bind(&address, true).unwrap());
+        assert_eq!(files(), 1);
+        let reaches = |socket: &BoundSocket| {
+            let _client = std::os::unix::net::UnixStream::connect(&path).unwrap();
+            socket.socket.accept().is_ok()
+        };
+        let mut new = BoundSocket::bind(&address, true).unwrap();
+        assert!(reaches(&old));
+        new.beside.take().unwrap().take_place().unwrap();
+        assert!(reaches(&new) && !reaches(&old));
+        assert_eq!(files(), 1);
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "a letter").unwrap();
+        let refused = BoundSocket::bind(&address, true).unwrap_err().to_string();
+        assert!(refused.contains("no socket"), "{refused}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "a letter");
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use crate::control::{ControlOrder, ControlOrders, ControlSockets};
 use crate::generation::Generation;
-use crate::listener::BoundSocket;
+use crate::listener::{Beside, BoundSocket};
 use crate::roots::Trust;
-use crate::server::{Vordr, announce_sockets};
+use crate::server::{Vordr, announce_sockets, beside};
 use crate::service::Service;
 use crate::shared::Shared;
 use crate::sockets::Sockets;
@@ -110,10 +110,10 @@ impl Reloader {
         let old = self.shared.generation();
         let (loaded, read) = vordr.into_parts();
         let table = Arc::new(loaded.table);
-        let fresh = added(&old.table, &table)
+        let mut fresh = added(&old.table, &table)
             .map(|address| self.sockets.open(address))
             .collect::<Result<Vec<_>, _>>()?;
-        let control = ControlSockets::bind_changed(&old.table.process, &table.process, &self.sockets)?;
+        let mut control = ControlSockets::bind_changed(&old.table.process, &table.process, &self.sockets)?;
         let logs = self.shared.observer.open_logs(&table)?;
         let certificates = &self.shared.certificates;
         let newer = Generation::open(
@@ -129,6 +129,7 @@ impl Reloader {
         if newer.upstreams.trust() == Trust::System && old.upstreams.trust() == Trust::Nobody {
             self.workers.trust_the_system()?;
         }
+        beside(&mut fresh, &mut control).into_iter().try_for_each(Beside::take_place)?;
 
         old.keep_logs(self.shared.observer.take_logs(logs));
         announce_sockets(&self.shared, &fresh, &control);

@@ -2,7 +2,7 @@
 
 use crate::control::{Control, ControlOrder, ControlOrders, ControlSockets};
 use crate::generation::Generation;
-use crate::listener::BoundSocket;
+use crate::listener::{Beside, BoundSocket};
 use crate::observe::Observer;
 use crate::reload::{Bound, Reloader};
 use crate::service::Service;
@@ -149,8 +149,10 @@ impl Vordr {
     pub fn start(self) -> Result<Handle, StartError> {
         let table = Arc::new(self.loaded.table);
         let addresses = table.listeners.iter().map(|listener| &listener.address);
-        let sockets = addresses.map(|address| self.sockets.open(address)).collect::<Result<Vec<_>, _>>()?;
-        let control_sockets = ControlSockets::bind(&table.process, &self.sockets)?;
+        let mut sockets =
+            addresses.map(|address| self.sockets.open(address)).collect::<Result<Vec<_>, _>>()?;
+        let mut control_sockets = ControlSockets::bind(&table.process, &self.sockets)?;
+        let beside = beside(&mut sockets, &mut control_sockets);
         let observer = Observer::start(&table, worker::count(&table))?;
         let certificates = Arc::new(Certificates::new());
         let first = Generation::open(
@@ -203,6 +205,7 @@ impl Vordr {
             watch(handle.reloader.clone(), handle.stopping.clone(), seen)?;
         }
         self.service.watch(handle.reloader.workers.clone())?;
+        beside.into_iter().try_for_each(Beside::take_place)?;
         self.service.ready(&handle.reloader.shared.generation().in_words());
         Ok(handle)
     }
@@ -330,6 +333,11 @@ fn announce(shared: &Shared, rules: &str, sockets: &[BoundSocket], control: &Con
             );
         }
     }
+}
+
+/// Those that wait to take the place of another process's.
+pub(crate) fn beside(sockets: &mut [BoundSocket], control: &mut ControlSockets) -> Vec<Beside> {
+    sockets.iter_mut().chain(control.bound()).filter_map(|socket| socket.beside.take()).collect()
 }
 
 /// Where it listens from now on.
