@@ -6,6 +6,7 @@ use crate::harness::{
 use http::Method;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// Rules that answer with a word.
@@ -154,7 +155,7 @@ async fn says(binary: &Binary, word: &str) {
         if Client::connect(address).await.get("a.test", "/").await.text() == word {
             return;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     panic!("it never said {word}: {}", binary.said());
 }
@@ -188,6 +189,32 @@ async fn watched_rules_are_loaded_again_when_their_file_or_an_included_one_chang
     eventually("a line that says why", || binary.said().contains("rules not reloaded").then_some(())).await;
     rewrite(&more, &saying("three"));
     says(&binary, "three").await;
+}
+
+#[tokio::test]
+async fn rules_that_take_long_to_read_are_not_put_over_newer_ones() {
+    let admin = free_port();
+    let text = |word: &str| format!("vordr {{ admin \"127.0.0.1:{admin}\"; }}\n{}", saying(word));
+    let (folder, path, binary) = with_file(&text("one"), &[]).await;
+    let slow = slow_file(folder.path());
+    std::fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink(&slow, &path).unwrap();
+    binary.signal("HUP");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    rewrite(&path, &text("three"));
+    let reload = std::thread::spawn(move || crate::harness::ends(&["reload", path.to_str().unwrap()]));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    std::fs::write(slow, text("two")).unwrap();
+    assert!(reload.join().unwrap().status.success());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(Client::connect(binary.address()).await.get("a.test", "/").await.text(), "three");
+}
+
+/// A file that is read when somebody writes to it, and not before.
+fn slow_file(folder: &Path) -> std::path::PathBuf {
+    let path = folder.join("slow");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    path
 }
 
 #[tokio::test]

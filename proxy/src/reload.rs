@@ -31,6 +31,8 @@ pub(crate) struct Reloader {
     pub workers: Orders,
     pub control: ControlOrders,
     pub acme: Acme,
+    /// Held while the file is read and taken in: whoever reads later takes in later.
+    pub reading: Mutex<()>,
     /// What is bound now. Held while rules are taken in, so that it is done by one at a time.
     pub bound: Mutex<Bound>,
 }
@@ -52,6 +54,7 @@ impl Reloader {
 
     /// [`Reloader::reload`], and what was read on the way.
     pub(crate) fn reload_watched(&self) -> (Seen, Result<u64, StartError>) {
+        let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         self.service.reloading();
         let (seen, loaded) = match &self.file {
             Some(file) => Vordr::load_file(file, &self.command),

@@ -15,7 +15,7 @@ use crate::watch::{Noted, Seen, watch};
 use crate::worker::{self, Workers};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use vordr_rules::table::{Action, Address, Process, Server, Table};
@@ -187,6 +187,7 @@ impl Vordr {
             workers: workers.orders(),
             control,
             acme,
+            reading: Mutex::default(),
             bound: bound.into(),
         });
         let handle = Handle {
