@@ -210,6 +210,20 @@ async fn rules_that_take_long_to_read_are_not_put_over_newer_ones() {
     assert_eq!(Client::connect(binary.address()).await.get("a.test", "/").await.text(), "three");
 }
 
+#[tokio::test]
+async fn a_stop_is_heard_while_rules_are_read() {
+    let (folder, path, mut binary) = with_file(&saying("one"), &[]).await;
+    std::fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink(slow_file(folder.path()), &path).unwrap();
+    for _ in 0..2 {
+        binary.signal("HUP");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    says(&binary, "one").await;
+    binary.signal("TERM");
+    assert!(binary.ended().await.success());
+}
+
 /// A file that is read when somebody writes to it, and not before.
 fn slow_file(folder: &Path) -> std::path::PathBuf {
     let path = folder.join("slow");

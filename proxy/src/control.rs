@@ -22,6 +22,9 @@ use vordr_rules::table::{Address, Process};
 /// one is kept for that, and of two neither, as its turn comes too late.
 const IDLE: Duration = Duration::from_millis(1500);
 
+/// How long a stop waits for files that are being read or written, which may be slow for ever.
+const LAST_READS: Duration = Duration::from_secs(1);
+
 /// The sockets of the control thread, bound before anything is served.
 #[derive(Debug)]
 pub(crate) struct ControlSockets {
@@ -141,7 +144,10 @@ impl Control {
         let stopped = stopping.clone();
         let thread = std::thread::Builder::new()
             .name("vordr-control".to_owned())
-            .spawn(move || runtime.block_on(run(orders, reloader, stopped)))
+            .spawn(move || {
+                runtime.block_on(run(orders, reloader, stopped));
+                runtime.shutdown_timeout(LAST_READS);
+            })
             .map_err(StartError::Worker)?;
         Ok(Self { thread: Some(thread), stopping })
     }

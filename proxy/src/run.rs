@@ -2,6 +2,8 @@
 
 use crate::server::{Handle, Vordr};
 use crate::start_error::StartError;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Serves `vordr` until SIGTERM, SIGINT or SIGQUIT; SIGHUP loads its file again,
@@ -24,11 +26,11 @@ fn serve(vordr: Vordr, serves: impl FnOnce(), ends_at_once: fn(&str) -> bool) ->
     // Before anything is served, so that no signal finds its default action.
     let mut signals = runtime.block_on(async { Signals::new() }).map_err(StartError::Worker)?;
     let handle = vordr.start()?;
+    let reloads = Reloads::of(&handle)?;
     serves();
     let name = loop {
         match runtime.block_on(signals.next()) {
-            // Whatever comes of it is in the log.
-            Asked::Reload => drop(handle.reload()),
+            Asked::Reload => reloads.ask(),
             Asked::Reopen => handle.reopen_logs(),
             Asked::Upgrade => handle.log_no_upgrade(),
             Asked::Stop(name) => break name,
@@ -47,7 +49,7 @@ fn serve(vordr: Vordr, serves: impl FnOnce(), ends_at_once: fn(&str) -> bool) ->
 /// Waits for the end, or for a second signal.
 fn wait(handle: Handle, runtime: tokio::runtime::Runtime, mut signals: Signals) {
     let (done, ended) = tokio::sync::oneshot::channel();
-    std::thread::spawn(move || {
+    thread::spawn(move || {
         handle.wait();
         let _ = done.send(());
     });
@@ -57,6 +59,30 @@ fn wait(handle: Handle, runtime: tokio::runtime::Runtime, mut signals: Signals) 
             () = signals.stop() => {}
         }
     });
+}
+
+/// Reloads on a thread of their own, so that signals are heard however long the rules take to read.
+struct Reloads(SyncSender<()>);
+
+impl Reloads {
+    fn of(handle: &Handle) -> Result<Self, StartError> {
+        // While one is under way, any number that are asked for are one.
+        let (ask, asked) = sync_channel(1);
+        let reloader = handle.reloader();
+        let reload = move || {
+            while asked.recv().is_ok() {
+                // Whatever comes of it is in the log.
+                let _ = reloader.reload();
+            }
+        };
+        thread::Builder::new().name("vordr-reload".to_owned()).spawn(reload).map_err(StartError::Worker)?;
+        Ok(Self(ask))
+    }
+
+    fn ask(&self) {
+        // Where there is no room, one waits already.
+        let _ = self.0.try_send(());
+    }
 }
 
 /// What a signal asks for.

@@ -246,6 +246,11 @@ impl Handle {
         self.reloader.reload()
     }
 
+    /// Who does that, for other threads.
+    pub(crate) fn reloader(&self) -> Arc<Reloader> {
+        self.reloader.clone()
+    }
+
     /// Serves these rules in the place of the present ones, as [`Handle::reload`] does.
     pub fn replace(&self, vordr: Vordr) -> Result<u64, StartError> {
         self.reloader.replace(vordr)
