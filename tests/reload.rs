@@ -189,6 +189,10 @@ async fn watched_rules_are_loaded_again_when_their_file_or_an_included_one_chang
     eventually("a line that says why", || binary.said().contains("rules not reloaded").then_some(())).await;
     rewrite(&more, &saying("three"));
     says(&binary, "three").await;
+    // As it is for a moment while an editor writes it.
+    std::fs::write(&more, "").unwrap();
+    eventually("a line that says why", || binary.said().contains("serve nothing").then_some(())).await;
+    says(&binary, "three").await;
 }
 
 #[tokio::test]

@@ -113,6 +113,9 @@ impl Reloader {
         let old = self.shared.generation();
         let (loaded, read) = vordr.into_parts();
         let table = Arc::new(loaded.table);
+        if table.servers.is_empty() && !old.table.servers.is_empty() {
+            return Err(StartError::NothingServed);
+        }
         let mut fresh = added(&old.table, &table)
             .map(|address| self.sockets.open(address))
             .collect::<Result<Vec<_>, _>>()?;

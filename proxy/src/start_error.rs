@@ -37,6 +37,9 @@ pub enum StartError {
     /// Rules that came from a text cannot be loaded again.
     #[error("the rules did not come from a file, so there is nothing to load again")]
     NoFile,
+    /// A file that is about to be written may be empty; and whoever wants nothing to be served stops vordr.
+    #[error("these rules serve nothing; to end what is served, stop vordr")]
+    NothingServed,
     /// The system refuses a thread or a runtime.
     #[error("cannot start a worker: {0}")]
     Worker(#[source] io::Error),

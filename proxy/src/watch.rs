@@ -18,6 +18,9 @@ use vordr_rules::Surroundings;
 
 /// How often the files are looked at.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// For how long nothing changes once whoever writes them is done, and how often that is looked for.
+const SETTLED: Duration = Duration::from_millis(300);
+const MOST_LOOKS: usize = 20;
 
 /// The system, with a note of whatever is read.
 #[derive(Debug, Default)]
@@ -67,7 +70,7 @@ impl Surroundings for Noted {
 }
 
 /// Files as they were when they were read, and what patterns found.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Seen {
     files: Vec<(String, Option<State>)>,
     patterns: Vec<(String, Option<Vec<String>>)>,
@@ -80,6 +83,27 @@ impl Seen {
     /// Notes a file as it is now.
     pub(crate) fn file(&mut self, path: &str) {
         self.files.push((path.to_owned(), state(path)));
+    }
+
+    /// Waits until whoever writes seems to have come to an end: half a file may read like a whole one. One that is
+    /// written to again and again is not waited for.
+    fn settle(&self) {
+        let mut before = self.again();
+        for _ in 0..MOST_LOOKS {
+            thread::sleep(SETTLED);
+            let now = self.again();
+            if now == before {
+                return;
+            }
+            before = now;
+        }
+    }
+
+    /// The same files and patterns, as they are now.
+    fn again(&self) -> Self {
+        let files = self.files.iter().map(|(path, _)| (path.clone(), state(path)));
+        let patterns = self.patterns.iter().map(|(pattern, _)| (pattern.clone(), System.list(pattern).ok()));
+        Self { files: files.collect(), patterns: patterns.collect() }
     }
 
     /// Whether a file or what a pattern finds is not what it was.
@@ -105,6 +129,7 @@ pub(crate) fn watch(
         while !stopping.is_cancelled() {
             thread::sleep(LOOK_AGAIN);
             if seen.has_changed() {
+                seen.settle();
                 // Whatever comes of it is in the log.
                 (seen, _) = reloader.reload_watched();
             }
@@ -118,6 +143,25 @@ pub(crate) fn watch(
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn whoever_writes_a_file_bit_by_bit_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.kdl");
+        std::fs::write(&path, "").unwrap();
+        let mut seen = Seen::default();
+        seen.file(&path.display().to_string());
+        let written = path.clone();
+        let writing = thread::spawn(move || {
+            for length in 1..=4 {
+                std::fs::write(&written, "server".repeat(length)).unwrap();
+                thread::sleep(SETTLED / 3);
+            }
+        });
+        seen.settle();
+        assert_eq!(std::fs::read_to_string(&path).unwrap().len(), 24);
+        writing.join().unwrap();
+    }
 
     #[test]
     fn a_change_is_seen_whether_a_file_is_written_replaced_added_or_removed() {
