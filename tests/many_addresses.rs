@@ -128,6 +128,40 @@ async fn a_family_that_is_never_answered_for_holds_nobody_up() {
 }
 
 #[tokio::test]
+async fn the_addresses_of_a_family_are_kept_until_it_is_said_that_there_are_none() {
+    let names = NameServer::telling(these(&[Ipv6Addr::LOCALHOST.into(), FIRST.into()])).await;
+    let vordr = in_front_of(&names, 9, "").await;
+    let known = async || {
+        let status: Value = serde_json::from_slice(&vordr.admin("/status").await.body).unwrap();
+        status["upstreams"][0]["peers"][0]["addresses"][0]["address"].as_str().unwrap_or_default().to_owned()
+    };
+    let both = known().await;
+    assert_eq!(both, "[::1]:9 | 127.0.0.1:9");
+    for lost in [NameKind::A, NameKind::Aaaa] {
+        let asked = names.questions();
+        names.tell(move |_, kind| match kind {
+            kind if kind == lost => NameReply::Failure,
+            NameKind::Aaaa => NameReply::Addresses(vec![Ipv6Addr::LOCALHOST.into()]),
+            _ => NameReply::Addresses(vec![FIRST.into()]),
+        });
+        within(async {
+            while names.questions() < asked + 5 {
+                tokio::time::sleep(Duration::from_millis(30)).await;
+            }
+        })
+        .await;
+        assert_eq!(known().await, both, "{lost:?}");
+    }
+    names.tell(these(&[FIRST.into()]));
+    within(async {
+        while known().await != "127.0.0.1:9" {
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_last_good_answer_is_kept_whatever_the_name_server_does() {
     let port = two().await;
     for lost in [NameReply::NoName, NameReply::Failure, NameReply::Silence, NameReply::Addresses(Vec::new())]

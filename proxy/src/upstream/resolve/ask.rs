@@ -24,6 +24,7 @@ pub(super) struct Answer {
 /// A host, and what the name said of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Host {
+    pub(super) name: String,
     pub(super) addresses: Vec<IpAddr>,
     /// 0 where the name says nothing of it.
     pub(super) port: u16,
@@ -31,15 +32,16 @@ pub(super) struct Host {
     pub(super) weight: u32,
 }
 
-/// A host's addresses.
-pub(super) async fn host(asker: &Asker, name: &str) -> Result<Answer, String> {
-    let (addresses, time_to_live) = addresses(asker, name).await?;
+/// A host's addresses; `before` is the last good answer.
+pub(super) async fn host(asker: &Asker, name: &str, before: &[Host]) -> Result<Answer, String> {
+    let (addresses, time_to_live) = addresses(asker, name, before).await?;
     let time_to_live = asker.valid.unwrap_or(time_to_live);
-    Ok(Answer { hosts: vec![Host { addresses, port: 0, priority: 0, weight: 1 }], time_to_live })
+    let host = Host { name: name.to_owned(), addresses, port: 0, priority: 0, weight: 1 };
+    Ok(Answer { hosts: vec![host], time_to_live })
 }
 
 /// A service's hosts, each with its addresses. One that cannot be resolved is left out.
-pub(super) async fn service(asker: &Asker, name: &str) -> Result<Answer, String> {
+pub(super) async fn service(asker: &Asker, name: &str, before: &[Host]) -> Result<Answer, String> {
     let found = asker.resolver.lookup(name, RecordType::SRV).await.map_err(|error| words(&error))?;
     let mut time_to_live = time_to_live(&found);
     let mut hosts = Vec::new();
@@ -47,12 +49,13 @@ pub(super) async fn service(asker: &Asker, name: &str) -> Result<Answer, String>
     for record in found.answers() {
         let RData::SRV(service) = &record.data else { continue };
         let target = service.target.to_string();
-        match addresses(asker, &target).await {
+        match addresses(asker, &target, before).await {
             Ok((addresses, shorter)) => {
                 time_to_live = time_to_live.min(shorter);
                 // A weight of 0 is the least there is (RFC 2782), and no weight is a server's.
                 let weight = u32::from(service.weight).max(1);
-                hosts.push(Host { addresses, port: service.port, priority: service.priority, weight });
+                let (port, priority) = (service.port, service.priority);
+                hosts.push(Host { name: target, addresses, port, priority, weight });
             }
             Err(reason) => problem = Some(format!("{target}: {reason}")),
         }
@@ -65,11 +68,13 @@ pub(super) async fn service(asker: &Asker, name: &str) -> Result<Answer, String>
     }
 }
 
-/// Both families are asked at once; one that does not answer does not hold the other up for long.
-async fn addresses(asker: &Asker, name: &str) -> Result<(Vec<IpAddr>, Duration), String> {
+/// Both families are asked at once; one that does not answer does not hold the other up for long, and is taken to have
+/// what it had before: with other addresses it would be another server.
+async fn addresses(asker: &Asker, name: &str, before: &[Host]) -> Result<(Vec<IpAddr>, Duration), String> {
     let resolver = &asker.resolver;
     if let [only] = asker.families {
-        let (mut addresses, time_to_live) = family(resolver, name, *only).await?;
+        let (mut addresses, time_to_live) =
+            family(resolver, name, *only).await.map_err(|none| none.reason)?;
         addresses.sort();
         return Ok((addresses, time_to_live));
     }
@@ -80,7 +85,7 @@ async fn addresses(asker: &Asker, name: &str) -> Result<(Vec<IpAddr>, Duration),
         first = &mut six => (first, four),
     };
     let other = match &first {
-        Ok(_) => tokio::time::timeout(OTHER_FAMILY, other).await.unwrap_or_else(|_| Err(String::new())),
+        Ok(_) => tokio::time::timeout(OTHER_FAMILY, other).await.unwrap_or_else(|_| Err(NoAddress::lost())),
         Err(_) => other.await,
     };
     let (mut addresses, time_to_live) = match (first, other) {
@@ -88,24 +93,62 @@ async fn addresses(asker: &Asker, name: &str) -> Result<(Vec<IpAddr>, Duration),
             one.extend(another);
             (one, live.min(shorter))
         }
-        (Ok(one), Err(_)) | (Err(_), Ok(one)) => one,
-        (Err(reason), Err(_)) => return Err(reason),
+        (Ok(mut one), Err(none)) | (Err(none), Ok(mut one)) => {
+            if none.is_lost {
+                one.0.extend(of_the_other_family(&one.0, name, before));
+            }
+            one
+        }
+        (Err(none), Err(_)) => return Err(none.reason),
     };
     addresses.sort();
     addresses.dedup();
     Ok((addresses, time_to_live))
 }
 
+/// What a host had before of the family that these addresses are not of.
+fn of_the_other_family(known: &[IpAddr], name: &str, before: &[Host]) -> Vec<IpAddr> {
+    let is_known = |ip: &IpAddr| known.iter().any(|known| known.is_ipv6() == ip.is_ipv6());
+    let host = before.iter().find(|host| host.name == name);
+    let all = host.into_iter().flat_map(|host| &host.addresses);
+    all.filter(|ip| !is_known(ip)).copied().collect()
+}
+
+/// Why there is no address of one family.
+struct NoAddress {
+    reason: String,
+    /// There may be one: nobody said that there is none.
+    is_lost: bool,
+}
+
+impl NoAddress {
+    fn lost() -> Self {
+        Self { reason: "no name server answered in time".to_owned(), is_lost: true }
+    }
+}
+
+impl From<&NetError> for NoAddress {
+    fn from(error: &NetError) -> Self {
+        let is_lost = match error {
+            NetError::Dns(DnsError::NoRecordsFound(none)) => {
+                !matches!(none.response_code, ResponseCode::NXDomain | ResponseCode::NoError)
+            }
+            _ => true,
+        };
+        Self { reason: words(error), is_lost }
+    }
+}
+
 async fn family(
     resolver: &TokioResolver,
     name: &str,
     kind: RecordType,
-) -> Result<(Vec<IpAddr>, Duration), String> {
-    let found = resolver.lookup(name, kind).await.map_err(|error| words(&error))?;
+) -> Result<(Vec<IpAddr>, Duration), NoAddress> {
+    let found = resolver.lookup(name, kind).await.map_err(|error| NoAddress::from(&error))?;
     let addresses: Vec<IpAddr> = found.answers().iter().filter_map(|record| record.data.ip_addr()).collect();
     match addresses.is_empty() {
         false => Ok((addresses, time_to_live(&found))),
-        true => Err("it has no address".to_owned()),
+        true => Err(NoAddress { reason: "it has no address".to_owned(), is_lost: false }),
     }
 }
 

@@ -104,9 +104,10 @@ impl Name {
     }
 
     async fn ask(&self, asker: &Asker) -> Result<Answer, String> {
+        let before = self.state.load().hosts.clone();
         match &self.kind {
-            Kind::Host => ask::host(asker, &self.name).await,
-            Kind::Service(name) => ask::service(asker, name).await,
+            Kind::Host => ask::host(asker, &self.name, &before).await,
+            Kind::Service(name) => ask::service(asker, name, &before).await,
         }
     }
 
@@ -157,7 +158,8 @@ mod tests {
         let lost = |reason: &str| State { problem: Some(reason.to_owned()), ..State::default() };
         assert!(lost("there is no such name").differs_from(&lost("not asked yet")));
         assert!(!lost("there is no such name").differs_from(&lost("there is no such name")));
-        let host = Host { addresses: vec![[127, 0, 0, 1].into()], port: 0, priority: 0, weight: 1 };
+        let (name, addresses) = ("chat.test".to_owned(), vec![[127, 0, 0, 1].into()]);
+        let host = Host { name, addresses, port: 0, priority: 0, weight: 1 };
         let known = State { hosts: Arc::new(vec![host]), ..State::default() };
         assert!(known.differs_from(&State::default()));
         assert!(!State { problem: Some("no answer".to_owned()), ..known.clone() }.differs_from(&known));
