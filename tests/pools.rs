@@ -160,6 +160,21 @@ async fn a_request_beyond_connections_waits_for_its_turn() {
 }
 
 #[tokio::test]
+async fn a_request_waits_for_its_turn_without_a_limit_where_connecting_has_none() {
+    let (origin, release) = patient().await;
+    let pool = format!("server \"{}\"\nconnections 1", origin.url());
+    let vordr = Vordr::running(&pooled(&pool, "timeouts connect=off")).await;
+    let mut clients = [asking(&vordr).await, asking(&vordr).await];
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    for _ in 0..2 {
+        release.send(()).unwrap();
+    }
+    for client in &mut clients {
+        assert_eq!(client.response().await.text(), "done");
+    }
+}
+
+#[tokio::test]
 async fn a_server_may_have_a_limit_of_its_own() {
     let ((small, _held), (large, _held_too)) = (patient().await, patient().await);
     let pool = format!("server \"{}\" connections=1\nserver \"{}\"", small.url(), large.url());

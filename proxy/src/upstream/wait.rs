@@ -34,7 +34,8 @@ impl Upstreams {
         let since = *turn.since.get_or_insert_with(Instant::now);
         let connect = exchange.settings().and_then(|settings| settings.timeouts.connect);
         let limit = match (&failure, pool.rules.try_for) {
-            (Failure::QueueFull, try_for) => try_for.into_iter().chain(connect).max(),
+            // `off` is no limit, and so is whatever is longer.
+            (Failure::QueueFull, try_for) => connect.map(|connect| connect.max(try_for.unwrap_or_default())),
             (_, Some(try_for)) => Some(try_for),
             // Right after the start, a name may just have been asked for.
             (Failure::Dns(_), None) if first => {
@@ -49,9 +50,8 @@ impl Upstreams {
             turn.place = pool.live.queue.enter();
         }
         let Some(place) = &turn.place else { return Err(Failure::QueueFull) };
-        let end = since + limit.unwrap_or(Duration::ZERO);
         loop {
-            let left = end.saturating_duration_since(Instant::now());
+            let left = limit.map_or(LOOK, |limit| limit.saturating_sub(since.elapsed()));
             if left.is_zero() {
                 return Err(if failure == Failure::QueueFull { failure } else { Failure::NeverUp });
             }
