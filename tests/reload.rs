@@ -135,6 +135,21 @@ async fn an_address_that_cannot_be_had_leaves_everything_as_it_is() {
     assert!(status.contains("another program listens there already"), "{status}");
 }
 
+#[tokio::test]
+async fn an_address_that_vordr_itself_is_in_the_way_of_is_told_from_one_that_another_has() {
+    let port = free_port();
+    let [all, one] = [format!("listen {port}"), format!("listen \"127.0.0.1:{port}\"")];
+    let on = |listen: &str| saying("old").replace("listen \"127.0.0.1:0\"", listen);
+    for (before, after) in [(&all, &one), (&one, &all)] {
+        let vordr = Vordr::running(&on(before)).await;
+        let refused = vordr.replace(beside(&vordr, &on(after))).unwrap_err().to_string();
+        assert!(refused.contains("vordr itself listens on") && refused.contains("restart"), "{refused}");
+        assert_eq!(vordr.get("http://a.test/").await.text(), "old");
+        vordr.stop();
+        vordr.stopped().await;
+    }
+}
+
 /// A binary with its rules in a file of the test's.
 async fn with_file(text: &str, arguments: &[&str]) -> (tempfile::TempDir, std::path::PathBuf, Binary) {
     let (folder, path) = written(text);

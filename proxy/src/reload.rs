@@ -7,12 +7,13 @@ use crate::roots::Trust;
 use crate::server::{Vordr, announce_sockets, beside};
 use crate::service::Service;
 use crate::shared::Shared;
-use crate::sockets::Sockets;
+use crate::sockets::{Sockets, addresses, overlap};
 use crate::start_error::StartError;
 use crate::surroundings::NginxCommand;
 use crate::tls::{Acme, Watch};
 use crate::watch::Seen;
 use crate::worker::Orders;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use vordr_rules::table::{Address, Table};
@@ -116,10 +117,13 @@ impl Reloader {
         if table.servers.is_empty() && !old.table.servers.is_empty() {
             return Err(StartError::NothingServed);
         }
+        let own = |error| of_our_own(error, &old.table, &table);
         let mut fresh = added(&old.table, &table)
             .map(|address| self.sockets.open(address))
-            .collect::<Result<Vec<_>, _>>()?;
-        let mut control = ControlSockets::bind_changed(&old.table.process, &table.process, &self.sockets)?;
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(own)?;
+        let mut control =
+            ControlSockets::bind_changed(&old.table.process, &table.process, &self.sockets).map_err(own)?;
         let logs = self.shared.observer.open_logs(&table)?;
         let certificates = &self.shared.certificates;
         let newer = Generation::open(
@@ -183,6 +187,19 @@ impl Bound {
             .collect();
         self.admin = control.admin.address(self.admin);
         self.metrics = control.metrics.address(self.metrics);
+    }
+}
+
+/// Where an address cannot be had since vordr itself listens there, this says so.
+fn of_our_own(error: StartError, old: &Table, new: &Table) -> StartError {
+    let StartError::Listen { address, source } = &error else { return error };
+    if source.kind() != io::ErrorKind::AddrInUse {
+        return error;
+    }
+    let wanted = addresses(new).find(|wanted| wanted.to_string() == *address);
+    match wanted.and_then(|wanted| addresses(old).find(|own| overlap(own, wanted))) {
+        Some(own) => StartError::Overlap { address: address.clone(), own: own.to_string() },
+        None => error,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::observe::Observer;
 use crate::reload::{Bound, Reloader};
 use crate::service::Service;
 use crate::shared::Shared;
-use crate::sockets::Sockets;
+use crate::sockets::{Sockets, addresses};
 use crate::start_error::StartError;
 use crate::surroundings::{NginxCommand, System, inspect_all};
 use crate::tls::{Acme, Certificates, FromFiles, Inspected, Watch};
@@ -305,9 +305,7 @@ impl Handle {
 impl Handle {
     /// Takes away what is left of every address.
     fn clean_up(&self, table: &Table) {
-        let control = [&table.process.admin, &table.process.metrics].into_iter().flatten();
-        let listeners = table.listeners.iter().map(|listener| &listener.address);
-        self.reloader.sockets.clean_up(listeners.chain(control));
+        self.reloader.sockets.clean_up(addresses(table));
     }
 
     /// What is left of `drain`; what was cut at its end has spans too.

@@ -67,14 +67,29 @@ impl Sockets {
 
     /// What was handed over in vain, in words.
     pub(crate) fn in_vain<'s>(&'s self, table: &'s Table) -> impl Iterator<Item = String> + 's {
-        let listeners = table.listeners.iter().map(|listener| &listener.address);
-        let control = [&table.process.admin, &table.process.metrics].into_iter().flatten();
-        let wanted: Vec<&Address> = listeners.chain(control).collect();
+        let wanted: Vec<&Address> = addresses(table).collect();
         let unwanted = self.handed.iter().filter(move |handed| !wanted.iter().any(|at| handed.is_at(at)));
         let unwanted =
             unwanted.map(|handed| format!("{} at {}: no `listen` names it", handed.name, handed.place()));
         self.useless.iter().cloned().chain(unwanted)
     }
+}
+
+/// Every address that is listened on, for whatever.
+pub(crate) fn addresses(table: &Table) -> impl Iterator<Item = &Address> {
+    let control = [&table.process.admin, &table.process.metrics].into_iter().flatten();
+    table.listeners.iter().map(|listener| &listener.address).chain(control)
+}
+
+/// Whether one socket cannot be bound while there is the other: at the same place, or at all addresses of its port.
+pub(crate) fn overlap(one: &Address, other: &Address) -> bool {
+    let place = |address: &Address| match address {
+        Address::Port(port) => Some((true, *port)),
+        Address::Ip(ip, port) => Some((ip.is_unspecified(), *port)),
+        Address::Unix(_) => None,
+    };
+    let at_all = |((one_is, one), (other_is, other))| one == other && (one_is || other_is);
+    one == other || place(one).zip(place(other)).is_some_and(at_all)
 }
 
 impl Handed {
@@ -130,6 +145,16 @@ mod tests {
         let sockets = handed(socket);
         assert!(sockets.handed[0].is_at(&Address::Port(port)));
         assert!(!sockets.handed[0].is_at(&Address::Ip("127.0.0.1".parse().unwrap(), port)));
+    }
+
+    #[test]
+    fn a_port_on_every_address_overlaps_with_it_on_one() {
+        let [one, other] = ["127.0.0.1", "127.0.0.2"].map(|ip| Address::Ip(ip.parse().unwrap(), 80));
+        let any = Address::Ip("0.0.0.0".parse().unwrap(), 80);
+        let all = Address::Port(80);
+        assert!(overlap(&one, &one) && overlap(&one, &any) && overlap(&all, &one) && overlap(&all, &any));
+        assert!(!overlap(&one, &other) && !overlap(&one, &Address::Port(81)));
+        assert!(!overlap(&all, &Address::Unix("80".to_owned())));
     }
 
     #[test]

@@ -26,6 +26,16 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// An address cannot be listened on by newer rules, as vordr still listens on one that it overlaps with.
+    #[error(
+        "cannot listen on {address}: vordr itself listens on {own}, and only a restart changes one for the other"
+    )]
+    Overlap {
+        /// The address as the newer rules have it.
+        address: String,
+        /// That which is in the way, as the present ones have it.
+        own: String,
+    },
     /// A log file cannot be opened.
     #[error("cannot write the log {path}: {source}")]
     Log {
