@@ -193,6 +193,19 @@ async fn a_server_may_have_a_limit_of_its_own() {
 }
 
 #[tokio::test]
+async fn a_backup_is_asked_while_the_others_are_full() {
+    let ((small, _held), (spare, _held_too)) = (patient().await, patient().await);
+    let pool = format!("server \"{}\" connections=1\nserver \"{}\" backup=on", small.url(), spare.url());
+    let vordr = Vordr::running(&pooled(&pool, "")).await;
+    let _first = asking(&vordr).await;
+    small.first_request().await;
+    assert!(spare.requests().is_empty());
+    let _second = asking(&vordr).await;
+    spare.first_request().await;
+    assert_eq!(small.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn a_request_that_waits_in_vain_is_a_503_that_says_so() {
     let (origin, _release) = patient().await;
     let pool = format!("server \"{}\"\nconnections 1", origin.url());

@@ -70,7 +70,7 @@ pub(super) struct Live {
 /// The servers of a pool whose addresses are known.
 #[derive(Debug, Default)]
 pub(super) struct Members {
-    /// Those that are asked first, then those that are asked while none of them is up.
+    /// Those that are asked first, then those that are asked while each of them is out or full.
     tiers: Vec<Tier>,
     /// Why there is no other, where a name is not resolved.
     problem: Option<String>,
