@@ -200,6 +200,13 @@ fn what_cannot_be_served_is_an_error_of_check_and_of_run() {
     is_refused(&rules, "bad-certificate");
     std::fs::remove_file(folder.path().join("a.pem")).unwrap();
     is_refused(&rules, "unreadable-certificate");
+    let pair = authority.pair(&["a.test"]);
+    let (folder, rules) = with_pair(&pair);
+    std::fs::write(folder.path().join("passwords"), "wrong").unwrap();
+    let rules = rules.replace("; };", &format!(" passwords={:?}; }};", folder.path().join("passwords")));
+    assert_eq!(checked(&rules), (vec![], false), "it is not encrypted");
+    std::fs::write(folder.path().join("a.key"), locked(&pair, "right")).unwrap();
+    is_refused(&rules, "bad-certificate");
     let (folder, rules) = with_pair(&authority.pair(&["a.test"]));
     let rules = rules.replace("; };", &format!("; client-ca {:?}; }};", folder.path().join("a.key")));
     is_refused(&rules, "bad-client-ca");

@@ -1,7 +1,7 @@
 //! Certificates in files: read, and known again when they change.
 
 use super::certificate::{Certificate, Flaw};
-use super::locked;
+use super::locked::{self, Locked};
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject;
 use std::io;
@@ -20,6 +20,11 @@ pub(crate) enum FileFlaw {
     /// The key's passwords cannot be read.
     #[error("cannot read the passwords {0}: {1}")]
     Passwords(String, io::Error),
+    /// No password opens the key.
+    #[error(
+        "{0}: the key is encrypted, and no line of {1} opens it, or it is encrypted in a way that is not read here"
+    )]
+    Locked(String, String),
     /// They are no certificate and its key.
     #[error("{0}: {1}")]
     Content(String, Flaw),
@@ -32,13 +37,14 @@ impl FileFlaw {
             self,
             Self::Key(..)
                 | Self::Passwords(..)
+                | Self::Locked(..)
                 | Self::Content(_, Flaw::NoKey | Flaw::WrongKey | Flaw::UnusableKey(_))
         )
     }
 
     /// Whether a file could not be read, which says nothing of what it holds.
     pub(super) fn may_pass(&self) -> bool {
-        !matches!(self, Self::Content(..))
+        !matches!(self, Self::Content(..) | Self::Locked(..))
     }
 }
 
@@ -47,7 +53,7 @@ pub(super) fn read(files: &CertificateFiles) -> Result<Certificate, FileFlaw> {
     let CertificateFiles { chain, key, passwords } = files;
     let chain_pem = std::fs::read(chain).map_err(|error| FileFlaw::Chain(chain.clone(), error))?;
     let key_pem = std::fs::read(key).map_err(|error| FileFlaw::Key(key.clone(), error))?;
-    let read = match opened(&key_pem, passwords.as_deref())? {
+    let read = match opened((key, &key_pem), passwords.as_deref())? {
         Some(opened) => Certificate::from_opened(&chain_pem, opened),
         None => Certificate::from_pem(&chain_pem, &key_pem),
     };
@@ -61,18 +67,20 @@ pub(super) fn read(files: &CertificateFiles) -> Result<Certificate, FileFlaw> {
 pub(crate) fn read_key(key: &str, passwords: Option<&str>) -> Result<PrivateKeyDer<'static>, FileFlaw> {
     let pem = std::fs::read(key).map_err(|error| FileFlaw::Key(key.to_owned(), error))?;
     let flaw = |_| FileFlaw::Content(key.to_owned(), Flaw::NoKey);
-    match opened(&pem, passwords)? {
+    match opened((key, &pem), passwords)? {
         Some(opened) => Ok(opened),
         None => PrivateKeyDer::from_pem_slice(&pem).map_err(flaw),
     }
 }
 
-/// An encrypted key, where a password of a file fits.
-fn opened(pem: &[u8], passwords: Option<&str>) -> Result<Option<PrivateKeyDer<'static>>, FileFlaw> {
+/// An encrypted key, by a file of passwords; `None` where it is not encrypted, or there is no such file.
+fn opened(
+    (key, pem): (&str, &[u8]),
+    passwords: Option<&str>,
+) -> Result<Option<PrivateKeyDer<'static>>, FileFlaw> {
     let Some(file) = passwords else { return Ok(None) };
-    let passwords = std::fs::read_to_string(file);
-    let passwords = passwords.map_err(|error| FileFlaw::Passwords(file.to_owned(), error))?;
-    Ok(locked::open(pem, &passwords))
+    let passwords = std::fs::read(file).map_err(|error| FileFlaw::Passwords(file.to_owned(), error))?;
+    locked::open(pem, &passwords).map_err(|Locked| FileFlaw::Locked(key.to_owned(), file.to_owned()))
 }
 
 /// Whether everybody on this machine can read a file.

@@ -97,7 +97,7 @@ fn error(flaw: &FileFlaw, span: Span) -> Diagnostic {
     let code = match flaw {
         FileFlaw::Chain(..) | FileFlaw::Key(..) | FileFlaw::Passwords(..) => "unreadable-certificate",
         FileFlaw::Content(_, Flaw::WrongKey) => "wrong-key",
-        FileFlaw::Content(..) => "bad-certificate",
+        FileFlaw::Content(..) | FileFlaw::Locked(..) => "bad-certificate",
     };
     Diagnostic::error(code, span, flaw.to_string())
 }

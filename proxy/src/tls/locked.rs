@@ -7,30 +7,59 @@ use aws_lc_rs::iv::FixedLength;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
-use pkcs8::{EncryptedPrivateKeyInfo, SecretDocument};
+use pkcs8::EncryptedPrivateKeyInfo;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
 
-/// Opens an encrypted key by the first password of a file that fits, one a line; `None` where it is no such key, or none
-/// fits.
-pub(super) fn open(pem: &[u8], passwords: &str) -> Option<PrivateKeyDer<'static>> {
-    let pem = std::str::from_utf8(pem).ok()?;
-    passwords.lines().find_map(|password| by_one(pem, password.as_bytes()))
+/// A key is encrypted, and stays so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Locked;
+
+/// Opens an encrypted key, the first one among whatever a file has, by the first password that fits, one a line; `None`
+/// where the key is not encrypted.
+pub(super) fn open(pem: &[u8], passwords: &[u8]) -> Result<Option<PrivateKeyDer<'static>>, Locked> {
+    // What stands around the blocks is for people, in whatever they write.
+    let pem = String::from_utf8_lossy(pem);
+    let Some((label, body)) = first_key(&pem).filter(|(label, body)| is_locked(label, body)) else {
+        return Ok(None);
+    };
+    let mut passwords = passwords.split(|byte| *byte == b'\n');
+    let opened = passwords.find_map(|line| by_one((label, body), line.strip_suffix(b"\r").unwrap_or(line)));
+    opened.map(Some).ok_or(Locked)
 }
 
-fn by_one(pem: &str, password: &[u8]) -> Option<PrivateKeyDer<'static>> {
-    let (_, block) = pem.split_once("-----BEGIN ")?;
-    let (label, block) = block.split_once("-----")?;
-    let (body, _) = block.split_once("-----END ")?;
+/// What the first block of PEM is called that has a private key, and what is in it.
+fn first_key(pem: &str) -> Option<(&str, &str)> {
+    let mut rest = pem;
+    loop {
+        let (_, block) = rest.split_once("-----BEGIN ")?;
+        let (label, block) = block.split_once("-----")?;
+        let (body, behind) = block.split_once("-----END ")?;
+        if label.ends_with("PRIVATE KEY") {
+            return Some((label, body));
+        }
+        rest = behind;
+    }
+}
+
+fn is_locked(label: &str, body: &str) -> bool {
+    label == "ENCRYPTED PRIVATE KEY" || body.contains("DEK-Info: ")
+}
+
+fn by_one((label, body): (&str, &str), password: &[u8]) -> Option<PrivateKeyDer<'static>> {
     match label {
         "ENCRYPTED PRIVATE KEY" => {
-            let (_, sealed) = SecretDocument::from_pem(pem.get(pem.find("-----BEGIN ")?..)?).ok()?;
-            let key = EncryptedPrivateKeyInfo::try_from(sealed.as_bytes()).ok()?.decrypt(password).ok()?;
+            let sealed = decoded(body)?;
+            let key = EncryptedPrivateKeyInfo::try_from(&*sealed).ok()?.decrypt(password).ok()?;
             Some(PrivatePkcs8KeyDer::from(key.as_bytes().to_vec()).into())
         }
         "RSA PRIVATE KEY" => Some(PrivatePkcs1KeyDer::from(traditional(body, password)?).into()),
         "EC PRIVATE KEY" => Some(PrivateSec1KeyDer::from(traditional(body, password)?).into()),
         _ => None,
     }
+}
+
+fn decoded(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text.split_whitespace().collect::<String>()).ok()
 }
 
 /// The way of OpenSSL before PKCS #8 (RFC 1421, section 4.6.1.3).
@@ -48,7 +77,7 @@ fn traditional(body: &str, password: &[u8]) -> Option<Vec<u8>> {
     let key = derived(password, iv.get(..8)?, length);
     let key = UnboundCipherKey::new(cipher, &key).ok()?;
     let key = PaddedBlockDecryptingKey::cbc_pkcs7(key).ok()?;
-    let mut sealed = STANDARD.decode(text.split_whitespace().collect::<String>()).ok()?;
+    let mut sealed = decoded(text)?;
     let opened = key.decrypt(&mut sealed, DecryptionContext::Iv128(FixedLength::from(iv))).ok()?;
     // What a wrong password makes of it is hardly ever a sequence.
     opened.starts_with(&[0x30]).then(|| opened.to_vec())
@@ -99,13 +128,56 @@ IYRBk+oN2MZLqX+epSEiE/ybcBEu9A32TBG/F+Mn4l9qK1CdqyqiY9F9VuC/pDo=
 -----END ENCRYPTED PRIVATE KEY-----
 ";
 
+    /// By `openssl pkcs8 -topk8 -v2 des3`.
+    const TRIPLE_DES: &str = "\
+-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIHjME4GCSqGSIb3DQEFDTBBMCkGCSqGSIb3DQEFDDAcBAhjKXinTugUTwICCAAw
+DAYIKoZIhvcNAgkFADAUBggqhkiG9w0DBwQIa/IhiZkLGJ8EgZCdEc7/r2+DyrEw
+HZL8xu5TV/+yroD2EFc+k6nDHweifCIMZMxBpuleY/4MJABIYt71WTq2Y414Y4ks
+jFFr7S+SVqdzp5bj84MnFXHAcKMnCWohE9tbIGXXoG3cLLURKEagi/otLfBKvs+W
+IvO+ly3HJUUMnEDEpyGk20pYZXw3tWbHXIr0yGGm/qoFyecsNcg=
+-----END ENCRYPTED PRIVATE KEY-----
+";
+    /// By `openssl pkcs8 -topk8 -v2 aes128 -v2prf hmacWithSHA1`.
+    const SHA1: &str = "\
+-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIHeMEkGCSqGSIb3DQEFDTA8MBsGCSqGSIb3DQEFDDAOBAjNeU91sLm0TgICCAAw
+HQYJYIZIAWUDBAECBBBcH67bm8Gd7YmbGT4Drq0mBIGQroE7/Ip2DFsxPH9fqaMp
+WVpq9jbgxMyAwCbisvBLhy9gOWnsevHQuiD7gK5tv3RgyvF9H3C/YheaILMn/Ui0
+jrkQSdmd9Y4oR8H529g1iX2mJzHLza8w9CDfOqyQ9qsbn2cWmxLK1l1sg5VlrPeI
+ZkJJD78yhZgnM64AcYlyQc2Sj54V4pNGkYZ4lEQaNShJ
+-----END ENCRYPTED PRIVATE KEY-----
+";
+
+    fn opens(pem: &[u8], passwords: &[u8]) -> bool {
+        let key = open(pem, passwords).unwrap().unwrap();
+        rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).is_ok()
+    }
+
     #[test]
     fn a_key_is_opened_by_whichever_password_of_a_file_fits() {
-        for pem in [TRADITIONAL, PKCS8] {
-            let key = open(pem.as_bytes(), "wrong\r\nsecret\r\n").unwrap();
-            assert!(rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).is_ok());
-            assert!(open(pem.as_bytes(), "wrong\n").is_none());
+        for pem in [TRADITIONAL, PKCS8, TRIPLE_DES, SHA1] {
+            assert!(opens(pem.as_bytes(), b"wrong\r\nsecret\r\n"), "{pem}");
+            assert!(opens(pem.replace('\n', "\r\n").as_bytes(), b"\xfc\nsecret"), "{pem}");
+            assert_eq!(open(pem.as_bytes(), b"wrong\n"), Err(Locked));
         }
-        assert!(open(b"", "secret").is_none());
+        assert_eq!(open(b"", b"secret"), Ok(None));
+    }
+
+    #[test]
+    fn a_key_is_found_behind_whatever_else_its_file_has() {
+        let certificate = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+        let curve = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+        for pem in [TRADITIONAL, PKCS8] {
+            let before = [certificate.as_bytes(), b"friendlyName: B\xfccher\n", curve.as_bytes()];
+            assert!(opens(&[before.concat(), pem.as_bytes().to_vec()].concat(), b"secret"));
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_not_encrypted_needs_no_password() {
+        let plain = "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n";
+        assert_eq!(open((plain.to_owned() + PKCS8).as_bytes(), b"secret"), Ok(None));
+        assert_eq!(open(b"-----BEGIN PRIVATE KEY", b"secret"), Ok(None));
     }
 }
