@@ -222,6 +222,24 @@ async fn an_external_account_is_bound_and_its_key_is_not_told() {
 }
 
 #[tokio::test]
+async fn another_external_account_needs_an_account_of_its_own() {
+    let pebble = Pebble::running_as(Manner { external: Some(EXTERNAL), ..Manner::default() }).await;
+    let (kid, key) = EXTERNAL;
+    let mut site = Site::with_account(&pebble, &format!("eab-kid={kid} eab-key=\"{key}\""));
+    let vordr = site.serve(&rules(&pebble, "a.test", "acme")).await;
+    issued(&vordr).await;
+    vordr.stop();
+    vordr.stopped().await;
+    let kept = std::fs::read_to_string(site.file("account.json")).unwrap();
+    assert!(kept.contains(kid) && !kept.contains(key), "{kept}");
+    site.account = site.account.replace(kid, "kid-2");
+    let vordr = site.serve(&rules(&pebble, "a.test b.test", "acme")).await;
+    logged(&vordr, &["set aside", "account.json", "not bound to the external account `kid-2`"]).await;
+    // Which Pebble does not know.
+    logged(&vordr, &["no certificate was issued", "not known to the ACME server"]).await;
+}
+
+#[tokio::test]
 async fn an_issuer_that_asks_for_an_external_account_and_gets_none_says_so() {
     let pebble = Pebble::running_as(Manner { external: Some(EXTERNAL), ..Manner::default() }).await;
     let site = Site::of(&pebble);

@@ -24,13 +24,18 @@ const POLL: Duration = Duration::from_millis(200);
 struct Kept {
     contacts: Vec<String>,
     credentials: AccountCredentials,
+    /// The external account that it is bound to, if any; `None` where that was not kept.
+    external: Option<Option<String>>,
 }
 
 /// Opens the account, making it where there is none. Of several vordr one makes it.
 pub(super) async fn open(issuer: &Issuer, https: &Https) -> Result<Account, Failure> {
     loop {
         if let Some(kept) = kept(issuer)? {
-            return reopen(issuer, https, kept).await;
+            match of_another(&kept, issuer) {
+                Some(reason) => give_up(issuer, &reason)?,
+                None => return reopen(issuer, https, kept).await,
+            }
         }
         match issuer.store.lock(ACCOUNT).map_err(Failure::state)? {
             // It may have been made between the look and the lock.
@@ -41,21 +46,32 @@ pub(super) async fn open(issuer: &Issuer, https: &Https) -> Result<Account, Fail
     }
 }
 
+/// Whether an account is bound to another external account than the rules name: an issuer binds one when it is made.
+fn of_another(kept: &Kept, issuer: &Issuer) -> Option<String> {
+    let (bound, named) = (kept.external.as_ref()?.as_ref(), named(issuer)?);
+    (bound != Some(named))
+        .then(|| format!("it is not bound to the external account `{named}` that the rules name"))
+}
+
+fn named(issuer: &Issuer) -> Option<&String> {
+    issuer.terms.external.as_ref().map(|external| &external.key_id)
+}
+
 /// The issuer no longer knows the account.
 pub(super) fn forget(issuer: &Issuer) {
     issuer.set_aside(ACCOUNT, "the issuer does not know this account");
 }
 
 async fn reopen(issuer: &Issuer, https: &Https, kept: Kept) -> Result<Account, Failure> {
-    let mut text = text(&kept.contacts, &kept.credentials)?;
+    let bound = kept.external.as_ref().map_or(named(issuer), Option::as_ref);
+    let text = text(&issuer.terms.contacts, &kept.credentials, bound)?;
     let account =
         Account::builder_with_http(Box::new(https.clone())).from_credentials(kept.credentials).await?;
     if kept.contacts != issuer.terms.contacts {
         let contacts: Vec<&str> = issuer.terms.contacts.iter().map(String::as_str).collect();
         account.update_contacts(&contacts).await?;
-        if let Some(object) = text.as_object_mut() {
-            object.insert("contacts".to_owned(), issuer.terms.contacts.clone().into());
-        }
+    }
+    if kept.contacts != issuer.terms.contacts || kept.external.is_none() {
         write(issuer, &text)?;
     }
     Ok(account)
@@ -72,7 +88,7 @@ async fn make(issuer: &Issuer, https: &Https) -> Result<Account, Failure> {
     let (account, credentials) = Account::builder_with_http(Box::new(https.clone()))
         .create(&new, issuer.terms.directory.clone(), external.transpose()?.as_ref())
         .await?;
-    write(issuer, &text(&issuer.terms.contacts, &credentials)?)?;
+    write(issuer, &text(&issuer.terms.contacts, &credentials, named(issuer))?)?;
     issuer.log().info("an account was made with the issuer", &[("directory", &issuer.terms.directory)]);
     Ok(account)
 }
@@ -112,12 +128,17 @@ fn parse(bytes: &[u8]) -> Option<Kept> {
     Some(Kept {
         contacts: serde_json::from_value(file.get_mut("contacts")?.take()).ok()?,
         credentials: serde_json::from_value(file.get_mut("credentials")?.take()).ok()?,
+        external: file.get("external").map(|name| name.as_str().map(str::to_owned)),
     })
 }
 
-fn text(contacts: &[String], credentials: &AccountCredentials) -> Result<serde_json::Value, Failure> {
+fn text(
+    contacts: &[String],
+    credentials: &AccountCredentials,
+    external: Option<&String>,
+) -> Result<serde_json::Value, Failure> {
     let credentials = serde_json::to_value(credentials).map_err(Failure::state)?;
-    Ok(serde_json::json!({ "contacts": contacts, "credentials": credentials }))
+    Ok(serde_json::json!({ "contacts": contacts, "credentials": credentials, "external": external }))
 }
 
 fn write(issuer: &Issuer, text: &serde_json::Value) -> Result<(), Failure> {
