@@ -1,6 +1,7 @@
 //! https upstreams: whom vordr believes, and which name it asks for.
 
 use crate::harness::{Authority, Identity, Origin, Vordr};
+use rcgen::{BasicConstraints, IsCa};
 
 /// A server in front of a TLS upstream that is reached as `localhost`.
 async fn in_front_of(origin: &Origin, block: &str) -> Vordr {
@@ -37,6 +38,25 @@ async fn a_certificate_of_nobody_known_is_a_502_that_says_so() {
     assert!(detail.contains("certificate") || detail.contains("unknownissuer"), "{detail}");
     assert_eq!(origin.requests().len(), 0);
     vordr.metrics_show(r#"reason="tls""#).await;
+}
+
+#[tokio::test]
+async fn an_apps_own_certificate_may_be_its_authority_unless_it_is_one_for_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("app.pem");
+    let block = format!("tls ca={ca:?}");
+    let (identity, own) = Identity::of_its_own(IsCa::ExplicitNoCa);
+    std::fs::write(&ca, own).unwrap();
+    let origin = Origin::answering_tls(&identity, "own").await;
+    let vordr = in_front_of(&origin, &block).await;
+    assert_eq!(vordr.get("http://a.test/").await.text(), "own");
+    let (identity, own) = Identity::of_its_own(IsCa::Ca(BasicConstraints::Unconstrained));
+    std::fs::write(&ca, own).unwrap();
+    let origin = Origin::answering_tls(&identity, "never").await;
+    let vordr = in_front_of(&origin, &block).await;
+    assert_eq!(vordr.get("http://a.test/").await.status, 502);
+    let line = vordr.log_error("tls").await;
+    assert!(line["error_detail"].as_str().unwrap().contains("made with CA:FALSE"), "{line}");
 }
 
 #[tokio::test]

@@ -123,6 +123,22 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
+    /// One that nobody else has signed, for `localhost`; and its certificate, PEM.
+    pub(crate) fn of_its_own(is_ca: IsCa) -> (Self, String) {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("parameters");
+        params.is_ca = is_ca;
+        let certificate = params.self_signed(&key).expect("a certificate");
+        let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a private key");
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .expect("a certificate and its key");
+        (Self { config: Arc::new(config) }, certificate.pem())
+    }
+
     pub(super) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.config.clone())
     }

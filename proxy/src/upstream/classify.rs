@@ -82,8 +82,18 @@ fn tls_words(error: &Error) -> String {
     let whole = error.to_string();
     let said = whole.split_once("TLS connect() failed: ").map(|(_, said)| said);
     match said.map(|said| said.split(", SNI:").next().unwrap_or(said)) {
-        Some(said) => said.rsplit("cause: ").next().unwrap_or(said).trim().to_owned(),
+        Some(said) => explained(said.rsplit("cause: ").next().unwrap_or(said).trim()),
         None => words(error),
+    }
+}
+
+/// What rustls leaves to be guessed: OpenSSL makes an app's own certificate an authority's, and curl and nginx take it.
+fn explained(said: &str) -> String {
+    match said.contains("CaUsedAsEndEntity") {
+        true => {
+            format!("{said}: it is an authority's (CA:TRUE), and a server's has to be made with CA:FALSE")
+        }
+        false => said.to_owned(),
     }
 }
 
