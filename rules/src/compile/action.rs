@@ -11,7 +11,7 @@ use crate::node::Reading;
 use crate::source::Spanned;
 use crate::table::{
     Action, Body, Files, FilledTarget, HostHeader, HttpVersion, LocationFix, Proxy, Redirect, Respond,
-    ServerAddress, TlsVersion, UpstreamTls,
+    ServerAddress, TlsVersion, UpstreamTls, handshake_name,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,6 +75,7 @@ fn compile_proxy(written: &WrittenProxy, pools: &mut Pools, reading: &mut Readin
     let tls = compile_tls(written, speaks_tls, reading);
     if speaks_tls {
         check_sni(written, &host, tls.as_ref(), pools.addresses(id), reading);
+        check_underscore(written, &host, tls.as_ref(), &pools.addresses(id), reading);
     }
     Some(Proxy {
         upstream: id,
@@ -152,6 +153,33 @@ fn compile_tls(written: &WrittenProxy, speaks_tls: bool, reading: &mut Reading<'
     let said = written.tls.as_ref().map(|said| Spanned::new(tls.clone(), said.span));
     reading.upstream_tls.extend(said);
     Some(tls)
+}
+
+/// What asks upstreams for names in TLS writes `-` for a `_` where a wildcard may stand.
+fn check_underscore(
+    written: &WrittenProxy,
+    host: &HostHeader,
+    tls: Option<&UpstreamTls>,
+    addresses: &[&ServerAddress],
+    reading: &mut Reading<'_>,
+) {
+    let Some(tls) = tls.filter(|tls| tls.verify) else { return };
+    let names: Vec<&str> = match (&tls.sni, host) {
+        (Some(name), _) => name.as_text().into_iter().collect(),
+        (None, HostHeader::Fixed(host)) => host.to_str().into_iter().collect(),
+        (None, HostHeader::Preserve) => Vec::new(),
+        (None, HostHeader::Upstream) => addresses.iter().filter_map(|address| address.name()).collect(),
+    };
+    let is_replaced = |name: &&&str| {
+        let mut labels = handshake_name(name).split('.');
+        labels.next().is_some_and(|first| first.contains('_')) && labels.count() > 1
+    };
+    if let Some(name) = names.iter().find(is_replaced) {
+        let message = format!("`{name}` is asked for in TLS, and checked, with `-` in the place of `_`");
+        let span = written.tls.as_ref().map_or(written.span, |tls| tls.span);
+        let warning = Diagnostic::warning("sni-underscore", span, message);
+        reading.report(warning.label("`tls sni=…` names another; no public issuer takes a `_`"));
+    }
 }
 
 /// A certificate names a host; an address alone does not say which.

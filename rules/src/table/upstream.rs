@@ -70,6 +70,14 @@ pub enum ServerAddress {
 }
 
 impl ServerAddress {
+    /// The name that is resolved, where it is one.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Name(name, _) => Some(name),
+            Self::Ip(..) | Self::Srv(_) | Self::Unix(_) => None,
+        }
+    }
+
     /// The host and port of a URL; `None` where it is none, or a Unix socket.
     pub fn of_authority(authority: &str, usual_port: u16) -> Option<Self> {
         crate::language::upstream::host_and_port(authority, Some(usual_port)).ok()
