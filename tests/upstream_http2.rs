@@ -209,6 +209,27 @@ where
     address
 }
 
+#[tokio::test]
+async fn a_call_of_grpc_that_ends_with_its_head_has_its_status_there() {
+    let status = |code| http::Response::builder().header("grpc-status", code).body(()).unwrap();
+    let failing = scripted(move |_, mut answer| async move {
+        answer.send_response(status("5"), true).unwrap();
+    });
+    let begun = scripted(move |_, mut answer| async move {
+        let mut body = answer.send_response(status("0"), false).unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        body.send_data(Bytes::from_static(b"late"), true).unwrap();
+    });
+    for (origin, status, body) in [(failing.await, "5", ""), (begun.await, "0", "late")] {
+        let vordr = Vordr::running(&rules(&format!("http://{origin}"), "http \"2\"")).await;
+        let mut client = Http2::connect(vordr.address()).await;
+        let mut answer = client.get("/chat.v1.Chat/Say").await;
+        assert_eq!(answer.header("grpc-status"), Some(status));
+        assert_eq!(answer.body.is_end_stream(), body.is_empty(), "{status}");
+        assert_eq!(answer.text().await, body);
+    }
+}
+
 /// A server that refuses every stream, which says that it has not touched the request.
 async fn refusing() -> SocketAddr {
     scripted(|_, mut answer| async move { answer.send_reset(h2::Reason::REFUSED_STREAM) }).await

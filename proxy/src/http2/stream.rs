@@ -6,15 +6,19 @@
 
 use super::answer::{Asked, Body, HeadReader, Read};
 use super::request::Framing;
-use crate::connection::Link;
+use crate::connection::{ChunkScan, Link};
 use bytes::{Buf, Bytes};
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
+use http::Response;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// How a call ended, behind its answer's body, or in its head where there is none.
+const GRPC_STATUS: &str = "grpc-status";
 
 /// A stream that looks like a socket.
 #[derive(Debug)]
@@ -49,6 +53,8 @@ struct Outgoing {
 #[derive(Debug)]
 enum Stage {
     Head(HeadReader),
+    /// A head of gRPC that may be all there is: what ends with its head has its status there.
+    Held(Box<(Response<()>, ChunkScan)>),
     Body(Body),
     Sent,
 }
@@ -174,6 +180,7 @@ impl Outgoing {
                 }
                 Poll::Ready(Ok(taken))
             }
+            Stage::Held(_) => Poll::Ready(self.take_after_held(bytes, link)),
             Stage::Body(body) => {
                 let Some(send) = &mut self.send else { return Poll::Ready(Err(invalid())) };
                 let (taken, over) = ready!(poll_body(send, body, cx, bytes, link))?;
@@ -190,6 +197,10 @@ impl Outgoing {
     fn send_head(&mut self, read: Read, link: &Link) -> io::Result<()> {
         match read {
             Read::Interim(response) => self.respond.send_informational(response).map_err(gone),
+            Read::Final(response, Body::Chunks(scan)) if response.headers().contains_key(GRPC_STATUS) => {
+                self.stage = Stage::Held(Box::new((response, scan)));
+                Ok(())
+            }
             Read::Final(response, body) => {
                 let over = matches!(body, Body::Length(0)) && !link.awaits_trailers();
                 self.send = Some(self.respond.send_response(response, over).map_err(gone)?);
@@ -197,6 +208,33 @@ impl Outgoing {
                 Ok(())
             }
         }
+    }
+
+    /// Takes what frames the body behind a head that is held back, which goes as soon as it is known whether that is all.
+    fn take_after_held(&mut self, bytes: &[u8], link: &Link) -> io::Result<usize> {
+        let Stage::Held(held) = &mut self.stage else { return Err(invalid()) };
+        let framing = held.1.pass_frame(bytes).map_err(|_| invalid())?;
+        let over = held.1.is_done();
+        if over || framing < bytes.len() {
+            let trailers = if over { link.take_trailers() } else { None };
+            self.send_held(over && trailers.is_none())?;
+            if let (Some(trailers), Some(send)) = (trailers, &mut self.send) {
+                send.send_trailers(trailers).map_err(gone)?;
+                self.stage = Stage::Sent;
+            }
+        }
+        Ok(framing)
+    }
+
+    fn send_held(&mut self, over: bool) -> io::Result<()> {
+        if let Stage::Held(held) = std::mem::replace(&mut self.stage, Stage::Sent) {
+            let (response, scan) = *held;
+            self.send = Some(self.respond.send_response(response, over).map_err(gone)?);
+            if !over {
+                self.stage = Stage::Body(Body::Chunks(scan));
+            }
+        }
+        Ok(())
     }
 
     /// Waits until the client takes its request back.
