@@ -1,7 +1,11 @@
 //! Nothing is buffered: what has come is passed on before the next part is written.
 
-use crate::harness::{Origin, Vordr, eventually};
+use crate::harness::{Origin, Vordr, eventually, handshake, proxying};
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 /// An upstream that sends each part only once the test has given its word.
@@ -119,4 +123,77 @@ async fn a_client_that_leaves_an_event_stream_frees_the_upstream() {
     assert_eq!(client.chunk().await.unwrap().unwrap(), b"data: 1\n\n");
     drop(client);
     eventually("the upstream's end", || (gone.available_permits() > 0).then_some(())).await;
+}
+
+/// How much goes through: far more than any buffer on the way takes.
+const MUCH: usize = 32 * 1024 * 1024;
+
+/// A server that answers with this head, and then with what it is sent: it reads no more until that is taken.
+async fn echoing(head: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut asked = Vec::new();
+                while !asked.ends_with(b"\r\n\r\n") {
+                    asked.push(socket.read_u8().await.unwrap());
+                }
+                socket.write_all(head.as_bytes()).await.unwrap();
+                let (mut part, mut left) = (vec![0; 64 * 1024], MUCH);
+                while let (1.., Ok(count @ 1..)) = (left, socket.read(&mut part).await) {
+                    if socket.write_all(&part[..count]).await.is_err() {
+                        return;
+                    }
+                    left = left.saturating_sub(count);
+                }
+            });
+        }
+    });
+    address
+}
+
+/// Sends a head and then much, and reads only later. How much comes back.
+async fn sent_back(vordr: &Vordr, head: &str) -> usize {
+    // One frame of a WebSocket, to whoever takes it for that.
+    let much = u64::try_from(MUCH).unwrap().to_be_bytes();
+    let head = [head.as_bytes(), b"\x82\xff", &much, b"\0\0\0\0"].concat();
+    let (mut from, mut to) = TcpStream::connect(vordr.address()).await.unwrap().into_split();
+    to.write_all(&head).await.unwrap();
+    let sending = tokio::spawn(async move {
+        let part = vec![0; 64 * 1024];
+        for _ in 0..MUCH / part.len() {
+            to.write_all(&part).await.unwrap();
+        }
+        to
+    });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let (mut part, mut sum) = (vec![0; 64 * 1024], 0);
+    let reading = async {
+        while sum < MUCH
+            && let Ok(count @ 1..) = from.read(&mut part).await
+        {
+            sum += count;
+        }
+    };
+    // Where it stalls, what has come says so.
+    let _ = tokio::time::timeout(Duration::from_secs(20), reading).await;
+    sending.abort();
+    sum
+}
+
+#[tokio::test]
+async fn an_answer_that_is_written_as_the_request_is_read_stalls_neither() {
+    let origin = echoing("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n").await;
+    let vordr = Vordr::running(&proxying(&format!("http://{origin}"), "body-limit off")).await;
+    let head = format!("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: {MUCH}\r\n\r\n");
+    assert!(sent_back(&vordr, &head).await >= MUCH);
+}
+
+#[tokio::test]
+async fn a_tunnel_that_is_full_in_both_directions_stalls_in_neither() {
+    let accepted = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+    let vordr = Vordr::running(&proxying(&format!("http://{}", echoing(accepted).await), "")).await;
+    assert!(sent_back(&vordr, &handshake("a.test", "/", "")).await >= MUCH);
 }

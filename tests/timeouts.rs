@@ -4,7 +4,7 @@ use crate::harness::{Client, Framing, NameServer, Origin, Vordr, proxying};
 use serde_json::Value;
 use std::net::Ipv4Addr;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener};
 
 fn names(line: &Value, error: &str, timeout: &str) {
     assert_eq!((&line["error"], &line["timeout"]), (&error.into(), &timeout.into()), "{line}");
@@ -131,14 +131,8 @@ async fn a_client_that_does_not_read_is_cut_by_timeouts_client() {
     assert!(client.is_cut(head.framing(true)).await);
 }
 
-#[tokio::test]
-async fn an_upstream_that_reads_nothing_is_a_504_by_timeouts_send() {
-    let origin = Origin::scripted(|connection| async move {
-        tokio::time::sleep(Duration::from_secs(60)).await;
-        drop(connection);
-    })
-    .await;
-    let vordr = Vordr::proxying_with(&origin, r#"timeouts send="300ms"; body-limit off"#).await;
+/// Sends more than anybody takes to an upstream that reads nothing; the line of its end.
+async fn given_up(vordr: &Vordr) -> Value {
     let mut client = vordr.connect().await;
     let size = 64 * 1024 * 1024;
     client.send(format!("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: {size}\r\n\r\n")).await;
@@ -150,6 +144,30 @@ async fn an_upstream_that_reads_nothing_is_a_504_by_timeouts_send() {
             }
         }
     });
+    answered
+}
+
+const IMPATIENT: &str = r#"timeouts send="300ms"; body-limit off"#;
+
+#[tokio::test]
+async fn an_upstream_that_reads_nothing_is_a_504_by_timeouts_send() {
+    let origin = Origin::scripted(|connection| async move {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        drop(connection);
+    })
+    .await;
+    let answered = given_up(&Vordr::proxying_with(&origin, IMPATIENT).await).await;
+    names(&answered, "write_timeout", "timeouts send");
+    assert_eq!(answered["status"], 504);
+}
+
+#[tokio::test]
+async fn an_upstream_on_a_unix_socket_that_reads_nothing_is_no_different() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("up.sock");
+    let _listener = UnixListener::bind(&path).unwrap();
+    let vordr = Vordr::running(&proxying(&format!("unix:{}", path.display()), IMPATIENT)).await;
+    let answered = given_up(&vordr).await;
     names(&answered, "write_timeout", "timeouts send");
     assert_eq!(answered["status"], 504);
 }

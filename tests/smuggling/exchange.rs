@@ -52,11 +52,16 @@ pub(super) async fn stream(
     }
     let usual = [(":method", "GET"), (":scheme", "http"), (":authority", "a.test"), (":path", INNOCENT)];
     wire.ask(3, &usual).await;
-    let (mut answered, mut ended) = (Vec::new(), false);
-    while !answered.ends_with(OWN.as_bytes()) {
-        match tokio::time::timeout(patience, wire.next()).await {
-            Ok(Some((DATA, payload))) => answered.extend(payload),
-            Ok(Some(_)) => {}
+    let (mut answered, mut ended, mut over) = (Vec::new(), false, 0);
+    // Either may be answered first, each over a connection of its own.
+    while over < 2 {
+        match tokio::time::timeout(patience, wire.next_of_stream()).await {
+            Ok(Some((kind, payload, ends))) => {
+                over += usize::from(ends.is_some());
+                if kind == DATA {
+                    answered.extend(payload);
+                }
+            }
             Ok(None) => {
                 ended = true;
                 break;

@@ -88,7 +88,7 @@ impl Outcome {
 
     fn judge_stream(&self) -> Result<Verdict, String> {
         let upstream = self.upstream()?;
-        let own = String::from_utf8_lossy(&self.answered).ends_with(OWN);
+        let own = String::from_utf8_lossy(&self.answered).contains(OWN);
         match upstream.others.first() {
             _ if !own && !self.ended => Err(SWALLOWED.to_owned()),
             Some(request) => Ok(Verdict::Reframed(Some(passed(request)))),

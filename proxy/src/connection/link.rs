@@ -2,6 +2,7 @@
 //!
 //! Both run in one task, with Pingora between them; so nothing is contended, and nearly every value is an atomic.
 
+mod backlog;
 mod body;
 mod refused;
 mod silence;
@@ -12,6 +13,7 @@ use super::pace::{Passed, Patience};
 use super::throttle::Throttle;
 use crate::exchange::{Client, Failure, Handshake, RefusedHead};
 use crate::temporary::Temporary;
+pub(crate) use backlog::Backlog;
 use body::Gathering;
 use refused::Refused;
 use silence::nanos;
@@ -101,6 +103,8 @@ pub(crate) struct Link {
     too_large: AtomicBool,
     no_room: AtomicBool,
     trailers: Trailers,
+    /// How far the upstream is behind with the present request.
+    backlog: Mutex<Option<Arc<Backlog>>>,
     cut: AtomicBool,
 }
 
@@ -192,6 +196,7 @@ impl Link {
             too_large: AtomicBool::new(false),
             no_room: AtomicBool::new(false),
             trailers: Trailers::default(),
+            backlog: Mutex::default(),
             cut: AtomicBool::new(false),
         }
     }
@@ -246,6 +251,7 @@ impl Link {
         drop(self.take_body_file());
         self.outlast_client(false);
         self.await_trailers(false);
+        self.set_backlog(None);
         self.patience.begin(None, None);
         self.watch(None);
     }

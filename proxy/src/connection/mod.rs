@@ -27,7 +27,7 @@ pub(crate) use alarm::Alarm;
 pub(crate) use chunks::ChunkScan;
 pub(crate) use farewell::{CODE as FAREWELL, Stop};
 pub(crate) use head::HeadScan;
-pub(crate) use link::Link;
+pub(crate) use link::{Backlog, Link};
 pub(crate) use pace::Passed;
 pub(crate) use serve::{Worker, refuse_connection, serve, serve_stream};
 pub(crate) use transport::{TLS_HANDSHAKE, Transport};

@@ -364,6 +364,11 @@ impl AsyncRead for ClientStream {
         if this.is_read_whole() {
             return this.poll_departure(cx);
         }
+        if this.link.is_backed_up(cx) {
+            // Nothing is asked of the client meanwhile.
+            let asked = this.in_time(Direction::Upload, Poll::Ready(Ok(())), cx);
+            return if matches!(asked, Poll::Ready(Err(_))) { asked } else { Poll::Pending };
+        }
         let read = this.poll_hand_over(cx, buf);
         this.in_time(Direction::Upload, read, cx)
     }

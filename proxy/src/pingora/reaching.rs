@@ -93,8 +93,9 @@ pub(super) fn connected(
     digest: Option<&Digest>,
     reused: bool,
 ) -> Result<()> {
-    let UnderWay { generation, exchange, in_use, journey, line, .. } = under_way;
+    let UnderWay { generation, exchange, in_use, journey, line, link, .. } = under_way;
     *line = Line::of(digest);
+    link.set_backlog(line.as_ref().and_then(|line| line.backlog()));
     if line.as_ref().is_some_and(|line| !line.take_up()) {
         return Err(failing::surplus());
     }

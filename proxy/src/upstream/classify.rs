@@ -2,6 +2,7 @@
 
 use crate::exchange::Failure;
 use pingora_core::{Error, ErrorSource, ErrorType};
+use std::io;
 
 /// What vordr lacks itself, met on the way to an upstream.
 pub(super) const OWN: ErrorType = ErrorType::Custom("own");
@@ -26,10 +27,17 @@ fn of_upstream(error: &Error) -> Failure {
         ErrorType::ReadTimedout => Failure::ReadTimeout,
         ErrorType::WriteTimedout => Failure::WriteTimeout,
         ErrorType::ConnectionClosed => Failure::EarlyClose,
+        // `timeouts send`, which the kernel or the connection itself keeps.
+        ErrorType::ReadError | ErrorType::WriteError if has_timed_out(error) => Failure::WriteTimeout,
         ErrorType::ReadError | ErrorType::WriteError => Failure::Reset,
         ErrorType::H2Error | ErrorType::InvalidH2 | ErrorType::H2Downgrade => of_http2(error),
         _ => Failure::Protocol(words(error)),
     }
+}
+
+fn has_timed_out(error: &Error) -> bool {
+    let cause = error.root_cause().downcast_ref::<io::Error>();
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut)
 }
 
 fn of_http2(error: &Error) -> Failure {
@@ -119,6 +127,17 @@ mod tests {
         assert_eq!(reason(ErrorType::ConnectionClosed), "early_close");
         assert_eq!(reason(ErrorType::InvalidHTTPHeader), "protocol");
         assert_eq!(reason(OWN), "internal");
+    }
+
+    #[test]
+    fn a_connection_that_the_kernel_gives_up_is_a_write_that_took_too_long() {
+        let failure = |kind: io::ErrorKind| {
+            let mut error = Error::because(ErrorType::ReadError, "", io::Error::from(kind));
+            error.esource = ErrorSource::Upstream;
+            classify(&error)
+        };
+        assert_eq!(failure(io::ErrorKind::TimedOut), Failure::WriteTimeout);
+        assert_eq!(failure(io::ErrorKind::ConnectionReset), Failure::Reset);
     }
 
     #[test]

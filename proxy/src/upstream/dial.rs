@@ -1,9 +1,11 @@
 //! Connections to servers, made for Pingora and known to vordr for as long as they are open.
 
+use super::both_ways::{Socket, both_ways};
 use super::classify::OWN;
 use super::patience::{Hook, Patience};
 use super::race;
 use super::reserve::{Line, Reserve};
+use crate::connection::Backlog;
 use crate::exchange::Failure;
 use async_trait::async_trait;
 use pingora_core::connectors::l4::Connect;
@@ -21,7 +23,11 @@ use tokio::net::{TcpStream, UnixStream};
 /// Connects to one server.
 pub(super) struct Dialer {
     hook: Option<Hook>,
+    /// `timeouts send`.
+    limit: Option<Duration>,
     reserve: Arc<Reserve>,
+    /// Its connections are written to and read from at once, and serve one request.
+    both_ways: bool,
 }
 
 /// The dialers of one server: one for each `timeouts send` of the rules, and one for none.
@@ -30,7 +36,10 @@ pub(super) struct Dialers(Vec<(Option<Duration>, Arc<Dialer>)>);
 
 impl Dialers {
     pub(super) fn new(patience: &Patience, reserve: &Arc<Reserve>) -> Self {
-        let dialer = |(limit, hook)| (limit, Arc::new(Dialer { hook, reserve: reserve.clone() }));
+        let dialer = |(limit, hook)| {
+            let reserve = reserve.clone();
+            (limit, Arc::new(Dialer { hook, limit, reserve, both_ways: false }))
+        };
         Self(patience.all().map(dialer).collect())
     }
 
@@ -75,9 +84,19 @@ impl Dialer {
         }
     }
 
-    fn known(&self, stream: impl AsRawFd + Into<Stream>) -> Stream {
-        let line = Line::new(&self.reserve, stream.as_raw_fd());
-        let mut stream = stream.into();
+    /// The same for a request that a server may answer while it takes it.
+    pub(super) fn both_ways(&self) -> Arc<Self> {
+        let (hook, reserve) = (self.hook.clone(), self.reserve.clone());
+        Arc::new(Self { hook, limit: self.limit, reserve, both_ways: true })
+    }
+
+    fn known(&self, socket: impl Socket + AsRawFd + Into<Stream>) -> Stream {
+        let backlog = self.both_ways.then(Arc::<Backlog>::default);
+        let line = Line::new(&self.reserve, socket.as_raw_fd(), backlog.clone());
+        let mut stream = match backlog {
+            Some(backlog) => both_ways(socket, backlog, self.limit),
+            None => socket.into(),
+        };
         stream.set_proxy_digest(line.digest());
         stream
     }

@@ -4,6 +4,7 @@ mod announce;
 mod authority;
 mod balance;
 mod bind;
+mod both_ways;
 mod check;
 mod choose;
 mod classify;

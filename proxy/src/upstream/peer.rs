@@ -11,6 +11,7 @@ use super::pool::{Pool, Target};
 use super::race;
 use crate::exchange::{Exchange, Failure};
 use http::HeaderValue;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
 use pingora_core::connectors::l4::Connect;
 use pingora_core::upstreams::peer::{ALPN, HttpPeer};
@@ -25,6 +26,11 @@ use vordr_rules::table::{HostHeader, HttpVersion, Proxy, Settings, UpstreamTls, 
 const STREAMS: usize = 100;
 /// What a request has said that no certificate is made out to.
 const NO_NAME: &str = "the name that the upstream is to be asked for in TLS is none";
+
+/// The longest body that fits into a connection, whether or not its server takes it.
+const FITTING: u64 = 32 * 1024;
+/// Tells connections that serve one request from those that are kept.
+const BOTH_WAYS: u64 = 1;
 
 impl Upstreams {
     /// The peer as Pingora wants it. Where a server has addresses of two families and it is not known which of
@@ -65,10 +71,15 @@ impl Upstreams {
         };
         self.set_options(&mut peer, (proxy, tls), exchange.is_of_http_1(proxy, request), pool, settings);
         let dialer = target.member.dialers.of(settings.timeouts.send);
+        let both_ways = peer.options.alpn == ALPN::H1 && may_be_answered_early(exchange, request);
+        let dialer = if both_ways { dialer.map(|dialer| dialer.both_ways()) } else { dialer.cloned() };
+        if both_ways {
+            peer.group_key = hash::both(peer.group_key, BOTH_WAYS);
+        }
         let dialer: Arc<dyn Connect + Send + Sync> = match (handed, own, dialer) {
-            (Some(stream), _, Some(dialer)) => Handed::new(stream, dialer),
-            (None, Some(own), Some(dialer)) => bind::bound(&mut peer, own, dialer),
-            (None, None, Some(dialer)) => dialer.clone(),
+            (Some(stream), _, Some(dialer)) => Handed::new(stream, &dialer),
+            (None, Some(own), Some(dialer)) => bind::bound(&mut peer, own, &dialer),
+            (None, None, Some(dialer)) => dialer,
             (.., None) => return Err(Failure::Internal("the server has no dialer".to_owned())),
         };
         peer.options.custom_l4 = Some(match proxy.proxy_protocol {
@@ -139,12 +150,13 @@ impl Upstreams {
         options.total_connection_timeout = settings.timeouts.connect;
         // `read` is watched by the client's connection, as it changes when an answer turns out to be a stream.
         options.read_timeout = None;
-        options.write_timeout = settings.timeouts.send;
         options.idle_timeout = match pool.rules.keepalive {
             0 => Some(Duration::ZERO),
             _ => pool.rules.keepalive_idle,
         };
         options.alpn = version(proxy.http, tls.is_some(), is_of_http_1);
+        // Over HTTP/1 the connection itself watches `send`; Pingora would go on reading, for ever.
+        options.write_timeout = settings.timeouts.send.filter(|_| options.alpn != ALPN::H1);
         options.max_h2_streams = STREAMS;
         // Pingora's own key for kept connections leaves out what they were set up with.
         peer.group_key = hash::both(pool.key, manner(proxy.http, is_of_http_1, settings.timeouts.send));
@@ -160,6 +172,13 @@ fn set_tls(peer: &mut HttpPeer, secured: &Secured) {
     peer.options.verify_hostname = secured.verify;
     peer.options.ca.clone_from(&secured.ca);
     peer.client_cert_key.clone_from(&secured.client);
+}
+
+/// Whether an answer may have to be read before all of the request can be written.
+fn may_be_answered_early(exchange: &Exchange, request: &Parts) -> bool {
+    let length = || request.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse::<u64>().ok();
+    let is_chunked = request.headers.contains_key(TRANSFER_ENCODING);
+    exchange.upgrade || is_chunked || length().is_some_and(|length| length > FITTING)
 }
 
 /// How a connection is spoken on, as a number of its own.

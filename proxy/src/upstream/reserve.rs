@@ -3,6 +3,7 @@
 //! Pingora keeps the connections of one worker together, with one bound for all servers. So vordr counts those that are
 //! idle by itself, and makes one that is too many unfit for being kept.
 
+use crate::connection::Backlog;
 use nix::sys::socket::{Shutdown, shutdown};
 use pingora_core::protocols::Digest;
 use pingora_core::protocols::raw_connect::ProxyDigest;
@@ -23,19 +24,27 @@ pub(crate) struct Line {
     socket: RawFd,
     /// It is one of the reserve.
     idle: AtomicBool,
+    /// How far its server is behind, where that may be; it serves one request alone then.
+    backlog: Option<Arc<Backlog>>,
     /// It is one too many, and closes as soon as Pingora looks at it.
     surplus: AtomicBool,
 }
 
 impl Line {
     /// A connection that has just been made.
-    pub(super) fn new(reserve: &Arc<Reserve>, socket: RawFd) -> Self {
+    pub(super) fn new(reserve: &Arc<Reserve>, socket: RawFd, backlog: Option<Arc<Backlog>>) -> Self {
         Self {
             reserve: reserve.clone(),
             socket,
+            backlog,
             idle: AtomicBool::new(false),
             surplus: AtomicBool::new(false),
         }
+    }
+
+    /// How far its server is behind with a request, where that may be.
+    pub(crate) fn backlog(&self) -> Option<Arc<Backlog>> {
+        self.backlog.clone()
     }
 
     /// The digest that carries it along, from the connection to the hooks.
@@ -65,6 +74,13 @@ impl Line {
         if self.idle.load(Relaxed) || self.surplus.load(Relaxed) {
             return;
         }
+        let most = match &self.backlog {
+            Some(backlog) => {
+                backlog.end_of_answer();
+                0
+            }
+            None => most,
+        };
         if self.reserve.idle.fetch_add(1, Relaxed) < most {
             self.idle.store(true, Relaxed);
             return;
@@ -98,7 +114,7 @@ mod tests {
         let reserve = Arc::new(Reserve::default());
         let sockets: Vec<UnixStream> = (0..3).map(|_| UnixStream::pair().unwrap().0).collect();
         let mut lines: Vec<Line> =
-            sockets.iter().map(|socket| Line::new(&reserve, socket.as_raw_fd())).collect();
+            sockets.iter().map(|socket| Line::new(&reserve, socket.as_raw_fd(), None)).collect();
         lines.iter().for_each(|line| line.rest(2));
         assert_eq!(reserve.idle.load(Relaxed), 2);
         assert!(lines[0].take_up() && lines[1].take_up() && !lines[2].take_up());
@@ -115,7 +131,7 @@ mod tests {
     fn off_keeps_none() {
         let reserve = Arc::new(Reserve::default());
         let (socket, _other) = UnixStream::pair().unwrap();
-        let line = Line::new(&reserve, socket.as_raw_fd());
+        let line = Line::new(&reserve, socket.as_raw_fd(), None);
         line.rest(0);
         assert!(!line.take_up());
     }

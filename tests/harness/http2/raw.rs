@@ -78,12 +78,19 @@ impl RawHttp2 {
 
     /// The next frame's type and payload.
     pub(crate) async fn next(&mut self) -> Option<(u8, Vec<u8>)> {
+        let (kind, payload, _) = self.next_of_stream().await?;
+        Some((kind, payload))
+    }
+
+    /// The next frame's type and payload, and the stream that it ends.
+    pub(crate) async fn next_of_stream(&mut self) -> Option<(u8, Vec<u8>, Option<u32>)> {
         let mut head = [0; 9];
         within(self.socket.read_exact(&mut head)).await.ok()?;
-        let [high, middle, low, kind, ..] = head;
+        let [high, middle, low, kind, flags, stream @ ..] = head;
         let mut payload = vec![0; u32::from_be_bytes([0, high, middle, low]) as usize];
         within(self.socket.read_exact(&mut payload)).await.ok()?;
-        Some((kind, payload))
+        let ends = matches!(kind, DATA | HEADERS) && flags & END_STREAM != 0 || kind == RST_STREAM;
+        Some((kind, payload, ends.then(|| u32::from_be_bytes(stream))))
     }
 
     /// Whether the other side has ended the connection, in whichever way; asked without reading.
