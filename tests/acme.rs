@@ -7,13 +7,13 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// A place for state, and rules that want certificates from a Pebble.
-struct Site {
-    state: TempDir,
+pub(crate) struct Site {
+    pub(crate) state: TempDir,
     account: String,
 }
 
 impl Site {
-    fn of(pebble: &Pebble) -> Self {
+    pub(crate) fn of(pebble: &Pebble) -> Self {
         Self::with_account(pebble, "")
     }
 
@@ -28,24 +28,24 @@ impl Site {
         format!("state {:?}\n{}", self.state.path(), self.account)
     }
 
-    async fn serve(&self, rules: &str) -> Vordr {
+    pub(crate) async fn serve(&self, rules: &str) -> Vordr {
         Vordr::running_with(&self.process(), rules).await
     }
 
     /// A file of the issuer's folder.
-    fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         let issuers: Vec<_> = std::fs::read_dir(self.state.path().join("acme")).unwrap().collect();
         assert_eq!(issuers.len(), 1, "one issuer");
         issuers[0].as_ref().unwrap().path().join(name)
     }
 
-    fn certificate(&self, host: &str) -> PathBuf {
+    pub(crate) fn certificate(&self, host: &str) -> PathBuf {
         self.file(&format!("certificates/{host}.pem"))
     }
 }
 
 /// A server whose certificate comes from ACME, on the ports that Pebble looks at.
-fn rules(pebble: &Pebble, hosts: &str, acme: &str) -> String {
+pub(crate) fn rules(pebble: &Pebble, hosts: &str, acme: &str) -> String {
     format!(
         "server {hosts} {{ listen {} redirect=https; listen {} tls=on; tls {{ {acme}; }}\n\
          location \"/\" {{ respond 200 hello; }}; }}",
@@ -55,7 +55,7 @@ fn rules(pebble: &Pebble, hosts: &str, acme: &str) -> String {
 }
 
 /// Waits until the log has a line with all of these.
-async fn logged(vordr: &Vordr, parts: &[&str]) -> String {
+pub(crate) async fn logged(vordr: &Vordr, parts: &[&str]) -> String {
     for _ in 0..1000 {
         let log = vordr.error_log();
         if let Some(line) = log.lines().find(|line| parts.iter().all(|part| line.contains(part))) {
@@ -66,7 +66,7 @@ async fn logged(vordr: &Vordr, parts: &[&str]) -> String {
     panic!("no line with {parts:?} in\n{}", vordr.error_log());
 }
 
-async fn issued(vordr: &Vordr) {
+pub(crate) async fn issued(vordr: &Vordr) {
     logged(vordr, &["a certificate from ACME is shown"]).await;
 }
 
@@ -245,85 +245,6 @@ async fn an_issuer_that_asks_for_an_external_account_and_gets_none_says_so() {
     let site = Site::of(&pebble);
     let vordr = site.serve(&rules(&pebble, "a.test", "acme")).await;
     logged(&vordr, &["no certificate was issued", "externalAccountRequired"]).await;
-}
-
-#[tokio::test]
-async fn a_stored_certificate_that_cannot_be_read_is_neither_moved_away_nor_ordered_anew() {
-    let pebble = Pebble::running().await;
-    let site = Site::of(&pebble);
-    let rules = rules(&pebble, "a.test", "acme");
-    let vordr = site.serve(&rules).await;
-    issued(&vordr).await;
-    vordr.stop();
-    vordr.stopped().await;
-    let (stored, away) = (site.certificate("a.test"), site.state.path().join("away"));
-    std::fs::rename(&stored, &away).unwrap();
-    // Not even root reads a folder.
-    std::fs::create_dir(&stored).unwrap();
-    let vordr = site.serve(&rules).await;
-    logged(&vordr, &["the stored certificate cannot be read", "a.test"]).await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    std::fs::remove_dir(&stored).unwrap();
-    std::fs::rename(&away, &stored).unwrap();
-    issued(&vordr).await;
-    assert_eq!(pebble.orders(), 1, "{}", pebble.said());
-    assert_eq!(vordr.error_log().matches("cannot be read").count(), 1, "{}", vordr.error_log());
-}
-
-#[tokio::test]
-async fn a_damaged_account_that_cannot_be_moved_away_is_said_now_and_then() {
-    let pebble = Pebble::running().await;
-    let site = Site::of(&pebble);
-    let rules = rules(&pebble, "a.test", "acme");
-    let vordr = site.serve(&rules).await;
-    issued(&vordr).await;
-    vordr.stop();
-    vordr.stopped().await;
-    std::fs::remove_file(site.certificate("a.test")).unwrap();
-    std::fs::write(site.file("account.json"), "nothing").unwrap();
-    std::fs::create_dir(site.file("account.json.damaged")).unwrap();
-    let vordr = site.serve(&rules).await;
-    logged(&vordr, &["no certificate was issued", "cannot be set aside"]).await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(vordr.error_log().matches("nor set aside").count(), 1, "{}", vordr.error_log());
-}
-
-#[tokio::test]
-async fn a_restart_shows_what_is_stored_and_orders_nothing() {
-    let mut pebble = Pebble::running().await;
-    let site = Site::of(&pebble);
-    let rules = rules(&pebble, "a.test", "acme");
-    let vordr = site.serve(&rules).await;
-    issued(&vordr).await;
-    let first = pebble.vouched("a.test").await.expect("a good certificate");
-    vordr.stop();
-    vordr.stopped().await;
-    pebble.stop();
-    let vordr = site.serve(&rules).await;
-    assert_eq!(pebble.vouched("a.test").await, Some(first));
-    assert!(!vordr.error_log().contains("self-signed"), "{}", vordr.error_log());
-    assert!(!vordr.error_log().contains("is ordered"), "{}", vordr.error_log());
-}
-
-#[tokio::test]
-async fn a_damaged_file_is_set_aside_and_its_certificate_ordered_anew() {
-    let pebble = Pebble::running().await;
-    let site = Site::of(&pebble);
-    let rules = rules(&pebble, "a.test", "acme");
-    let vordr = site.serve(&rules).await;
-    issued(&vordr).await;
-    vordr.stop();
-    vordr.stopped().await;
-    let file = site.certificate("a.test");
-    let whole = std::fs::read(&file).unwrap();
-    std::fs::write(&file, &whole[..whole.len() / 3]).unwrap();
-    std::fs::write(site.file("account.json"), "{").unwrap();
-    let vordr = site.serve(&rules).await;
-    logged(&vordr, &["set aside", "a.test.pem", "a.test.pem.damaged"]).await;
-    logged(&vordr, &["set aside", "account.json", "it does not hold an account"]).await;
-    issued(&vordr).await;
-    assert_eq!(std::fs::read(file.with_extension("pem.damaged")).unwrap(), &whole[..whole.len() / 3]);
-    assert!(pebble.vouched("a.test").await.is_some());
 }
 
 #[tokio::test]

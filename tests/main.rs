@@ -3,6 +3,7 @@
 
 mod access_logs;
 mod acme;
+mod acme_kept;
 mod actions;
 mod addresses;
 mod admin;
