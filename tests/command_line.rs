@@ -144,3 +144,15 @@ fn fmt_replaces_a_file_as_a_whole_and_keeps_the_link_to_it() {
     assert!(good && linked, "{said}");
     assert_eq!(std::fs::read_to_string(rules.path()).unwrap(), "server \"a.example\" { listen 8080; }\n");
 }
+
+#[test]
+fn fmt_leaves_a_file_in_nginxs_syntax_as_it_is() {
+    let text = "server { listen 8080; return 204; }\n";
+    let path = std::env::temp_dir().join(format!("vordr-fmt-{}.conf", std::process::id()));
+    std::fs::write(&path, text).unwrap();
+    let (good, said) = ran(&["fmt", path.to_str().unwrap()]);
+    let left = std::fs::read_to_string(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert!(!good && said.contains("is in nginx's syntax") && said.contains("vordr import"), "{said}");
+    assert_eq!(left, text);
+}

@@ -6,7 +6,7 @@ use super::{RulesFile, rules};
 use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
-use vordr::rules::format;
+use vordr::rules::{format, is_nginx};
 
 /// `vordr fmt [FILE]`
 #[derive(Debug, clap::Args)]
@@ -21,6 +21,13 @@ pub(super) struct Fmt {
 impl Fmt {
     pub(super) fn run(&self) -> ExitCode {
         let path = &self.rules.path;
+        // A part of it may be KDL too, and would lose each `;`.
+        if is_nginx(path) {
+            complain(&format!(
+                "vordr: {path} is in nginx's syntax, and fmt lays out KDL alone; `vordr import {path}` writes it as KDL"
+            ));
+            return ExitCode::FAILURE;
+        }
         let text = match read(path) {
             Ok(text) => text,
             Err(error) => {
