@@ -37,6 +37,23 @@ async fn strip_prefix_takes_whole_segments_and_leaves_a_slash() {
 }
 
 #[tokio::test]
+async fn strip_prefix_goes_by_the_normal_path_as_the_location_does() {
+    let strip = r#"strip-prefix "/x""#;
+    for (target, expected) in [
+        ("/%78/y", "/y"),
+        ("/./x/y", "/y"),
+        ("/a/../x/y?q=1", "/y?q=1"),
+        ("/%78/a%20b%3fc", "/a%20b%3Fc"),
+        ("/x/../x/y", "/y"),
+        ("/x/../y", "/x/../y"),
+        ("/x%3Fy", "/x%3Fy"),
+        ("/x/./y", "/./y"),
+    ] {
+        assert_eq!(forwarded("", strip, target).await, expected, "{target}");
+    }
+}
+
+#[tokio::test]
 async fn rewrite_fills_captures_in_and_keeps_the_query_unless_it_has_one() {
     let rewrite = r#"rewrite "/api/{1}/{2}""#;
     let vordr_sees = |rewrite: &'static str, target: &'static str| async move {

@@ -3,7 +3,7 @@
 use super::admit::{X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PROTO, X_REQUEST_ID};
 use super::arrival::Client;
 use super::context::Exchange;
-use super::fill::{Into, path_and_query};
+use super::fill::{IN_PATH, Into, path_and_query};
 use super::headers::{Headers, strip_hop_by_hop};
 use super::host::host_of;
 use super::operation;
@@ -13,6 +13,7 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+use percent_encoding::{percent_decode_str, percent_encode};
 use std::net::SocketAddr;
 use vordr_rules::placeholder::{Part, Placeholder, Template};
 use vordr_rules::table::{
@@ -274,10 +275,34 @@ impl Exchange {
         });
         let rewritten = self.behind_goal(rewritten.as_deref()).or(rewritten);
         let rewritten = rewritten.or_else(|| self.written_target());
-        let rewritten = rewritten.or_else(|| proxy.strip_prefix.as_ref().and(self.merged_target(request)));
-        let current = rewritten.as_deref().unwrap_or_else(|| path_and_query(request).as_bytes());
-        let stripped = proxy.strip_prefix.as_ref().and_then(|prefix| strip(current, prefix.as_bytes()));
-        stripped.or(rewritten)
+        if let Some(prefix) = &proxy.strip_prefix {
+            let stripped = match &rewritten {
+                Some(made) => strip(made, prefix.as_bytes()),
+                None => self.without_prefix(prefix, request),
+            };
+            return stripped.or(rewritten).or_else(|| self.merged_target(request));
+        }
+        rewritten
+    }
+
+    /// Path and query behind a prefix of the normal path, by which the location was found. They stay as they came
+    /// where they begin with it and mean the same without it.
+    fn without_prefix(&self, prefix: &str, request: &Parts) -> Option<Vec<u8>> {
+        let decoded: Vec<u8> = percent_decode_str(prefix).collect();
+        let written_prefix = percent_encode(&decoded, IN_PATH).to_string();
+        let normal = strip(&self.normal_target(request), written_prefix.as_bytes())?;
+        let merged = self.merged_target(request);
+        let came = merged.as_deref().unwrap_or_else(|| path_and_query(request).as_bytes());
+        let as_came = strip(came, prefix.as_bytes());
+        Some(as_came.filter(|path| self.means_the_same(path, &normal)).unwrap_or(normal))
+    }
+
+    fn means_the_same(&self, one: &[u8], other: &[u8]) -> bool {
+        let meant = |target| {
+            let path = std::str::from_utf8(target).ok()?;
+            self.normal_of(path.split_once('?').map_or(path, |(path, _)| path))
+        };
+        meant(one) == meant(other)
     }
 }
 

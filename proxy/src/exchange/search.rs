@@ -56,7 +56,7 @@ impl Exchange {
     }
 
     /// A path as its server compares it.
-    fn normal_of<'p>(&self, path: &'p str) -> Option<Cow<'p, [u8]>> {
+    pub(super) fn normal_of<'p>(&self, path: &'p str) -> Option<Cow<'p, [u8]>> {
         self.server().map_or_else(|| normal_path(path), |server| server.normal_path(path))
     }
 
@@ -177,12 +177,17 @@ impl Exchange {
         if !path.contains("//") || self.server().is_none_or(|server| !server.merges_slashes) {
             return None;
         }
+        Some(self.normal_target(request))
+    }
+
+    /// The normal path, written as in a URL, and the query.
+    pub(super) fn normal_target(&self, request: &Parts) -> Vec<u8> {
         let mut target = percent_encode(&self.current_path(request), IN_PATH).to_string();
         if let Some(query) = self.current_query(request) {
             target.push('?');
             target.push_str(query);
         }
-        Some(target.into_bytes())
+        target.into_bytes()
     }
 
     /// [`Exchange::search`] for a path, and perhaps a query, as they stand in a URL.
