@@ -163,7 +163,11 @@ fn read_sticky_secret(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<
 fn read_health(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<Health> {
     let path = node.need::<String>(reading);
     let mut duration = |name: &str, default: u64| {
-        node.property::<Duration>(name, reading).map_or(Duration::from_secs(default), |found| found.value)
+        let found = node.property::<Duration>(name, reading);
+        if let Some(none) = found.as_ref().filter(|found| found.value.is_zero()) {
+            reading.report(text::out_of_range(name, none.span, "more than `\"0s\"`"));
+        }
+        found.map_or(Duration::from_secs(default), |found| found.value)
     };
     let (every, timeout) = (duration("every", 10), duration("timeout", 2));
     let mut number = |name: &'static str, default: u32| at_least_one(name, node, reading).unwrap_or(default);
