@@ -2,6 +2,7 @@
 
 use super::header::template;
 use super::text;
+use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::placeholder::Template;
 use crate::source::Spanned;
@@ -34,6 +35,13 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Redirect>
     {
         reading.report(text::wrong("redirect", status.span, "the status is 301, 302, 303, 307 or 308"));
     }
-    let target = template(target?, "redirect", reading)?;
+    let target = target?;
+    if !has_status && target.value.parse::<StatusCode>().is_ok() {
+        let message = format!("`redirect {}` says no place to go to", target.value);
+        let error = Diagnostic::error("missing-argument", target.span, message);
+        reading.report(error.label(format!("write `redirect {} \"/…\"`", target.value)));
+        return None;
+    }
+    let target = template(target, "redirect", reading)?;
     Some(Redirect { status: status.map_or(StatusCode::FOUND, |status| status.value), target, keeps_query })
 }
