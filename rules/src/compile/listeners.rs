@@ -47,6 +47,8 @@ fn check_trust(listen: &Listen, trusts: bool, reading: &mut Reading<'_>) {
 struct Gathering {
     listener: Listener,
     first: Span,
+    /// The server that joined last.
+    last: Option<ServerId>,
     /// Where each host stands.
     hosts: HashMap<String, Span>,
     default: Option<Span>,
@@ -66,11 +68,14 @@ impl Gathering {
             every_host: None,
             default: binding,
         };
-        Self { listener, first: listen.address.span, hosts: HashMap::new(), default: None }
+        Self { listener, first: listen.address.span, last: None, hosts: HashMap::new(), default: None }
     }
 
     fn join(&mut self, server: &Server, listen: &Listen, binding: Binding, reading: &mut Reading<'_>) {
         self.check_kind(listen, reading);
+        if self.last.replace(binding.server) == Some(binding.server) {
+            return self.report_twice(listen, reading);
+        }
         for host in &server.hosts {
             self.add_host(host, binding, reading);
         }
@@ -85,6 +90,14 @@ impl Gathering {
             self.default = Some(default.span);
             self.listener.default = binding;
         }
+    }
+
+    fn report_twice(&self, listen: &Listen, reading: &mut Reading<'_>) {
+        let message = format!("this server listens on {} already", self.listener.address);
+        reading.report(
+            Diagnostic::error("duplicate-listen", listen.address.span, message)
+                .label("leave one out, or name another address"),
+        );
     }
 
     fn check_kind(&self, listen: &Listen, reading: &mut Reading<'_>) {
