@@ -78,6 +78,25 @@ async fn a_websocket_that_is_cut_has_its_last_line_in_the_log() {
 }
 
 #[tokio::test]
+async fn an_answer_that_nobody_takes_has_its_line_in_the_log_when_it_is_cut() {
+    let origin = Origin::scripted(|mut connection| async move {
+        connection.request().await;
+        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 67108864\r\n\r\n").await;
+        while connection.send(&[b'x'; 64 * 1024]).await {}
+    })
+    .await;
+    let stall = async |binary: &Binary, _: &Origin| {
+        let mut client = Client::connect_narrow(binary.address()).await;
+        client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        client
+    };
+    let (log, _) = cut(stall, &origin).await;
+    let line: serde_json::Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+    assert_eq!((&line["status"], &line["error"]), (&200.into(), &"shutdown".into()), "{line}");
+}
+
+#[tokio::test]
 async fn a_request_that_is_cut_is_told_so_and_has_a_line_in_the_log() {
     let origin = Origin::held(Arc::new(Semaphore::new(0))).await;
     let ask = async |binary: &Binary, origin: &Origin| {

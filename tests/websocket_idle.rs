@@ -1,7 +1,8 @@
 //! A stream's limit on silence is its own, and traffic in either direction refreshes it.
 
-use crate::harness::{Origin, Vordr};
+use crate::harness::{Client, Origin, Vordr};
 use std::time::{Duration, Instant};
+use tokio::io::AsyncReadExt;
 use tokio::time::sleep;
 
 #[tokio::test]
@@ -73,6 +74,30 @@ async fn the_upstreams_messages_alone_keep_a_stream_alive() {
         assert_eq!(socket.hear().await.as_deref(), Some("they"));
     }
     assert_eq!(socket.hear().await.as_deref(), Some("done"));
+}
+
+#[tokio::test]
+async fn a_client_that_takes_its_time_is_not_silent() {
+    const SIZE: usize = 6 * 1024 * 1024;
+    let origin = Origin::scripted(|mut connection| async move {
+        connection.request().await;
+        connection.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n").await;
+        connection.send(vec![b'x'; SIZE]).await;
+    })
+    .await;
+    let vordr = Vordr::proxying_with(&origin, r#"websocket idle="500ms""#).await;
+    let mut client = Client::connect_narrow(vordr.address()).await;
+    client.send("GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n").await;
+    let (mut socket, mut part, mut sum) = (client.into_socket(), vec![0; 64 * 1024], 0);
+    while let Ok(count @ 1..) = socket.read(&mut part).await {
+        sum += count;
+        sleep(Duration::from_micros(count as u64)).await;
+    }
+    assert!(sum > SIZE, "{sum} bytes");
+    // One that takes nothing at all is.
+    let mut client = Client::connect_narrow(vordr.address()).await;
+    client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+    assert_eq!(vordr.log_error("idle").await["timeout"], "websocket idle");
 }
 
 #[tokio::test]

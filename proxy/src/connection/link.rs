@@ -86,6 +86,8 @@ pub(crate) struct Link {
     /// The code of the close frame that the connection ends with; 0 is none.
     last_word: AtomicU16,
     silence_limit: AtomicU64,
+    /// Its client has no clock of its own.
+    open_ended: AtomicBool,
     ping_after: AtomicU64,
     /// Pings that nobody has counted yet.
     pinged: AtomicU64,
@@ -183,6 +185,7 @@ impl Link {
             farewell_said: AtomicBool::new(false),
             last_word: AtomicU16::new(0),
             silence_limit: AtomicU64::new(OFF),
+            open_ended: AtomicBool::new(false),
             ping_after: AtomicU64::new(OFF),
             pinged: AtomicU64::new(0),
             rest: AtomicU64::new(UNSAID),
@@ -252,6 +255,7 @@ impl Link {
         self.outlast_client(false);
         self.await_trailers(false);
         self.set_backlog(None);
+        self.open_ended.store(false, Relaxed);
         self.patience.begin(None, None);
         self.watch(None);
     }

@@ -16,6 +16,7 @@ mod ping;
 mod retarget;
 mod secure;
 mod serve;
+mod silence;
 mod spool;
 mod stand_in;
 mod stream;

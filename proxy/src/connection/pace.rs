@@ -136,6 +136,11 @@ impl Passed {
         }
     }
 
+    /// How many bytes the client's kernel has acknowledged, where it is the socket that takes nothing more.
+    pub(super) fn acknowledged_while_blocked(&self) -> u64 {
+        if self.blocked.load(Relaxed) { self.acknowledged() } else { 0 }
+    }
+
     /// How many bytes the client's kernel has acknowledged. Ours says that there is room only when a third of its buffer
     /// is free again, which on a slow line takes minutes.
     fn acknowledged(&self) -> u64 {

@@ -11,6 +11,7 @@ use super::identity::digest_of;
 use super::link::Link;
 use super::pace::{Clock, Direction, TooSlow};
 use super::ping::{self, Ping};
+use super::silence::Silence;
 use super::spool::Spool;
 use super::trailing::Trailing;
 use super::transport::Transport;
@@ -51,6 +52,7 @@ pub(crate) struct ClientStream {
     /// How far the present answer has come, where trailers are to follow it.
     trailing: Trailing,
     pub(super) alarm: Alarm,
+    silence: Silence,
     pub(super) upload: Clock,
     pub(super) download: Clock,
     farewell: Farewell,
@@ -73,6 +75,7 @@ impl ClientStream {
             pending: BytesMut::new(),
             trailing: Trailing::default(),
             alarm: Alarm::new(),
+            silence: Silence::default(),
             upload: Clock::new(Direction::Upload),
             download: Clock::new(Direction::Download),
             farewell: Farewell::default(),
@@ -285,6 +288,9 @@ impl ClientStream {
         outcome: Poll<io::Result<T>>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<T>> {
+        if direction == Direction::Download && outcome.is_pending() {
+            self.silence.look_blocked(&self.link, &mut self.alarm, cx)?;
+        }
         let clock = match direction {
             Direction::Upload => &mut self.upload,
             Direction::Download => &mut self.download,
@@ -346,13 +352,7 @@ impl ClientStream {
 impl AsyncRead for ClientStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.alarm.is_due(this.link.silence_ends(), cx) {
-            this.link.give_up();
-            return Poll::Ready(Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                "nothing moved within the limit",
-            )));
-        }
+        this.silence.look(&this.link, &mut this.alarm, cx)?;
         if this.link.is_tunnel() {
             this.body = Body::Anything;
             this.add_own_frame(cx);

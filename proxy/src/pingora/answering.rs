@@ -132,7 +132,7 @@ pub(super) fn passed_on(
     if status == StatusCode::SWITCHING_PROTOCOLS {
         stream::open_tunnel(&shared.observer, session, under_way);
     } else if under_way.exchange.event_stream {
-        stream::open_event_stream(session, under_way);
+        stream::open_event_stream(under_way);
     }
     // A proxy answers in its own version (RFC 9110, section 2.5).
     response.set_version(Version::HTTP_11);

@@ -256,9 +256,8 @@ impl ProxyHttp for Gateway {
         let under_way = passage.get()?;
         under_way.exchange.bytes_of_upstream += part.as_ref().map_or(0, Bytes::len) as u64;
         match end {
-            // What is left is between vordr and the client.
             true => {
-                under_way.link.watch(None);
+                under_way.link.answer_has_come();
                 if let Some(reached) = under_way.exchange.reached.as_mut() {
                     reached.over = Some(Instant::now());
                 }

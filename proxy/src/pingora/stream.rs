@@ -9,11 +9,10 @@ use pingora_proxy::Session;
 use std::time::Instant;
 
 /// The upstream has switched to WebSocket: `read` and `client` give way to `websocket idle`.
-pub(super) fn open_tunnel(observer: &Observer, session: &mut Session, under_way: &mut UnderWay) {
+pub(super) fn open_tunnel(observer: &Observer, session: &Session, under_way: &mut UnderWay) {
     let limit = under_way.exchange.silence_limit(true);
-    session.set_write_timeout(limit);
     under_way.link.patience.begin(None, None);
-    under_way.link.watch(limit);
+    under_way.link.watch_open_ended(limit);
     under_way.link.pings(under_way.exchange.settings().and_then(|settings| settings.websocket.ping));
     under_way.link.open_tunnel();
     // Bytes of a tunnel are counted for themselves.
@@ -31,11 +30,10 @@ pub(super) fn open_tunnel(observer: &Observer, session: &mut Session, under_way:
 }
 
 /// The upstream answers with events, which come when they come.
-pub(super) fn open_event_stream(session: &mut Session, under_way: &mut UnderWay) {
+pub(super) fn open_event_stream(under_way: &mut UnderWay) {
     let limit = under_way.exchange.silence_limit(false);
-    session.set_write_timeout(limit);
     under_way.link.patience.begin(None, None);
-    under_way.link.watch(limit);
+    under_way.link.watch_open_ended(limit);
     if let Some(in_flight) = &under_way.in_flight {
         in_flight.event_stream_opened();
     }

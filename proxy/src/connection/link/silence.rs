@@ -14,6 +14,24 @@ impl Link {
         self.silence_limit.store(limit.map_or(OFF, |limit| nanos(limit).max(1)), Relaxed);
     }
 
+    /// The same for an exchange that lives as long as both sides like: its client has to take what is written as well.
+    pub(crate) fn watch_open_ended(&self, limit: Option<Duration>) {
+        self.open_ended.store(true, Relaxed);
+        self.watch(limit);
+    }
+
+    /// Whether the exchange lives as long as both sides like.
+    pub(crate) fn is_open_ended(&self) -> bool {
+        self.open_ended.load(Relaxed)
+    }
+
+    /// The whole answer has come: what is left is between vordr and the client.
+    pub(crate) fn answer_has_come(&self) {
+        if !self.is_open_ended() {
+            self.watch(None);
+        }
+    }
+
     /// When something moved last.
     pub(crate) fn last_progress(&self) -> Instant {
         self.opened + Duration::from_nanos(self.last_progress.load(Relaxed))
@@ -58,6 +76,11 @@ impl Link {
     pub(crate) fn cut(&self) {
         self.cut.store(true, Relaxed);
         self.watch(Some(Duration::ZERO));
+    }
+
+    /// Whether the exchange is to end because vordr stops.
+    pub(crate) fn is_to_be_cut(&self) -> bool {
+        self.cut.load(Relaxed)
     }
 
     /// Whether the exchange was ended because vordr stops.
