@@ -111,6 +111,29 @@ async fn a_stalled_upload_is_a_408_by_timeouts_client() {
 }
 
 #[tokio::test]
+async fn a_client_that_only_listens_in_a_conversation_is_no_stalled_upload() {
+    let origin = Origin::scripted(|mut connection| async move {
+        connection.request_head().await;
+        connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+        for _ in 0..6 {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            connection.send("1\r\nx\r\n").await;
+        }
+        connection.closed().await;
+    })
+    .await;
+    let vordr = Vordr::proxying_with(&origin, r#"timeouts client="500ms""#).await;
+    let mut client = vordr.connect().await;
+    client.send("POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n").await;
+    assert_eq!(client.response_head().await.status(), 200);
+    for _ in 0..6 {
+        assert_eq!(client.chunk().await.unwrap().unwrap(), b"x");
+    }
+    // Silence in both directions is silence.
+    names(&vordr.log_error("client_timeout").await, "client_timeout", "timeouts client");
+}
+
+#[tokio::test]
 async fn a_client_that_does_not_read_is_cut_by_timeouts_client() {
     let origin = Origin::scripted(|mut connection| async move {
         connection.request().await;

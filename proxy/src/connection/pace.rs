@@ -168,7 +168,7 @@ pub(super) struct Clock {
 struct Wait {
     since: Instant,
     total: u64,
-    acknowledged: u64,
+    beyond: u64,
 }
 
 impl Clock {
@@ -220,13 +220,13 @@ impl Clock {
             let wait = *self.wait.get_or_insert_with(|| Wait {
                 since: Instant::now(),
                 total: passed.total(self.direction),
-                acknowledged: self.direction.acknowledged(passed),
+                beyond: self.direction.beyond(patience, passed),
             });
             if !alarm.is_due(Some(wait.since + limit), cx) {
                 return Ok(());
             }
-            let moved = match passed.blocked.load(Relaxed) {
-                true => self.direction.acknowledged(passed).saturating_sub(wait.acknowledged),
+            let moved = match self.direction == Direction::Upload || passed.blocked.load(Relaxed) {
+                true => self.direction.beyond(patience, passed).saturating_sub(wait.beyond),
                 // The client acknowledges what it is told, and opens no window.
                 false => 0,
             };
@@ -257,9 +257,10 @@ impl Clock {
 }
 
 impl Direction {
-    /// What the kernel knows of beyond what we see.
-    fn acknowledged(self, passed: &Passed) -> u64 {
+    /// What moves beyond what we see: the kernel knows of it, or it is the other side of a conversation.
+    fn beyond(self, patience: &Patience, passed: &Passed) -> u64 {
         match self {
+            Self::Upload if patience.answering.load(Relaxed) => passed.sent.load(Relaxed),
             Self::Upload => 0,
             Self::Download => passed.acknowledged(),
         }
