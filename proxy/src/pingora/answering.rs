@@ -70,6 +70,11 @@ pub(super) fn taken(
         let reason = "it switches protocols and was not asked to".to_owned();
         return Err(failing::error(&Failure::Protocol(reason)));
     }
+    if response.status.is_success() && exchange.upgrade && exchange.arrival.http2 {
+        // To its client it would be an open WebSocket (RFC 8441, section 5).
+        let reason = format!("it answers {} to a WebSocket's handshake", response.status.as_u16());
+        return Err(failing::error(&Failure::Protocol(reason)));
+    }
     if let Some(reached) = exchange.reached.as_mut() {
         reached.status = Some(response.status.as_u16());
         reached.answered = Some(Instant::now());
