@@ -97,6 +97,31 @@ async fn a_client_that_never_reads_is_ended_and_named() {
 }
 
 #[tokio::test]
+async fn answers_that_are_read_slowly_outlive_keepalive() {
+    const SIZE: usize = 60 * 1024;
+    const STREAMS: usize = 100;
+    let origin = Origin::answering(&"x".repeat(SIZE)).await;
+    let rules = proxying(&origin.url(), "");
+    let vordr = Vordr::running_with("limits { keepalive \"500ms\"; }", &rules).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let socket = within(socket.connect(vordr.address())).await.unwrap();
+    let mut wire = RawHttp2::over(Box::new(socket)).await;
+    wire.open_windows().await;
+    for number in 0..STREAMS {
+        wire.get(number as u32 * 2 + 1, &[]).await;
+    }
+    let mut sum = 0;
+    while sum < SIZE * STREAMS {
+        let Some((kind, payload)) = wire.next().await else { break };
+        sum += if kind == DATA { payload.len() } else { 0 };
+        // 2 MB a second.
+        tokio::time::sleep(Duration::from_micros(payload.len() as u64 / 2)).await;
+    }
+    assert_eq!(sum, SIZE * STREAMS);
+}
+
+#[tokio::test]
 async fn a_window_that_stays_shut_is_ended_too() {
     let origin = Origin::responding("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello").await;
     let vordr = Vordr::proxying_with(&origin, "timeouts client=\"400ms\"").await;

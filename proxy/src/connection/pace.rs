@@ -143,7 +143,7 @@ impl Passed {
 
     /// How many bytes the client's kernel has acknowledged. Ours says that there is room only when a third of its buffer
     /// is free again, which on a slow line takes minutes.
-    fn acknowledged(&self) -> u64 {
+    pub(crate) fn acknowledged(&self) -> u64 {
         match self.socket.load(Relaxed) {
             NONE => 0,
             socket => get_tcp_info(socket).map_or(0, |info| info.tcpi_bytes_acked),

@@ -26,6 +26,8 @@ use vordr_rules::table::Limits;
 const LINGER: Duration = Duration::from_secs(2);
 /// How long a client may take for the last of its answers where `limits keepalive` is off.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How many bytes of its last answers a client takes within that time, or it is not reading: it may still send PINGs.
+const STEP: u64 = 4096;
 
 /// Serves one connection, from which `ahead` has been read, to its end.
 pub(crate) async fn serve(worker: Arc<Worker>, transport: Transport, ahead: BytesMut, link: Arc<Link>) {
@@ -80,6 +82,8 @@ struct Streams {
     requests: u64,
     /// Since when nothing is under way.
     idle_since: Instant,
+    /// How many bytes the client had acknowledged by then.
+    taken: u64,
     stage: Stage,
     alarm: Alarm,
     stopping: Pin<Box<WaitForCancellationFutureOwned>>,
@@ -129,6 +133,7 @@ impl Streams {
     ) -> Self {
         Self {
             idle_since: link.opened(),
+            taken: 0,
             stopping: Box::pin(link.leaving.clone().cancelled_owned()),
             worker,
             link,
@@ -155,6 +160,7 @@ impl Streams {
                 Event::Flood(Flood::Control) => self.cut(Failure::Flood("frames that move nothing")),
                 Event::Stopping | Event::Due(Due::Idle) => self.leave(),
                 Event::Due(Due::Head) => self.cut(Failure::HeaderTimeout),
+                Event::Due(Due::Untaken) if self.is_read_on() => {}
                 Event::Due(Due::Untaken) => self.cut(Failure::Untaken),
                 Event::Due(Due::Linger) => {
                     if self.watch.is_unread() && self.stage == Stage::Leaving {
@@ -172,10 +178,14 @@ impl Streams {
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        let before = self.idle_since;
         while let Poll::Ready(Some(_)) = self.exchanges.poll_join_next(cx) {
             self.idle_since = Instant::now();
         }
         let next = pin!(self.connection.accept()).poll(cx);
+        if self.idle_since != before && self.connection.has_streams() {
+            self.taken = self.link.passed.acknowledged();
+        }
         if let Poll::Ready(Some(Ok((_, respond)))) = &next {
             self.watch.faults().forget(respond.stream_id().as_u32());
         }
@@ -201,6 +211,16 @@ impl Streams {
             return Poll::Ready(Event::Due(due));
         }
         Poll::Pending
+    }
+
+    /// Whether the last answers are still being read, which leaves the connection as long again.
+    fn is_read_on(&mut self) -> bool {
+        let taken = self.link.passed.acknowledged();
+        let is_read_on = taken >= self.taken.saturating_add(STEP);
+        if is_read_on {
+            (self.idle_since, self.taken) = (Instant::now(), taken);
+        }
+        is_read_on
     }
 
     /// Which time runs out next, and when.
