@@ -9,6 +9,7 @@ use h2::Reason;
 use http::{Method, StatusCode};
 use std::time::{Duration, Instant};
 use tokio::net::TcpSocket;
+use tokio::task::JoinHandle;
 
 const HELLO: &str = r#"server a.test { listen 0; location "/" { respond 200 "hello"; } }"#;
 
@@ -119,6 +120,42 @@ async fn answers_that_are_read_slowly_outlive_keepalive() {
         tokio::time::sleep(Duration::from_micros(payload.len() as u64 / 2)).await;
     }
     assert_eq!(sum, SIZE * STREAMS);
+}
+
+/// Uploads more than anybody takes to an upstream that reads nothing; it goes on while the task is not aborted.
+async fn stalled(client: &mut Http2) -> JoinHandle<()> {
+    let mut stream = client.open(request(Method::POST, "/stall").body(()).unwrap(), false).await;
+    let part = Bytes::from(vec![b'x'; 64 << 20]);
+    tokio::spawn(async move {
+        // It ends when the stream is dropped, or the connection.
+        let _ = stream.send(part, true).await;
+        std::future::pending::<()>().await;
+    })
+}
+
+#[tokio::test]
+async fn uploads_that_stall_stop_no_others_and_are_over_when_they_are_taken_back() {
+    let origin = Origin::scripted(|mut connection| async move {
+        if connection.request_head().await.is_some_and(|head| head.target() == "/stall") {
+            return tokio::time::sleep(Duration::from_secs(60)).await;
+        }
+        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood").await;
+        connection.closed().await;
+    })
+    .await;
+    let vordr = Vordr::proxying_with(&origin, "body-limit off; timeouts client=\"2s\"").await;
+    let mut client = Http2::connect(vordr.address()).await;
+    let mut uploads = Vec::new();
+    for _ in 0..6 {
+        uploads.push(stalled(&mut client).await);
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let mut stream = client.open(request(Method::POST, "/").body(()).unwrap(), false).await;
+    stream.send(Bytes::from_static(b"small"), true).await.unwrap();
+    assert_eq!(stream.answer().await.text().await, "good");
+    uploads.iter().for_each(JoinHandle::abort);
+    let gone = || vordr.log_lines().iter().filter(|line| line["error"] == "client_gone").count();
+    crate::harness::eventually("a line for each", || (gone() == 6).then_some(())).await;
 }
 
 #[tokio::test]

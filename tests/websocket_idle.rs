@@ -81,7 +81,9 @@ async fn a_client_that_takes_its_time_is_not_silent() {
     const SIZE: usize = 6 * 1024 * 1024;
     let origin = Origin::scripted(|mut connection| async move {
         connection.request().await;
-        connection.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n").await;
+        connection
+            .send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
+            .await;
         connection.send(vec![b'x'; SIZE]).await;
     })
     .await;

@@ -167,6 +167,14 @@ impl ClientStream {
         }
     }
 
+    /// Waits for the upstream: nothing is asked of the client meanwhile, who may take its request back.
+    fn poll_backed_up(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Poll::Ready(Err(error)) = self.in_time(Direction::Upload, Poll::Ready(Ok(())), cx) {
+            return Poll::Ready(Err(error));
+        }
+        self.transport.as_mut().map_or(Poll::Pending, |transport| transport.poll_taken_back(cx))
+    }
+
     /// Whether what has come of the present body is to leave the memory now. Of one that is to be a file nothing stays.
     fn is_to_be_put_aside(&self, how: &Buffering) -> bool {
         let is_enough = match how.file {
@@ -365,9 +373,7 @@ impl AsyncRead for ClientStream {
             return this.poll_departure(cx);
         }
         if this.link.is_backed_up(cx) {
-            // Nothing is asked of the client meanwhile.
-            let asked = this.in_time(Direction::Upload, Poll::Ready(Ok(())), cx);
-            return if matches!(asked, Poll::Ready(Err(_))) { asked } else { Poll::Pending };
+            return this.poll_backed_up(cx);
         }
         let read = this.poll_hand_over(cx, buf);
         this.in_time(Direction::Upload, read, cx)

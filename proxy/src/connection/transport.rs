@@ -43,6 +43,14 @@ impl Transport {
         Some(SocketAddr::new(local.ip().to_canonical(), local.port()))
     }
 
+    /// Waits until the client takes its request back, as far as that is told without reading on.
+    pub(super) fn poll_taken_back<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        match self {
+            Self::Http2(stream) => stream.poll_taken_back(cx).map(Err),
+            Self::Tcp(_) | Self::Unix(_) | Self::Tls(_) => Poll::Pending,
+        }
+    }
+
     /// The first byte that comes, without taking it; `None` where the client goes away before.
     pub(crate) async fn first_byte(&self) -> io::Result<Option<u8>> {
         let Self::Tcp(socket) = self else {

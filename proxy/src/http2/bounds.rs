@@ -5,9 +5,10 @@ use vordr_rules::table::Limits;
 
 /// Requests at once. Each costs what a connection of HTTP/1.1 does.
 const STREAMS: u32 = 128;
-/// What a client may send ahead on one stream, and on all of them, until somebody takes it.
+/// What a client may send ahead on one stream until somebody takes it.
 const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// What all streams may hold: an upload whose upstream takes nothing must not stop the others.
+const CONNECTION_WINDOW: u32 = STREAMS * STREAM_WINDOW;
 /// What waits for one stream's client to take it, beside what is written at once.
 const SEND_BUFFER: usize = 64 * 1024;
 /// Streams that the client may make vordr reset by faults of its own.

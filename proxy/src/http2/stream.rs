@@ -76,6 +76,11 @@ impl Http2Stream {
             link,
         }
     }
+
+    /// Waits until the client takes its request back.
+    pub(crate) fn poll_taken_back(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        self.answer.poll_taken_back(cx)
+    }
 }
 
 impl AsyncRead for Http2Stream {
@@ -95,7 +100,7 @@ impl AsyncRead for Http2Stream {
             // Half of a tunnel has ended.
             Asked::WebSocket => Poll::Ready(Ok(())),
             // Nothing more comes, but the client may take its request back.
-            Asked::Head | Asked::Usual => this.answer.poll_departure(cx),
+            Asked::Head | Asked::Usual => this.poll_taken_back(cx).map(Err),
         }
     }
 }
@@ -238,12 +243,12 @@ impl Outgoing {
     }
 
     /// Waits until the client takes its request back.
-    fn poll_departure(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_taken_back(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         let reset = match &mut self.send {
             Some(send) => ready!(send.poll_reset(cx)),
             None => ready!(self.respond.poll_reset(cx)),
         };
-        Poll::Ready(Err(reset.map_or_else(gone, |_| io::ErrorKind::ConnectionReset.into())))
+        Poll::Ready(reset.map_or_else(gone, |_| io::ErrorKind::ConnectionReset.into()))
     }
 
     /// Nothing more will be written.

@@ -24,7 +24,10 @@ use tokio::time::{Instant, timeout};
 const FAREWELL: Duration = Duration::from_secs(60);
 
 /// A socket at the bottom.
-pub(super) trait Socket: AsyncRead + AsyncWrite + AsFd + Debug + Send + Sync + Unpin + 'static {}
+pub(super) trait Socket:
+    AsyncRead + AsyncWrite + AsFd + Debug + Send + Sync + Unpin + 'static
+{
+}
 
 impl<S: AsyncRead + AsyncWrite + AsFd + Debug + Send + Sync + Unpin + 'static> Socket for S {}
 
