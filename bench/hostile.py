@@ -145,7 +145,7 @@ def wait_until_all_are_there(server, before):
 
 
 def mebibytes(server):
-    return server.resident() / 2**20
+    return server.resident() / 2**20, server.most_resident() / 2**20
 
 
 def vordr(folder, upstream, port):
@@ -251,7 +251,9 @@ def figures(seen, beside):
     for kind, at in (("all requests", slice(2)), ("kept connections", slice(1)), ("new connections", slice(1, 2))):
         found[f"p99 in ms, {kind}"] = Figure(*(p99(sum(part[at], [])) for part in times))
     if not beside:
-        found["memory in MiB"] = Figure(*memory)
+        resident, most = zip(*memory)
+        found["memory in MiB"] = Figure(*resident)
+        found["most memory so far in MiB"] = Figure(*most)
         found["descriptors"] = Figure(*files)
     return found
 

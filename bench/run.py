@@ -79,6 +79,11 @@ class Process:
         pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.pids()]
         return sum(pages) * os.sysconf("SC_PAGESIZE")
 
+    def most_resident(self):
+        """The most that was ever resident."""
+        lines = [Path(f"/proc/{pid}/status").read_text().splitlines() for pid in self.pids()]
+        return sum(int(line.split()[1]) * 1024 for of_one in lines for line in of_one if line.startswith("VmHWM"))
+
     def stop(self):
         self.process.terminate()
         try:
