@@ -1,6 +1,6 @@
 //! `on-error`: what is done in the place of a failure.
 
-use crate::harness::{Framing, Origin, Vordr};
+use crate::harness::{Framing, Http2, Origin, Vordr};
 
 async fn broken(on_error: &str) -> Vordr {
     Vordr::running(&format!(
@@ -178,5 +178,60 @@ async fn what_takes_an_answers_place_may_tell_of_its_headers() {
             expected,
             "{action}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_status_that_has_no_body_is_answered_without_one() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("x"), "a file").unwrap();
+    let lengthy = Origin::answering("spare").await;
+    let chunked =
+        Origin::responding("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nspare\r\n0\r\n\r\n")
+            .await;
+    for action in [
+        format!("proxy \"{}\"", lengthy.url()),
+        format!("proxy \"{}\"", chunked.url()),
+        format!("files \"{}\"", folder.path().display()),
+        "respond 200 \"said\"".to_owned(),
+    ] {
+        let vordr = Vordr::running(&format!(
+            r#"server a.test {{ listen 0; location "/" {{ on-error 502 as=204 {{ {action}; }}; proxy "http://127.0.0.1:1"; }} }}"#
+        ))
+        .await;
+        let mut client = vordr.connect().await;
+        client.send("GET /x HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+        let response = client.response().await;
+        assert_eq!((response.status, response.text().as_str()), (204, ""), "{action}");
+        assert_eq!(response.header("Content-Length"), None, "{action}");
+        assert_eq!(response.header("Transfer-Encoding"), None, "{action}");
+        let mut client = Http2::connect(vordr.address()).await;
+        let mut answer = client.get("/x").await;
+        assert_eq!((answer.status.as_u16(), answer.text().await.as_str()), (204, ""), "{action}");
+    }
+}
+
+#[tokio::test]
+async fn what_has_not_changed_is_said_so_whatever_status_was_to_be() {
+    let origin = Origin::responding("HTTP/1.1 404 Gone\r\nContent-Length: 4\r\n\r\nmine").await;
+    let spare = Origin::scripted(|mut connection| async move {
+        while let Some(request) = connection.request().await {
+            let is_known = request.header("If-None-Match").is_some();
+            let new = "HTTP/1.1 203 Own\r\nETag: \"a\"\r\nContent-Length: 4\r\n\r\nfull";
+            connection.send(if is_known { "HTTP/1.1 304 Known\r\nETag: \"a\"\r\n\r\n" } else { new }).await;
+        }
+    })
+    .await;
+    let settings = format!("on-error 404 from=upstream as=200 {{ proxy \"{}\"; }}", spare.url());
+    let vordr = Vordr::proxying_with(&origin, &settings).await;
+    let mut client = vordr.connect().await;
+    for (condition, line, text) in
+        [("If-None-Match: \"a\"\r\n", "304 Known", ""), ("", "200 OK", "full"), ("", "200 OK", "full")]
+    {
+        client.send(format!("GET /x HTTP/1.1\r\nHost: a.test\r\n{condition}\r\n")).await;
+        let head = client.response_head().await;
+        assert_eq!(head.start(), format!("HTTP/1.1 {line}"));
+        let response = client.rest_of(head).await;
+        assert_eq!((response.header("ETag"), response.text().as_str()), (Some("\"a\""), text));
     }
 }

@@ -15,6 +15,7 @@ use super::context::Exchange;
 use super::failure::Failure;
 use super::fill::{IN_PATH, Into, argument};
 use super::nginx_page;
+use super::recover::is_bodiless;
 use crate::files::Entry;
 use bytes::Bytes;
 use condition::Validators;
@@ -271,7 +272,7 @@ impl Described<'_> {
 
     fn bodiless(&self, status: StatusCode) -> FileAnswer {
         let mut head = self.head(status);
-        if status != StatusCode::NOT_MODIFIED {
+        if !is_bodiless(status) {
             head.headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
         }
         FileAnswer { head, body: Vec::new() }
@@ -294,7 +295,7 @@ impl Described<'_> {
 
     /// A file in the place of an answer that failed: it has that one's status.
     fn instead(&self, status: StatusCode) -> FileAnswer {
-        let mut answer = self.whole();
+        let mut answer = if is_bodiless(status) { self.bodiless(status) } else { self.whole() };
         answer.head.status = status;
         for name in [ETAG, LAST_MODIFIED, ACCEPT_RANGES] {
             answer.head.headers.remove(name);

@@ -4,10 +4,19 @@ use super::admit::Admission;
 use super::answer::Answer;
 use super::context::{Exchange, Instead};
 use super::failure::{Failure, Party, shown};
-use http::StatusCode;
-use http::header::LOCATION;
+use super::headers::Headers;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, TRANSFER_ENCODING};
 use http::request::Parts;
+use http::{HeaderName, StatusCode};
 use vordr_rules::table::{Action, AnswerStatus, OnError};
+
+/// What tells of a body that is not sent.
+const OF_A_BODY: [HeaderName; 3] = [CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING];
+
+/// Whether an answer ends with its head.
+pub(super) fn is_bodiless(status: StatusCode) -> bool {
+    matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+}
 
 impl Exchange {
     /// Whether the upstream's own answer with this status is to be replaced.
@@ -79,6 +88,23 @@ impl Exchange {
             AnswerStatus::Failure => Some(status),
             AnswerStatus::Own => None,
             AnswerStatus::Fixed(status) => Some(status),
+        }
+    }
+
+    /// The status of an upstream's answer in the place of a failure. One that says that nothing has changed keeps its own:
+    /// it brings no body for another.
+    pub fn answered_instead(&self, own: StatusCode) -> StatusCode {
+        match own {
+            StatusCode::NOT_MODIFIED | StatusCode::SWITCHING_PROTOCOLS => own,
+            _ => self.status_instead(false).unwrap_or(own),
+        }
+    }
+
+    /// Takes the body of an upstream's answer away, where it has come by a status that has none (RFC 9110, section 6.4.1).
+    pub fn leave_body_out(&mut self, status: StatusCode, message: &mut impl Headers) {
+        if is_bodiless(status) {
+            OF_A_BODY.iter().for_each(|name| message.remove(name));
+            self.portion = Some(Box::default());
         }
     }
 

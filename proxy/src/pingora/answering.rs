@@ -118,15 +118,10 @@ pub(super) fn passed_on(
     if let Some(kept) = under_way.kept.take() {
         session.set_keepalive(Some(kept));
     }
-    let status = match under_way.exchange.status_instead(false) {
-        Some(instead) if status != StatusCode::SWITCHING_PROTOCOLS => {
-            response.set_status(instead)?;
-            instead
-        }
-        _ => status,
-    };
+    let status = under_way.exchange.answered_instead(status);
     let made = under_way.exchange.deliver(session.req_header(), status, response);
-    if made != status {
+    if made != response.status {
+        under_way.exchange.leave_body_out(made, response);
         response.set_status(made)?;
         response.set_reason_phrase(under_way.exchange.reason(made))?;
     }
