@@ -65,6 +65,7 @@ mod names;
 mod nginx_command;
 mod nginx_rules;
 mod on_error;
+mod on_error_uploads;
 mod passive;
 mod paths;
 mod pools;

@@ -118,6 +118,8 @@ pub struct Exchange {
     pub first_byte: Option<Instant>,
     /// What is sent in the place of its body.
     pub own_body: Option<Bytes>,
+    /// Who is asked next is asked without it: it has gone to another, and no more than its beginning was kept.
+    pub body_is_gone: bool,
     /// What the upstream is asked by in the place of its method.
     pub own_method: Option<Method>,
     /// The client was told to send the body that it waits with.
@@ -235,6 +237,7 @@ impl Exchange {
             sent: Sent::default(),
             first_byte: None,
             own_body: None,
+            body_is_gone: false,
             own_method: None,
             has_bidden: false,
             body_file: None,

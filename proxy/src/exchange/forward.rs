@@ -7,6 +7,7 @@ use super::fill::{IN_PATH, Into, path_and_query};
 use super::headers::{Headers, strip_hop_by_hop};
 use super::host::host_of;
 use super::operation;
+use bytes::Bytes;
 use http::header::{
     ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, ORIGIN, TE, TRANSFER_ENCODING,
     UPGRADE,
@@ -83,10 +84,10 @@ impl Exchange {
         !proxy.pass_body || proxy.body.is_some() || (may_be_http_2 && !self.upgrade)
     }
 
-    /// Whether only HTTP/1.1 can carry it: a WebSocket, and a body of the rules' own for a request that has none, which over
-    /// HTTP/2 Pingora ends with its head.
+    /// Whether only HTTP/1.1 can carry it: a WebSocket, a body of the rules' own for a request that has none, which over
+    /// HTTP/2 Pingora ends with its head, and one without its body, which over HTTP/2 Pingora does not end.
     pub(crate) fn is_of_http_1(&self, proxy: &Proxy, request: &Parts) -> bool {
-        self.upgrade || (proxy.body.is_some() && !has_body(request))
+        self.upgrade || self.body_is_gone || (proxy.body.is_some() && !has_body(request))
     }
 
     /// Takes away what is not to be passed on at all.
@@ -119,7 +120,8 @@ impl Exchange {
         let is_kept = self.table.keeps_bodies && self.body_file.is_none();
         self.kept_body = is_kept.then(Vec::new);
         let body = self.proxy().and_then(|proxy| proxy.body.as_ref()).filter(|_| !self.upgrade);
-        self.own_body = body.map(|body| self.fill(body, request, Into::Raw).into());
+        let own_body = body.map(|body| self.fill(body, request, Into::Raw).into());
+        self.own_body = own_body.or_else(|| self.body_is_gone.then(Bytes::new));
         self.own_method = match self.proxy().and_then(|proxy| proxy.method.as_ref()) {
             None => None,
             Some(AskedBy::Fixed(method)) => Some(method.clone()),

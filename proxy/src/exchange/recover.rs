@@ -19,9 +19,28 @@ pub(super) fn is_bodiless(status: StatusCode) -> bool {
 }
 
 impl Exchange {
-    /// Whether the upstream's own answer with this status is to be replaced.
-    pub fn replaces(&self, status: StatusCode) -> bool {
-        self.on_error_of(&Failure::Status(status)).is_some()
+    /// Whether the upstream's own answer with this status is to be replaced; `is_sendable` where the request can be sent
+    /// once more, body and all.
+    pub fn replaces(&self, status: StatusCode, is_sendable: bool) -> bool {
+        let index = self.on_error_of(&Failure::Status(status));
+        index.is_some_and(|index| is_sendable || !self.sends_once_more(index))
+    }
+
+    /// Whether what goes on can do so without the request's body: a page is only read. A body of the rules' own would have
+    /// to be sent in its place.
+    pub fn needs_no_body(&self) -> bool {
+        self.asks_anew && self.proxy().is_none_or(|proxy| proxy.body.is_none())
+    }
+
+    /// Whether an `on-error` has the request sent to an upstream as it came, as far as that can be told beforehand.
+    fn sends_once_more(&self, index: usize) -> bool {
+        let action = match self.on_error_action(index) {
+            Some(Action::Enter(location)) => {
+                self.server().and_then(|server| Some(&server.locations.get(location.0)?.action))
+            }
+            action => action,
+        };
+        !self.asks_anew && matches!(action, Some(Action::Proxy(_)))
     }
 
     /// What comes of it where an `on-error` has another upstream or another location go on in the place of a failure.
@@ -205,7 +224,7 @@ mod tests {
         ] {
             let mut scene = Scene::of(&format!("{on_error}\n proxy \"http://app.example\""), "GET /");
             scene.admit();
-            assert_eq!(scene.exchange.replaces(own), replaced, "{on_error}");
+            assert_eq!(scene.exchange.replaces(own, true), replaced, "{on_error}");
         }
     }
 
@@ -218,7 +237,7 @@ mod tests {
         assert_eq!(falls_back(&Failure::ReadTimeout), None);
         assert_eq!(falls_back(&Failure::Refused), Some(Admission::Forward));
         assert_eq!(falls_back(&Failure::Refused), None);
-        assert!(!scene.exchange.replaces(StatusCode::BAD_GATEWAY));
+        assert!(!scene.exchange.replaces(StatusCode::BAD_GATEWAY, true));
         scene.reach();
         let answer = answered(scene.exchange.recover(&Failure::Refused, &scene.request));
         assert_eq!(answer.status, StatusCode::BAD_GATEWAY);

@@ -84,7 +84,8 @@ pub(super) fn taken(
     if let Some(target) = journey.target.as_ref().filter(|_| !may_retry) {
         generation.upstreams.answered(target, &shared.observer);
     }
-    if may_retry || exchange.replaces(response.status) {
+    let is_sendable = failing::is_sendable(session, exchange);
+    if may_retry || exchange.replaces(response.status, is_sendable) {
         exchange.give_up(response.status, &response.headers, may_retry);
         return Err(failing::error(&Failure::Status(response.status)));
     }

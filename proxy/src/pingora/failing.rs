@@ -2,7 +2,7 @@
 
 use super::reaching::Journey;
 use super::under_way::{Passage, UnderWay};
-use super::{files, reply};
+use super::{files, guarding, reply};
 use crate::exchange::{Admission, Attempt, Exchange, Failure, Party};
 use crate::shared::Shared;
 use crate::upstream::{classify, was_refused};
@@ -123,7 +123,7 @@ pub(super) fn goes_on_unsent(
         journey.turn.refused = true;
         return counted(shared, session.req_header(), exchange, failure);
     }
-    falls_back(shared, session.req_header(), under_way, failure)
+    falls_back(shared, session, under_way, failure)
 }
 
 /// Something may have been sent: only what can do no harm is tried again.
@@ -141,13 +141,15 @@ pub(super) fn failed_while_proxying(
     }
     let failure = failure_of(&error, under_way);
     under_way.exchange.failure_seen(&failure);
-    let sendable = !session.as_ref().retry_buffer_truncated() && !is_answered(session, under_way);
+    let is_open = !is_answered(session, under_way);
     let closed_under_us = was_refused(&error)
         || reused
             && matches!(failure, Failure::EarlyClose | Failure::Reset)
             && was_not_read(&under_way.exchange, &session.req_header().method);
     let attempt = if closed_under_us { Attempt::ReusedAndClosed } else { Attempt::Sent };
-    let again = sendable && retries(session, under_way, attempt, &failure);
+    let again = is_open
+        && is_sendable(session, &under_way.exchange)
+        && retries(session, under_way, attempt, &failure);
     let UnderWay { generation, exchange, journey, tunnel, .. } = &mut **under_way;
     let is_the_servers = match failure {
         // Who may not have it, or asks for what is not there, is told the same by a server that is well.
@@ -163,8 +165,8 @@ pub(super) fn failed_while_proxying(
         leave(under_way, closed_under_us);
         under_way.exchange.retried += 1;
         error.set_retry(counted(shared, session.req_header(), &mut under_way.exchange, &failure));
-    } else if sendable {
-        error.set_retry(falls_back(shared, session.req_header(), under_way, &failure));
+    } else if is_open {
+        error.set_retry(falls_back(shared, session, under_way, &failure));
     }
     if error.retry() {
         under_way.in_use = None;
@@ -174,11 +176,16 @@ pub(super) fn failed_while_proxying(
     error
 }
 
+/// Whether a request can be sent once more: what has gone of its body was kept, or is not needed.
+pub(super) fn is_sendable(session: &Session, exchange: &Exchange) -> bool {
+    exchange.body_is_gone || !session.as_ref().retry_buffer_truncated()
+}
+
 /// Whether an upstream's answer with this status gives way to a further attempt.
 pub(super) fn retries_status(session: &Session, under_way: &mut UnderWay, status: StatusCode) -> bool {
     let is_error = status.is_client_error() || status.is_server_error();
     is_error
-        && !session.as_ref().retry_buffer_truncated()
+        && is_sendable(session, &under_way.exchange)
         && retries(session, under_way, Attempt::Sent, &Failure::Status(status))
 }
 
@@ -237,20 +244,25 @@ fn was_not_read(exchange: &Exchange, method: &Method) -> bool {
 /// answered without one is due.
 pub(super) fn falls_back(
     shared: &Shared,
-    request: &Parts,
+    session: &Session,
     under_way: &mut UnderWay,
     failure: &Failure,
 ) -> bool {
+    let request = session.req_header();
     let before = under_way.exchange.reached.clone();
-    match under_way.exchange.falls_back(failure, request) {
+    let decided = under_way.exchange.falls_back(failure, request);
+    let is_sendable = is_sendable(session, &under_way.exchange);
+    let goes_on = is_sendable || under_way.exchange.needs_no_body();
+    match decided {
         None => return false,
-        Some(Admission::Forward) => {}
-        Some(Admission::Guarded) => under_way.due = Some(Admission::Guarded),
+        Some(Admission::Forward) if goes_on => {}
+        Some(Admission::Guarded) if goes_on => under_way.due = Some((Admission::Guarded, failure.clone())),
         Some(decided) => {
-            under_way.due = Some(decided);
+            under_way.due = Some((decided, failure.clone()));
             return false;
         }
     }
+    under_way.exchange.body_is_gone |= !is_sendable;
     under_way.exchange.reached = before;
     under_way.exchange.filled = None;
     under_way.journey = Journey::default();
@@ -262,13 +274,22 @@ pub(super) fn falls_back(
 }
 
 /// What is answered in the place of a failure: as was decided before, or as an `on-error` says.
-fn what_is_due(under_way: &mut UnderWay, failure: &Failure, request: &Parts) -> Admission {
-    let decided = under_way.due.take().or_else(|| under_way.exchange.falls_back(failure, request));
-    match decided {
-        Some(decided @ (Admission::Answer(_) | Admission::Files)) => decided,
+async fn what_is_due(
+    shared: &Shared,
+    session: &mut Session,
+    under_way: &mut UnderWay,
+    failure: &Failure,
+) -> Admission {
+    let due = under_way.due.take().map(|(due, _)| due);
+    let due = due.or_else(|| under_way.exchange.falls_back(failure, session.req_header()));
+    if let Some(due) = due {
+        let decided = guarding::decided(shared, session, under_way, due).await;
+        if matches!(decided, Admission::Answer(_) | Admission::Files) {
+            return decided;
+        }
         // No further attempt can be made any more.
-        _ => under_way.exchange.recover(failure, request),
     }
+    under_way.exchange.recover(failure, session.req_header())
 }
 
 /// Whether an answer has begun that no other can take the place of. An interim one is none.
@@ -287,7 +308,12 @@ pub(super) fn is_behind_the_answer(error: &Error, under_way: &UnderWay) -> bool 
 }
 
 /// Answers a failure that was not mended; the status that was sent, or 0 where nothing could be.
-pub(super) async fn answer(session: &mut Session, error: &Error, passage: &mut Passage) -> u16 {
+pub(super) async fn answer(
+    shared: &Shared,
+    session: &mut Session,
+    error: &Error,
+    passage: &mut Passage,
+) -> u16 {
     let Some(under_way) = passage.under_way.as_mut() else { return 0 };
     if is_behind_the_answer(error, under_way) {
         return 0;
@@ -304,11 +330,11 @@ pub(super) async fn answer(session: &mut Session, error: &Error, passage: &mut P
         return 0;
     }
     session.set_keepalive(None);
-    let _ = match what_is_due(under_way, &failure, session.req_header()) {
+    let _ = match what_is_due(shared, session, under_way, &failure).await {
         // The client may be gone by now, which the log line's failure does not have to tell.
         Admission::Answer(answer) => reply::write(session, under_way, *answer).await,
-        _ if failure == Failure::Elsewhere => files::serve_elsewhere(session, under_way).await,
-        _ => files::serve_instead(session, under_way, &failure).await,
+        _ if failure == Failure::Elsewhere => files::serve_elsewhere(shared, session, under_way).await,
+        _ => files::serve_instead(shared, session, under_way, &failure).await,
     };
     session.response_written().map_or(0, |response| response.status.as_u16())
 }

@@ -1,9 +1,10 @@
 //! Files that are sought, found, and sent.
 
 use super::under_way::UnderWay;
-use super::{answering, body, failing, reply, trailing};
+use super::{answering, body, failing, guarding, reply, trailing};
 use crate::exchange::{Admission, Answer, Failure, FileAnswer, Piece};
 use crate::files::{Find, Reading};
+use crate::shared::Shared;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use pingora_core::Result;
@@ -11,7 +12,11 @@ use pingora_proxy::Session;
 
 /// Answers with a file, or with what there is in its place. What is left is what an `on-error` has another upstream or
 /// another location do.
-pub(super) async fn serve(session: &mut Session, under_way: &mut UnderWay) -> Result<Option<Admission>> {
+pub(super) async fn serve(
+    shared: &Shared,
+    session: &mut Session,
+    under_way: &mut UnderWay,
+) -> Result<Option<Admission>> {
     let failure = match send_found(session, under_way).await? {
         Ok(left) => return Ok(left),
         Err(failure) => failure,
@@ -21,16 +26,20 @@ pub(super) async fn serve(session: &mut Session, under_way: &mut UnderWay) -> Re
     }
     match under_way.exchange.recover(&failure, session.req_header()) {
         Admission::Answer(answer) => reply::write(session, under_way, *answer).await?,
-        _ => serve_instead(session, under_way, &failure).await?,
+        _ => serve_instead(shared, session, under_way, &failure).await?,
     }
     Ok(None)
 }
 
 /// A file that an upstream leads to, or what there is in its place.
-pub(super) async fn serve_elsewhere(session: &mut Session, under_way: &mut UnderWay) -> Result<()> {
+pub(super) async fn serve_elsewhere(
+    shared: &Shared,
+    session: &mut Session,
+    under_way: &mut UnderWay,
+) -> Result<()> {
     // What one location leaves to the next ends after a few.
-    while let Some(left) = serve(session, under_way).await? {
-        match left {
+    while let Some(left) = serve(shared, session, under_way).await? {
+        match guarding::decided(shared, session, under_way, left).await {
             Admission::Files => {}
             Admission::Answer(answer) => {
                 return reply::write(session, under_way, *answer).await;
@@ -47,19 +56,22 @@ pub(super) async fn serve_elsewhere(session: &mut Session, under_way: &mut Under
 
 /// `on-error … { files … }`: a file in the place of the answer that failed, or the failure's page.
 pub(super) async fn serve_instead(
+    shared: &Shared,
     session: &mut Session,
     under_way: &mut UnderWay,
     failure: &Failure,
 ) -> Result<()> {
     // What one location leaves to the next ends after a few.
     loop {
-        match send_found(session, under_way).await? {
+        let left = match send_found(session, under_way).await? {
             Ok(None) => return Ok(()),
-            Ok(Some(Admission::Files)) => {}
-            Ok(Some(Admission::Answer(answer))) => {
-                return reply::write(session, under_way, *answer).await;
-            }
-            Ok(Some(_)) | Err(_) => break,
+            Ok(Some(left)) => left,
+            Err(_) => break,
+        };
+        match guarding::decided(shared, session, under_way, left).await {
+            Admission::Files => {}
+            Admission::Answer(answer) => return reply::write(session, under_way, *answer).await,
+            _ => break,
         }
     }
     let page = under_way.exchange.failure_page(failure, session.req_header());

@@ -67,7 +67,7 @@ impl Gateway {
             }
             admission = match admission {
                 Admission::Guarded => guarding::decide(&self.shared, session, under_way).await,
-                Admission::Files => match files::serve(session, under_way).await? {
+                Admission::Files => match files::serve(&self.shared, session, under_way).await? {
                     Some(left) => left,
                     None => break,
                 },
@@ -180,7 +180,7 @@ impl ProxyHttp for Gateway {
         let original = session.req_header();
         exchange.fill_own(original);
         // What an attempt before took of the body passes once more.
-        exchange.bytes_in = 0;
+        exchange.bytes_in = if exchange.body_is_gone { exchange.bytes_in } else { 0 };
         exchange.forward(original, request);
         if exchange.method(original) != original.method {
             request.set_method(exchange.method(original).clone());
@@ -344,7 +344,7 @@ impl ProxyHttp for Gateway {
         error: &Error,
         passage: &mut Passage,
     ) -> FailToProxy {
-        let error_code = failing::answer(session, error, passage).await;
+        let error_code = failing::answer(&self.shared, session, error, passage).await;
         FailToProxy { error_code, can_reuse_downstream: false }
     }
 

@@ -7,6 +7,20 @@ use crate::shared::Shared;
 use pingora_proxy::Session;
 use std::time::Duration;
 
+/// What a decision comes to once the locations that it leads to have been asked what they ask.
+pub(super) async fn decided(
+    shared: &Shared,
+    session: &mut Session,
+    under_way: &mut UnderWay,
+    mut admission: Admission,
+) -> Admission {
+    // What one location leaves to the next ends after a few.
+    while admission == Admission::Guarded {
+        admission = decide(shared, session, under_way).await;
+    }
+    admission
+}
+
 /// Decides on a request that has a rate to keep to, or credentials to show.
 pub(super) async fn decide(shared: &Shared, session: &mut Session, under_way: &mut UnderWay) -> Admission {
     let UnderWay { generation, exchange, .. } = &mut *under_way;

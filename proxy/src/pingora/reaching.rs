@@ -44,7 +44,7 @@ pub(super) async fn peer(
         if under_way.journey.target.is_none() {
             match choose(session, under_way).await {
                 Ok(target) => under_way.journey.target = Some(target),
-                Err(failure) if failing::falls_back(shared, session.req_header(), under_way, &failure) => {}
+                Err(failure) if failing::falls_back(shared, session, under_way, &failure) => {}
                 Err(failure) => return Err(failing::error(&failure)),
             }
         }
@@ -73,16 +73,13 @@ pub(super) async fn peer(
 
 /// Asks what the location asks that a failure led to; its refusal is what is due.
 async fn pass(shared: &Shared, session: &mut Session, under_way: &mut UnderWay) -> Result<()> {
-    while under_way.due == Some(Admission::Guarded) {
-        under_way.due = match guarding::decide(shared, session, under_way).await {
-            Admission::Forward => {
-                under_way.due = None;
-                return Ok(());
-            }
-            decided => Some(decided),
-        };
+    let Some((due, failure)) = under_way.due.take() else { return Ok(()) };
+    let decided = guarding::decided(shared, session, under_way, due).await;
+    if decided == Admission::Forward {
+        return Ok(());
     }
-    let failure = under_way.exchange.failure.clone().unwrap_or(Failure::NoRoute);
+    under_way.due = Some((decided, failure.clone()));
+    let failure = under_way.exchange.failure.clone().unwrap_or(failure);
     Err(failing::error(&failure))
 }
 

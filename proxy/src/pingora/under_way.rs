@@ -2,7 +2,7 @@
 
 use super::reaching::Journey;
 use crate::connection::Link;
-use crate::exchange::{Admission, Exchange, Packer};
+use crate::exchange::{Admission, Exchange, Failure, Packer};
 use crate::generation::Generation;
 use crate::observe::{InFlight, InUse, Record};
 use crate::storing::Storing;
@@ -46,7 +46,7 @@ pub(super) struct UnderWay {
     /// How long Pingora kept the client's connection for before an interim answer.
     pub kept: Option<u64>,
     /// What a failure led to, and is yet to be done.
-    pub due: Option<Admission>,
+    pub due: Option<(Admission, Failure)>,
 }
 
 impl UnderWay {
