@@ -1,6 +1,7 @@
 //! Access logs of servers and locations, and lines in a form of the rules' own.
 
 use crate::harness::{Client, Origin, Vordr, eventually};
+use base64::Engine;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -220,4 +221,19 @@ async fn a_log_that_cannot_be_opened_is_told_at_the_start_and_keeps_the_old_rule
     assert!(error.contains("folder.log"), "{error}");
     assert_eq!(vordr.get("http://a.test/").await.text(), "ok");
     vordr.log_line(|line| line["path"] == "/").await;
+}
+
+#[tokio::test]
+async fn a_client_that_breaks_a_line_writes_to_no_file_that_the_rules_do_not_name() {
+    let logs = Logs::new();
+    let (path, other) = (logs.at("{header.host}.log"), logs.at("other.log"));
+    let server = format!(r#"access-log {path:?} format=raw; location "/" {{ respond 204; }}"#);
+    let vordr = running(r#"log-format raw "<{claimed_user}>" escape=none"#, &server).await;
+    let user = format!("one\n{}\0two\nthree", other.display());
+    let user = base64::engine::general_purpose::STANDARD.encode(format!("{user}:password"));
+    let request = format!("GET / HTTP/1.1\r\nHost: a.test\r\nAuthorization: Basic {user}\r\n\r\n");
+    assert_eq!(vordr.send(&request).await.status, 204);
+    let lines = logs.wait("a.test.log", 3).await;
+    assert_eq!(lines, ["<one".to_owned(), format!("{}\0two", other.display()), "three>".to_owned()]);
+    assert!(!other.exists());
 }

@@ -47,8 +47,7 @@ fn named(bytes: &mut Vec<u8>, line: impl FnOnce(&mut Vec<u8>)) {
     let before = bytes.len();
     line(bytes);
     if bytes.len() == before {
-        let start = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        bytes.truncate(start);
+        bytes.clear();
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where lines go that do not go to one file: each to a file of its own, or to a syslog server.
 
+use super::stream::Stream;
 use crate::exchange::HOSTNAME;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -27,8 +28,14 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// Each line goes to the file that it names.
 pub(super) struct ManyFiles {
-    open: VecDeque<(Vec<u8>, File, Instant)>,
+    open: VecDeque<OpenFile>,
     dropped: IntCounter,
+}
+
+struct OpenFile {
+    name: Vec<u8>,
+    stream: Stream<File>,
+    since: Instant,
 }
 
 impl ManyFiles {
@@ -37,35 +44,32 @@ impl ManyFiles {
         Self { open: VecDeque::new(), dropped }
     }
 
-    fn put(&mut self, line: &[u8]) -> io::Result<()> {
-        let Some(end) = line.iter().position(|byte| *byte == NAMED) else { return Ok(()) };
-        let (name, line) = (line.get(..end).unwrap_or_default(), line.get(end + 1..).unwrap_or_default());
-        self.open.retain(|(.., since)| since.elapsed() < KEPT);
-        if !self.open.iter().any(|(known, ..)| known == name) {
-            let path = String::from_utf8_lossy(name);
-            let file = OpenOptions::new().create(true).append(true).open(&*path)?;
-            self.open.truncate(OPEN - 1);
-            self.open.push_front((name.to_vec(), file, Instant::now()));
-        }
-        match self.open.iter_mut().find(|(known, ..)| known == name) {
-            Some((_, file, _)) => file.write_all(line),
-            None => Ok(()),
+    /// Writes a record: a file's name, which cannot hold [`NAMED`], and the line, which can.
+    pub(super) fn write(&mut self, record: &[u8]) {
+        let Some(end) = record.iter().position(|byte| *byte == NAMED) else { return self.dropped.inc() };
+        let (name, line) = (record.get(..end).unwrap_or_default(), record.get(end + 1..).unwrap_or_default());
+        match self.file(name) {
+            Ok(stream) => stream.write_one(line),
+            Err(_) => self.dropped.inc(),
         }
     }
-}
 
-/// A line at a time; one that cannot be written is counted, and the next one may go elsewhere.
-impl Write for ManyFiles {
-    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
-        let line = first(lines);
-        if self.put(line).is_err() {
-            self.dropped.inc();
-        }
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    fn file(&mut self, name: &[u8]) -> io::Result<&mut Stream<File>> {
+        // Of a line that was cut off nobody would know any more in a file that is opened anew.
+        self.open.retain(|file| file.since.elapsed() < KEPT || file.stream.is_torn());
+        let place = match self.open.iter().position(|file| file.name == name) {
+            Some(place) => place,
+            None => {
+                let file =
+                    OpenOptions::new().create(true).append(true).open(&*String::from_utf8_lossy(name))?;
+                let stream = Stream::new(file, self.dropped.clone());
+                self.open.truncate(OPEN - 1);
+                self.open.push_front(OpenFile { name: name.to_vec(), stream, since: Instant::now() });
+                0
+            }
+        };
+        let file = self.open.get_mut(place).ok_or(io::ErrorKind::NotFound)?;
+        Ok(&mut file.stream)
     }
 }
 
@@ -134,6 +138,17 @@ impl ToSyslog {
         message
     }
 
+    /// Sends a line. A server that came back has another socket, so one that fails is made anew, once.
+    pub(super) fn write(&mut self, line: &[u8]) {
+        let message = self.message(line);
+        if self.send(&message).is_err() {
+            let had_one = self.socket.take().is_some();
+            if !had_one || self.send(&message).is_err() {
+                self.dropped.inc();
+            }
+        }
+    }
+
     fn send(&mut self, message: &[u8]) -> io::Result<()> {
         if self.socket.is_none() {
             if self.failed.is_some_and(|failed| failed.elapsed() < AGAIN) {
@@ -172,37 +187,12 @@ fn connected(address: &SyslogAddress) -> io::Result<Socket> {
     }
 }
 
-/// A line at a time. A server that came back has another socket, so one that fails is made anew, once.
-impl Write for ToSyslog {
-    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
-        let line = first(lines);
-        let message = self.message(line);
-        if self.send(&message).is_err() {
-            let had_one = self.socket.take().is_some();
-            if !had_one || self.send(&message).is_err() {
-                self.dropped.inc();
-            }
-        }
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// The severity of a line that begins with it, as a digit, and the rest.
 fn own_severity(line: &[u8]) -> (u8, &[u8]) {
     match line.split_first() {
         Some((digit @ b'0'..=b'7', rest)) => (digit - b'0', rest),
         _ => (NOTICE, line),
     }
-}
-
-/// The first line, with its end.
-fn first(lines: &[u8]) -> &[u8] {
-    let end = lines.iter().position(|byte| *byte == b'\n').map_or(lines.len(), |end| end + 1);
-    lines.get(..end).unwrap_or(lines)
 }
 
 #[cfg(test)]
@@ -220,11 +210,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).display().to_string();
         let mut out = ManyFiles::new(dropped());
-        let lines = format!("{}\0one\n{}\0two\n{}\0three\n", path("a"), path("b"), path("a"));
-        out.write_all(lines.as_bytes()).unwrap();
+        let b = path("b");
+        for (name, line) in
+            [("a", "one\n"), ("b", &format!("two\n{b}\0\n")), ("a", "three\n"), ("none/c", "four\n")]
+        {
+            out.write(format!("{}\0{line}", path(name)).as_bytes());
+        }
         assert_eq!(std::fs::read_to_string(path("a")).unwrap(), "one\nthree\n");
-        assert_eq!(std::fs::read_to_string(path("b")).unwrap(), "two\n");
-        out.write_all(format!("{}\0four\n", path("none/c")).as_bytes()).unwrap();
+        assert_eq!(std::fs::read_to_string(&b).unwrap(), format!("two\n{b}\0\n"));
         assert_eq!(out.dropped.get(), 1);
     }
 
@@ -246,7 +239,7 @@ mod tests {
         let mut out = ManyFiles::new(dropped());
         for number in 0..OPEN + 9 {
             let name = folder.path().join(number.to_string()).display().to_string();
-            out.write_all(format!("{name}\0x\n").as_bytes()).unwrap();
+            out.write(format!("{name}\0x\n").as_bytes());
         }
         assert_eq!((out.open.len(), out.dropped.get()), (OPEN, 0));
     }
@@ -257,7 +250,7 @@ mod tests {
         let path = folder.path().join("log");
         let address = SyslogAddress::Unix(path.display().to_string());
         let mut out = ToSyslog::new(Syslog { hostname: false, ..Syslog::to(address) }, dropped());
-        out.write_all(b"lost\n").unwrap();
+        out.write(b"lost\n");
         assert_eq!(out.dropped.get(), 1);
         let received = |server: &UnixDatagram| {
             let mut buffer = [0; 200];
@@ -267,7 +260,8 @@ mod tests {
         for _ in 0..2 {
             let server = UnixDatagram::bind(&path).unwrap();
             out.failed = None;
-            out.write_all(b"one\ntwo\n").unwrap();
+            out.write(b"one\n");
+            out.write(b"two\n");
             let said = received(&server);
             assert!(said.starts_with("<190>") && said.ends_with(" nginx: one"), "{said}");
             assert!(received(&server).ends_with(" nginx: two"));

@@ -5,11 +5,13 @@
 //! wake-up. Lines of one worker keep their order; between two of them it may differ within that time.
 
 use super::cells::PerWorker;
+use super::frames;
 use super::outputs::{ManyFiles, Packed, ToSyslog};
+use super::stream::Stream;
 use crate::start_error::StartError;
 use prometheus::IntCounter;
 use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::FileTypeExt;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -32,6 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Writer {
     lines: Arc<Lines>,
+    /// Each line is a record of its own, whatever it holds.
+    records: bool,
     thread: Thread,
     dropped: IntCounter,
 }
@@ -54,27 +58,22 @@ impl Writer {
     /// Opens the target, so that a wrong one is told at start; so many workers write to it. What is lost of their
     /// lines is counted.
     pub(super) fn open(target: &LogTarget, workers: usize, dropped: IntCounter) -> Result<Self, StartError> {
-        let out: Box<dyn Write + Send> = match target {
-            LogTarget::Stdout => Box::new(io::stdout()),
-            LogTarget::Stderr => Box::new(io::stderr()),
-            LogTarget::File(path) => {
-                file(path).map_err(|source| StartError::Log { path: path.clone(), source })?
+        let told = |source| match target {
+            LogTarget::File(path) | LogTarget::Packed(path, _) => {
+                StartError::Log { path: path.clone(), source }
             }
-            LogTarget::Packed(path, level) => {
-                let file = append(path).map_err(|source| StartError::Log { path: path.clone(), source })?;
-                Box::new(Packed::new(file, *level))
-            }
-            LogTarget::Filled(_) => Box::new(ManyFiles::new(dropped.clone())),
-            LogTarget::Syslog(syslog) => Box::new(ToSyslog::new(syslog.clone(), dropped.clone())),
+            _ => StartError::Worker(source),
         };
+        let out = Out::open(target, dropped.clone()).map_err(told)?;
+        let records = out.is_of_records();
         let lines = Arc::new(Lines::of(workers));
         let gather = if matches!(target, LogTarget::Packed(..)) { GATHER_PACKED } else { GATHER };
-        let (theirs, out) = (lines.clone(), Out { out, torn: false, dropped: dropped.clone() });
+        let theirs = lines.clone();
         let thread = thread::Builder::new()
             .name("vordr-log".to_owned())
             .spawn(move || theirs.write_on(out, gather))
             .map_err(StartError::Worker)?;
-        Ok(Self { lines, thread: thread.thread().clone(), dropped })
+        Ok(Self { lines, records, thread: thread.thread().clone(), dropped })
     }
 
     /// Appends a line, newline included, by `write`; if too much waits, the line is dropped and counted.
@@ -83,7 +82,10 @@ impl Writer {
         if buffer.len() >= WAITING {
             return self.dropped.inc();
         }
-        write(&mut buffer);
+        match self.records {
+            true => frames::push(&mut buffer, write),
+            false => write(&mut buffer),
+        }
         drop(buffer);
         // Read first, as most lines find it set: a write would take it from the other workers' processors.
         if !self.lines.waiting.load(Relaxed) && !self.lines.waiting.swap(true, Relaxed) {
@@ -167,39 +169,36 @@ impl Lines {
 }
 
 /// Where lines go to in the end.
-struct Out {
-    out: Box<dyn Write + Send>,
-    /// The last line that was written has no end.
-    torn: bool,
-    dropped: IntCounter,
+enum Out {
+    Stream(Stream<Box<dyn Write + Send>>),
+    Files(ManyFiles),
+    Syslog(ToSyslog),
 }
 
 impl Out {
-    /// A full disk or a closed pipe must not stop the proxy: what cannot be written is counted as dropped.
-    fn write(&mut self, lines: &[u8]) {
-        if std::mem::take(&mut self.torn) && !lines.is_empty() {
-            self.torn = self.some(b"\n") == 0;
-        }
-        let written = if self.torn { 0 } else { self.some(lines) };
-        let (whole, rest) = lines.split_at_checked(written).unwrap_or((lines, &[]));
-        self.torn |= whole.last().is_some_and(|last| *last != b'\n');
-        self.dropped.inc_by(rest.iter().filter(|byte| **byte == b'\n').count() as u64);
+    fn open(target: &LogTarget, dropped: IntCounter) -> io::Result<Self> {
+        let out: Box<dyn Write + Send> = match target {
+            LogTarget::Filled(_) => return Ok(Self::Files(ManyFiles::new(dropped))),
+            LogTarget::Syslog(syslog) => return Ok(Self::Syslog(ToSyslog::new(syslog.clone(), dropped))),
+            LogTarget::Stdout => Box::new(io::stdout()),
+            LogTarget::Stderr => Box::new(io::stderr()),
+            LogTarget::File(path) => file(path)?,
+            LogTarget::Packed(path, level) => Box::new(Packed::new(append(path)?, *level)),
+        };
+        Ok(Self::Stream(Stream::new(out, dropped)))
     }
 
-    /// As many of the bytes as can be written.
-    fn some(&mut self, bytes: &[u8]) -> usize {
-        let mut written = 0;
-        while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
-            match self.out.write(rest) {
-                Ok(0) => break,
-                Ok(more) => written += more,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => break,
-            }
+    /// Whether each line is a record, as it goes its own way.
+    fn is_of_records(&self) -> bool {
+        !matches!(self, Self::Stream(_))
+    }
+
+    fn write(&mut self, lines: &[u8]) {
+        match self {
+            Self::Stream(stream) => stream.write(lines),
+            Self::Files(files) => frames::all(lines).for_each(|record| files.write(record)),
+            Self::Syslog(syslog) => frames::all(lines).for_each(|record| syslog.write(record)),
         }
-        // What a stream of the standard library still holds.
-        let _ = self.out.flush();
-        written
     }
 }
 
@@ -237,36 +236,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::cells::count_as_worker;
     use super::*;
-
-    /// Takes so many bytes, and no more.
-    struct Full(Arc<Mutex<Vec<u8>>>, usize);
-
-    impl Write for Full {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let mut written = lock(&self.0);
-            let room = bytes.len().min(self.1 - written.len());
-            written.extend(&bytes[..room]);
-            if room == 0 { Err(ErrorKind::StorageFull.into()) } else { Ok(room) }
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn what_a_full_disk_does_not_take_is_counted_and_what_comes_later_begins_on_a_line_of_its_own() {
-        let (disk, dropped) = (Arc::default(), IntCounter::new("dropped", "Dropped.").unwrap());
-        let mut out =
-            Out { out: Box::new(Full(Arc::clone(&disk), 9)), torn: false, dropped: dropped.clone() };
-        out.write(b"one\ntwo\nthree\nfour\n");
-        assert_eq!((lock(&disk).as_slice(), dropped.get()), (b"one\ntwo\nt".as_slice(), 2));
-        out.write(b"five\n");
-        assert_eq!(dropped.get(), 3);
-        out.out = Box::new(Full(Arc::clone(&disk), 99));
-        out.write(b"six\n");
-        assert_eq!((lock(&disk).as_slice(), dropped.get()), (b"one\ntwo\nt\nsix\n".as_slice(), 3));
-    }
 
     fn in_a_file() -> (tempfile::TempDir, String, Writer) {
         let folder = tempfile::tempdir().unwrap();
