@@ -37,6 +37,24 @@ async fn health_without_an_admin_address_asks_whether_connections_are_taken() {
 }
 
 #[tokio::test]
+async fn who_is_well_stays_well_when_the_rules_on_the_disk_are_broken() {
+    let admin = free_port();
+    let rules = format!(
+        r#"vordr {{ admin "127.0.0.1:{admin}"; }}
+        server a.test {{ listen "127.0.0.1:0"; location "/" {{ respond 204; }} }}"#
+    );
+    let (_folder, path) = written(&rules);
+    let binary = Binary::running_file(path.clone(), &[]).await;
+    for broken in [rules.replace("respond", "respodn"), rules.replace(" }}", "")] {
+        std::fs::write(&path, broken).unwrap();
+        let answer = ends(&["health", path.to_str().unwrap()]);
+        assert_eq!(answer.status.code(), Some(0), "{}", text(&answer));
+    }
+    drop(binary);
+    assert_eq!(ends(&["health", path.to_str().unwrap()]).status.code(), Some(1));
+}
+
+#[tokio::test]
 async fn health_is_not_fooled_by_somebody_else_on_the_admin_port() {
     let other =
         Origin::responding("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
