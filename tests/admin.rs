@@ -203,6 +203,20 @@ async fn who_takes_all_places_has_to_leave_them() {
 }
 
 #[tokio::test]
+async fn who_reads_nothing_has_to_leave_too() {
+    let vordr = Vordr::running(TWO).await;
+    let mut staying = Vec::new();
+    for _ in 0..64 {
+        let mut connection = TcpStream::connect(vordr.admin_address()).await.unwrap();
+        let asked = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(2_000);
+        // As much as is taken; what is answered is more than the system holds for who does not read.
+        let _ = tokio::time::timeout(Duration::from_millis(50), connection.write_all(&asked)).await;
+        staying.push(connection);
+    }
+    assert_eq!(within(vordr.admin("/health")).await.status, 200);
+}
+
+#[tokio::test]
 async fn explain_tells_of_the_rules_that_run() {
     let vordr = Vordr::running(TWO).await;
     let port = vordr.address().port();

@@ -6,19 +6,23 @@ mod explain;
 mod guard;
 mod live;
 mod page;
+mod patience;
 mod reload;
 mod routes;
 
 use crate::listener::Acceptor;
 use crate::reload::Reloader;
+use body::Body;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use patience::Patient;
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -32,6 +36,10 @@ const WATCHERS: usize = 16;
 const HEAD: Duration = Duration::from_secs(5);
 /// After this long a connection ends with the answer that is under way: others wait for its place.
 const STAY: Duration = Duration::from_secs(10);
+/// How long the answer that is under way then may still take, unless it is one of events.
+const LEAVE: Duration = Duration::from_secs(30);
+/// How long somebody may read nothing of an answer.
+const STALL: Duration = Duration::from_secs(5);
 
 /// What an address serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,19 +71,26 @@ pub(crate) async fn serve(acceptor: Acceptor, scope: Scope, reloader: Arc<Reload
         let (stream, _) = acceptor.accept(|_| {}).await;
         let desk = desk.clone();
         tokio::spawn(async move {
+            let watches = AtomicBool::new(false);
             let service = service_fn(|request: Request<Incoming>| {
-                let desk = desk.clone();
-                async move { Ok::<_, Infallible>(desk.answer(request.into_parts().0).await) }
+                let (desk, watches) = (desk.clone(), &watches);
+                async move {
+                    let answer = desk.answer(request.into_parts().0).await;
+                    watches.store(matches!(answer.body(), Body::Events(_)), Relaxed);
+                    Ok::<_, Infallible>(answer)
+                }
             });
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD)
-                .serve_connection(TokioIo::new(stream), service);
+                .serve_connection(TokioIo::new(Patient::new(stream, STALL)), service);
             let mut connection = pin!(connection);
             // A client that breaks off is its own affair.
             if timeout(STAY, connection.as_mut()).await.is_err() {
                 connection.as_mut().graceful_shutdown();
-                let _ = connection.await;
+                if timeout(LEAVE, connection.as_mut()).await.is_err() && watches.load(Relaxed) {
+                    let _ = connection.await;
+                }
             }
             drop(place);
         });
