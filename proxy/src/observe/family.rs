@@ -3,12 +3,15 @@
 use super::cells::{Cell, Counter, Gauge, Histogram, Map, PerWorker};
 use super::named::Named;
 use prometheus::proto::{self, LabelPair, Metric, MetricFamily, MetricType};
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How many series a family has at most; a scrape must stay readable whatever the rules say.
 const MOST: usize = 2000;
+/// How many of them are kept for coarser ones, where clients could take the others.
+const KEPT: usize = 500;
 /// Stands for each label of what is too much.
 pub(super) const OVERFLOW: &str = "_overflow";
 
@@ -81,17 +84,37 @@ impl<C: Cell> Family<C> {
         })
     }
 
+    /// The same where clients choose among values: once they have filled what is theirs, that of `coarser` ones, for
+    /// which places are kept.
+    pub(super) fn with_either(&self, values: &[&str], coarser: &[&str]) -> Arc<C> {
+        let (mine, own) = (self.cells.mine(), key(values));
+        mine.get(own).unwrap_or_else(|| {
+            let known = !values.iter().zip(coarser).any(|both| both == (&OVERFLOW, &OVERFLOW));
+            let key = if known && self.takes_within(values, MOST - KEPT) {
+                own
+            } else if known && self.takes_within(coarser, MOST) {
+                self.count_overflow();
+                key(coarser)
+            } else {
+                self.overflowing(values.len())
+            };
+            mine.get_or_add(key, &self.empty)
+        })
+    }
+
     /// Whether these values have a series of their own, be it a new one.
     pub(super) fn takes(&self, values: &[&str]) -> bool {
+        !values.contains(&OVERFLOW) && self.takes_within(values, MOST)
+    }
+
+    /// Whether they have one, or may have it while there are fewer than `most`.
+    fn takes_within(&self, values: &[&str], most: usize) -> bool {
         let key = key(values);
-        if values.contains(&OVERFLOW) {
-            return false;
-        }
-        if self.series.has(key) || self.series.len() >= MOST {
+        if self.series.has(key) || self.series.len() >= most {
             return self.series.has(key);
         }
         let _adding = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
-        let takes = self.series.has(key) || self.series.len() < MOST;
+        let takes = self.series.has(key) || self.series.len() < most;
         if takes {
             self.series.get_or_add(key, || Series::new(&self.header.labels, values));
         }
@@ -103,10 +126,14 @@ impl<C: Cell> Family<C> {
         self.series.has(key)
     }
 
-    fn overflowing(&self, labels: usize) -> u64 {
+    fn count_overflow(&self) {
         if let Some(overflow) = &self.overflow {
             overflow.with_label_values(&[self.header.name]).inc();
         }
+    }
+
+    fn overflowing(&self, labels: usize) -> u64 {
+        self.count_overflow();
         let values = vec![OVERFLOW; labels];
         let key = key(&values);
         self.series.get_or_add(key, || Series::new(&self.header.labels, &values));
@@ -218,6 +245,19 @@ pub(super) struct Readings {
 }
 
 impl Readings {
+    /// [`Readings::set`] where several readings may have the same values: these become one.
+    pub(super) fn set_merged<'v, const N: usize>(
+        &self,
+        readings: impl IntoIterator<Item = ([&'v str; N], f64)>,
+        merge: impl Fn(f64, f64) -> f64,
+    ) {
+        let mut merged = BTreeMap::new();
+        for (values, value) in readings {
+            merged.entry(values).and_modify(|known| *known = merge(*known, value)).or_insert(value);
+        }
+        self.set(merged);
+    }
+
     /// Takes the place of what was told before. What is too much is left out: readings cannot be added up.
     pub(super) fn set<'v, const N: usize>(&self, readings: impl IntoIterator<Item = ([&'v str; N], f64)>) {
         let mut readings = readings.into_iter();

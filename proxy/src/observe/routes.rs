@@ -42,6 +42,9 @@ struct Route {
     request_bytes: Arc<Counter>,
     response_bytes: Arc<Counter>,
     event_streams: Arc<Gauge>,
+    requests: Counter,
+    /// Of all its requests, whatever series they are told in.
+    durations: Histogram,
     /// By method and status; there are few, and they are looked through.
     answers: ArcSwap<Vec<Arc<Answers>>>,
     errors: AtomicU64,
@@ -164,6 +167,7 @@ impl InFlight {
         let route = &*self.route;
         let answers = route.answers(method(&record.request.method), record.status);
         answers.requests.inc();
+        route.requests.inc();
         if let Some(error) = LastError::of(record) {
             route.failed(error);
         }
@@ -178,7 +182,9 @@ impl InFlight {
         if record.is_stream() {
             return;
         }
-        answers.duration.observe(record.duration());
+        let duration = record.duration();
+        answers.duration.observe(duration);
+        route.durations.observe(duration);
         if let Some(first_byte) = record.time_to_first_byte() {
             answers.time_to_first_byte.observe(first_byte);
         }
@@ -195,6 +201,8 @@ impl Route {
             request_bytes: families.request_bytes.with_label_values(&values),
             response_bytes: families.response_bytes.with_label_values(&values),
             event_streams: families.event_streams.with_label_values(&values),
+            requests: Counter::default(),
+            durations: Histogram::new(BUCKETS),
             answers: ArcSwap::default(),
             errors: AtomicU64::new(0),
             last_error: ArcSwapOption::empty(),
@@ -213,16 +221,8 @@ impl Route {
         look.in_flight += self.in_flight.count();
         look.event_streams += self.event_streams.count();
         look.last_error = LastError::later(look.last_error.take(), self.last_error.load_full());
-        let mut counted = Vec::new();
-        for answers in self.answers.load().iter() {
-            look.requests += answers.requests.get();
-            // Statuses of one class share their series of durations.
-            let class = (answers.method, class(answers.status));
-            if !counted.contains(&class) {
-                counted.push(class);
-                look.durations.add(&answers.duration);
-            }
-        }
+        look.requests += self.requests.get();
+        look.durations.add(&self.durations);
     }
 
     fn answers(&self, method: &'static str, status: u16) -> Arc<Answers> {
@@ -241,13 +241,15 @@ impl Route {
 
     fn make_answers(&self, method: &'static str, status: u16) -> Answers {
         let (server, route) = (self.server.as_str(), self.route.as_str());
-        let full = [server, route, method, class(status)];
+        let class = class(status);
+        let (full, coarser) = ([server, route, method, class], [server, route, OVERFLOW, class]);
+        let exact = [server, route, method, &status.to_string()];
         Answers {
             method,
             status,
-            requests: self.families.requests.with_label_values(&[server, route, method, &status.to_string()]),
-            duration: self.families.duration.with_label_values(&full),
-            time_to_first_byte: self.families.time_to_first_byte.with_label_values(&full),
+            requests: self.families.requests.with_either(&exact, &coarser),
+            duration: self.families.duration.with_either(&full, &coarser),
+            time_to_first_byte: self.families.time_to_first_byte.with_either(&full, &coarser),
         }
     }
 }

@@ -32,7 +32,8 @@ impl Tls {
     /// Tells when the certificates of these servers, by their first hosts, run out, and of no others.
     pub(super) fn shown<'s>(&self, certificates: impl IntoIterator<Item = (&'s str, SystemTime)>) {
         let readings = certificates.into_iter().map(|(server, not_after)| ([server], seconds(not_after)));
-        self.not_after.set(readings);
+        // Several servers may have one name, and their certificates are told as one.
+        self.not_after.set_merged(readings, f64::min);
     }
 
     /// A handshake failed.

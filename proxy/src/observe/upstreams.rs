@@ -83,9 +83,11 @@ impl Upstreams {
     /// Tells how these pools stand, and of no other: what newer rules do not have is nobody's trouble any more.
     pub(super) fn stand(&self, pools: &[PoolReport]) {
         let peers = pools.iter().flat_map(|pool| pool.peers.iter().map(move |peer| (pool, peer)));
-        self.up.set(peers.map(|(pool, peer)| ([&*pool.name, &*peer.address], peer.up.into())));
-        self.dns_last_success
-            .set(pools.iter().filter_map(|pool| Some(([&*pool.name], pool.resolved.map(seconds)?))));
+        // A server that a pool has twice may be asked if either may.
+        self.up
+            .set_merged(peers.map(|(pool, peer)| ([&*pool.name, &*peer.address], peer.up.into())), f64::max);
+        let resolved = pools.iter().filter_map(|pool| Some(([&*pool.name], pool.resolved.map(seconds)?)));
+        self.dns_last_success.set_merged(resolved, f64::min);
     }
 
     /// An attempt failed.

@@ -128,3 +128,30 @@ fn what_is_counted_down_was_counted_up_in_the_same_series() {
     }
     assert!(family.cells.all().all(|cells| cells.all().values().all(|cell| cell.get() == 0)));
 }
+
+#[test]
+fn what_clients_make_up_takes_no_place_from_coarser_series() {
+    let mut make = Families::new(1);
+    let family = make.counters("requests_total", "Requests.", &["route", "method", "code"]);
+    for code in 0..2 * MOST {
+        family.with_either(&["/", "GET", &code.to_string()], &["/", OVERFLOW, "2xx"]).inc();
+    }
+    family.with_either(&["/late", "GET", "502"], &["/late", OVERFLOW, "5xx"]).inc();
+    family.with_either(&["/late", "PUT", "503"], &["/late", OVERFLOW, "5xx"]).inc();
+    assert_eq!(family.total(&["/", OVERFLOW, "2xx"]).get(), (MOST + KEPT) as u64);
+    assert_eq!(family.total(&["/late", OVERFLOW, "5xx"]).get(), 2);
+    for route in 0..MOST {
+        let route = route.to_string();
+        family.with_either(&[&route, "GET", "200"], &[&route, OVERFLOW, "2xx"]).inc();
+    }
+    assert_eq!(family.series.len(), MOST + 1);
+    assert_eq!(family.sum().get(), 3 * MOST as u64 + 2);
+}
+
+#[test]
+fn readings_of_one_series_are_merged() {
+    let mut make = Families::new(1);
+    let family = make.readings("not_after", "Not after.", &["server"]);
+    family.set_merged([(["a"], 3.0), (["b"], 1.0), (["a"], 2.0)], f64::min);
+    assert_eq!(page(&make.made()[1..]), [r#"not_after{server="a"} 2"#, r#"not_after{server="b"} 1"#]);
+}
