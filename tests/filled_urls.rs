@@ -192,3 +192,10 @@ async fn a_path_in_it_takes_the_place_of_the_requests_with_its_query() {
     assert_eq!(vordr.send(&asking(&to)).await.status, 200);
     assert_eq!(origin.only_request().target(), "/in/here?z");
 }
+
+#[tokio::test]
+async fn a_pool_that_names_no_server_itself_is_not_down() {
+    let vordr = Vordr::running(&rules(r#"proxy "http://{header.x-to}""#)).await;
+    let status: serde_json::Value = serde_json::from_str(&vordr.admin("/status").await.text()).unwrap();
+    assert_eq!(status["status"], "healthy", "{status}");
+}

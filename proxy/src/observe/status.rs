@@ -17,7 +17,10 @@ pub(crate) fn status(shared: &Shared) -> Value {
     let upstreams: Vec<Value> = current.upstreams.report().iter().map(pool).collect();
     let limit_store = current.limit_store.as_ref().map(|store| limit_store(store));
     let store_is_down = limit_store.as_ref().is_some_and(|store| store["up"] == false);
-    let degraded = store_is_down || upstreams.iter().any(|upstream| upstream["up"] == 0);
+    // A pool whose servers requests name has none of its own.
+    let has_peers = |upstream: &Value| upstream["peers"].as_array().is_some_and(|peers| !peers.is_empty());
+    let degraded =
+        store_is_down || upstreams.iter().any(|upstream| upstream["up"] == 0 && has_peers(upstream));
     json!({
         "status": if degraded { "degraded" } else { "healthy" },
         "version": env!("CARGO_PKG_VERSION"),
