@@ -135,6 +135,7 @@ async fn with_compat_nginx_the_names_of_its_exporter_are_there_too() {
     slow.send("GET / HT").await;
     vordr.metric_becomes("nginx_connections_reading", 1.0).await;
     vordr.metrics_show("nginx_connections_active 2\n").await;
+    vordr.metrics_show("nginx_connections_accepted 2\n").await;
     drop(slow);
     vordr.metric_becomes("nginx_connections_reading", 0.0).await;
     vordr.metric_becomes("nginx_connections_accepted", 2.0).await;

@@ -20,6 +20,7 @@ pub(crate) struct Counted {
 impl Observer {
     /// A connection was accepted.
     pub(crate) fn connection(self: &Arc<Self>, listener: &Address) -> Counted {
+        self.metrics.accepted.mine().inc();
         let (observer, listener) = (self.clone(), listener.to_string());
         let active = observer.active(&listener, HTTP1);
         Counted { observer, listener, active, known: false }

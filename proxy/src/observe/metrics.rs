@@ -42,6 +42,8 @@ pub(crate) struct Metrics {
     pub(crate) dropped_lines: IntCounter,
     /// Connections on which the head of a request has begun, and has not ended.
     pub(crate) heads: PerWorker<Arc<Gauge>>,
+    /// Connections, from the moment that they were accepted.
+    pub(super) accepted: PerWorker<Counter>,
     pub(super) handled: Handled,
     /// Requests that ended in a failure.
     errors: PerWorker<Counter>,
@@ -118,6 +120,7 @@ impl Metrics {
                 IntCounter::new("vordr_log_dropped_lines_total", "Log lines that were lost.")?,
             )?,
             heads: make.per_worker(),
+            accepted: make.per_worker(),
             handled: Handled::default(),
             errors: make.per_worker(),
             families: make.made(),

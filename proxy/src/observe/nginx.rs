@@ -22,7 +22,7 @@ struct Counts {
 pub(super) struct Handled(AtomicU64);
 
 impl Handled {
-    /// Those that were accepted and not refused. A counter may not fall, and a connection is refused before it is
+    /// Those that were accepted and not refused. A counter may not fall, and a connection is refused after it was
     /// counted as accepted.
     fn of(&self, accepted: u64, refused: u64) -> u64 {
         let now = accepted.saturating_sub(refused);
@@ -52,7 +52,7 @@ impl Metrics {
     }
 
     fn counts(&self) -> Counts {
-        let accepted = self.connections_total.sum().get();
+        let accepted = self.accepted.sum();
         let refused = self.rejected.total(&[OTHER, OTHER, "connection_limit"]).get();
         Counts {
             accepted,
