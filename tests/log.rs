@@ -202,3 +202,10 @@ async fn the_combined_format_leaves_the_query_out_where_the_rules_say_so() {
     let lines = combined("query=off", &[request]).await;
     assert!(lines[0].contains("\"GET /x HTTP/1.1\""), "{lines:?}");
 }
+
+#[tokio::test]
+async fn a_header_beyond_ascii_is_told_all_the_same() {
+    let vordr = Vordr::running(r#"server a.test { listen 0; location "/" { respond 204; }; }"#).await;
+    vordr.send("GET / HTTP/1.1\r\nHost: a.test\r\nUser-Agent: Bücher/1\r\n\r\n").await;
+    assert_eq!(vordr.log_line(|_| true).await["user_agent"], "Bücher/1");
+}

@@ -104,7 +104,8 @@ fn json_of_rejection(rejection: &Rejection, bytes: &mut Vec<u8>) {
 fn json(bytes: &mut Vec<u8>, record: &Record<'_>, query: bool) {
     let (exchange, request) = (record.exchange, record.request);
     let (server, route) = labels(exchange);
-    let header = |name: HeaderName| request.headers.get(name).and_then(|value| value.to_str().ok());
+    let header =
+        |name: HeaderName| request.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
     let mut line = Object::begin(bytes);
     line.text("ts", Stamp::now().as_str());
     let fault = exchange.fault();
@@ -140,8 +141,8 @@ fn json(bytes: &mut Vec<u8>, record: &Record<'_>, query: bool) {
         failed(&mut line, failure, &detail);
     }
     line.maybe("upgrade", exchange.upgrade.then_some("websocket"));
-    line.maybe("user_agent", header(USER_AGENT));
-    line.maybe("referer", header(REFERER));
+    line.maybe("user_agent", header(USER_AGENT).as_deref());
+    line.maybe("referer", header(REFERER).as_deref());
     if let Some(tunnel) = record.tunnel {
         line.object("websocket", |line| websocket(line, record, tunnel));
     }
