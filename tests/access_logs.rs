@@ -200,8 +200,11 @@ async fn who_began_under_older_rules_is_logged_where_those_say() {
         vordr.replace(logging_to(&new, &origin, vordr.process())).unwrap();
     }
     assert!(socket.echoes("after").await);
+    std::fs::rename(&old, logs.at("moved.log")).unwrap();
+    vordr.reopen_logs();
     drop(socket);
     assert!(logs.wait("old.log", 1).await[0].contains("GET /ws "));
+    assert_eq!(logs.lines("moved.log"), Vec::<String>::new());
     let mut second = Client::connect(vordr.address()).await.websocket("a.test", "/ws2", "").await.unwrap();
     assert!(second.echoes("new").await);
     drop(second);

@@ -132,6 +132,29 @@ async fn neither_a_reload_nor_a_stop_waits_for_somebody_to_read_a_log() {
 }
 
 #[tokio::test]
+async fn a_stop_waits_for_many_logs_that_nobody_reads_no_longer_than_for_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipes: Vec<_> = (0..5).map(|number| folder.path().join(format!("{number}.pipe"))).collect();
+    assert!(Command::new("mkfifo").args(&pipes).status().unwrap().success());
+    let logs: String = pipes.iter().map(|pipe| format!("access-log {pipe:?}; ")).collect();
+    let rules = folder.path().join("vordr.kdl");
+    let server = r#"server a.test { listen "127.0.0.1:0"; location "/" { respond 204; } }"#;
+    fs::write(&rules, format!("vordr {{ {logs} }}\n{server}")).unwrap();
+    let mut binary = Binary::running_file(rules, &[]).await;
+    let mut client = Client::connect(binary.address()).await;
+    let request = format!("GET / HTTP/1.1\r\nHost: a.test\r\nUser-Agent: {}\r\n\r\n", "x".repeat(7_000));
+    for _ in 0..30 {
+        client.send(&request).await;
+        client.response().await;
+    }
+    drop(client);
+    let stopped = std::time::Instant::now();
+    binary.signal("TERM");
+    assert_eq!(binary.ended().await.code(), Some(0));
+    assert!(stopped.elapsed().as_secs() < 5, "{:?}", stopped.elapsed());
+}
+
+#[tokio::test]
 async fn a_log_that_nobody_reads_slows_no_request_and_what_is_lost_of_it_is_counted() {
     const REQUESTS: u64 = 1_500;
     let admin = free_port();

@@ -74,11 +74,8 @@ impl Reloader {
         // Not while newer rules are taken in, which may have other files.
         let _bound = self.bound();
         let observer = &self.shared.observer;
-        match observer.open_logs(&self.shared.current().table) {
-            Ok(logs) => {
-                drop(observer.take_logs(logs));
-                observer.log().info("logs opened anew", &[]);
-            }
+        match observer.reopen_logs() {
+            Ok(()) => observer.log().info("logs opened anew", &[]),
             Err(error) => {
                 observer
                     .log()

@@ -15,7 +15,7 @@ impl OpenLogs {
             if !log.condition.as_ref().is_none_or(is_wanted) {
                 continue;
             }
-            if let Some(Output { writer, drawing }) = self.output(log.number) {
+            self.to(log.number, |Output { writer, drawing }| {
                 writer.line(|bytes| match &log.target {
                     LogTarget::Filled(path) => {
                         exchange.log_path(path, record.request, record.answer, bytes);
@@ -23,7 +23,7 @@ impl OpenLogs {
                     }
                     _ => access_log::write(log, *drawing, record, bytes),
                 });
-            }
+            });
         }
     }
 
@@ -34,9 +34,9 @@ impl OpenLogs {
         // Nothing is known that could name a file.
         let is_named = |log: &&AccessLog| !matches!(log.target, LogTarget::Filled(_));
         for log in logs_at(&table, rejection).iter().filter(is_named) {
-            if let Some(Output { writer, drawing }) = self.output(log.number) {
+            self.to(log.number, |Output { writer, drawing }| {
                 writer.line(|bytes| access_log::write_rejection(log, *drawing, rejection, bytes));
-            }
+            });
         }
     }
 }

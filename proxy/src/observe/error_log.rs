@@ -99,13 +99,14 @@ impl ErrorLogs<'_> {
     /// Writes a line to each that takes those of this level, in its form, where that has one.
     fn each(&self, level: Level, line: impl Fn(Form) -> Option<String>) {
         for rules in self.rules.iter().filter(|log| level <= log.level) {
-            let Some(output) = self.open.output(rules.number) else { continue };
-            let Some(line) = line(Form::of(rules, output.drawing)) else { continue };
-            output.writer.line(|bytes| {
-                if matches!(rules.target, LogTarget::Syslog(_)) {
-                    bytes.push(b'0' + level.severity());
-                }
-                bytes.extend_from_slice(line.as_bytes());
+            self.open.to(rules.number, |output| {
+                let Some(line) = line(Form::of(rules, output.drawing)) else { return };
+                output.writer.line(|bytes| {
+                    if matches!(rules.target, LogTarget::Syslog(_)) {
+                        bytes.push(b'0' + level.severity());
+                    }
+                    bytes.extend_from_slice(line.as_bytes());
+                });
             });
         }
     }

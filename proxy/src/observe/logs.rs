@@ -6,7 +6,11 @@ use crate::start_error::StartError;
 use arc_swap::Guard;
 use prometheus::IntCounter;
 use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 use vordr_rules::table::{Level, Table};
+
+/// How long a flush waits for disks, and for whoever reads a pipe: for all of them together.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is logged to.
 #[derive(Debug)]
@@ -41,10 +45,17 @@ impl Logs {
         }
     }
 
-    /// Waits until every line has been handed to the system.
+    /// Those of older rules that somebody still goes by.
+    pub(super) fn older(&self) -> impl Iterator<Item = Arc<OpenLogs>> {
+        self.older.iter().filter_map(Weak::upgrade)
+    }
+
+    /// Waits until every line has been handed to the system, as long as there is hope.
     pub(super) fn flush(&self) {
-        self.older.iter().filter_map(Weak::upgrade).for_each(|logs| logs.flush());
-        self.now.flush();
+        let all: Vec<_> = self.older().chain([self.now.clone()]).collect();
+        all.iter().for_each(|logs| logs.hurry());
+        let end = Instant::now() + PATIENCE;
+        all.iter().for_each(|logs| logs.flush(end));
     }
 }
 

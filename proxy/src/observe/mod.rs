@@ -117,6 +117,19 @@ impl Observer {
         before.now.clone()
     }
 
+    /// Opens the files of the logs anew, those of older rules too, as far as these can be.
+    pub(crate) fn reopen_logs(&self) -> Result<(), StartError> {
+        let (logs, dropped) = (self.logs.load_full(), &self.metrics.dropped_lines);
+        logs.now.reopen(self.workers, dropped)?;
+        for older in logs.older() {
+            if let Err(error) = older.reopen(self.workers, dropped) {
+                let reason = error.in_full();
+                self.log().warn("a log of older rules not opened anew", &[("reason", &reason)]);
+            }
+        }
+        Ok(())
+    }
+
     /// Newer rules are in force.
     pub(crate) fn reloaded(&self) {
         self.metrics.config_loaded();

@@ -27,8 +27,6 @@ const GATHER: Duration = Duration::from_millis(50);
 const GATHER_PACKED: Duration = Duration::from_secs(1);
 /// What a buffer may hold on to while it is hardly used.
 const KEPT: usize = 16 * 1024;
-/// How long a flush waits for a disk, or for whoever reads a pipe.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The way to the writing thread, which ends with it.
 #[derive(Debug)]
@@ -93,15 +91,20 @@ impl Writer {
         }
     }
 
-    /// Waits until what was handed over has been written, as long as there is hope.
-    pub(super) fn flush(&self) {
+    /// Has what was handed over written as soon as may be.
+    pub(super) fn hurry(&self) {
+        self.lines.waiting.store(true, Relaxed);
+        self.lines.hurried.store(true, Relaxed);
+        self.thread.unpark();
+    }
+
+    /// Waits until what was handed over has been written, and no longer than to this moment.
+    pub(super) fn flush(&self, end: Instant) {
         let mut rounds = lock(&self.lines.rounds);
         // The round that is under way may have passed this thread's buffer already.
-        let (wanted, end) = (*rounds + 2, Instant::now() + PATIENCE);
+        let wanted = *rounds + 2;
         while *rounds < wanted && Instant::now() < end {
-            self.lines.waiting.store(true, Relaxed);
-            self.lines.hurried.store(true, Relaxed);
-            self.thread.unpark();
+            self.hurry();
             let (later, _) =
                 self.lines.round_done.wait_timeout(rounds, GATHER).unwrap_or_else(PoisonError::into_inner);
             rounds = later;
@@ -215,10 +218,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A file; in containers it is often a link to one of the streams, which may be one that this user cannot open again.
+/// A file, or one of the streams by its name or by a link, as is usual in containers: this user may be one that cannot
+/// open it again.
 fn file(path: &str) -> io::Result<Box<dyn Write + Send>> {
     let link = std::fs::read_link(path).unwrap_or_default();
-    Ok(match link.to_str() {
+    let is_stream = matches!(path, "/dev/stdout" | "/dev/stderr");
+    Ok(match if is_stream { Some(path) } else { link.to_str() } {
         Some("/dev/stdout") => Box::new(io::stdout()),
         Some("/dev/stderr") => Box::new(io::stderr()),
         _ => Box::new(append(path)?),
@@ -236,6 +241,10 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::cells::count_as_worker;
     use super::*;
+
+    fn flush(writer: &Writer) {
+        writer.flush(Instant::now() + Duration::from_secs(9));
+    }
 
     fn in_a_file() -> (tempfile::TempDir, String, Writer) {
         let folder = tempfile::tempdir().unwrap();
@@ -259,7 +268,7 @@ mod tests {
                 });
             }
         });
-        writer.flush();
+        flush(&writer);
         let text = std::fs::read_to_string(path).unwrap();
         for name in ["a", "b", "c"] {
             let numbers: Vec<usize> =
@@ -277,7 +286,7 @@ mod tests {
         let mut sizes = vec![0];
         for _ in 0..20 {
             writer.line(|line| line.extend(b"a line\n"));
-            writer.flush();
+            flush(&writer);
             sizes.push(std::fs::metadata(&path).unwrap().len());
         }
         assert!(sizes.is_sorted_by(|before, after| before < after), "{sizes:?}");
@@ -289,9 +298,9 @@ mod tests {
         let held = || writer.lines.buffers.all().map(|buffer| lock(buffer).capacity()).sum::<usize>();
         writer.line(|line| line.resize(WAITING / 2, b'x'));
         // Buffers change places with the one that is being written, whose size is not seen.
-        writer.flush();
+        flush(&writer);
         for _ in 0..4 {
-            writer.flush();
+            flush(&writer);
             assert!(held() <= 8 * KEPT, "{} bytes", held());
         }
     }
@@ -303,7 +312,7 @@ mod tests {
         let before = writer.dropped.get();
         // Unless the writing thread was quick enough to take the first one.
         writer.line(|line| line.extend(b"\n"));
-        writer.flush();
+        flush(&writer);
         let written = std::fs::read(path).unwrap().len() as u64;
         assert_eq!(written + (writer.dropped.get() - before), WAITING as u64 + 1);
     }
