@@ -189,3 +189,22 @@ async fn a_log_of_a_location_that_cannot_be_opened_stops_the_start() {
     let error = vordr::Vordr::from_text("test.kdl", rules).unwrap().start().unwrap_err();
     assert!(error.to_string().starts_with("cannot write the log /no/such/folder/error.log"), "{error}");
 }
+
+#[tokio::test]
+async fn a_query_that_no_access_log_tells_is_not_told_here_either() {
+    let logs = Logs::new();
+    let log = logs.at("a.log");
+    let vordr = Vordr::running(&format!(
+        r#"server a.test {{
+            listen 0
+            access-log stderr query=off
+            error-log {log:?} format=nginx
+            location "/" {{ proxy "http://127.0.0.1:1"; }}
+        }}"#
+    ))
+    .await;
+    let more = "Referer: http://r.test/?token=1\r\nConnection: close";
+    vordr.send(&format!("GET /x?token=1 HTTP/1.1\r\nHost: a.test\r\n{more}\r\n\r\n")).await;
+    let lines = logs.wait("a.log", 1).await;
+    assert!(lines[0].contains("\"GET /x HTTP/1.1\"") && !lines[0].contains("token"), "{lines:?}");
+}

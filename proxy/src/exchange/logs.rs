@@ -10,6 +10,11 @@ impl Exchange {
         own.unwrap_or(&self.table.process.access_logs)
     }
 
+    /// Whether its query may be told: `access-log … query=off` says that it holds what nobody shall read.
+    pub(crate) fn tells_queries(&self) -> bool {
+        self.access_logs().iter().all(|log| log.query)
+    }
+
     /// Where is told what goes wrong with it: by the location where it does, wherever that leads.
     pub(crate) fn error_logs(&self) -> &[ErrorLog] {
         let locations = self.server().map(|server| &server.locations);

@@ -51,7 +51,8 @@ fn named(bytes: &mut Vec<u8>, line: impl FnOnce(&mut Vec<u8>)) {
     }
 }
 
-fn logs_at<'t>(table: &'t Table, rejection: &Rejection) -> &'t [AccessLog] {
+/// Those of the server that takes every other host where a request came in.
+pub(super) fn logs_at<'t>(table: &'t Table, rejection: &Rejection) -> &'t [AccessLog] {
     let own =
         table.default_server(&rejection.listener).and_then(|server| server.settings.access_logs.as_deref());
     own.unwrap_or(&table.process.access_logs)

@@ -92,35 +92,44 @@ impl<'a> Failed<'a> {
         let version = if exchange.arrival.http2 { http::Version::HTTP_2 } else { request.version };
         let (number, client) = (exchange.arrival.connection, exchange.public.client.as_str());
         let _ = write!(line, "*{number} {}, client: {client}, server: {server}, request: \"", clean(&what));
+        let queries = exchange.tells_queries();
+        let without = |text: &str| clean(if queries { text } else { text.split('?').next().unwrap_or(text) });
         let _ = match exchange.refused_line() {
-            Some(refused) => write!(line, "{}\"", clean(&String::from_utf8_lossy(refused))),
+            Some(refused) => write!(line, "{}\"", without(&String::from_utf8_lossy(refused))),
             None if exchange.is_unread() => write!(line, "\""),
             None => {
-                write!(line, "{} {} {}\"", request.method, clean(&request.uri.to_string()), protocol(version))
+                write!(
+                    line,
+                    "{} {} {}\"",
+                    request.method,
+                    without(&request.uri.to_string()),
+                    protocol(version)
+                )
             }
         };
         if let Some(reached) = &exchange.reached {
             let scheme = if reached.tls { "https" } else { "http" };
             let path = request.uri.path_and_query().map_or("/", |path| path.as_str());
-            let _ = write!(line, ", upstream: \"{scheme}://{}{}\"", reached.endpoint.peer, clean(path));
+            let _ = write!(line, ", upstream: \"{scheme}://{}{}\"", reached.endpoint.peer, without(path));
         }
         let header = |name: http::HeaderName| request.headers.get(name).and_then(|value| value.to_str().ok());
         for (name, value) in
             [("host", header(http::header::HOST)), ("referrer", header(http::header::REFERER))]
         {
             if let Some(value) = value {
-                let _ = write!(line, ", {name}: \"{}\"", clean(value));
+                let _ = write!(line, ", {name}: \"{}\"", without(value));
             }
         }
         line + "\n"
     }
 }
 
-/// A request that never reached a server; `server` is the name of the one that takes every other host.
-pub(super) fn rejected(level: Level, rejection: &Rejection, server: &str) -> String {
+/// A request that never reached a server; `server` is the name of the one that takes every other host, and `queries`
+/// whether that one's logs tell them.
+pub(super) fn rejected(level: Level, rejection: &Rejection, server: &str, queries: bool) -> String {
     let (what, number, client) = (words(&rejection.failure, false), rejection.connection, rejection.client());
     let mut line = format!("{}*{number} {}, client: {client}, server: {server}", head(level), clean(&what));
-    if let Some(first) = &rejection.line {
+    if let Some(first) = rejection.line.as_ref().filter(|line| queries || !line.contains(&b'?')) {
         let _ = write!(line, ", request: \"{}\"", clean(&String::from_utf8_lossy(first)));
     }
     line + "\n"

@@ -1,6 +1,7 @@
 //! What vordr itself has to say, and what goes wrong with requests: JSON, words on a terminal, or nginx's lines; to as many
 //! places as the rules name.
 
+use super::access_logs::logs_at;
 use super::error_line::{self, Failed};
 use super::open_logs::OpenLogs;
 use super::record::Rejection;
@@ -40,7 +41,8 @@ impl OpenLogs {
 
     /// Tells of a request that was refused before it reached a server: where the server that takes every other host does.
     pub(super) fn tell_of_rejection(&self, rejection: &Rejection) {
-        self.at(&rejection.listener, |logs, server| logs.rejected(rejection, server));
+        let queries = self.table().is_none_or(|table| logs_at(&table, rejection).iter().all(|log| log.query));
+        self.at(&rejection.listener, |logs, server| logs.rejected(rejection, server, queries));
     }
 
     /// Tells of a connection that did not get as far as a request.
@@ -89,9 +91,9 @@ impl ErrorLogs<'_> {
         self.each(level, |form| (form == Form::Nginx).then(|| failed.line(level)));
     }
 
-    fn rejected(&self, rejection: &Rejection, server: &str) {
+    fn rejected(&self, rejection: &Rejection, server: &str, queries: bool) {
         if let Some(level) = error_line::level(&rejection.failure) {
-            let line = || error_line::rejected(level, rejection, server);
+            let line = || error_line::rejected(level, rejection, server, queries);
             self.each(level, |form| (form == Form::Nginx).then(line));
         }
     }

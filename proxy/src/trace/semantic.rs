@@ -49,7 +49,7 @@ fn told_of_exchange(record: &Record<'_>, route: Option<&str>) -> Vec<KeyValue> {
     told.method(&request.method);
     told.say("url.scheme", public.scheme);
     told.say("url.path", request.uri.path().to_owned());
-    told.maybe("url.query", request.uri.query().filter(|_| tells_queries(exchange)).map(without_secrets));
+    told.maybe("url.query", request.uri.query().filter(|_| exchange.tells_queries()).map(without_secrets));
     told.maybe("http.route", route.map(str::to_owned));
     let host = public.host.to_str().unwrap_or_default();
     if !host.is_empty() {
@@ -150,16 +150,11 @@ fn url(exchange: &Exchange, attempt: &Attempt) -> String {
     };
     let target = attempt.target.as_deref().unwrap_or("/");
     let target = match target.split_once('?') {
-        Some((path, query)) if tells_queries(exchange) => format!("{path}?{}", without_secrets(query)),
+        Some((path, query)) if exchange.tells_queries() => format!("{path}?{}", without_secrets(query)),
         Some((path, _)) => path.to_owned(),
         None => target.to_owned(),
     };
     format!("{scheme}://{}{target}", authority.to_str().unwrap_or_default())
-}
-
-/// `access-log … query=off` says that queries hold what nobody shall read.
-fn tells_queries(exchange: &Exchange) -> bool {
-    exchange.access_logs().iter().all(|log| log.query)
 }
 
 fn without_secrets(query: &str) -> String {
