@@ -51,7 +51,8 @@ impl Nginx<'_, '_> {
         let limit = location.inside().iter().find(|directive| directive.name.value == "limit_except");
         let limited = limit.and_then(|limit| self.read_limit_except(limit, here, locations));
         let mut steps: Vec<Step> = limited.into_iter().collect();
-        let returns = if may_end(location.inside()) { Return::AtOnce } else { Return::OfLocation };
+        let is_elsewhere = may_end(location.inside()) || has_settings_in_an_if(location.inside());
+        let returns = if is_elsewhere { Return::AtOnce } else { Return::OfLocation };
         steps.extend(self.read_steps(location.inside(), returns, here, locations));
         steps
     }
@@ -139,13 +140,15 @@ impl Nginx<'_, '_> {
         let (subject, test) = self.read_condition(block, here.variables)?;
         let scope = here.scope.within(block.inside());
         let inner = Here { scope: &scope, ..*here };
-        let others = |directive: &Directive| !OWN.contains(&directive.name.value.as_str());
         let mut steps = Vec::new();
         let mut returns = Return::AtOnce;
-        if let Some(location) = here.location.filter(|_| block.inside().iter().any(others)) {
+        if let Some(location) = here.location.filter(|_| has_settings(block)) {
             let name = at(block, self.free_name("if"));
-            let content = match first_return(block.inside()) {
-                Some(answered) => self.answering(answered, here.kind, &scope, here.variables)?,
+            let content = match returned(block.inside()) {
+                Some(answered) => {
+                    returns = Return::OfLocation;
+                    self.answering(answered, here.kind, &scope, here.variables)?
+                }
                 None => self.read_content_within(block, location, &inner),
             };
             locations.push(Location {
@@ -155,7 +158,6 @@ impl Nginx<'_, '_> {
                 ..content
             });
             steps.push(Step::ActAs(name));
-            returns = Return::OfLocation;
         }
         steps.extend(self.read_steps(block.inside(), returns, &inner, locations));
         let is_empty = steps.is_empty();
@@ -300,6 +302,16 @@ pub(super) fn may_end(block: &[Directive]) -> bool {
         "if" => may_end(directive.inside()),
         _ => false,
     })
+}
+
+/// Whether a block has directives of other modules than that of rewriting.
+fn has_settings(block: &Directive) -> bool {
+    block.inside().iter().any(|directive| !OWN.contains(&directive.name.value.as_str()))
+}
+
+/// Whether what comes behind an `if` may find the settings, and the content, of a location that is made for it.
+fn has_settings_in_an_if(block: &[Directive]) -> bool {
+    block.iter().any(|directive| directive.name.value == "if" && has_settings(directive))
 }
 
 /// The `return` that a location comes to in the end, unless its steps may end before.
