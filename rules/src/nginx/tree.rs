@@ -5,6 +5,7 @@ use crate::diagnostic::Diagnostic;
 use crate::node::Reading;
 use crate::source::{SourceId, Span, Spanned};
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::rc::Rc;
 
 /// How deep blocks may stand in one another.
@@ -175,6 +176,10 @@ impl Files {
             return vec![path];
         }
         reading.surroundings.list(&path).unwrap_or_else(|error| {
+            // A folder that is not there has nothing that would match.
+            if error.kind() == ErrorKind::NotFound {
+                return Vec::new();
+            }
             let message = format!("glob() \"{path}\" failed ({})", in_words(&error));
             reading.report(Diagnostic::error("unreadable-file", include.span_of(0), message));
             Vec::new()
