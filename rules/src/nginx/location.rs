@@ -8,29 +8,10 @@ use super::variable::{Variables, literal};
 use super::{Nginx, answer};
 use crate::language::action::Action;
 use crate::language::location::{Location, Path};
-use crate::language::redirect::Redirect;
 use crate::language::settings::Settings;
 use crate::placeholder::{Part, Placeholder, Template};
 use crate::source::{Span, Spanned};
 use crate::table::PathRegex;
-use http::StatusCode;
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-
-/// What a path in a redirect has in its escaped form alone (RFC 3986, section 3.3).
-const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'%')
-    .add(b'<')
-    .add(b'>')
-    .add(b'?')
-    .add(b'\\')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
 
 /// How a location takes a path.
 #[derive(Debug, Clone)]
@@ -121,7 +102,7 @@ impl Nginx<'_, '_> {
         let mut location = self.read_content(directive, &kind, &scope, &variables, locations);
         location.steps = steps;
         self.read_tries(directive, &here, &mut location);
-        let within = outer.and_then(|outer| self.read_within(directive, outer, around));
+        let within = outer.and_then(|outer| read_within(directive, (&kind, outer), around));
         let is_internal = directive.inside().iter().any(|directive| directive.name.value == "internal");
         // Nobody from outside gets to one with a name anyway.
         let is_internal = is_internal && location.name.is_none();
@@ -168,6 +149,9 @@ impl Nginx<'_, '_> {
             // As in a location with a name, there is no prefix whose place a path could take.
             (Some(pass), _) => self.read_passing(pass, &Kind::Named(String::new()), scope, span, variables),
             (None, Some(pass)) => self.read_passing(pass, kind, scope, span, variables),
+            (None, None) if location.inside().iter().any(|directive| directive.name.value == "stub_status") => {
+                made(span, kind, Some(Action::StubStatus), self.read_settings(scope, variables, false))
+            }
             (None, None) => self.nothing_here(kind, scope, span, variables),
         }
     }
@@ -192,21 +176,6 @@ impl Nginx<'_, '_> {
         format!("{what}:{}", self.made)
     }
 
-    /// The prefix or regex of the location around, where it decides which regexes are asked.
-    fn read_within(
-        &mut self,
-        directive: &Directive,
-        outer: &Kind,
-        around: &Scope<'_>,
-    ) -> Option<Spanned<String>> {
-        let around_here = match outer {
-            Kind::Prefix { path, .. } if has_regex(around.innermost()) => path.clone(),
-            Kind::Regex(regex) => regex.as_str().to_owned(),
-            _ => return None,
-        };
-        Some(Spanned::new(around_here, directive.name.span))
-    }
-
     /// A location without content is a folder of files.
     pub(super) fn nothing_here(
         &mut self,
@@ -219,35 +188,6 @@ impl Nginx<'_, '_> {
         let action = self.read_files(kind, scope, variables);
         self.check_captures(kind, &settings, span);
         made(span, kind, action, settings)
-    }
-
-    /// `location /a/` that proxies sends `/a` to `/a/`, unless `/a` has a location of its own.
-    fn redirect_to_folder(
-        &mut self,
-        kind: &Kind,
-        scope: &Scope<'_>,
-        span: Span,
-        variables: &Variables,
-        locations: &mut Vec<Location>,
-    ) {
-        let Kind::Prefix { path, .. } = kind else { return };
-        let Some(bare) = path.strip_suffix('/').filter(|bare| !bare.is_empty()) else { return };
-        let is_own = |location: &Directive| {
-            location.name.value == "location" && location.first() == "=" && location.argument(1) == bare
-        };
-        if scope.every("location").any(is_own) {
-            return;
-        }
-        let mut target = self.redirect_base(scope, variables).unwrap_or_else(|| literal(""));
-        target.parts.push(Part::Text(utf8_percent_encode(path, NOT_IN_A_PATH).to_string()));
-        target.parts = answer::joined(target.parts);
-        let redirect = Redirect {
-            status: StatusCode::MOVED_PERMANENTLY,
-            target: Spanned::new(target, span),
-            keeps_query: true,
-        };
-        let settings = self.read_settings_before_access(scope, variables);
-        locations.push(made(span, &Kind::Exact(bare.to_owned()), Some(Action::Redirect(redirect)), settings));
     }
 
     fn read_kind(&mut self, directive: &Directive, outer: Option<&Kind>) -> Option<Kind> {
@@ -381,7 +321,7 @@ impl Nginx<'_, '_> {
 }
 
 /// `=/a`, `~^/a`: the modifier may stick to the path.
-fn split_modifier(joined: &str) -> Option<(&'static str, &str)> {
+pub(super) fn split_modifier(joined: &str) -> Option<(&'static str, &str)> {
     ["=", "^~", "~*", "~"]
         .into_iter()
         .find_map(|modifier| joined.strip_prefix(modifier).map(|path| (modifier, path)))
@@ -389,6 +329,24 @@ fn split_modifier(joined: &str) -> Option<(&'static str, &str)> {
 
 fn passing(block: &[Directive]) -> Option<&Directive> {
     block.iter().find(|directive| directive.name.value == "proxy_pass")
+}
+
+/// The prefix or regex of the location around, where it decides which regexes are asked.
+fn read_within(directive: &Directive, (kind, outer): (&Kind, &Kind), around: &Scope<'_>) -> Option<Spanned<String>> {
+    let around_here = match (outer, kind) {
+        // No regex comes before one of these.
+        (_, Kind::Exact(_)) => return None,
+        (Kind::Prefix { path, .. }, _) if decides_on_regexes(around) => path.clone(),
+        (Kind::Regex(regex), _) => regex.as_str().to_owned(),
+        _ => return None,
+    };
+    Some(Spanned::new(around_here, directive.name.span))
+}
+
+/// Whether one of the locations around has regexes of its own, or keeps those outside from being asked.
+fn decides_on_regexes(around: &Scope<'_>) -> bool {
+    let is_final = |location: &Directive| location.first().starts_with("^~");
+    around.locations().any(|location| is_final(location) || has_regex(location.inside()))
 }
 
 /// Whether a regex is a location within a block, at whatever depth.

@@ -16,6 +16,7 @@ mod error_log;
 mod error_page;
 mod files;
 mod fix;
+mod folder_redirect;
 mod geo;
 mod globals;
 mod header;

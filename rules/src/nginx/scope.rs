@@ -58,6 +58,14 @@ impl<'d> Scope<'d> {
         Some(path.trim_start_matches("^~")).filter(|path| path.starts_with('/'))
     }
 
+    /// The locations around the place, outermost first.
+    pub(super) fn locations(&self) -> impl Iterator<Item = &'d Directive> {
+        self.blocks.iter().zip(self.blocks.iter().skip(1)).filter_map(|(outer, inside)| {
+            let mut within = outer.iter().filter(|directive| directive.name.value == "location");
+            within.find(|location| std::ptr::eq(location.inside(), *inside))
+        })
+    }
+
     /// Directives that stand often: those of the nearest block that has any, as they replace the outer ones.
     pub(super) fn all(&self, name: &str) -> Vec<&'d Directive> {
         self.lists(name).next().unwrap_or_default()
