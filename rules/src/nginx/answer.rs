@@ -65,7 +65,9 @@ impl Nginx<'_, '_> {
         scope: &Scope<'_>,
         variables: &Variables,
     ) -> Option<Location> {
-        let action = self.read_return(directive, scope, variables)?;
+        // What cannot be answered is not answered with files either.
+        let action = self.read_return(directive, scope, variables);
+        let action = action.unwrap_or_else(|| failing(StatusCode::BAD_GATEWAY));
         let settings = self.read_settings_before_access(scope, variables);
         if scope.own_access() {
             let message = "\"return\" comes before \"allow\", \"deny\" and \"auth_basic\", so they keep nobody out here";

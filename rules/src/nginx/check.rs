@@ -43,7 +43,8 @@ fn is_kept(
         if directive.first() != "off" {
             nginx.refuse(span, format!("vordr does not honour \"{name}\""), remedy);
         }
-        return false;
+        // Its location answers all the same, so that nobody is handed the files that an application has there.
+        return is_content(name);
     }
     if let (Block::Of(inside), Some(block)) = (definition.block, &mut directive.block)
         && inside != Context::FREE
@@ -51,6 +52,11 @@ fn is_kept(
         check(block, inside, nginx);
     }
     true
+}
+
+/// Whether a directive hands requests to somebody: `fastcgi_pass` and its kin.
+pub(super) fn is_content(name: &str) -> bool {
+    name.ends_with("_pass")
 }
 
 /// What a directive is where it stands; if it is nothing there, that has been reported.

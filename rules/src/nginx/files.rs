@@ -27,7 +27,7 @@ pub(super) struct Folder {
 }
 
 impl Nginx<'_, '_> {
-    /// Files, or nginx's page of counts.
+    /// Files.
     pub(super) fn read_files(
         &mut self,
         kind: &Kind,
@@ -35,9 +35,6 @@ impl Nginx<'_, '_> {
         variables: &Variables,
     ) -> Option<Action> {
         let own = |name: &str| scope.innermost().iter().find(|directive| directive.name.value == name);
-        if own("stub_status").is_some() {
-            return Some(Action::StubStatus);
-        }
         let folder = self.read_folder(kind, scope, variables)?;
         let (tries, otherwise) = match own("try_files") {
             Some(directive) => self.read_try_files(directive, scope, variables)?,

@@ -1,17 +1,19 @@
 //! `location`: which paths, and what is done with them.
 
+use super::files::failing;
 use super::methods::tells_methods_apart;
 use super::scope::Scope;
 use super::steps::{ARGS, Here, returned};
 use super::tree::Directive;
 use super::variable::{Variables, literal};
-use super::{Nginx, answer};
+use super::{Nginx, answer, check};
 use crate::language::action::Action;
 use crate::language::location::{Location, Path};
 use crate::language::settings::Settings;
 use crate::placeholder::{Part, Placeholder, Template};
 use crate::source::{Span, Spanned};
 use crate::table::PathRegex;
+use http::StatusCode;
 
 /// How a location takes a path.
 #[derive(Debug, Clone)]
@@ -149,10 +151,13 @@ impl Nginx<'_, '_> {
             // As in a location with a name, there is no prefix whose place a path could take.
             (Some(pass), _) => self.read_passing(pass, &Kind::Named(String::new()), scope, span, variables),
             (None, Some(pass)) => self.read_passing(pass, kind, scope, span, variables),
-            (None, None) if location.inside().iter().any(|directive| directive.name.value == "stub_status") => {
-                made(span, kind, Some(Action::StubStatus), self.read_settings(scope, variables, false))
+            (None, None) => {
+                let location_has = content_without_files(location.inside());
+                let content = self.nothing_here(kind, scope, span, variables);
+                let has_own = content_without_files(block.inside()).is_some();
+                let action = location_has.filter(|_| !has_own).or(content.action);
+                Location { action, ..content }
             }
-            (None, None) => self.nothing_here(kind, scope, span, variables),
         }
     }
 
@@ -185,7 +190,10 @@ impl Nginx<'_, '_> {
         variables: &Variables,
     ) -> Location {
         let settings = self.read_settings(scope, variables, false);
-        let action = self.read_files(kind, scope, variables);
+        let action = match content_without_files(scope.innermost()) {
+            Some(content) => Some(content),
+            None => self.read_files(kind, scope, variables),
+        };
         self.check_captures(kind, &settings, span);
         made(span, kind, action, settings)
     }
@@ -331,8 +339,22 @@ fn passing(block: &[Directive]) -> Option<&Directive> {
     block.iter().find(|directive| directive.name.value == "proxy_pass")
 }
 
+/// What a block without `proxy_pass` does in the place of looking for files: nginx's page of counts, or, where it hands
+/// requests to somebody in a way that is not honoured, an error.
+fn content_without_files(block: &[Directive]) -> Option<Action> {
+    block.iter().find_map(|directive| match directive.name.value.as_str() {
+        "stub_status" => Some(Action::StubStatus),
+        name if check::is_content(name) => Some(failing(StatusCode::BAD_GATEWAY)),
+        _ => None,
+    })
+}
+
 /// The prefix or regex of the location around, where it decides which regexes are asked.
-fn read_within(directive: &Directive, (kind, outer): (&Kind, &Kind), around: &Scope<'_>) -> Option<Spanned<String>> {
+fn read_within(
+    directive: &Directive,
+    (kind, outer): (&Kind, &Kind),
+    around: &Scope<'_>,
+) -> Option<Spanned<String>> {
     let around_here = match (outer, kind) {
         // No regex comes before one of these.
         (_, Kind::Exact(_)) => return None,

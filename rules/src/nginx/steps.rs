@@ -2,10 +2,11 @@
 
 use super::answer::first_return;
 use super::error_page::is_path;
+use super::files::failing;
 use super::location::Kind;
 use super::scope::Scope;
 use super::tree::Directive;
-use super::variable::Variables;
+use super::variable::{Variables, literal};
 use super::{Nginx, at};
 use crate::diagnostic::Diagnostic;
 use crate::language::action::Action;
@@ -126,8 +127,8 @@ impl Nginx<'_, '_> {
             locations.push(Location { name: Some(name.clone()), paths: Vec::new(), ..answering });
             return Some(Step::Act(span, Action::Enter(name)));
         }
-        let action = self.read_return(directive, here.scope, here.variables)?;
-        Some(Step::Act(span, action))
+        let action = self.read_return(directive, here.scope, here.variables);
+        Some(Step::Act(span, action.unwrap_or_else(|| failing(StatusCode::BAD_GATEWAY))))
     }
 
     /// An `if` with other directives than those of the rewrite module is a location of its own.
@@ -137,7 +138,8 @@ impl Nginx<'_, '_> {
         here: &Here<'_, 'd>,
         locations: &mut Vec<Location>,
     ) -> Option<Step> {
-        let (subject, test) = self.read_condition(block, here.variables)?;
+        let condition = self.read_condition(block, here.variables);
+        let (subject, test) = condition.or_else(|| returned(block.inside()).map(|_| always()))?;
         let scope = here.scope.within(block.inside());
         let inner = Here { scope: &scope, ..*here };
         let mut steps = Vec::new();
@@ -302,6 +304,11 @@ pub(super) fn may_end(block: &[Directive]) -> bool {
         "if" => may_end(directive.inside()),
         _ => false,
     })
+}
+
+/// What holds of every request: who is turned away by what is not known here is so in any case.
+fn always() -> (Template, Test) {
+    (literal("1"), Test::Filled)
 }
 
 /// Whether a block has directives of other modules than that of rewriting.

@@ -34,3 +34,24 @@ fn what_cannot_be_honoured_is_a_warning_where_that_is_asked_for() {
     // What nginx itself refuses stays an error.
     assert!(load("nginx.conf", "http { server { listn 80; } }", &lenient).is_err());
 }
+
+#[test]
+fn what_keeps_strangers_out_does_so_though_it_is_not_honoured() {
+    let lenient = world().with_variable("VORDR_NGINX_COMPAT", "warn");
+    let shown = |locations: &str| {
+        let text =
+            format!("http {{ server {{ listen 80; root /srv; location / {{ return 404; }} {locations} }} }}");
+        let loaded = load("nginx.conf", &text, &lenient);
+        let loaded =
+            loaded.unwrap_or_else(|found| panic!("{}", render::human(&found, render::Drawing::Plain)));
+        vordr_rules::show::show(&loaded)
+    };
+    let php = shown("location ~ \\.php$ { try_files $uri =404; deny 192.0.2.1; fastcgi_pass app:9000; }");
+    assert!(php.contains("502") && php.contains("deny") && !php.contains("files "), "{php}");
+    let within = shown("location /a { if ($arg_x) { expires 1h; } fastcgi_pass app:9000; }");
+    assert!(within.contains("502") && !within.contains("files "), "{within}");
+    let secure = shown("location /a { secure_link $arg_s; if ($secure_link = \"\") { return 403; } }");
+    assert!(secure.contains("403"), "{secure}");
+    let answer = shown("location /a { return 499; }");
+    assert!(answer.contains("502") && !answer.contains("files "), "{answer}");
+}
