@@ -162,6 +162,10 @@ impl Nginx<'_, '_> {
             steps.push(Step::ActAs(name));
         }
         steps.extend(self.read_steps(block.inside(), returns, &inner, locations));
+        if returns == Return::OfLocation {
+            // It answers, and nothing behind it does.
+            steps.push(Step::Break(block.name.span));
+        }
         let is_empty = steps.is_empty();
         (!is_empty).then(|| Step::When(Box::new(When { subject, test, steps })))
     }
