@@ -128,8 +128,8 @@ impl Standing {
         true
     }
 
-    /// Waits for the end of its pause, however often that is put off or brought forward, unless somebody does already; whether the pause
-    /// ended by that.
+    /// Waits for the end of its pause, however often that is put off or brought forward, unless somebody does already;
+    /// whether the pause ended by that.
     pub(super) async fn outlasts_pause(&self) -> bool {
         if self.awaited.swap(true, Relaxed) {
             return false;
