@@ -124,7 +124,7 @@ impl Excerpt {
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let start = text.ceil_char_boundary(line_start.max(first.saturating_sub(WIDEST)));
         let after = text.get(last..).unwrap_or_default();
-        let line_end = last + after.find('\n').unwrap_or(after.len());
+        let line_end = last + after.find(['\r', '\n']).unwrap_or(after.len());
         let end = text.floor_char_boundary(line_end.min(last + WIDEST));
         let cut = |is_cut: bool| if is_cut { "…" } else { "" };
         let head = cut(start > line_start);
@@ -162,6 +162,14 @@ mod tests {
         let drawn = human(&found, Drawing::Plain);
         assert!(drawn.ends_with("\n… and 900 more\n"), "{drawn}");
         assert_eq!(json(&found).as_array().unwrap().len(), 1_000);
+    }
+
+    #[test]
+    fn lines_that_end_as_on_windows_have_their_own_numbers() {
+        let text = "server \"a.example\" {\r\n    listen 80\r\n    listn 81\r\n}\r\n";
+        let found = load("rules.kdl", text, &InMemory::default()).unwrap_err();
+        let drawn = human(&found, Drawing::Plain);
+        assert!(drawn.contains("rules.kdl:3:5") && drawn.contains(" 3 │     listn 81\n"), "{drawn}");
     }
 
     #[test]
