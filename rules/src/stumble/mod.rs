@@ -59,6 +59,10 @@ fn explain(word: &str) -> Option<Diagnostic> {
             )
             .label(format!("write `\"{word}\"`")),
         ),
+        _ if is_beyond_numbers(word) => Some(
+            unplaced("unquoted-value", format!("`{word}` is no number that KDL can hold"))
+                .label("quote it, or write it with digits before the point and fewer of them"),
+        ),
         _ if is_number_with_letters(word) => Some(
             unplaced(
                 "unquoted-value",
@@ -68,6 +72,17 @@ fn explain(word: &str) -> Option<Diagnostic> {
         ),
         _ => None,
     }
+}
+
+/// `.5`, and whole numbers of more than 128 bits.
+fn is_beyond_numbers(word: &str) -> bool {
+    let unsigned = word.strip_prefix(['-', '+']).unwrap_or(word);
+    let digits = unsigned.replace('_', "");
+    let lacks_digit =
+        unsigned.strip_prefix('.').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let is_whole =
+        unsigned.starts_with(|c: char| c.is_ascii_digit()) && digits.bytes().all(|b| b.is_ascii_digit());
+    lacks_digit || (is_whole && digits.parse::<i128>().is_err())
 }
 
 /// `30s`, `1.2.3.4`, `80:90`; but neither a KDL number nor an identifier.
@@ -99,6 +114,8 @@ pub(crate) mod tests {
         assert_eq!(codes("websocket true"), ["bare-keyword"]);
         assert_eq!(codes("a idle=30s"), ["unquoted-value"]);
         assert_eq!(codes("listen 127.0.0.1:80"), ["unquoted-value"]);
+        assert_eq!(codes("respond 200 .5"), ["unquoted-value"]);
+        assert_eq!(codes(&format!("listen {}", "9".repeat(53))), ["unquoted-value"]);
         assert_eq!(codes("location /api {}"), ["unquoted-path"]);
         assert_eq!(codes("proxy http://127.0.0.1:8000"), ["unquoted-path"]);
         assert_eq!(codes("location regex=r\"^/v\" {}"), ["kdl1-raw-string"]);
@@ -185,6 +202,8 @@ pub(crate) mod tests {
             "<,>",
             "+",
             ".x",
+            ".5",
+            "170141183460469231731687303715884105728",
             "a=1",
             "p=\"q\"",
         ])
