@@ -4,6 +4,7 @@ mod alarm;
 mod body;
 mod chunks;
 mod closing;
+mod departure;
 mod doubt;
 mod farewell;
 mod head;

@@ -122,20 +122,6 @@ impl ClientStream {
         Some((transport, std::mem::take(&mut self.pending), still_sending))
     }
 
-    /// While a request is being answered, more from the client is read only to learn that it went away. Where the answer is
-    /// waited for all the same, that is learnt when it cannot be written.
-    fn poll_departure(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.ahead.is_empty() {
-            return Poll::Pending;
-        }
-        match ready!(self.poll_step(cx)) {
-            Ok(0) | Err(_) if self.link.outlasts_client() => Poll::Pending,
-            Ok(0) => Poll::Ready(Ok(())),
-            Ok(_) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
-        }
-    }
-
     fn poll_hand_over(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let how = self.link.gathering().map(|gathering| gathering.how);
         loop {
@@ -165,14 +151,6 @@ impl ClientStream {
             }
             self.claim()?;
         }
-    }
-
-    /// Waits for the upstream: nothing is asked of the client meanwhile, who may take its request back.
-    fn poll_backed_up(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Poll::Ready(Err(error)) = self.in_time(Direction::Upload, Poll::Ready(Ok(())), cx) {
-            return Poll::Ready(Err(error));
-        }
-        self.transport.as_mut().map_or(Poll::Pending, |transport| transport.poll_taken_back(cx))
     }
 
     /// Whether what has come of the present body is to leave the memory now. Of one that is to be a file nothing stays.
@@ -290,7 +268,7 @@ impl ClientStream {
     }
 
     /// What came of asking the client for something, unless it is too slow at it.
-    fn in_time<T>(
+    pub(super) fn in_time<T>(
         &mut self,
         direction: Direction,
         outcome: Poll<io::Result<T>>,
