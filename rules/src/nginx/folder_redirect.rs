@@ -2,9 +2,10 @@
 
 use super::Nginx;
 use super::answer::joined;
-use super::location::{Kind, made, split_modifier};
+use super::location::{Kind, made};
 use super::scope::Scope;
 use super::tree::Directive;
+use super::twins::modifier_and_path;
 use super::variable::{Variables, literal};
 use crate::language::action::Action;
 use crate::language::location::Location;
@@ -60,9 +61,6 @@ impl Nginx<'_, '_> {
 
 /// Whether a location has exactly this path, and not those that match a regex.
 fn is_at(location: &Directive, path: &str) -> bool {
-    let (modifier, written) = match location.arguments.len() {
-        1 => split_modifier(location.first()).unwrap_or(("", location.first())),
-        _ => (location.first(), location.argument(1)),
-    };
+    let (modifier, written) = modifier_and_path(location);
     matches!(modifier, "" | "=" | "^~") && written == path
 }

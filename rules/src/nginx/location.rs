@@ -86,6 +86,9 @@ impl Nginx<'_, '_> {
         locations: &mut Vec<Location>,
     ) {
         let Some(kind) = self.read_kind(directive, outer) else { return };
+        if self.is_never_reached(directive, around) {
+            return;
+        }
         let scope = around.within(directive.inside());
         let mut variables = variables.clone();
         self.file_variables(&kind, &scope, &mut variables);

@@ -46,6 +46,7 @@ mod substitute;
 mod tls;
 mod tree;
 mod tries;
+mod twins;
 mod upstream;
 mod value;
 mod variable;
