@@ -7,8 +7,9 @@ use vordr_rules::table::Limits;
 const STREAMS: u32 = 128;
 /// What a client may send ahead on one stream until somebody takes it.
 const STREAM_WINDOW: u32 = 256 * 1024;
-/// What all streams may hold: an upload whose upstream takes nothing must not stop the others.
-const CONNECTION_WINDOW: u32 = STREAMS * STREAM_WINDOW;
+/// What all streams may hold: a few uploads whose upstreams take nothing must not stop the others. nginx lets a connection
+/// hold as much, 128 times 64 KiB.
+const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
 /// What waits for one stream's client to take it, beside what is written at once.
 const SEND_BUFFER: usize = 64 * 1024;
 /// Streams that the client may make vordr reset by faults of its own.
