@@ -48,7 +48,16 @@ async fn what_outlives_drain_is_cut() {
 
 /// The access log of a binary that was stopped with something under way that outlived `drain`.
 async fn cut(begin: impl AsyncFn(&Binary, &Origin) -> Client, origin: &Origin) -> (String, String) {
-    let rules = proxying(&origin.url(), "").replace("listen 0", "listen \"127.0.0.1:0\"");
+    cut_under("", begin, origin).await
+}
+
+/// The same with these words in the server.
+async fn cut_under(
+    settings: &str,
+    begin: impl AsyncFn(&Binary, &Origin) -> Client,
+    origin: &Origin,
+) -> (String, String) {
+    let rules = proxying(&origin.url(), settings).replace("listen 0", "listen \"127.0.0.1:0\"");
     let mut binary = Binary::running(&format!("vordr {{ drain \"300ms\"; }}\n{rules}")).await;
     let mut client = begin(&binary, origin).await;
     binary.signal("TERM");
@@ -92,6 +101,20 @@ async fn an_answer_that_nobody_takes_has_its_line_in_the_log_when_it_is_cut() {
         client
     };
     let (log, _) = cut(stall, &origin).await;
+    let line: serde_json::Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+    assert_eq!((&line["status"], &line["error"]), (&200.into(), &"shutdown".into()), "{line}");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_slowed_down_has_its_line_in_the_log_when_it_is_cut() {
+    let origin = Origin::answering(&"x".repeat(100_000)).await;
+    let ask = async |binary: &Binary, _: &Origin| {
+        let mut client = Client::connect(binary.address()).await;
+        client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+        client.response_head().await;
+        client
+    };
+    let (log, _) = cut_under("send-rate 1000", ask, &origin).await;
     let line: serde_json::Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
     assert_eq!((&line["status"], &line["error"]), (&200.into(), &"shutdown".into()), "{line}");
 }

@@ -6,11 +6,11 @@ mod backlog;
 mod body;
 mod refused;
 mod silence;
+mod throttle;
 mod trailers;
 
 use super::farewell::Stop;
 use super::pace::{Passed, Patience};
-use super::throttle::Throttle;
 use crate::exchange::{Client, Failure, Handshake, RefusedHead};
 use crate::temporary::Temporary;
 pub(crate) use backlog::Backlog;
@@ -19,12 +19,13 @@ use refused::Refused;
 use silence::nanos;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
+use throttle::Throttle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use trailers::Trailers;
-use vordr_rules::table::{Address, Pace};
+use vordr_rules::table::Address;
 
 /// Stands for no limit.
 const OFF: u64 = 0;
@@ -293,19 +294,6 @@ impl Link {
     /// How many bytes of the present answer are on their way, or there.
     pub(crate) fn answered(&self) -> u64 {
         self.answered.load(Relaxed)
-    }
-
-    /// The present answer goes as fast as the slowest of these, its head included.
-    pub(crate) fn throttle(&self, paces: Vec<Pace>) {
-        *self.throttle.lock().unwrap_or_else(PoisonError::into_inner) = Throttle::new(paces);
-    }
-
-    /// How many of `wanted` bytes of the present answer may go now, or when to ask again.
-    pub(crate) fn may_send(&self, wanted: usize) -> Result<usize, Instant> {
-        match self.throttle.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
-            Some(throttle) => throttle.room(wanted, self.answered()),
-            None => Ok(wanted),
-        }
     }
 
     /// Behind the present answer a further request may be waited for as long as this; `None` is not at all.

@@ -21,7 +21,6 @@ mod silence;
 mod spool;
 mod stand_in;
 mod stream;
-mod throttle;
 mod trailing;
 mod transport;
 

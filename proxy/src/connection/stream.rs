@@ -297,8 +297,11 @@ impl ClientStream {
                 Ok(count) => return Poll::Ready(Ok(count)),
                 Err(due) if self.alarm.is_due(Some(due), cx) => {}
                 Err(_) => {
-                    // This is nobody's silence.
-                    self.link.progress();
+                    if !self.link.is_to_be_cut() {
+                        // This is nobody's silence.
+                        self.link.progress();
+                    }
+                    self.silence.look(&self.link, &mut self.alarm, cx)?;
                     return match self.poll_flush_in_time(cx) {
                         Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
                         _ => Poll::Pending,

@@ -3,6 +3,8 @@
 //! What may go in a second goes at once, and what is beyond it follows in quarters of a second: so that a client hears
 //! of its answer early and steadily, however large the parts are that it comes in.
 
+use super::Link;
+use std::sync::PoisonError;
 use std::time::Duration;
 use tokio::time::Instant;
 use vordr_rules::table::Pace;
@@ -38,6 +40,21 @@ impl Throttle {
         }
         let waits = self.paces.iter().map(|pace| wait(pace, gone.saturating_add(least)));
         Err(self.since + waits.max().unwrap_or_default() + TICK)
+    }
+}
+
+impl Link {
+    /// The present answer goes as fast as the slowest of these, its head included.
+    pub(crate) fn throttle(&self, paces: Vec<Pace>) {
+        *self.throttle.lock().unwrap_or_else(PoisonError::into_inner) = Throttle::new(paces);
+    }
+
+    /// How many of `wanted` bytes of the present answer may go now, or when to ask again.
+    pub(crate) fn may_send(&self, wanted: usize) -> Result<usize, Instant> {
+        match self.throttle.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            Some(throttle) => throttle.room(wanted, self.answered()),
+            None => Ok(wanted),
+        }
     }
 }
 
