@@ -68,6 +68,31 @@ async fn a_variable_that_is_missing_is_named() {
     assert!(said.contains("TARGET_URL") && said.contains("the tunnel's address"), "{said}");
 }
 
+#[tokio::test]
+async fn with_too_few_descriptors_it_says_so_and_ends() {
+    // Pingora's connectors read a file, for each of the workers.
+    let rules = format!("vordr {{ workers 2; }}\n{HELLO}");
+    let (_folder, path) = written(&rules);
+    let (mut refused, mut served) = (0, 0);
+    for most in 8..36 {
+        let mut binary = Binary::started_with_descriptors(&path, most);
+        let ended = eventually("an end, or an address", || {
+            binary.has_ended().map(Some).or_else(|| binary.said().contains("listening").then_some(None))
+        })
+        .await;
+        match ended {
+            Some(status) => {
+                assert_eq!(status.code(), Some(1), "{most}: {}", binary.said());
+                assert!(binary.said().contains("Too many open files"), "{most}: {}", binary.said());
+                refused += 1;
+            }
+            None => served += 1,
+        }
+        assert!(!binary.said().contains("panicked"), "{most}: {}", binary.said());
+    }
+    assert!(refused > 5 && served > 5, "refused {refused}, served {served}");
+}
+
 /// One clear line that holds all of these, and exit code 1.
 fn fails(arguments: &[&str], parts: &[&str]) {
     let output = ends(arguments);

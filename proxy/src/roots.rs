@@ -1,8 +1,10 @@
 //! The system's certificate authorities, as Pingora is to read them.
 
 use pingora_core::Result;
-use pingora_core::connectors::ConnectorOptions;
 use pingora_core::tls::{RootCertStore, load_ca_file_into_store, load_platform_certs_incl_env_into_store};
+use std::fs::File;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Whom a connector of Pingora's trusts. It reads the system's authorities twice, for each kind of HTTP, in milliseconds
 /// that a start or a reload is longer by: only where somebody is checked against them.
@@ -15,18 +17,22 @@ pub(crate) enum Trust {
 }
 
 impl Trust {
-    /// The file that a connector is to read.
-    pub(crate) fn file(self) -> Option<String> {
+    /// Makes what reads this file, or the system's where there is none. Pingora panics where it cannot read, and there
+    /// may be no descriptors left.
+    pub(crate) fn made<T>(self, make: impl FnOnce(Option<String>) -> T) -> io::Result<T> {
+        let file = self.file();
+        // What is found out here needs no panic.
+        file.as_ref().map(File::open).transpose()?;
+        let made = catch_unwind(AssertUnwindSafe(|| make(file)));
+        made.map_err(|_| io::Error::other("the certificate authorities cannot be read"))
+    }
+
+    fn file(self) -> Option<String> {
         match self {
             // Without a file Pingora would look for the system's.
             Self::Nobody => Some("/dev/null".to_owned()),
             Self::System => file(),
         }
-    }
-
-    /// A connector's options, for as many idle connections.
-    pub(crate) fn options(self, idle: usize) -> ConnectorOptions {
-        ConnectorOptions { ca_file: self.file(), ..ConnectorOptions::new(idle) }
     }
 }
 

@@ -165,7 +165,8 @@ impl Vordr {
         )?;
         certificates.put_files(&self.certificates);
         let shared = Shared::new(first.clone(), observer, certificates, self.sockets.shares_ports);
-        announce(&shared, &self.name, &sockets, &control_sockets);
+        let starts = [("version", env!("CARGO_PKG_VERSION")), ("rules", &*self.name)];
+        shared.observer.log().info("vordr starts", &starts);
         for socket in self.sockets.in_vain(&table) {
             shared.observer.log().warn("a socket was handed over in vain", &[("socket", &socket)]);
         }
@@ -173,6 +174,8 @@ impl Vordr {
         // Before anybody can come, so that every host has something to show.
         acme.take(acme.prepare(&table)?);
         let stopping = CancellationToken::new();
+        // Whatever fails from here on ends the threads that were started.
+        let failing = stopping.clone().drop_guard();
         let workers = Workers::start(&shared, &stopping)?;
         let (control, orders) = ControlOrders::channel();
         let mut bound = Bound::default();
@@ -201,13 +204,15 @@ impl Vordr {
         let certificates = Watch::new(&handle.reloader.shared, &first, self.certificates);
         handle.reloader.control.send(ControlOrder::Watch(certificates));
         handle.reloader.control.send(ControlOrder::Resolve(first));
-        handle.reloader.control.send(ControlOrder::Serve(control_sockets));
         if let (true, Some(seen)) = (self.watching, self.read) {
             watch(handle.reloader.clone(), handle.stopping.clone(), seen)?;
         }
         self.service.watch(handle.reloader.workers.clone())?;
         beside.into_iter().try_for_each(Beside::take_place)?;
+        announce(&handle.reloader.shared, &sockets, &control_sockets);
+        handle.reloader.control.send(ControlOrder::Serve(control_sockets));
         self.service.ready(&handle.reloader.shared.generation().in_words());
+        failing.disarm();
         Ok(handle)
     }
 }
@@ -322,19 +327,15 @@ impl Drop for Handle {
     }
 }
 
-/// The first lines of the log: which version, which rules, where it listens, what it serves.
-fn announce(shared: &Shared, rules: &str, sockets: &[BoundSocket], control: &ControlSockets) {
-    let table = &shared.current().table;
-    let log = shared.observer.log();
-    log.info("vordr starts", &[("version", env!("CARGO_PKG_VERSION")), ("rules", rules)]);
+/// Where it listens, and what it serves.
+fn announce(shared: &Shared, sockets: &[BoundSocket], control: &ControlSockets) {
     announce_sockets(shared, sockets, control);
+    let table = &shared.current().table;
     for server in &table.servers {
         for location in &server.locations {
             let action = summary(&location.action, (table, server));
-            log.info(
-                "route",
-                &[("server", server.name()), ("location", &location.name), ("action", &action)],
-            );
+            let route = [("server", server.name()), ("location", &location.name), ("action", &action)];
+            shared.observer.log().info("route", &route);
         }
     }
 }

@@ -42,8 +42,8 @@ pub(crate) enum Order {
     /// Accept no more from this address, and close its connections as soon as nothing is under way on them. The
     /// sender is dropped when the socket is closed.
     Leave(Address, answers::Sender<Infallible>),
-    /// Trust the system's authorities from now on when upstreams show certificates, and say that you do.
-    Trust(answers::Sender<()>),
+    /// Trust the system's authorities from now on when upstreams show certificates, and say whether you can.
+    Trust(answers::Sender<io::Result<()>>),
     /// Say that you are there.
     Answer(answers::Sender<()>),
 }
@@ -66,26 +66,29 @@ pub(crate) struct Orders {
 pub(crate) struct Shares(Vec<Vec<BoundSocket>>);
 
 impl Workers {
-    /// Starts as many as the rules say, or as there are processors.
+    /// Starts as many as the rules say, or as there are processors; each of them is ready when this returns.
     pub(crate) fn start(shared: &Arc<Shared>, stopping: &CancellationToken) -> Result<Self, StartError> {
         let mut workers = Self { threads: Vec::new(), orders: Orders { each: Vec::new() } };
+        let (started, starts) = answers::channel();
         for number in 0..count(&shared.current().table) {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
                 .map_err(StartError::Worker)?;
             let (orders, incoming) = mpsc::unbounded_channel();
-            let (shared, stopping) = (shared.clone(), stopping.child_token());
+            let (shared, stopping, started) = (shared.clone(), stopping.child_token(), started.clone());
             let thread = thread::Builder::new()
                 .name(format!("vordr-worker-{number}"))
                 .spawn(move || {
                     count_as_worker(number);
-                    runtime.block_on(work(shared, incoming, stopping));
+                    runtime.block_on(work(shared, incoming, stopping, started));
                 })
                 .map_err(StartError::Worker)?;
             workers.threads.push(thread);
             workers.orders.each.push(orders);
         }
+        drop(started);
+        starts.into_iter().collect::<io::Result<()>>().map_err(StartError::Worker)?;
         Ok(workers)
     }
 
@@ -133,23 +136,30 @@ impl Orders {
 
     /// All trust the system's authorities when this returns: before rules that need them are in force.
     pub(crate) fn trust_the_system(&self) -> Result<(), StartError> {
-        if self.all_answer(Order::Trust, TRUSTED) {
-            return Ok(());
-        }
-        let text = format!("not all of them have read the system's authorities within {TRUSTED:?}");
-        Err(StartError::Worker(io::Error::new(io::ErrorKind::TimedOut, text)))
+        let late = || {
+            let text = format!("not all of them have read the system's authorities within {TRUSTED:?}");
+            io::Error::new(io::ErrorKind::TimedOut, text)
+        };
+        let answers = self.all_answer(Order::Trust, TRUSTED);
+        let read = answers.map(|answer| answer.unwrap_or_else(|_| Err(late())));
+        read.collect::<io::Result<()>>().map_err(StartError::Worker)
     }
 
     /// Whether every worker says that it is there within this time.
     pub(crate) fn answer(&self, within: Duration) -> bool {
-        self.all_answer(Order::Answer, within)
+        self.all_answer(Order::Answer, within).all(|answer| answer.is_ok())
     }
 
-    fn all_answer(&self, order: impl Fn(answers::Sender<()>) -> Order, within: Duration) -> bool {
+    /// What each worker answers, as long as it is there and answers in time.
+    fn all_answer<T>(
+        &self,
+        order: impl Fn(answers::Sender<T>) -> Order,
+        within: Duration,
+    ) -> impl Iterator<Item = Result<T, answers::RecvTimeoutError>> {
         let (answer, answered) = answers::channel();
         let asked = self.each.iter().filter(|worker| worker.send(order(answer.clone())).is_ok()).count();
         let end = Instant::now() + within;
-        (0..asked).all(|_| answered.recv_timeout(end.saturating_duration_since(Instant::now())).is_ok())
+        (0..asked).map(move |_| answered.recv_timeout(end.saturating_duration_since(Instant::now())))
     }
 }
 
@@ -159,11 +169,21 @@ pub(crate) fn count(table: &Table) -> usize {
     table.process.workers.unwrap_or_else(processors).max(1)
 }
 
-/// A worker's whole life.
-async fn work(shared: Arc<Shared>, mut orders: mpsc::UnboundedReceiver<Order>, stopping: CancellationToken) {
+/// A worker's whole life. Whether it begins is told at once.
+async fn work(
+    shared: Arc<Shared>,
+    mut orders: mpsc::UnboundedReceiver<Order>,
+    stopping: CancellationToken,
+    started: answers::Sender<io::Result<()>>,
+) {
     let (stops, shutdown) = watch::channel(false);
     let mut trust = shared.current().upstreams.trust();
-    let proxy = ArcSwap::new(http_proxy(Gateway::new(shared.clone()), trust));
+    let proxy = match http_proxy(Gateway::new(shared.clone()), trust) {
+        Ok(proxy) => ArcSwap::new(proxy),
+        Err(error) => return drop(started.send(Err(error))),
+    };
+    let _ = started.send(Ok(()));
+    drop(started);
     let cut = CancellationToken::new();
     let worker = Arc::new(Worker { shared: shared.clone(), proxy, shutdown, cut: cut.clone() });
     let stop = Stop::default();
@@ -172,13 +192,14 @@ async fn work(shared: Arc<Shared>, mut orders: mpsc::UnboundedReceiver<Order>, s
         match order {
             Order::Listen(socket) => listening.open(socket),
             Order::Leave(address, _closed) => listening.close(&address).await,
-            Order::Trust(answer) => {
-                if trust == Trust::Nobody {
+            Order::Trust(answer) if trust == Trust::Nobody => {
+                let proxy = http_proxy(Gateway::new(shared.clone()), Trust::System);
+                let _ = answer.send(proxy.map(|proxy| {
+                    worker.proxy.store(proxy);
                     trust = Trust::System;
-                    worker.proxy.store(http_proxy(Gateway::new(shared.clone()), trust));
-                }
-                let _ = answer.send(());
+                }));
             }
+            Order::Trust(answer) => drop(answer.send(Ok(()))),
             Order::Answer(answer) => drop(answer.send(())),
         }
     }
@@ -212,7 +233,7 @@ async fn drain(shared: &Shared, connections: &TaskTracker, stop: &Stop, cut: &Ca
 /// A worker that drains is still there.
 async fn go_on_answering(mut orders: mpsc::UnboundedReceiver<Order>) {
     while let Some(order) = orders.recv().await {
-        if let Order::Answer(answer) | Order::Trust(answer) = order {
+        if let Order::Answer(answer) = order {
             let _ = answer.send(());
         }
     }

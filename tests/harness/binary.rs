@@ -79,6 +79,18 @@ impl Binary {
         Self::awaited(folder, command).await
     }
 
+    /// Runs a file with so many descriptors at most, and waits for nothing.
+    pub(crate) fn started_with_descriptors(path: &Path, most: u32) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = |name: &str| File::create(folder.path().join(name)).expect("a file");
+        let script = format!("ulimit -n {most}; exec \"$@\"");
+        let mut command = Command::new("/bin/sh");
+        command.env_clear().args(["-c", &script, "sh", env!("CARGO_BIN_EXE_vordr"), "run"]).arg(path);
+        command.stdout(file("stdout")).stderr(file("stderr")).stdin(Stdio::null());
+        let child = command.spawn().expect("the binary");
+        Self { child, folder }
+    }
+
     async fn start(folder: TempDir, path: PathBuf, variables: &[(&str, &str)], arguments: &[&str]) -> Self {
         let file = |name: &str| File::create(folder.path().join(name)).expect("a file");
         let mut command = vordr();
@@ -93,7 +105,7 @@ impl Binary {
         drop(command);
         let mut binary = Self { child, folder };
         eventually("the listening address", || {
-            if let Ok(Some(status)) = binary.child.try_wait() {
+            if let Some(status) = binary.has_ended() {
                 panic!("it ended with {status}: {}", binary.said());
             }
             binary.addresses().into_iter().next()
@@ -159,9 +171,14 @@ impl Binary {
         assert!(kill.expect("kill").success());
     }
 
+    /// How it ended, if it did.
+    pub(crate) fn has_ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child")
+    }
+
     /// Waits for its end.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
-        eventually("the binary's end", || self.child.try_wait().expect("a child")).await
+        eventually("the binary's end", || self.has_ended()).await
     }
 }
 

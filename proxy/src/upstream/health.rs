@@ -5,6 +5,7 @@ use super::choose::tell;
 use super::member::Member;
 use super::pool::Pool;
 use crate::observe::Observer;
+use pingora_core::connectors::ConnectorOptions;
 use pingora_core::connectors::http::Connector;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +13,17 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 use vordr_rules::table::Health;
 
+/// How long after a failure checks are tried to begin with again.
+const BEGIN_AGAIN: Duration = Duration::from_secs(1);
+
 impl Upstreams {
     /// Checks every server of every pool that says so, for ever.
     pub(super) async fn watch_health(self: Arc<Self>, observer: Arc<Observer>) {
-        let connector = || Arc::new(Connector::new(Some(self.trust().options(1))));
         // It may read the system's authorities, which takes a while.
-        let connector = self.pools.iter().any(|pool| pool.rules.health.is_some()).then(connector);
+        let connector = match self.pools.iter().any(|pool| pool.rules.health.is_some()) {
+            true => Some(self.connector(&observer).await),
+            false => None,
+        };
         let mut pools = JoinSet::new();
         for pool in &self.pools {
             match pool.rules.health.as_ref().zip(connector.as_ref()) {
@@ -29,6 +35,21 @@ impl Upstreams {
             }
         }
         while pools.join_next().await.is_some() {}
+    }
+
+    /// What checks are made with; there may be no descriptors left for it now.
+    async fn connector(&self, observer: &Observer) -> Arc<Connector> {
+        let options = |ca_file| ConnectorOptions { ca_file, ..ConnectorOptions::new(1) };
+        loop {
+            match self.trust().made(|ca_file| Connector::new(Some(options(ca_file)))) {
+                Ok(connector) => return Arc::new(connector),
+                Err(error) => {
+                    let fields = [("reason", &*error.to_string())];
+                    observer.log().error("health checks cannot begin yet", &fields);
+                    tokio::time::sleep(BEGIN_AGAIN).await;
+                }
+            }
+        }
     }
 
     /// Checks the servers of one pool, whoever they are.
