@@ -203,9 +203,9 @@ fn split_at_url(value: &[u8]) -> Option<(&[u8], &[u8])> {
     let start =
         ["https://", "http://"].iter().filter_map(|scheme| memmem::find(&lower, scheme.as_bytes())).min()?;
     let (before, url) = value.split_at_checked(start)?;
-    let introduced = lower.get(..start)?.trim_ascii_end();
-    let introduced = introduced.strip_suffix(b"\"").or(introduced.strip_suffix(b"'")).unwrap_or(introduced);
-    (before.is_empty() || introduced.ends_with(b"url=")).then_some((before, url))
+    let end = before.iter().rposition(|byte| !b"\"' ".contains(byte)).map_or(0, |last| last + 1);
+    let is_introduced = lower.get(..end).is_some_and(|before| before.ends_with(b"url="));
+    (before.is_empty() || is_introduced).then_some((before, url))
 }
 
 /// A default port may be written or not.

@@ -159,6 +159,7 @@ fn a_url_is_found_in_a_location_and_in_a_refresh() {
         ("https://a/b", Some(("", "https://a/b"))),
         ("//a/b", Some(("", "//a/b"))),
         ("5; url=http://a/", Some(("5; url=", "http://a/"))),
+        ("5; URL= 'http://a/'", Some(("5; URL= '", "http://a/'"))),
         ("/x?u=http://a/", None),
         ("/x", None),
     ] {
