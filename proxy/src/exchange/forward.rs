@@ -15,6 +15,7 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use percent_encoding::{percent_decode_str, percent_encode};
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use vordr_rules::placeholder::{Part, Placeholder, Template};
 use vordr_rules::table::{
@@ -290,6 +291,12 @@ impl Exchange {
     /// Path and query behind a prefix of the normal path, by which the location was found. They stay as they came
     /// where they begin with it and mean the same without it.
     fn without_prefix(&self, prefix: &str, request: &Parts) -> Option<Vec<u8>> {
+        // As nearly all are.
+        if let Some(Cow::Borrowed(_)) = self.normal_of(request.uri.path())
+            && let Some(stripped) = strip(path_and_query(request).as_bytes(), prefix.as_bytes())
+        {
+            return Some(stripped);
+        }
         let decoded: Vec<u8> = percent_decode_str(prefix).collect();
         let written_prefix = percent_encode(&decoded, IN_PATH).to_string();
         let normal = strip(&self.normal_target(request), written_prefix.as_bytes())?;

@@ -53,8 +53,8 @@ impl Gate {
         request: &Parts,
         observer: &Observer,
     ) -> Result<Learnt, Refusal> {
-        let is_open = !exchange.auths().iter().any(|auth| asks(auth, exchange, request));
-        if is_open && exchange.is_address_allowed() == Some(false) {
+        let is_open = || !exchange.auths().iter().any(|auth| asks(auth, exchange, request));
+        if exchange.is_address_allowed() == Some(false) && is_open() {
             // Nothing is left that would make up for it.
             return Err(Refusal::Own(Failure::Address));
         }

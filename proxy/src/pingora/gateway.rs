@@ -180,7 +180,9 @@ impl ProxyHttp for Gateway {
         let original = session.req_header();
         exchange.fill_own(original);
         // What an attempt before took of the body passes once more.
-        exchange.bytes_in = if exchange.body_is_gone { exchange.bytes_in } else { 0 };
+        if !exchange.body_is_gone {
+            exchange.bytes_in = 0;
+        }
         exchange.forward(original, request);
         if exchange.method(original) != original.method {
             request.set_method(exchange.method(original).clone());
