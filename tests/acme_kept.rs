@@ -4,15 +4,21 @@ use crate::acme::{Site, issued, logged, rules};
 use crate::harness::pebble::Pebble;
 use std::time::Duration;
 
-#[tokio::test]
-async fn a_stored_certificate_that_cannot_be_read_is_neither_moved_away_nor_ordered_anew() {
-    let pebble = Pebble::running().await;
-    let site = Site::of(&pebble);
-    let rules = rules(&pebble, "a.test", "acme");
+/// A site that has its certificate from a vordr that was stopped since, and its rules.
+async fn with_certificate(pebble: &Pebble) -> (Site, String) {
+    let site = Site::of(pebble);
+    let rules = rules(pebble, "a.test", "acme");
     let vordr = site.serve(&rules).await;
     issued(&vordr).await;
     vordr.stop();
     vordr.stopped().await;
+    (site, rules)
+}
+
+#[tokio::test]
+async fn a_stored_certificate_that_cannot_be_read_is_neither_moved_away_nor_ordered_anew() {
+    let pebble = Pebble::running().await;
+    let (site, rules) = with_certificate(&pebble).await;
     let (stored, away) = (site.certificate("a.test"), site.state.path().join("away"));
     std::fs::rename(&stored, &away).unwrap();
     // Not even root reads a folder.
@@ -30,12 +36,7 @@ async fn a_stored_certificate_that_cannot_be_read_is_neither_moved_away_nor_orde
 #[tokio::test]
 async fn a_damaged_account_that_cannot_be_moved_away_is_said_now_and_then() {
     let pebble = Pebble::running().await;
-    let site = Site::of(&pebble);
-    let rules = rules(&pebble, "a.test", "acme");
-    let vordr = site.serve(&rules).await;
-    issued(&vordr).await;
-    vordr.stop();
-    vordr.stopped().await;
+    let (site, rules) = with_certificate(&pebble).await;
     std::fs::remove_file(site.certificate("a.test")).unwrap();
     std::fs::write(site.file("account.json"), "nothing").unwrap();
     std::fs::create_dir(site.file("account.json.damaged")).unwrap();
@@ -65,12 +66,7 @@ async fn a_restart_shows_what_is_stored_and_orders_nothing() {
 #[tokio::test]
 async fn a_damaged_file_is_set_aside_and_its_certificate_ordered_anew() {
     let pebble = Pebble::running().await;
-    let site = Site::of(&pebble);
-    let rules = rules(&pebble, "a.test", "acme");
-    let vordr = site.serve(&rules).await;
-    issued(&vordr).await;
-    vordr.stop();
-    vordr.stopped().await;
+    let (site, rules) = with_certificate(&pebble).await;
     let file = site.certificate("a.test");
     let whole = std::fs::read(&file).unwrap();
     std::fs::write(&file, &whole[..whole.len() / 3]).unwrap();
