@@ -243,12 +243,14 @@ mod tests {
 
     #[test]
     fn the_longer_a_text_is_the_fewer_steps_are_taken() {
+        // One step for each byte.
+        let matched_in = |length: usize| matched("(?!x)[ab]+c", "b/".repeat(length / 2).as_bytes());
+        assert_eq!(matched_in(4_000), Matched::No);
+        assert_eq!(matched_in(30_000), Matched::GivenUp);
         let mobile = "(?i)(android|iphone).*(?!.*tablet).*mobile$";
         let script = r"(?<!/internal)/.*/(?!admin).*\.(php|cgi)$";
         for (regex, text) in [(mobile, "android ".repeat(3750)), (script, "a/".repeat(3700))] {
-            let started = std::time::Instant::now();
             assert_eq!(matched(regex, text.as_bytes()), Matched::GivenUp, "{regex}");
-            assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
         }
         assert_eq!(matched("(?!x)a", &[b'b'; 200_000]), Matched::GivenUp);
     }
