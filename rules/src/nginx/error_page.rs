@@ -85,17 +85,22 @@ impl Nginx<'_, '_> {
             .filter(|page| !page.statuses.is_empty())
     }
 
-    /// `=` is the status of whatever answers, `=200` is this one.
+    /// `=` is the status of whatever answers, as is `=0`; `=200` is this one.
     fn read_overwrite(&mut self, word: &Spanned<String>) -> Option<AnswerStatus> {
         let digits = word.value.trim_start_matches('=');
-        if digits.is_empty() {
-            return Some(AnswerStatus::Own);
+        match digits.parse::<u16>() {
+            _ if digits.is_empty() => Some(AnswerStatus::Own),
+            Ok(0) => Some(AnswerStatus::Own),
+            Ok(code @ 200..=599) => StatusCode::from_u16(code).ok().map(AnswerStatus::Fixed),
+            Ok(_) => {
+                self.fault(word.span, format!("value \"{}\" must be between 200 and 599", word.value));
+                None
+            }
+            Err(_) => {
+                self.fault(word.span, format!("invalid value \"{}\"", word.value));
+                None
+            }
         }
-        let code = digits.parse::<u16>().ok().and_then(|code| StatusCode::from_u16(code).ok());
-        if code.is_none() {
-            self.fault(word.span, format!("invalid value \"{}\"", word.value));
-        }
-        code.map(AnswerStatus::Fixed)
     }
 
     fn read_code(&mut self, code: &Spanned<String>) -> Option<StatusCode> {
