@@ -1,7 +1,13 @@
 //! https upstreams: whom vordr believes, and which name it asks for.
 
-use crate::harness::{Authority, Identity, Origin, Vordr};
+use crate::harness::{Authority, Identity, Origin, Vordr, eventually};
 use rcgen::{BasicConstraints, IsCa};
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
+use tempfile::{NamedTempFile, TempPath};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
 
 /// A server in front of a TLS upstream that is reached as `localhost`.
 async fn in_front_of(origin: &Origin, block: &str) -> Vordr {
@@ -14,6 +20,16 @@ async fn in_front_of(origin: &Origin, block: &str) -> Vordr {
 
 fn trusting(authority: &Authority) -> String {
     format!("tls ca={:?}", authority.file())
+}
+
+const AUTHORITY: IsCa = IsCa::Ca(BasicConstraints::Unconstrained);
+
+/// A certificate for `localhost` that nobody else has signed, and its file.
+fn of_its_own(is_ca: IsCa) -> (Identity, TempPath) {
+    let (identity, pem) = Identity::of_its_own(is_ca);
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(pem.as_bytes()).unwrap();
+    (identity, file.into_temp_path())
 }
 
 #[tokio::test]
@@ -41,22 +57,99 @@ async fn a_certificate_of_nobody_known_is_a_502_that_says_so() {
 }
 
 #[tokio::test]
-async fn an_apps_own_certificate_may_be_its_authority_unless_it_is_one_for_others() {
-    let folder = tempfile::tempdir().unwrap();
-    let ca = folder.path().join("app.pem");
-    let block = format!("tls ca={ca:?}");
-    let (identity, own) = Identity::of_its_own(IsCa::ExplicitNoCa);
-    std::fs::write(&ca, own).unwrap();
-    let origin = Origin::answering_tls(&identity, "own").await;
-    let vordr = in_front_of(&origin, &block).await;
-    assert_eq!(vordr.get("http://a.test/").await.text(), "own");
-    let (identity, own) = Identity::of_its_own(IsCa::Ca(BasicConstraints::Unconstrained));
-    std::fs::write(&ca, own).unwrap();
-    let origin = Origin::answering_tls(&identity, "never").await;
-    let vordr = in_front_of(&origin, &block).await;
-    assert_eq!(vordr.get("http://a.test/").await.status, 502);
-    let line = vordr.log_error("tls").await;
-    assert!(line["error_detail"].as_str().unwrap().contains("made with CA:FALSE"), "{line}");
+async fn an_apps_own_certificate_may_be_its_authority_be_it_one_for_others_or_not() {
+    for is_ca in [IsCa::ExplicitNoCa, AUTHORITY] {
+        let (identity, ca) = of_its_own(is_ca);
+        let origin = Origin::answering_tls(&identity, "own").await;
+        let vordr = in_front_of(&origin, &format!("tls ca={ca:?}")).await;
+        for _ in 0..3 {
+            assert_eq!(vordr.get("http://a.test/").await.text(), "own");
+        }
+        assert_eq!(origin.connections(), 1, "it is kept");
+    }
+}
+
+#[tokio::test]
+async fn an_apps_own_certificate_is_known_from_another_that_says_the_same() {
+    let ((_, ca), (other, _)) = (of_its_own(AUTHORITY), of_its_own(AUTHORITY));
+    let origin = Origin::answering_tls(&other, "never").await;
+    let vordr = in_front_of(&origin, &format!("tls ca={ca:?}")).await;
+    for _ in 0..3 {
+        assert_eq!(vordr.get("http://a.test/").await.status, 502);
+    }
+    assert_eq!(origin.requests().len(), 0);
+    assert_eq!(vordr.log_error("tls").await["status"], 502);
+}
+
+#[tokio::test]
+async fn a_server_in_whose_place_another_was_for_a_while_is_believed_again() {
+    let ((identity, ca), (other, _)) = (of_its_own(AUTHORITY), of_its_own(AUTHORITY));
+    let own = Origin::answering_tls(&identity, "own").await;
+    let stranger = Origin::answering_tls(&other, "never").await;
+    let place = Arc::new(AtomicU16::new(own.port()));
+    let port = relay(place.clone()).await;
+    let vordr = Vordr::running_resolved(&format!(
+        r#"server a.test {{ listen 0; location "/" {{ proxy "https://localhost:{port}" {{ tls ca={ca:?}; keepalive off; }} }} }}"#
+    ))
+    .await;
+    let mut statuses = Vec::new();
+    for port in [own.port(), stranger.port(), own.port()] {
+        place.store(port, Relaxed);
+        for _ in 0..2 {
+            statuses.push(vordr.get("http://a.test/").await.status);
+        }
+    }
+    assert_eq!(statuses, [200, 200, 502, 502, 200, 200]);
+    assert_eq!(stranger.requests().len(), 0);
+}
+
+/// Hands each connection on to the port that is given then.
+async fn relay(place: Arc<AtomicU16>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let server = TcpStream::connect(("127.0.0.1", place.load(Relaxed))).await;
+            tokio::spawn(async move { copy_bidirectional(&mut client, &mut server.unwrap()).await });
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn an_authority_that_bears_a_servers_name_vouches_for_that_server_too() {
+    let authority = Authority::of_localhost();
+    let origin = Origin::answering_tls(&authority.identity("localhost"), "signed").await;
+    let vordr = in_front_of(&origin, &trusting(&authority)).await;
+    for _ in 0..3 {
+        assert_eq!(vordr.get("http://a.test/").await.text(), "signed");
+    }
+    let line = &vordr.log_lines()[0];
+    assert_eq!((&line["status"], &line["retries"]), (&200.into(), &0.into()), "{line}");
+}
+
+#[tokio::test]
+async fn a_check_believes_an_apps_own_certificate() {
+    let ((identity, ca), (other, _)) = (of_its_own(AUTHORITY), of_its_own(AUTHORITY));
+    let (own, stranger) =
+        (Origin::answering_tls(&identity, "own").await, Origin::answering_tls(&other, "never").await);
+    let vordr = Vordr::running_resolved(&format!(
+        r#"upstream app {{ server "{}"; server "{}"; health "/" every="100ms" fall=1; }}
+        server a.test {{ listen 0; location "/" {{ proxy app {{ tls ca={ca:?} sni="localhost"; }} }} }}"#,
+        own.url_as("localhost"),
+        stranger.url_as("localhost"),
+    ))
+    .await;
+    eventually("a line of the server that is out", || {
+        vordr.error_log().contains("a server is out").then_some(())
+    })
+    .await;
+    eventually("a check of the other", || (own.requests().len() > 2).then_some(())).await;
+    assert_eq!(vordr.error_log().matches("a server is out").count(), 1);
+    for _ in 0..4 {
+        assert_eq!(vordr.get("http://a.test/").await.text(), "own");
+    }
+    assert_eq!(stranger.requests().len(), 0);
 }
 
 #[tokio::test]

@@ -25,7 +25,17 @@ impl Authority {
 
     /// One that is known by a name.
     pub(crate) fn named(name: &str) -> Self {
-        let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+        Self::made_out_to(&[], name)
+    }
+
+    /// One whose certificate is made out to `localhost`, as if it were a server's.
+    pub(crate) fn of_localhost() -> Self {
+        Self::made_out_to(&["localhost"], "a test's authority")
+    }
+
+    fn made_out_to(hosts: &[&str], name: &str) -> Self {
+        let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let mut params = CertificateParams::new(hosts).expect("parameters");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate().expect("a key");

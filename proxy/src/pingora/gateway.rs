@@ -162,12 +162,12 @@ impl ProxyHttp for Gateway {
         &self,
         _session: &mut Session,
         reused: bool,
-        _peer: &HttpPeer,
+        peer: &HttpPeer,
         _fd: RawFd,
         digest: Option<&Digest>,
         passage: &mut Passage,
     ) -> Result<()> {
-        reaching::connected(&self.shared, passage.get()?, digest, reused)
+        reaching::connected(&self.shared, passage.get()?, peer, digest, reused)
     }
 
     async fn upstream_request_filter(

@@ -87,6 +87,7 @@ async fn pass(shared: &Shared, session: &mut Session, under_way: &mut UnderWay) 
 pub(super) fn connected(
     shared: &Shared,
     under_way: &mut UnderWay,
+    peer: &HttpPeer,
     digest: Option<&Digest>,
     reused: bool,
 ) -> Result<()> {
@@ -94,6 +95,10 @@ pub(super) fn connected(
     *line = Line::of(digest);
     link.set_backlog(line.as_ref().and_then(|line| line.backlog()));
     if line.as_ref().is_some_and(|line| !line.take_up()) {
+        return Err(failing::surplus());
+    }
+    let target = journey.target.as_ref();
+    if target.is_some_and(|target| !generation.upstreams.believes(exchange, target, peer, digest)) {
         return Err(failing::surplus());
     }
     generation.upstreams.connected(exchange, &mut journey.turn);

@@ -1,5 +1,6 @@
 //! TLS towards upstreams, made ready: the authorities that certificates are checked against, and vordr's own.
 
+use super::own::OwnCertificates;
 use crate::roots::{self, Trust};
 use crate::start_error::StartError;
 use crate::tls::read_key;
@@ -33,6 +34,7 @@ pub(super) struct Secured {
     pub verify: bool,
     pub ca: Option<Arc<CaType>>,
     pub client: Option<Arc<CertKey>>,
+    pub own: OwnCertificates,
     /// Tells connections that were set up with other words, or other files, from these.
     pub key: u64,
 }
@@ -57,7 +59,8 @@ impl Authorities {
         let client = client_of(tls).and_then(|client| self.clients.get(&client)).cloned();
         let named = ca.as_deref().filter(|_| tls.ca.is_some());
         let key = key(tls, named.unwrap_or_default(), client.as_deref());
-        let secured = Secured { verify: tls.verify, ca, client, key };
+        let own = OwnCertificates::of(named.unwrap_or_default());
+        let secured = Secured { verify: tls.verify, ca, client, own, key };
         self.by_words.insert(tls.clone(), secured);
         Ok(())
     }

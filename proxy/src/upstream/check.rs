@@ -1,5 +1,6 @@
 //! One active check of one server.
 
+use super::authority::Secured;
 use super::member::{Destination, Member};
 use super::{Upstreams, race};
 use crate::exchange::Failure;
@@ -45,7 +46,7 @@ impl Upstreams {
         }
     }
 
-    /// A connection of the check's own.
+    /// A connection of the check's own. A server that is not believed at once may be by its second.
     async fn open(
         &self,
         connector: &Connector,
@@ -54,13 +55,35 @@ impl Upstreams {
         host: &HeaderValue,
         alpn: Option<ALPN>,
     ) -> Result<HttpSession, String> {
+        let open = || self.open_once(connector, pool, member, host, alpn.clone());
+        match open().await? {
+            Some(session) => Ok(session),
+            None => open().await?.ok_or_else(|| "tls: each time it shows another certificate".to_owned()),
+        }
+    }
+
+    /// `None` where the server is not to be believed.
+    async fn open_once(
+        &self,
+        connector: &Connector,
+        pool: &super::pool::Pool,
+        member: &Member,
+        host: &HeaderValue,
+        alpn: Option<ALPN>,
+    ) -> Result<Option<HttpSession>, String> {
         let address = match &member.destination {
             Destination::Unix(_) => None,
             Destination::Tcp(addresses) => Some(address(member, addresses).await?),
         };
         let peer = self.check_peer(pool, member, address, host, alpn).ok_or("it cannot be connected to")?;
-        let (session, _) = connector.get_http_session(&peer).await.map_err(|error| words(*error))?;
-        Ok(session)
+        let (session, _) = connector.get_http_session(&peer).await.map_err(|error| {
+            let reason = words(*error);
+            member.standing.handshake_failed(&reason);
+            reason
+        })?;
+        let secured = pool.speech.tls.as_ref().and_then(|tls| self.authorities.of(tls));
+        let believes = |secured: &Secured| secured.believes(&member.standing, &peer, session.digest());
+        Ok(secured.is_none_or(believes).then_some(session))
     }
 }
 

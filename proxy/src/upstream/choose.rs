@@ -110,6 +110,9 @@ impl Upstreams {
         failure: &Failure,
         observer: &Arc<Observer>,
     ) {
+        if let Failure::Tls(reason) = failure {
+            target.member.standing.handshake_failed(reason);
+        }
         let Some((pool, _)) = self.pool_of(exchange) else { return };
         let Some(passive) = &pool.rules.passive else { return };
         let names_it = |proxy: &Proxy| proxy.tls.as_ref().is_some_and(|tls| is_of_request(proxy, tls));

@@ -1,5 +1,6 @@
 //! Pingora's errors as failures with a name.
 
+use super::own::AN_AUTHORITYS;
 use crate::exchange::Failure;
 use pingora_core::{Error, ErrorSource, ErrorType};
 use std::io;
@@ -95,11 +96,11 @@ fn tls_words(error: &Error) -> String {
     }
 }
 
-/// What rustls leaves to be guessed: OpenSSL makes an app's own certificate an authority's, and curl and nginx take it.
+/// What rustls leaves to be guessed: OpenSSL makes an app's own certificate an authority's.
 fn explained(said: &str) -> String {
-    match said.contains("CaUsedAsEndEntity") {
+    match said.contains(AN_AUTHORITYS) {
         true => {
-            format!("{said}: it is an authority's (CA:TRUE), and a server's has to be made with CA:FALSE")
+            format!("{said}: it is an authority's (CA:TRUE), and taken where `tls ca=…` names its file alone")
         }
         false => said.to_owned(),
     }

@@ -13,6 +13,7 @@ mod filled;
 mod hash;
 mod health;
 mod member;
+mod own;
 mod patience;
 mod peer;
 mod pool;

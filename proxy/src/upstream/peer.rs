@@ -9,6 +9,7 @@ use super::hash;
 use super::member::{Destination, Member};
 use super::pool::{Pool, Target};
 use super::race;
+use super::standing::Standing;
 use crate::exchange::{Exchange, Failure};
 use http::HeaderValue;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
@@ -69,7 +70,8 @@ impl Upstreams {
                 (HttpPeer::new(address, tls.is_some(), sni), handed)
             }
         };
-        self.set_options(&mut peer, (proxy, tls), exchange.is_of_http_1(proxy, request), pool, settings);
+        let is_of_http_1 = exchange.is_of_http_1(proxy, request);
+        self.set_options(&mut peer, (proxy, tls), is_of_http_1, (pool, target), settings);
         let dialer = target.member.dialers.of(settings.timeouts.send);
         let both_ways = peer.options.alpn == ALPN::H1 && may_be_answered_early(exchange, request);
         let dialer = if both_ways { dialer.map(|dialer| dialer.both_ways()) } else { dialer.cloned() };
@@ -133,7 +135,7 @@ impl Upstreams {
             });
         peer.options.alpn = alpn.unwrap_or_else(|| version(pool.speech.http, tls.is_some(), false));
         if let Some(secured) = tls.and_then(|tls| self.authorities.of(tls)) {
-            set_tls(&mut peer, secured);
+            set_tls(&mut peer, secured, &member.standing);
         }
         Some(peer)
     }
@@ -143,7 +145,7 @@ impl Upstreams {
         peer: &mut HttpPeer,
         (proxy, tls): (&Proxy, Option<&UpstreamTls>),
         is_of_http_1: bool,
-        pool: &Pool,
+        (pool, target): (&Pool, &Target),
         settings: &Settings,
     ) {
         let options = &mut peer.options;
@@ -162,14 +164,15 @@ impl Upstreams {
         peer.group_key = hash::both(pool.key, manner(proxy.http, is_of_http_1, settings.timeouts.send));
         if let Some(secured) = tls.and_then(|tls| self.authorities.of(tls)) {
             peer.group_key = hash::both(peer.group_key, secured.key);
-            set_tls(peer, secured);
+            set_tls(peer, secured, &target.member.standing);
         }
     }
 }
 
-fn set_tls(peer: &mut HttpPeer, secured: &Secured) {
-    peer.options.verify_cert = secured.verify;
-    peer.options.verify_hostname = secured.verify;
+fn set_tls(peer: &mut HttpPeer, secured: &Secured, standing: &Standing) {
+    let verify = secured.is_checked_by_pingora(standing, &peer.sni);
+    peer.options.verify_cert = verify;
+    peer.options.verify_hostname = verify;
     peer.options.ca.clone_from(&secured.ca);
     peer.client_cert_key.clone_from(&secured.client);
 }

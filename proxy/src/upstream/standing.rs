@@ -33,6 +33,8 @@ pub(super) struct Standing {
     reason: ArcSwapOption<String>,
     /// Which of its addresses was reached last, from 1; 0 is unknown.
     reached: AtomicUsize,
+    /// It has shown another certificate than the one of its own.
+    pub(super) shows_another: AtomicBool,
     /// Its idle connections.
     pub(super) reserve: Arc<Reserve>,
     queue: Arc<Queue>,
@@ -51,6 +53,7 @@ impl Standing {
             failures: Mutex::default(),
             reason: ArcSwapOption::empty(),
             reached: AtomicUsize::new(0),
+            shows_another: AtomicBool::new(false),
             reserve: Arc::default(),
             queue,
         })
