@@ -100,7 +100,9 @@ fn tls_words(error: &Error) -> String {
 fn explained(said: &str) -> String {
     match said.contains(AN_AUTHORITYS) {
         true => {
-            format!("{said}: it is an authority's (CA:TRUE), and taken where `tls ca=…` names its file alone")
+            format!(
+                "{said}: it is an authority's (CA:TRUE), and taken where the file of `tls ca=…` has it and it names the server"
+            )
         }
         false => said.to_owned(),
     }
