@@ -1,6 +1,10 @@
 //! `buffering on` reads a request whole before the upstream is bothered with it.
 
-use crate::harness::{Binary, Client, Origin, Vordr, eventually, proxying, written};
+use crate::harness::{
+    Binary, Client, Http2, Origin, Vordr, eventually, http2_request as request, proxying, written,
+};
+use bytes::Bytes;
+use http::Method;
 
 #[tokio::test]
 async fn a_request_without_a_body_goes_on_at_once() {
@@ -34,6 +38,33 @@ async fn a_chunked_body_is_spooled_and_goes_on_whole() {
     client.send("3\r\ntwo\r\n0\r\n\r\n").await;
     assert_eq!(client.response().await.status, 200);
     assert_eq!(origin.only_request().text(), "onetwo");
+}
+
+#[tokio::test]
+async fn the_upstream_is_told_the_length_of_a_body_that_came_in_chunks() {
+    let origin = Origin::answering("ok").await;
+    let vordr = Vordr::proxying_with(&origin, "buffering on memory=\"1KiB\"").await;
+    let head = "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let long = "x".repeat(3000);
+    let mut client = vordr.connect().await;
+    let bodies = [
+        ("0\r\n\r\n".to_owned(), String::new()),
+        ("5;a=b\r\nabcde\r\n1\r\nf\r\n0\r\nX-T: 1\r\n\r\n".to_owned(), "abcdef".to_owned()),
+        (format!("BB8\r\n{long}\r\n0\r\n\r\n"), long),
+    ];
+    for (number, (sent, body)) in bodies.into_iter().enumerate() {
+        client.send(format!("{head}{sent}")).await;
+        assert_eq!(client.response().await.status, 200);
+        let seen = &origin.requests()[number];
+        assert_eq!(seen.header("Content-Length"), Some(body.len().to_string().as_str()));
+        assert_eq!((seen.header("Transfer-Encoding"), seen.text()), (None, body));
+    }
+    let mut client = Http2::connect(vordr.address()).await;
+    let mut stream = client.open(request(Method::POST, "/").body(()).unwrap(), false).await;
+    stream.body.send_data(Bytes::from_static(b"of HTTP/2"), true).unwrap();
+    assert_eq!(stream.answer().await.status, 200);
+    let seen = &origin.requests()[3];
+    assert_eq!((seen.header("Content-Length"), seen.text()), (Some("9"), "of HTTP/2".to_owned()));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 //! #> GET /a?b=c            a request; `Host: a.test` where it names none
 //! #> X-Name: value
 //! #> !Host                 goes without a Host
-//! #> < its body
+//! #> < its body           in a chunk, where it says `Transfer-Encoding: chunked`
 //!
 //! #> PROXY TCP4 192.0.2.1 198.51.100.2 4711 443
 //! #> GET /a                a request behind a PROXY header, or one of version 2:
@@ -151,7 +151,11 @@ impl Ask {
             headers.push(format!("Content-Length: {}", self.body.len()));
         }
         let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
-        format!("{}\r\n{headers}\r\n{}", self.line, self.body)
+        let body = match has("transfer-encoding: chunked") && !self.body.is_empty() {
+            true => format!("{:x}\r\n{}\r\n0\r\n\r\n", self.body.len(), self.body),
+            false => self.body.clone(),
+        };
+        format!("{}\r\n{headers}\r\n{body}", self.line)
     }
 }
 

@@ -55,6 +55,14 @@ impl Body {
         }
     }
 
+    /// How much was in its chunks, now that all of them have come.
+    pub(crate) fn payload(&self) -> Option<u64> {
+        match self {
+            Self::Chunks(scan) if scan.is_done() => Some(scan.payload()),
+            Self::Chunks(_) | Self::Length(_) | Self::Anything => None,
+        }
+    }
+
     /// Whether its chunks hold more than this; a length has been looked at before.
     pub(crate) fn exceeds(&self, limit: u64) -> bool {
         matches!(self, Self::Chunks(scan) if scan.payload() > limit)

@@ -98,6 +98,8 @@ pub(crate) struct Link {
     silent_too_long: AtomicBool,
     /// How the present body is gathered, while it is.
     gathering: Mutex<Option<Gathering>>,
+    /// How much was in its chunks.
+    payload: Mutex<Option<u64>>,
     /// The file that it is in, until the exchange takes it over.
     body_file: Mutex<Option<Temporary>>,
     outlasts_client: AtomicBool,
@@ -193,6 +195,7 @@ impl Link {
             last_progress: AtomicU64::new(0),
             silent_too_long: AtomicBool::new(false),
             gathering: Mutex::default(),
+            payload: Mutex::default(),
             body_file: Mutex::default(),
             outlasts_client: AtomicBool::new(false),
             not_chunks: AtomicBool::new(false),
@@ -253,6 +256,7 @@ impl Link {
         self.admitted.store(false, Relaxed);
         self.gathered();
         drop(self.take_body_file());
+        self.take_payload();
         self.outlast_client(false);
         self.await_trailers(false);
         self.set_backlog(None);

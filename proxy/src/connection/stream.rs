@@ -182,7 +182,10 @@ impl ClientStream {
     fn claim(&mut self) -> io::Result<()> {
         let unclaimed = self.ahead.get(self.claimed..).unwrap_or_default();
         match self.body.claim(unclaimed) {
-            Ok(count) => self.claimed += count,
+            Ok(count) => {
+                self.claimed += count;
+                self.body.payload().inspect(|payload| self.link.set_payload(*payload));
+            }
             Err(_) => {
                 self.link.not_chunks();
                 return Err(io::ErrorKind::InvalidData.into());

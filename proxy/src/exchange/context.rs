@@ -116,6 +116,8 @@ pub struct Exchange {
     pub sent: Sent,
     /// When the answer's head came or was made.
     pub first_byte: Option<Instant>,
+    /// How long its body is, where it came in chunks and has been read whole.
+    pub payload: Option<u64>,
     /// What is sent in the place of its body.
     pub own_body: Option<Bytes>,
     /// Who is asked next is asked without it: it has gone to another, and no more than its beginning was kept.
@@ -236,6 +238,7 @@ impl Exchange {
             bytes_of_upstream: 0,
             sent: Sent::default(),
             first_byte: None,
+            payload: None,
             own_body: None,
             body_is_gone: false,
             own_method: None,

@@ -111,6 +111,10 @@ impl Exchange {
                 // Without it Pingora would say that chunks follow.
                 message.set(&CONTENT_LENGTH, HeaderValue::from_static("0"));
             }
+        } else if let Some(length) = self.payload {
+            // There are apps that know no chunks.
+            message.remove(&TRANSFER_ENCODING);
+            message.set(&CONTENT_LENGTH, HeaderValue::from(length));
         }
     }
 

@@ -50,6 +50,7 @@ pub(super) async fn gather(
     under_way.exchange.body_file = under_way.link.take_body_file();
     read.map_err(|error| error.into_down())?;
     under_way.link.gathered();
+    under_way.exchange.payload = under_way.link.take_payload();
     // All of it is here: what an answer does not wait for is read away behind it.
     session.as_mut().set_close_on_response_before_downstream_finish(false);
     let Some(file) = how.file else { return Ok(()) };

@@ -32,6 +32,16 @@ impl Link {
         locked(&self.gathering).clone()
     }
 
+    /// All of the present body has come, and so much was in its chunks.
+    pub(crate) fn set_payload(&self, bytes: u64) {
+        *locked(&self.payload) = Some(bytes);
+    }
+
+    /// How much was in the chunks of the present body, if it came in some, and whole.
+    pub(crate) fn take_payload(&self) -> Option<u64> {
+        locked(&self.payload).take()
+    }
+
     /// The present body goes into this file.
     pub(crate) fn put_into(&self, file: Temporary) {
         *locked(&self.body_file) = Some(file);
