@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use vordr_rules::table::{Action, Address, Process, Server, Table};
-use vordr_rules::{Loaded, Severity, Surroundings};
+use vordr_rules::{Loaded, Severity, Surroundings, read_text};
 
 /// The longest that a stop waits for the collector of spans.
 const LONGEST_FLUSH: Duration = Duration::from_secs(10);
@@ -68,8 +68,7 @@ impl Vordr {
     /// Loads the rules in a file, and tells what was read, whatever comes of it.
     pub(crate) fn load_file(path: &str, command: &NginxCommand) -> (Seen, Result<Self, StartError>) {
         let noted = Noted::under(command);
-        let text = noted.read(path).and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other));
-        let loaded = text
+        let loaded = read_text(path, &noted)
             .map_err(|source| StartError::Unreadable { path: path.to_owned(), source })
             .and_then(|text| Self::load(path, &text, &noted));
         let seen = noted.seen();

@@ -23,6 +23,7 @@ mod source;
 mod stumble;
 mod surroundings;
 pub mod table;
+mod text;
 mod value;
 mod word;
 
@@ -33,6 +34,7 @@ pub use language::TOP;
 pub use nginx::{KnownDirective, Support, is_nginx, known_directives};
 pub use source::{Folder, Source, SourceId, Sources, Span, Spanned, TlsPlaces};
 pub use surroundings::{InMemory, Surroundings, glob_matches};
+pub use text::read_text;
 pub use word::{Often, Word};
 
 use node::Reading;

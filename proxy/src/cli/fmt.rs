@@ -6,7 +6,8 @@ use super::{RulesFile, rules};
 use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
-use vordr::rules::{format, is_nginx};
+use vordr::System;
+use vordr::rules::{format, is_nginx, read_text};
 
 /// `vordr fmt [FILE]`
 #[derive(Debug, clap::Args)]
@@ -53,7 +54,7 @@ impl Fmt {
 /// `-` is standard input.
 fn read(path: &str) -> std::io::Result<String> {
     if path != "-" {
-        return std::fs::read_to_string(path);
+        return read_text(path, &System);
     }
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text)?;

@@ -7,7 +7,8 @@ use super::say::{complain, say};
 use std::io::Error;
 use std::process::ExitCode;
 use std::time::Duration;
-use vordr::rules::Loaded;
+use vordr::System;
+use vordr::rules::{Loaded, read_text};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -36,7 +37,7 @@ pub(super) fn run(path: &str) -> ExitCode {
 
 /// Rules that a reload refused are no reason to stop the vordr that runs by those before them.
 fn of_broken(path: &str) -> Option<Loaded> {
-    let loaded = load_addresses(path, &std::fs::read_to_string(path).ok()?)?;
+    let loaded = load_addresses(path, &read_text(path, &System).ok()?)?;
     complain("vordr: asking whom these rules name all the same; it may run by earlier ones");
     Some(loaded)
 }

@@ -5,7 +5,7 @@ use super::say::{complain, counted, say};
 use std::path::Path;
 use std::process::ExitCode;
 use vordr::System;
-use vordr::rules::{Fate, Imported, Support, import, known_directives};
+use vordr::rules::{Fate, Imported, Support, import, known_directives, read_text};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Import {
@@ -51,10 +51,10 @@ fn print_as_kdl(path: &str) -> ExitCode {
 /// A file's text. Of a folder it is its nginx.conf, else all of its `.conf` files.
 fn read(path: &str) -> std::io::Result<(String, String)> {
     if !Path::new(path).is_dir() {
-        return Ok((path.to_owned(), std::fs::read_to_string(path)?));
+        return Ok((path.to_owned(), read_text(path, &System)?));
     }
     let whole = Path::new(path).join("nginx.conf").display().to_string();
-    match std::fs::read_to_string(&whole) {
+    match read_text(&whole, &System) {
         Ok(text) => Ok((whole, text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Ok((format!("{}/all", path.trim_end_matches('/')), "http {\n    include *.conf;\n}\n".to_owned()))

@@ -3,12 +3,12 @@
 use super::say::{complain, counted, say};
 use std::io::IsTerminal;
 use std::process::ExitCode;
-use vordr::rules::{Diagnostics, Loaded, load, render, show as effective};
+use vordr::rules::{Diagnostics, Loaded, load, read_text, render, show as effective};
 use vordr::{System, check_surroundings};
 
 /// Loads a file; what is wrong with it has been printed where there is no result.
 pub(super) fn load_file(path: &str) -> Option<Loaded> {
-    let text = match std::fs::read_to_string(path) {
+    let text = match read_text(path, &System) {
         Ok(text) => text,
         Err(error) => {
             complain(&format!("vordr: cannot read {path}: {error}"));
@@ -53,7 +53,7 @@ pub(super) fn check(path: &str, json: bool) -> ExitCode {
 }
 
 fn check_json(path: &str) -> ExitCode {
-    let text = match std::fs::read_to_string(path) {
+    let text = match read_text(path, &System) {
         Ok(text) => text,
         Err(error) => {
             complain(&format!("vordr: cannot read {path}: {error}"));

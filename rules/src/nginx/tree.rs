@@ -4,6 +4,7 @@ use super::lexer::{End, Lexer};
 use crate::diagnostic::Diagnostic;
 use crate::node::Reading;
 use crate::source::{SourceId, Span, Spanned};
+use crate::text::{NO_TEXT, lenient};
 use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::rc::Rc;
@@ -69,6 +70,10 @@ fn parse(source: SourceId, text: &str, reading: &mut Reading<'_>) -> Vec<Directi
                 break;
             }
         };
+        for word in run.words.iter().filter(|word| word.value.contains(NO_TEXT)) {
+            let error = Diagnostic::error("nginx-syntax", word.span, "this word is not UTF-8");
+            reading.report(error.label("save the file in UTF-8"));
+        }
         let mut words = run.words.into_iter();
         let directive = words.next().map(|name| Directive { name, arguments: words.collect(), block: None });
         match (run.end, directive) {
@@ -200,17 +205,16 @@ impl Files {
             reading.report(Diagnostic::error("too-many-files", include.span_of(0), message));
             return None;
         }
-        let text = reading.surroundings.read(path).map_err(|error| in_words(&error));
-        let text = text.and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned()));
-        let directives = match text {
-            Ok(text) => {
+        let directives = match reading.surroundings.read(path) {
+            Ok(bytes) => {
+                let text = lenient(bytes);
                 let source = reading.sources.add(path, &text);
                 parse(source, &text, reading)
             }
             // vordr knows the usual types itself, and comes without nginx's list of them.
             Err(_) if path.ends_with("/mime.types") || path == "mime.types" => Vec::new(),
-            Err(reason) => {
-                let message = format!("open() \"{path}\" failed ({reason})");
+            Err(error) => {
+                let message = format!("open() \"{path}\" failed ({})", in_words(&error));
                 reading.report(Diagnostic::error("unreadable-file", include.span_of(0), message));
                 return None;
             }

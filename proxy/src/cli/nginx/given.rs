@@ -6,6 +6,7 @@ use super::words;
 use std::path::{Path, PathBuf};
 use vordr::NginxCommand;
 use vordr::rules::nginx::{Globals, globals, is_nginx};
+use vordr::rules::read_text;
 
 /// The folder that relative paths start from, where `-p` names none.
 const PREFIX: &str = "/etc/nginx";
@@ -52,7 +53,7 @@ impl Given {
     /// What the rules and `-g` say of the process; what is wrong has been told where there is nothing.
     pub(super) fn globals(&self) -> Option<Globals> {
         let text = match is_nginx(&self.path) {
-            true => match std::fs::read_to_string(&self.path) {
+            true => match read_text(&self.path, &self.command) {
                 Ok(text) => text,
                 Err(error) => {
                     words::tell_unreadable(self, &self.path, &error);

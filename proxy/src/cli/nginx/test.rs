@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use vordr::check_surroundings;
 use vordr::rules::nginx::COMMAND_LINE;
 use vordr::rules::table::{LogTarget, Table};
-use vordr::rules::{Diagnostics, Loaded, Severity, Sources, load};
+use vordr::rules::{Diagnostics, Loaded, Severity, Sources, load, read_text};
 
 /// Loads what was given, and says how that went as nginx does.
 pub(super) fn run(given: &Given, arguments: &Arguments) -> ExitCode {
@@ -33,7 +33,7 @@ pub(super) fn run(given: &Given, arguments: &Arguments) -> ExitCode {
 
 fn loads(given: &Given) -> Option<Loaded> {
     let path = &given.path;
-    let text = std::fs::read_to_string(path).map_err(|error| tell_unreadable(given, path, &error)).ok()?;
+    let text = read_text(path, &given.command).map_err(|error| tell_unreadable(given, path, &error)).ok()?;
     let loaded = load(path, &text, &given.command).map_err(|found| tell(given, &found)).ok()?;
     let surroundings = check_surroundings(&loaded);
     let unfit: Vec<_> =
