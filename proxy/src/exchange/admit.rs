@@ -143,7 +143,7 @@ impl Exchange {
         let server = self.server.and_then(|server| table.servers.get(server.0));
         let Some((regex, captures)) = server.and_then(|server| server.host_captures(host)) else { return };
         self.name_captures(regex, &captures);
-        self.captures = captures;
+        self.set_captures(captures, false);
     }
 
     /// Whatever answers before the action of the location does.

@@ -69,6 +69,8 @@ pub struct Exchange {
     pub(super) found_at: Option<LocationId>,
     /// What the regex that matched last captured.
     pub captures: Captures,
+    /// They are of a text that stands in a URL as it is.
+    pub(super) captures_are_written: bool,
     /// The path and query that it is served by, where they are not those that came.
     pub current: Option<Box<Current>>,
     /// How often another location was looked for.
@@ -215,6 +217,7 @@ impl Exchange {
             first_location: None,
             found_at: None,
             captures: Captures::default(),
+            captures_are_written: false,
             current: None,
             turns: 0,
             is_inside: false,

@@ -203,12 +203,21 @@ impl Exchange {
         if let Some(told) = self.said(placeholder, known) {
             return into.put_said(&told, out);
         }
+        let is_written = match placeholder {
+            Placeholder::NormalPath => self.is_written(),
+            Placeholder::Capture(_) => {
+                self.captures_are_written && std::ptr::eq(known.captures, &raw const self.captures)
+            }
+            _ => false,
+        };
+        let fit = if is_written { IN_ANY_URL } else { IN_PATH };
         let mut foreign = |bytes: &[u8]| match into {
             Into::Header | Into::Raw | Into::Query => out.extend_from_slice(bytes),
-            Into::Url | Into::Target => out.extend(percent_encode(bytes, IN_PATH).flat_map(str::bytes)),
+            Into::Url => out.extend(percent_encode(bytes, fit).flat_map(str::bytes)),
+            Into::Target => out.extend(percent_encode(bytes, IN_PATH).flat_map(str::bytes)),
         };
         match placeholder {
-            Placeholder::NormalPath => foreign(&self.current_path(request)),
+            Placeholder::NormalPath => foreign(&self.told_path(request)),
             Placeholder::Path => match into {
                 Into::Raw | Into::Query => out.extend_from_slice(&self.current_path(request)),
                 Into::Header | Into::Url | Into::Target => {

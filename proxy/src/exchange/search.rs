@@ -11,7 +11,7 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use percent_encoding::percent_encode;
 use std::borrow::Cow;
-use vordr_rules::table::{LocationId, Match, Pattern, normal_of_decoded, normal_path};
+use vordr_rules::table::{Captures, LocationId, Match, Pattern, normal_of_decoded, normal_path};
 
 /// How often another location may be looked for, as in nginx: more is a loop.
 const MOST_TURNS: u8 = 10;
@@ -36,6 +36,10 @@ pub struct Current {
     path: Vec<u8>,
     /// As it is sent on; nothing is no query.
     query: String,
+    /// It stands in a URL as it is, as it was made of what came.
+    is_written: bool,
+    /// The `/` that it begins with is none of its own.
+    lacks_slash: bool,
 }
 
 impl Current {
@@ -228,8 +232,47 @@ impl Exchange {
     /// Puts a path and a query in the place of those that came.
     pub(super) fn stand_at(&mut self, path: &[u8], query: Option<&str>) -> Result<(), Failure> {
         let path = normal_of_decoded(path).ok_or(BAD_PATH)?.into_owned();
-        self.current = Some(Box::new(Current { path, query: query.unwrap_or_default().to_owned() }));
+        let query = query.unwrap_or_default().to_owned();
+        self.current = Some(Box::new(Current { path, query, is_written: false, lacks_slash: false }));
         Ok(())
+    }
+
+    /// [`Exchange::stand_at`] for a path that no location is looked for by, and that may lack its `/`.
+    pub(super) fn stand_loosely_at(&mut self, path: &[u8], query: Option<&str>) -> Result<(), Failure> {
+        let lacks_slash = path.first().is_some_and(|first| *first != b'/');
+        match lacks_slash {
+            true => self.stand_at(&[b"/", path].concat(), query)?,
+            false => self.stand_at(path, query)?,
+        }
+        if let Some(current) = &mut self.current {
+            current.lacks_slash = lacks_slash;
+        }
+        Ok(())
+    }
+
+    /// The present path stands in a URL as it is.
+    pub(super) fn set_written(&mut self, is_written: bool) {
+        if let Some(current) = &mut self.current {
+            current.is_written = is_written;
+        }
+    }
+
+    /// Whether it does.
+    pub(super) fn is_written(&self) -> bool {
+        self.current.as_ref().is_some_and(|current| current.is_written)
+    }
+
+    /// The present path as it is told: without a `/` that is none of its own.
+    pub(super) fn told_path<'e>(&'e self, request: &'e Parts) -> Cow<'e, [u8]> {
+        match &self.current {
+            Some(current) if current.lacks_slash => Cow::Borrowed(current.path.get(1..).unwrap_or_default()),
+            _ => self.current_path(request),
+        }
+    }
+
+    /// Takes what a regex captured, of a text that stands in a URL as it is, or not.
+    pub(super) fn set_captures(&mut self, captures: Captures, are_written: bool) {
+        (self.captures, self.captures_are_written) = (captures, are_written);
     }
 
     /// Leaves the present location for another.
@@ -259,7 +302,7 @@ impl Exchange {
                 self.name_captures(regex, &found.captures);
             }
         }
-        self.captures = found.captures;
+        self.set_captures(found.captures, self.is_written());
     }
 }
 

@@ -9,7 +9,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode, percent_encode};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use vordr_rules::placeholder::Template;
+use vordr_rules::placeholder::{Part, Placeholder, Template};
 use vordr_rules::table::{
     Action, Captures, FileKind, LocationId, Matched, PathRegex, Rewrite, Step, Test, Then, When,
 };
@@ -134,15 +134,15 @@ impl Exchange {
             Test::Filled => !matches!(subject.as_slice(), b"" | b"0"),
             Test::Is(other) => subject == self.fill(other, request, Into::Raw),
             Test::IsNot(other) => subject != self.fill(other, request, Into::Raw),
-            Test::Matches(regex) => self.captured(regex, &subject)?,
-            Test::MatchesNot(regex) => !self.captured(regex, &subject)?,
+            Test::Matches(regex) => self.captured(regex, &subject, self.makes_written(&when.subject))?,
+            Test::MatchesNot(regex) => !self.captured(regex, &subject, self.makes_written(&when.subject))?,
             Test::Exists(kind) => exists(*kind, &subject),
             Test::ExistsNot(kind) => !exists(*kind, &subject),
         })
     }
 
     /// Whether a regex fits; if so, its captures are those that hold from here on.
-    fn captured(&mut self, regex: &PathRegex, text: &[u8]) -> Result<bool, Failure> {
+    fn captured(&mut self, regex: &PathRegex, text: &[u8], is_written: bool) -> Result<bool, Failure> {
         match regex.matches(text) {
             Matched::No => return Ok(false),
             Matched::GivenUp => return Err(Failure::RegexTooLong),
@@ -150,8 +150,20 @@ impl Exchange {
         }
         let Some(captures) = Captures::of(regex, text) else { return Ok(false) };
         self.name_captures(regex, &captures);
-        self.captures = captures;
+        self.set_captures(captures, is_written);
         Ok(true)
+    }
+
+    /// Whether a text stands in a URL as it is: it is made of what came, and not of the path that is served, which is
+    /// decoded.
+    fn makes_written(&self, text: &Template) -> bool {
+        text.parts.iter().all(|part| match part {
+            Part::Text(_) => true,
+            Part::Placeholder(Placeholder::Capture(_)) => self.captures_are_written,
+            Part::Placeholder(Placeholder::NormalPath | Placeholder::Path) => self.is_written(),
+            Part::Placeholder(Placeholder::Rest) => false,
+            Part::Placeholder(_) => true,
+        })
     }
 
     fn rewrite(
@@ -161,7 +173,7 @@ impl Exchange {
         request: &Parts,
     ) -> Result<Option<Run>, Failure> {
         let path = self.current_path(request).into_owned();
-        if !self.captured(&rewrite.regex, &path)? {
+        if !self.captured(&rewrite.regex, &path, self.is_written())? {
             return Ok(None);
         }
         if let Then::Redirect(status) = rewrite.then {
@@ -170,7 +182,12 @@ impl Exchange {
         }
         let query = self.new_query(rewrite, request);
         let path = self.fill(&rewrite.path, request, Into::Raw);
-        self.stand_at(&path, query.as_deref())?;
+        let is_written = rewrite.path.as_text().is_none() && self.makes_written(&rewrite.path);
+        match rewrite.then {
+            Then::Stay => self.stand_loosely_at(&path, query.as_deref())?,
+            _ => self.stand_at(&path, query.as_deref())?,
+        }
+        self.set_written(is_written);
         self.is_inside = true;
         *is_changed = rewrite.then != Then::Stay;
         self.has_strayed |= rewrite.then == Then::Stay;
