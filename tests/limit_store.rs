@@ -1,7 +1,7 @@
 //! `limit-store`: several vordr count as one, and what becomes of requests while the store is down.
 
 use crate::harness::{
-    Authority, Binary, Client, Origin, Redis, Vordr, eventually, quiet_port, within, written,
+    Authority, Binary, Client, Origin, Redis, Vordr, eventually, free_port, within, written,
 };
 use std::time::{Duration, Instant};
 
@@ -309,7 +309,7 @@ async fn a_store_may_speak_tls() {
     let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
     authority.pair(&["localhost"]).write(folder.path(), "redis");
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let (port, chain, key) = (quiet_port().to_string(), path("redis.pem"), path("redis.key"));
+    let (port, chain, key) = (free_port().to_string(), path("redis.pem"), path("redis.key"));
     let tls = ["--tls-port", &port, "--tls-cert-file", &chain, "--tls-key-file", &key];
     let nobody = ["--tls-ca-cert-file", &chain, "--tls-auth-clients", "no"];
     let _redis = Redis::running_with(&[&tls[..], &nobody].concat()).await;

@@ -2,7 +2,7 @@
 //! the KDL of the file.
 
 use super::server::{Program, Server};
-use crate::harness::{Authority, quiet_port, subject_shown};
+use crate::harness::{Authority, free_port, subject_shown};
 use crate::https_kinds::pair;
 use std::net::Ipv4Addr;
 
@@ -36,7 +36,7 @@ async fn shown(program: Program, rules: &str) -> Vec<(&'static str, Option<Strin
         });
         rules = format!("{before}{}{after}", directives.collect::<String>());
     }
-    let port = quiet_port();
+    let port = free_port();
     let rules = format!(
         "events {{}} http {{ access_log off; ssl_prefer_server_ciphers on; ssl_protocols TLSv1.2 TLSv1.3; {rules} }}"
     );

@@ -2,7 +2,7 @@
 
 use super::case::Case;
 use super::server::{Program, Server};
-use crate::harness::{Client, Origin, Request, quiet_port, within};
+use crate::harness::{Client, Origin, Request, free_port, within};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io::Read;
@@ -54,7 +54,7 @@ impl Told {
             }
         })
         .await;
-        let port = quiet_port();
+        let port = free_port();
         let (at, here) = (format!("127.0.0.1:{}", origin.port()), port.to_string());
         let filled = |text: &str| text.replace("%%ORIGIN%%", &at).replace("%%PORT%%", &here);
         let server = Server::running(program, &filled(&case.rules), port).await?;

@@ -36,10 +36,9 @@ pub(crate) use tls::{Secured, TlsClient};
 pub(crate) use vordr::{Vordr, proxying};
 pub(crate) use websocket::{Heard, WebSocket, accepted};
 
-use std::collections::BTreeSet;
 use std::future::Future;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 /// What a test waits for, and does not come by then, does not come.
@@ -69,20 +68,9 @@ pub(crate) async fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>
     }
 }
 
-/// A port that was free a moment ago, and that nobody else was given here.
-pub(crate) fn free_port() -> u16 {
-    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-    let free = || {
-        let listener = std::net::TcpListener::bind("0.0.0.0:0").expect("a free port");
-        listener.local_addr().expect("its address").port()
-    };
-    let is_new = |port: &u16| GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(*port);
-    std::iter::repeat_with(free).find(is_new).expect("a free port")
-}
-
 /// A free port that the system gives to nobody who asks for any: it stays free until a program listens there, and while
 /// it does not.
-pub(crate) fn quiet_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| AtomicU16::new(fastrand::u16(20_000..28_000)));
     let free = |port: &u16| std::net::TcpListener::bind(("0.0.0.0", *port)).is_ok();
     std::iter::repeat_with(|| NEXT.fetch_add(1, Ordering::Relaxed)).find(free).expect("a free port")

@@ -1,6 +1,6 @@
 //! Pebble, the small ACME server of Let's Encrypt, with an authority and a name server of its own.
 
-use super::{NameServer, eventually, quiet_port, within};
+use super::{NameServer, eventually, free_port, within};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -61,7 +61,7 @@ impl Pebble {
     pub(crate) async fn away(manner: Manner) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         certify(folder.path());
-        let [directory, management, http, tls] = [(); 4].map(|()| quiet_port());
+        let [directory, management, http, tls] = [(); 4].map(|()| free_port());
         let names = NameServer::answering(Some(Ipv4Addr::LOCALHOST)).await;
         let ports = Ports { directory, management, http, tls };
         Self { manner, ports, folder, names, child: None, roots: Arc::new(RootCertStore::empty()) }

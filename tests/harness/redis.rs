@@ -1,6 +1,6 @@
 //! Debian's Redis, on a port of its own.
 
-use super::{Origin, Vordr, eventually, proxying, quiet_port};
+use super::{Origin, Vordr, eventually, free_port, proxying};
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
@@ -33,7 +33,7 @@ impl Redis {
     fn away_with(more: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let more = more.iter().map(|argument| (*argument).to_owned()).collect();
-        Self { port: quiet_port(), more, folder, child: None }
+        Self { port: free_port(), more, folder, child: None }
     }
 
     /// Starts it, with nothing that it knew before.
