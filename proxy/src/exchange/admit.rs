@@ -3,7 +3,7 @@
 use super::answer::{self, Answer};
 use super::context::Exchange;
 use super::failure::Failure;
-use super::fill::Into;
+use super::fill::{Into, Writing};
 use super::handshake::Verdict;
 use super::host::is_host;
 use super::request_id::request_id;
@@ -143,7 +143,7 @@ impl Exchange {
         let server = self.server.and_then(|server| table.servers.get(server.0));
         let Some((regex, captures)) = server.and_then(|server| server.host_captures(host)) else { return };
         self.name_captures(regex, &captures);
-        self.set_captures(captures, false);
+        self.set_captures(captures, Writing::Decoded);
     }
 
     /// Whatever answers before the action of the location does.

@@ -4,6 +4,7 @@ use super::arrival::{Arrival, Connections, Public};
 use super::attempts::Earlier;
 use super::coding::Coding;
 use super::failure::Failure;
+use super::fill::Writing;
 use super::goal::Filled;
 use super::guarded::Learnt;
 use super::limited::{LimitVerdict, Limited};
@@ -69,8 +70,8 @@ pub struct Exchange {
     pub(super) found_at: Option<LocationId>,
     /// What the regex that matched last captured.
     pub captures: Captures,
-    /// They are of a text that stands in a URL as it is.
-    pub(super) captures_are_written: bool,
+    /// What they were captured of.
+    pub(super) captured_of: Writing,
     /// The path and query that it is served by, where they are not those that came.
     pub current: Option<Box<Current>>,
     /// How often another location was looked for.
@@ -217,7 +218,7 @@ impl Exchange {
             first_location: None,
             found_at: None,
             captures: Captures::default(),
-            captures_are_written: false,
+            captured_of: Writing::Decoded,
             current: None,
             turns: 0,
             is_inside: false,

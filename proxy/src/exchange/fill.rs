@@ -80,6 +80,18 @@ impl Into {
     }
 }
 
+/// What a text that `steps` have made or captured is made of. The least of its parts counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) enum Writing {
+    /// Of a path that was decoded: all of it is escaped in a URL.
+    #[default]
+    Decoded,
+    /// Of what a header, a cookie or a parameter says: nothing breaks out of its part.
+    Said,
+    /// Of path and query as they came: in a URL they stay as they are.
+    Uri,
+}
+
 /// What a text is filled in from, besides the exchange.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Known<'k> {
@@ -203,18 +215,20 @@ impl Exchange {
         if let Some(told) = self.said(placeholder, known) {
             return into.put_said(&told, out);
         }
-        let is_written = match placeholder {
-            Placeholder::NormalPath => self.is_written(),
-            Placeholder::Capture(_) => {
-                self.captures_are_written && std::ptr::eq(known.captures, &raw const self.captures)
+        let writing = match placeholder {
+            Placeholder::NormalPath => self.writing(),
+            Placeholder::Capture(_) if std::ptr::eq(known.captures, &raw const self.captures) => {
+                self.captured_of
             }
-            _ => false,
+            _ => Writing::Decoded,
         };
-        let fit = if is_written { IN_ANY_URL } else { IN_PATH };
-        let mut foreign = |bytes: &[u8]| match into {
-            Into::Header | Into::Raw | Into::Query => out.extend_from_slice(bytes),
-            Into::Url => out.extend(percent_encode(bytes, fit).flat_map(str::bytes)),
-            Into::Target => out.extend(percent_encode(bytes, IN_PATH).flat_map(str::bytes)),
+        let mut foreign = |bytes: &[u8]| match (into, writing) {
+            (Into::Header | Into::Raw | Into::Query, _) => out.extend_from_slice(bytes),
+            (Into::Url, Writing::Said) => into.put_said(bytes, out),
+            (Into::Url, Writing::Uri) => out.extend(percent_encode(bytes, IN_ANY_URL).flat_map(str::bytes)),
+            (Into::Url, Writing::Decoded) | (Into::Target, _) => {
+                out.extend(percent_encode(bytes, IN_PATH).flat_map(str::bytes));
+            }
         };
         match placeholder {
             Placeholder::NormalPath => foreign(&self.told_path(request)),

@@ -5,7 +5,7 @@ use super::admit::Admission;
 use super::answer::Answer;
 use super::context::Exchange;
 use super::failure::Failure;
-use super::fill::IN_PATH;
+use super::fill::{IN_PATH, Writing};
 use super::steps::Run;
 use http::request::Parts;
 use http::{Method, StatusCode};
@@ -36,8 +36,7 @@ pub struct Current {
     path: Vec<u8>,
     /// As it is sent on; nothing is no query.
     query: String,
-    /// It stands in a URL as it is, as it was made of what came.
-    is_written: bool,
+    writing: Writing,
     /// The `/` that it begins with is none of its own.
     lacks_slash: bool,
 }
@@ -233,7 +232,7 @@ impl Exchange {
     pub(super) fn stand_at(&mut self, path: &[u8], query: Option<&str>) -> Result<(), Failure> {
         let path = normal_of_decoded(path).ok_or(BAD_PATH)?.into_owned();
         let query = query.unwrap_or_default().to_owned();
-        self.current = Some(Box::new(Current { path, query, is_written: false, lacks_slash: false }));
+        self.current = Some(Box::new(Current { path, query, writing: Writing::Decoded, lacks_slash: false }));
         Ok(())
     }
 
@@ -250,16 +249,16 @@ impl Exchange {
         Ok(())
     }
 
-    /// The present path stands in a URL as it is.
-    pub(super) fn set_written(&mut self, is_written: bool) {
+    /// Notes what the present path was made of.
+    pub(super) fn set_writing(&mut self, writing: Writing) {
         if let Some(current) = &mut self.current {
-            current.is_written = is_written;
+            current.writing = writing;
         }
     }
 
-    /// Whether it does.
-    pub(super) fn is_written(&self) -> bool {
-        self.current.as_ref().is_some_and(|current| current.is_written)
+    /// What it was made of.
+    pub(super) fn writing(&self) -> Writing {
+        self.current.as_ref().map_or(Writing::Decoded, |current| current.writing)
     }
 
     /// The present path as it is told: without a `/` that is none of its own.
@@ -270,9 +269,9 @@ impl Exchange {
         }
     }
 
-    /// Takes what a regex captured, of a text that stands in a URL as it is, or not.
-    pub(super) fn set_captures(&mut self, captures: Captures, are_written: bool) {
-        (self.captures, self.captures_are_written) = (captures, are_written);
+    /// Takes what a regex captured.
+    pub(super) fn set_captures(&mut self, captures: Captures, of: Writing) {
+        (self.captures, self.captured_of) = (captures, of);
     }
 
     /// Leaves the present location for another.
@@ -302,7 +301,7 @@ impl Exchange {
                 self.name_captures(regex, &found.captures);
             }
         }
-        self.set_captures(found.captures, self.is_written());
+        self.set_captures(found.captures, self.writing());
     }
 }
 

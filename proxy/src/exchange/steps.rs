@@ -3,7 +3,7 @@
 use super::answer::{self, Answer};
 use super::context::Exchange;
 use super::failure::Failure;
-use super::fill::Into;
+use super::fill::{Into, Writing};
 use http::request::Parts;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode, percent_encode};
 use std::ffi::OsStr;
@@ -134,15 +134,15 @@ impl Exchange {
             Test::Filled => !matches!(subject.as_slice(), b"" | b"0"),
             Test::Is(other) => subject == self.fill(other, request, Into::Raw),
             Test::IsNot(other) => subject != self.fill(other, request, Into::Raw),
-            Test::Matches(regex) => self.captured(regex, &subject, self.makes_written(&when.subject))?,
-            Test::MatchesNot(regex) => !self.captured(regex, &subject, self.makes_written(&when.subject))?,
+            Test::Matches(regex) => self.captured(regex, &subject, self.writing_of(&when.subject))?,
+            Test::MatchesNot(regex) => !self.captured(regex, &subject, self.writing_of(&when.subject))?,
             Test::Exists(kind) => exists(*kind, &subject),
             Test::ExistsNot(kind) => !exists(*kind, &subject),
         })
     }
 
     /// Whether a regex fits; if so, its captures are those that hold from here on.
-    fn captured(&mut self, regex: &PathRegex, text: &[u8], is_written: bool) -> Result<bool, Failure> {
+    fn captured(&mut self, regex: &PathRegex, text: &[u8], of: Writing) -> Result<bool, Failure> {
         match regex.matches(text) {
             Matched::No => return Ok(false),
             Matched::GivenUp => return Err(Failure::RegexTooLong),
@@ -150,20 +150,24 @@ impl Exchange {
         }
         let Some(captures) = Captures::of(regex, text) else { return Ok(false) };
         self.name_captures(regex, &captures);
-        self.set_captures(captures, is_written);
+        self.set_captures(captures, of);
         Ok(true)
     }
 
-    /// Whether a text stands in a URL as it is: it is made of what came, and not of the path that is served, which is
-    /// decoded.
-    fn makes_written(&self, text: &Template) -> bool {
-        text.parts.iter().all(|part| match part {
-            Part::Text(_) => true,
-            Part::Placeholder(Placeholder::Capture(_)) => self.captures_are_written,
-            Part::Placeholder(Placeholder::NormalPath | Placeholder::Path) => self.is_written(),
-            Part::Placeholder(Placeholder::Rest) => false,
-            Part::Placeholder(_) => true,
-        })
+    /// What a text is made of.
+    fn writing_of(&self, text: &Template) -> Writing {
+        let of = |placeholder: &Placeholder| match placeholder {
+            Placeholder::Capture(_) => self.captured_of,
+            Placeholder::NormalPath | Placeholder::Path => self.writing(),
+            Placeholder::Rest => Writing::Decoded,
+            Placeholder::Uri | Placeholder::Query | Placeholder::Variable(_) => Writing::Uri,
+            _ => Writing::Said,
+        };
+        let all = text.parts.iter().filter_map(|part| match part {
+            Part::Text(_) => None,
+            Part::Placeholder(placeholder) => Some(of(placeholder)),
+        });
+        all.min().unwrap_or_default()
     }
 
     fn rewrite(
@@ -173,7 +177,7 @@ impl Exchange {
         request: &Parts,
     ) -> Result<Option<Run>, Failure> {
         let path = self.current_path(request).into_owned();
-        if !self.captured(&rewrite.regex, &path, self.is_written())? {
+        if !self.captured(&rewrite.regex, &path, self.writing())? {
             return Ok(None);
         }
         if let Then::Redirect(status) = rewrite.then {
@@ -182,12 +186,12 @@ impl Exchange {
         }
         let query = self.new_query(rewrite, request);
         let path = self.fill(&rewrite.path, request, Into::Raw);
-        let is_written = rewrite.path.as_text().is_none() && self.makes_written(&rewrite.path);
+        let writing = self.writing_of(&rewrite.path);
         match rewrite.then {
             Then::Stay => self.stand_loosely_at(&path, query.as_deref())?,
             _ => self.stand_at(&path, query.as_deref())?,
         }
-        self.set_written(is_written);
+        self.set_writing(writing);
         self.is_inside = true;
         *is_changed = rewrite.then != Then::Stay;
         self.has_strayed |= rewrite.then == Then::Stay;

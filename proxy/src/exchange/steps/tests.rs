@@ -230,3 +230,35 @@ fn a_redirect_is_unescaped_where_that_changes_nothing() {
         assert_eq!(String::from_utf8(unescaped(from.as_bytes())).unwrap(), to, "{from}");
     }
 }
+
+#[test]
+fn what_was_captured_stands_in_a_url_as_what_it_was_captured_of_does() {
+    let redirected = |subject: &str, request: &str| {
+        let words = format!(
+            r##"location "/" {{ steps {{ when "{subject}" matches="^/?(.*)$" {{ redirect "https://b.test/n/{{1}}" query=off; }}; }}; respond 204; }}"##
+        );
+        told(&words, request).1
+    };
+    for (subject, request, seen) in [
+        ("{uri}", "GET /a%2Fb%20c?d=%31&e", "a%2Fb%20c?d=%31&e"),
+        ("{normal_path}", "GET /a%20b%3Fc%25?d", "a%20b%3Fc%25"),
+        ("{uri}{normal_path}", "GET /a%20b?c", "a%2520b%3Fc/a%20b"),
+        ("{arg.p}", "GET /?p=a%2Fb?c#d", "a%2Fb%3Fc"),
+        ("{header.x-p}", "GET /\nX-P: a%2Fb?c#d<", "a%2Fb%3Fc%23d%3C"),
+    ] {
+        assert_eq!(redirected(subject, request), format!("https://b.test/n/{seen}"), "{subject}");
+    }
+}
+
+#[test]
+fn a_path_that_was_made_of_what_came_is_told_as_that() {
+    let words = |path: &str| {
+        format!(
+            r##"location "/a" raw=on {{ rewrite "/x/{{normal_path}}?"
+                steps {{ rewrite "^" "{path}" then=next; rewrite "^/a/(.*)" "{{1}}" then=stay; respond 400; }}
+                proxy "http://app"; }}"##
+        )
+    };
+    assert_eq!(asked(&words("{uri}"), "/a/b%2Fc%20d?e=%31"), "/x/b%2Fc%20d?e=%31");
+    assert_eq!(asked(&words("{normal_path}"), "/a/b%25c%20d?e"), "/x/b%25c%20d");
+}
