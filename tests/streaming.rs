@@ -1,6 +1,6 @@
 //! Nothing is buffered: what has come is passed on before the next part is written.
 
-use crate::harness::{Origin, Vordr, eventually, handshake, proxying};
+use crate::harness::{Binary, Client, Origin, Vordr, eventually, handshake, proxying, within};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -196,4 +196,44 @@ async fn a_tunnel_that_is_full_in_both_directions_stalls_in_neither() {
                     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
     let vordr = Vordr::running(&proxying(&format!("http://{}", echoing(accepted).await), "")).await;
     assert!(sent_back(&vordr, &handshake("a.test", "/", "")).await >= MUCH);
+}
+
+#[tokio::test]
+async fn hundreds_of_large_answers_at_once_go_on_as_they_come() {
+    const CLIENTS: u64 = 200;
+    const SIZE: usize = 1 << 20;
+    let (word, written) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (theirs, at_last) = (word.clone(), written.clone());
+    let answer = Arc::new(format!("HTTP/1.1 200 OK\r\nContent-Length: {SIZE}\r\n\r\n{}", "x".repeat(SIZE)));
+    let origin = Origin::scripted(move |mut connection| {
+        let (word, written, answer) = (theirs.clone(), at_last.clone(), answer.clone());
+        async move {
+            connection.request().await;
+            word.acquire().await.unwrap().forget();
+            connection.send(answer.as_bytes()).await;
+            written.add_permits(1);
+            connection.request().await;
+        }
+    })
+    .await;
+    let rules = proxying(&origin.url(), "").replace("listen 0", "listen \"127.0.0.1:0\"");
+    let binary = Binary::running(&format!("vordr {{ workers 1; }}\n{rules}")).await;
+    let mut clients = Vec::new();
+    for _ in 0..CLIENTS {
+        let mut client = Client::connect_narrow(binary.address()).await;
+        client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+        clients.push(client);
+    }
+    eventually("every request", || (origin.requests().len() as u64 == CLIENTS).then_some(())).await;
+    let before = binary.most_memory();
+    // They are all there to be read when vordr goes on.
+    binary.signal("STOP");
+    word.add_permits(CLIENTS as usize);
+    within(written.acquire_many(CLIENTS as u32)).await.unwrap().forget();
+    binary.signal("CONT");
+    // The kernel has room for each of them, though nobody reads.
+    let lines = || binary.printed().lines().filter(|line| line.contains("\"bytes_out\":1048576")).count();
+    eventually("every answer", || (lines() as u64 == CLIENTS).then_some(())).await;
+    let each = (binary.most_memory() - before) / CLIENTS;
+    assert!(each < 400 << 10, "{each} bytes for each of them");
 }

@@ -142,10 +142,19 @@ impl Binary {
 
     /// How many bytes of memory it holds.
     pub(crate) fn memory(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// How many bytes of memory it has held at most.
+    pub(crate) fn most_memory(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    /// A line of `proc_pid_status(5)` that is in kilobytes, as bytes.
+    fn status(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a process");
-        let resident =
-            status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
-        resident.expect("its memory").parse::<u64>().expect("a number") * 1024
+        let figure = status.lines().find_map(|line| line.strip_prefix(name)?.trim().strip_suffix(" kB"));
+        figure.expect("a figure").parse::<u64>().expect("a number") * 1024
     }
 
     /// How many descriptors it has open.

@@ -20,6 +20,7 @@ mod serve;
 mod silence;
 mod spool;
 mod stand_in;
+mod stay;
 mod stream;
 mod trailing;
 mod transport;

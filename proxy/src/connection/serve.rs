@@ -5,6 +5,7 @@ use super::heads::{HeadLimits, NoHead};
 use super::introduce::introduce;
 use super::link::Link;
 use super::secure::secure;
+use super::stay::stay_with;
 use super::stream::ClientStream;
 use super::transport::Transport;
 use crate::exchange::{Answer, Failure, Protocol, refusal};
@@ -129,7 +130,7 @@ async fn exchange(
     session.set_pipelined_prefix(head);
     let proxy = worker.proxy.load_full();
     let exchange = proxy.process_new_http(ServerSession::H1(session), &worker.shutdown);
-    let again = until_cut(exchange, worker, link).await;
+    let again = until_cut(stay_with(exchange), worker, link).await;
     if !link.was_admitted() {
         // Judged fit by us and refused by Pingora all the same, which has answered 400.
         let rejection = link.rejection(Failure::BadRequest("the head has no one reading"));
