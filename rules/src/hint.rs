@@ -1,9 +1,15 @@
 //! What people who come from nginx, or from another version, most likely meant.
 
+use crate::language::TOP;
 use crate::word::Word;
 
+/// Where most words stand; the top of a file has no name.
+const USUAL_BLOCKS: [&str; 4] = ["", "vordr", "server", "location"];
+/// In so many blocks a word stands at most for them to be told.
+const MOST_BLOCKS: usize = 4;
+
 /// Words of nginx, and what stands for them here.
-const FROM_NGINX: [(&str, &str); 32] = [
+const FROM_NGINX: [(&str, &str); 62] = [
     ("proxy_pass", "proxy"),
     ("server_name", "server \"example.org\" { … }"),
     ("add_header", "response { set NAME VALUE; }"),
@@ -24,7 +30,7 @@ const FROM_NGINX: [(&str, &str); 32] = [
     ("proxy_store", "proxy \"…\" { store \"/srv/copies{path}\"; }"),
     ("proxy_http_version", "proxy \"…\" { http \"1.1\"; }"),
     ("proxy_ssl_server_name", "proxy \"https://…\" { tls sni=\"…\"; }"),
-    ("proxy_ssl_verify", "proxy \"https://…\" { tls verify=on; }"),
+    ("proxy_ssl_verify", "proxy \"https://…\" { tls verify=off; }"),
     ("return", "redirect or respond"),
     ("root", "files"),
     ("try_files", "files \"/srv\" { try \"{path}\" \"/index.html\"; }"),
@@ -36,6 +42,36 @@ const FROM_NGINX: [(&str, &str); 32] = [
     ("ssl_certificate", "tls { cert \"…\"; key \"…\"; }"),
     ("keepalive_timeout", "vordr { limits { keepalive \"75s\"; } }"),
     ("real_ip_header", "vordr { trusted-proxies \"…\"; }"),
+    ("gzip", "compress gzip"),
+    ("gzip_types", "compress gzip types=\"…\""),
+    ("gzip_min_length", "compress gzip min-size=\"1k\""),
+    ("gzip_static", "files \"/srv\" precompressed=on"),
+    ("limit_req", "limit rate=\"10/s\" burst=20"),
+    ("limit_req_zone", "limit rate=\"10/s\" key=\"{client_ip}\""),
+    ("limit_req_status", "limit rate=\"10/s\" status=429"),
+    ("limit_conn", "concurrent 10"),
+    ("limit_conn_zone", "concurrent 10 key=\"{client_ip}\""),
+    ("limit_rate", "send-rate"),
+    ("auth_basic", "auth basic file=\"…\" realm=\"…\""),
+    ("auth_basic_user_file", "auth basic file=\"…\""),
+    ("auth_request", "auth location=\"/…\""),
+    ("ssl_certificate_key", "tls { cert \"…\"; key \"…\"; }"),
+    ("ssl_protocols", "tls { versions \"1.2\" \"1.3\"; }"),
+    ("ssl_client_certificate", "tls { client-ca \"…\"; }"),
+    ("proxy_redirect", "location-fix"),
+    ("proxy_cookie_path", "cookie-path"),
+    ("proxy_cookie_domain", "cookie-domain"),
+    ("proxy_next_upstream", "retry"),
+    ("proxy_bind", "proxy \"…\" { bind \"…\"; }"),
+    ("proxy_ssl_trusted_certificate", "proxy \"https://…\" { tls ca=\"…\"; }"),
+    ("least_conn", "balance least-conn"),
+    ("ip_hash", "balance ip-hash"),
+    ("max_fails", "passive fails=3 for=\"30s\""),
+    ("set_real_ip_from", "vordr { trusted-proxies \"…\"; }"),
+    ("sub_filter", "substitute"),
+    ("internal", "location \"/…\" internal=on { … }"),
+    ("error_log", "error-log"),
+    ("access_log", "access-log"),
 ];
 
 /// What `name` most likely stands for, where spelling alone does not tell.
@@ -50,4 +86,27 @@ pub(crate) fn for_unknown(parent: &Word, name: &str) -> Option<String> {
         let known = word.properties.iter().find(|known| **known == property)?;
         Some(format!("{} {known}=\"…\"", word.name))
     })
+}
+
+/// The blocks in which `name` stands, where it is a word: the usual ones first.
+pub(crate) fn blocks_of(name: &str) -> Vec<&'static str> {
+    let mut seen: Vec<&'static Word> = vec![TOP];
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(word) = seen.get(at).copied() {
+        at += 1;
+        if word.child(name).is_some() && !found.contains(&word.name) {
+            found.push(word.name);
+        }
+        let is_new = |child: &&'static Word| !seen.iter().any(|known| std::ptr::eq(*known, *child));
+        let new: Vec<_> = word.words().filter(is_new).collect();
+        seen.extend(new);
+    }
+    // A template's block is a location's, and that is where a word is looked for.
+    let rank =
+        |name: &&str| USUAL_BLOCKS.iter().position(|usual| usual == name).unwrap_or(USUAL_BLOCKS.len());
+    found.sort_by_key(rank);
+    found.retain(|name| *name != "template");
+    found.truncate(MOST_BLOCKS);
+    found
 }

@@ -6,6 +6,7 @@ pub(crate) use reading::Reading;
 
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::environment::{self, Unfilled, with_doubled_braces};
+use crate::hint;
 use crate::source::{Sources, Span, Spanned};
 use crate::value::{Raw, Value};
 use crate::word::{Often, Word};
@@ -271,10 +272,25 @@ fn unknown_node(parent: &'static Word, name: &str, span: Span) -> Diagnostic {
     };
     let error = Diagnostic::error("unknown-node", span, message);
     let error = match parent.meant(name) {
+        _ if parent.properties.contains(&name) => {
+            error.label(format!("it is a property: `{} … {name}=…`", parent.name))
+        }
+        _ if let blocks @ [_, ..] = hint::blocks_of(name).as_slice() => {
+            error.label(format!("it stands {}", places(blocks)))
+        }
         Some(meant) => error.label(format!("did you mean `{meant}`?")),
         None => error.label(format!("known are {}", list(parent.words().map(|word| word.name)))),
     };
     error.help(format!("vordr help{topic}"))
+}
+
+/// In words, where a word stands that stands in these blocks.
+fn places(blocks: &[&str]) -> String {
+    match blocks {
+        [""] => "at the top of a file".to_owned(),
+        ["", inside @ ..] => format!("at the top of a file, and in {}", list(inside.iter().copied())),
+        inside => format!("in {}", list(inside.iter().copied())),
+    }
 }
 
 fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {

@@ -89,6 +89,14 @@ impl Pools {
         }
         let message = format!("there is no upstream `{}`", name.value);
         let error = Diagnostic::error("unknown-upstream", name.span, message);
+        if name.value.starts_with('$') {
+            let variable = name.value.trim_start_matches('$');
+            let variable = if variable.is_empty() { "NAME" } else { variable };
+            reading.report(
+                error.label(format!("a variable is written with braces, in quotes: `\"${{{variable}}}\"`")),
+            );
+            return None;
+        }
         let meant = nearest(&name.value, self.named.keys().map(String::as_str));
         reading.report(match meant {
             Some(meant) => error.label(format!("did you mean `{meant}`?")),
@@ -97,6 +105,22 @@ impl Pools {
                 .help("an address is written as a URL: `proxy \"http://127.0.0.1:8000\"`"),
         });
         None
+    }
+
+    /// In nginx, `http://app` is the upstream `app`; here it is a server of that name.
+    fn warn_of_namesakes(&self, endpoints: &[Spanned<Endpoint>], reading: &mut Reading<'_>) {
+        for endpoint in endpoints {
+            let ServerAddress::Name(name, 80 | 443) = &endpoint.value.address else { continue };
+            if self.named.contains_key(name) {
+                let message = format!("this asks a server of the name `{name}`, and not the upstream");
+                let warning = Diagnostic::warning("namesake", endpoint.span, message);
+                reading.report(
+                    warning
+                        .label(format!("for the upstream write `proxy {name}`"))
+                        .help(format!("for the server say its port: `\"http://{name}:8000\"`")),
+                );
+            }
+        }
     }
 
     /// A pool written in place. Where the same addresses stand with the same words again, it is the same pool.
@@ -108,6 +132,7 @@ impl Pools {
     ) -> Resolved {
         let tls = one_scheme(endpoints, reading);
         let span = endpoints.first().map(|endpoint| endpoint.span).unwrap_or_default();
+        self.warn_of_namesakes(endpoints, reading);
         let mut upstream = make(String::new(), endpoints, pool, span, reading);
         upstream.tls = tls;
         let addresses = upstream.servers.iter().map(|server| server.address.clone()).collect();

@@ -1,8 +1,9 @@
 //! `request { … }` and `response { … }`: changes to headers.
 
 use crate::diagnostic::Diagnostic;
+use crate::nginx::variables_in;
 use crate::node::{Node, Reading};
-use crate::placeholder::{Template, TemplateError};
+use crate::placeholder::{Part, Placeholder, Template, TemplateError};
 use crate::source::{Span, Spanned};
 use crate::table::{FieldName, HeaderOperation};
 use crate::word::Word;
@@ -189,7 +190,10 @@ pub(super) fn compiled(
     reading: &mut Reading<'_>,
 ) -> Option<Spanned<Template>> {
     let error = match Template::compile(&reading.with_placeholders(&text)) {
-        Ok(template) => return Some(Spanned::new(template, text.span)),
+        Ok(template) => {
+            warn_of_variables(&template, text.span, word, reading);
+            return Some(Spanned::new(template, text.span));
+        }
         Err(error) => error,
     };
     let found = Diagnostic::error("bad-placeholder", text.span, format!("`{word}`: {error}"));
@@ -202,4 +206,25 @@ pub(super) fn compiled(
     };
     reading.report(found.help("vordr help placeholders"));
     None
+}
+
+/// A `$host` is text. Whoever writes it comes from nginx, as a rule.
+fn warn_of_variables(template: &Template, span: Span, word: &str, reading: &mut Reading<'_>) {
+    // `$5` is a sum, too.
+    let has_captures = matches!(word, "rewrite" | "redirect");
+    let texts = template.parts.iter().filter_map(|part| match part {
+        Part::Text(text) => Some(text.as_str()),
+        Part::Placeholder(_) => None,
+    });
+    for (name, placeholder) in texts.flat_map(variables_in) {
+        if matches!(placeholder, Placeholder::Capture(_)) && !has_captures {
+            continue;
+        }
+        let message = format!("`${name}` stands for nothing here, and is passed on as it is");
+        reading.report(
+            Diagnostic::warning("nginx-variable", span, message)
+                .label(format!("write `{{{placeholder}}}`"))
+                .help("vordr help placeholders"),
+        );
+    }
 }

@@ -156,11 +156,45 @@ fn check_has_prefix(word: &str, switch: Option<&Spanned<bool>>, paths: &[Path], 
 fn checked(path: Spanned<String>, reading: &mut Reading<'_>) -> Option<Spanned<String>> {
     if !path.value.starts_with('/') {
         let error = Diagnostic::error("bad-path", path.span, format!("`{}` is no path", path.value));
-        reading.report(error.label(format!("write `\"/{}\"`", path.value.trim_start_matches('/'))));
+        reading.report(error.label(path_meant(&path.value)));
         return None;
     }
     warn_of_odd(&path, reading);
     Some(path)
+}
+
+/// What somebody meant who wrote this where a path is due: nginx's signs, quotes of another language, an action.
+fn path_meant(written: &str) -> String {
+    let rest = |sign: &str| Some(written.strip_prefix(sign)?.trim_start());
+    let unquoted = written.trim_matches('\'');
+    let is_action = action::WORDS.iter().any(|word| word.name == written) || written.contains("://");
+    if is_action {
+        "put what the location does into its block: `location \"/\" { … }`".to_owned()
+    } else if unquoted != written && unquoted.starts_with('/') {
+        format!("write `\"{unquoted}\"`")
+    } else if let Some(regex) = rest("~*") {
+        format!("write `regex=#\"(?i){regex}\"#`")
+    } else if let Some(regex) = rest("~") {
+        format!("write `regex=#\"{regex}\"#`")
+    } else if let Some(prefix) = rest("^~") {
+        format!("write `\"{}\" final=on`", if prefix.is_empty() { "/…" } else { prefix })
+    } else if let Some(path) = rest("=") {
+        format!("write `exact=\"{}\"`", if path.is_empty() { "/…" } else { path })
+    } else if let Some(name) = rest("@") {
+        format!("write `name=\"{name}\"`")
+    } else if written == "*" {
+        "write `\"/\"`, which fits every path".to_owned()
+    } else {
+        format!("write `\"/{written}\"`")
+    }
+}
+
+/// Whether there is a `%` with two hexadecimal digits in it.
+fn has_escape(path: &str) -> bool {
+    let is_digit = |byte: &u8| byte.is_ascii_hexdigit();
+    path.as_bytes()
+        .windows(3)
+        .any(|three| matches!(three, [b'%', high, low] if is_digit(high) && is_digit(low)))
 }
 
 /// Such paths are hardly ever meant, and nginx's files may have them.
@@ -171,6 +205,18 @@ fn warn_of_odd(path: &Spanned<String>, reading: &mut Reading<'_>) {
         reading.report(warning.label("a `match query=…` looks at the query"));
     } else if path.value.split('/').any(|segment| segment == "." || segment == "..") {
         reading.report(odd("dot segments are gone before a path is compared, so this matches nothing"));
+    } else if path.value.contains('*') {
+        let warning = odd("a prefix knows no wildcard: this is met by a path with a `*` in it alone");
+        reading.report(match path.value.strip_suffix('*') {
+            Some(all) if !all.contains('*') => {
+                let all = if all == "/" { all } else { all.trim_end_matches('/') };
+                warning.label(format!("a prefix fits all below it: write `\"{all}\"`"))
+            }
+            _ => warning.label("write `regex=#\"…\"#`"),
+        });
+    } else if has_escape(&path.value) {
+        let warning = odd("a path is decoded before it is compared: this is met by an escaped `%` alone");
+        reading.report(warning.label("write what the escape stands for"));
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Server {
     let speaks_tls = server.listens.iter().any(|listen| listen.tls.as_ref().is_some_and(|tls| tls.value));
     if let Some(tls) = server.tls.as_ref().filter(|_| !speaks_tls) {
         let warning = Diagnostic::warning("unused-tls", tls.span, "this certificate is never shown");
-        reading.report(warning.label("no `listen` of this server has `tls=on`"));
+        reading.report(warning.label("no `listen` of this server has `tls=on`: write `listen 443 tls=on`"));
     }
     node.finish(reading);
     server

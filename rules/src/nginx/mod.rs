@@ -55,6 +55,7 @@ pub(crate) use globals::of_command_line;
 pub use globals::{COMMAND_LINE, Globals, globals};
 pub(crate) use outline::{Comment, Outline};
 pub use variable::NGINX;
+pub(crate) use variable::variables_in;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::language::File;

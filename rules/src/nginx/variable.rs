@@ -189,6 +189,15 @@ pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
+/// nginx's variables in a text that is not nginx's, and what stands for each of them.
+pub(crate) fn variables_in(text: &str) -> impl Iterator<Item = (&str, Placeholder)> {
+    let names = pieces(text).into_iter().filter_map(|piece| match piece {
+        Piece::Variable(name) => Some(name),
+        Piece::Text(_) | Piece::Nameless => None,
+    });
+    names.filter_map(|name| Some((name, placeholder(name)?)))
+}
+
 impl Nginx<'_, '_> {
     /// A text with its variables; what cannot be had is reported.
     pub(super) fn template(&mut self, text: &Spanned<String>, variables: &Variables) -> Option<Template> {

@@ -50,7 +50,7 @@ fn explain(word: &str) -> Option<Diagnostic> {
         ),
         _ if word.contains('/') => Some(
             unplaced("unquoted-path", format!("`{word}` needs quotes: a `/` cannot stand in a bare word"))
-                .label(format!("write `\"{word}\"`")),
+                .label(format!("write `\"{}\"`", word.trim_matches('\''))),
         ),
         _ if word.contains(['[', ']']) => Some(
             unplaced(

@@ -55,11 +55,11 @@ impl<'t> Order<'_, 't> {
             Kind::Word | Kind::Text | Kind::Keyword => self.value(token),
             Kind::Equals => {
                 if self.last != Last::Value || self.slashed {
-                    self.fault(
-                        token,
-                        "this `=` has no property's name before it",
-                        "quote it, or leave it out",
-                    );
+                    let label = match self.last {
+                        Last::Name => "leave it out: a word's value follows it without one",
+                        _ => "quote it, or leave it out",
+                    };
+                    self.fault(token, "this `=` has no property's name before it", label);
                 }
                 self.last = Last::Equals;
             }
@@ -91,7 +91,8 @@ impl<'t> Order<'_, 't> {
 
     fn value(&mut self, token: &Token<'t>) {
         if token.glued {
-            self.fault(token, "this touches what stands before it", "write a space between them");
+            let label = "write a space between them, or `#\"…\"#` around a text with quotes in it";
+            self.fault(token, "this touches what stands before it", label);
         }
         let is_number = token.kind == Kind::Word && token.text.starts_with(|c: char| c.is_ascii_digit());
         if self.last == Last::Start && (is_number || token.kind == Kind::Keyword) {
@@ -131,7 +132,11 @@ impl<'t> Order<'_, 't> {
     fn open_block(&mut self, token: &Token<'t>) {
         let is_second = self.last == Last::Block && !self.slashed;
         if is_second || matches!(self.last, Last::Start | Last::Equals) {
-            self.fault(token, "this block has no word before it", "write the word that it belongs to");
+            self.fault(
+                token,
+                "this block has no word before it",
+                "write it behind its word, on the same line",
+            );
         }
         self.open.push((*token, self.last, self.slashed));
         (self.last, self.slashed) = (Last::Start, false);

@@ -158,19 +158,54 @@ fn string(rest: &str, hashes: &str) -> Result<usize, Fault> {
             ));
         }
         if first == '\\' && hashes.is_empty() {
-            at += escape(rest.get(at..).unwrap_or_default());
+            let after = rest.get(at..).unwrap_or_default();
+            at += escape(after).ok_or_else(|| no_escape(rest, at - 1, after))?;
         }
     }
     Err(broken(quotes.len(), fault("this string is never closed").label(format!("its `{end}` is missing"))))
 }
 
-/// What a `\` in a string takes along: one character, or white space over lines.
-fn escape(inside: &str) -> usize {
-    match inside.chars().next() {
-        Some(c) if c.is_whitespace() => inside.len() - inside.trim_start().len(),
-        Some(c) => c.len_utf8(),
-        None => 0,
+/// What a `\` in a string takes along: one character, one by its number, or white space over lines. `None` where it is no
+/// escape.
+fn escape(inside: &str) -> Option<usize> {
+    let first = inside.chars().next();
+    match first {
+        None => Some(0),
+        Some(c) if c.is_whitespace() => Some(inside.len() - inside.trim_start().len()),
+        Some('n' | 'r' | 't' | 's' | 'b' | 'f' | '"' | '\\') => Some(1),
+        Some('u') => {
+            let (digits, _) = inside.strip_prefix("u{")?.split_once('}')?;
+            let is_number = (1..=6).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
+            let number = is_number.then(|| u32::from_str_radix(digits, 16).ok()).flatten()?;
+            char::from_u32(number).map(|_| "u{}".len() + digits.len())
+        }
+        Some(_) => None,
     }
+}
+
+/// A `\` at `at` in the string that `rest` begins with. Regexes have them, and belong into raw strings.
+fn no_escape(rest: &str, at: usize, after: &str) -> Fault {
+    let number = after.strip_prefix("u{").and_then(|inside| inside.split_once('}'));
+    let escape = match number {
+        Some((digits, _)) if digits.len() <= 8 => format!("u{{{digits}}}"),
+        _ => after.chars().take(1).collect(),
+    };
+    let is_number = escape.starts_with('u');
+    let length = 1 + escape.len();
+    let line = rest.get(..line_length(rest)).unwrap_or_default();
+    let inside = line.get(1..).and_then(|inside| Some(inside.split_once('"')?.0));
+    let raw = inside.filter(|inside| at < line.len() && !inside.ends_with('\\') && !is_number);
+    let why = fault(format!("`\\{escape}` is no escape that KDL knows"));
+    let mut broken = broken(
+        length,
+        match raw {
+            Some(inside) => why.label(format!("write the text raw: `#\"{inside}\"#`")),
+            None if is_number => why.label("a character by its number is written `\\u{1F600}`"),
+            None => why.label("write `\\\\` for a backslash, or `#\"…\"#` around a text with many"),
+        },
+    );
+    broken.0 += at;
+    broken
 }
 
 fn hashes(rest: &str) -> Result<(Option<Kind>, usize), Fault> {
@@ -183,8 +218,15 @@ fn hashes(rest: &str) -> Result<(Option<Kind>, usize), Fault> {
     match rest.get(..length) {
         Some("#true" | "#false" | "#null" | "#inf" | "#-inf" | "#nan") => Ok((Some(Kind::Keyword), length)),
         _ => {
+            let is_comment = after.is_empty() || after.starts_with(char::is_whitespace);
             let why = fault("what begins with `#` is a raw string, or `#true` and its kin");
-            Err(broken(length, why.label("quote it")))
+            Err(broken(
+                length,
+                match is_comment {
+                    true => why.label("a comment begins with `//`"),
+                    false => why.label("quote it; a comment begins with `//`"),
+                },
+            ))
         }
     }
 }
