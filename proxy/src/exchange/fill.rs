@@ -48,6 +48,11 @@ pub(super) const IN_ANY_URL: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
+/// What is escaped, besides, of what a header or a parameter says in a query,
+const IN_A_QUERY: &AsciiSet = &IN_ANY_URL.add(b'#');
+/// and in a path.
+const IN_A_PATH: &AsciiSet = &IN_A_QUERY.add(b'?');
+
 /// Where a text is to stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Into {
@@ -67,8 +72,6 @@ impl Into {
     /// Puts what a header or a parameter says behind a text. It may hold a part of a URL, or a whole one, as a client wrote
     /// it: what is escaped there stays so, and nothing breaks out of its part.
     fn put_said(self, said: &[u8], out: &mut Vec<u8>) {
-        const IN_A_QUERY: &AsciiSet = &IN_ANY_URL.add(b'#');
-        const IN_A_PATH: &AsciiSet = &IN_A_QUERY.add(b'?');
         let fit = match self {
             Self::Header | Self::Raw | Self::Query => return out.extend_from_slice(said),
             Self::Url | Self::Target if out.contains(&b'?') => IN_A_QUERY,
@@ -86,7 +89,9 @@ pub(super) enum Writing {
     /// Of a path that was decoded: all of it is escaped in a URL.
     #[default]
     Decoded,
-    /// Of what a header, a cookie or a parameter says: nothing breaks out of its part.
+    /// Of what a header, a cookie or a parameter says beside other text: nothing breaks out of its part.
+    Within,
+    /// Of that alone: at the beginning of a URL it may be a whole one.
     Said,
     /// Of path and query as they came: in a URL they stay as they are.
     Uri,
@@ -222,9 +227,22 @@ impl Exchange {
             }
             _ => Writing::Decoded,
         };
+        let is_path = *placeholder == Placeholder::NormalPath;
+        if is_path
+            && into == Into::Url
+            && ends_with_authority(out)
+            && !self.told_path(request).starts_with(b"/")
+        {
+            // What a client wrote is no part of the host.
+            out.push(b'/');
+        }
         let mut foreign = |bytes: &[u8]| match (into, writing) {
             (Into::Header | Into::Raw | Into::Query, _) => out.extend_from_slice(bytes),
-            (Into::Url, Writing::Said) => into.put_said(bytes, out),
+            (Into::Url, Writing::Said) if !is_path => into.put_said(bytes, out),
+            (Into::Url, Writing::Said | Writing::Within) => {
+                let fit = if out.contains(&b'?') { IN_A_QUERY } else { IN_A_PATH };
+                out.extend(percent_encode(bytes, fit).flat_map(str::bytes));
+            }
             (Into::Url, Writing::Uri) => out.extend(percent_encode(bytes, IN_ANY_URL).flat_map(str::bytes)),
             (Into::Url, Writing::Decoded) | (Into::Target, _) => {
                 out.extend(percent_encode(bytes, IN_PATH).flat_map(str::bytes));
@@ -271,6 +289,13 @@ impl Exchange {
             other => foreign(&self.told(other, request)),
         }
     }
+}
+
+/// Whether a URL has come to its host, or port, and no further.
+fn ends_with_authority(url: &[u8]) -> bool {
+    let authority = url.windows(3).position(|three| three == b"://").and_then(|at| url.get(at + 3..));
+    authority
+        .is_some_and(|authority| !authority.is_empty() && !authority.iter().any(|byte| b"/?#".contains(byte)))
 }
 
 /// Every line of a header as one value (RFC 9110, section 5.2); cookies go together in a way of their own.

@@ -108,8 +108,11 @@ impl Exchange {
     fn put_query(&mut self, text: &Template, request: &Parts) -> Result<(), Failure> {
         let query = self.fill(text, request, Into::Raw);
         let query = percent_encode(&query, NOT_IN_A_QUERY).to_string();
-        let path = self.current_path(request).into_owned();
-        self.stand_at(&path, Some(&query))
+        let path = self.told_path(request).into_owned();
+        let writing = self.writing();
+        self.stand_loosely_at(&path, Some(&query))?;
+        self.set_writing(writing);
+        Ok(())
     }
 
     fn act_at_once(&mut self, action: &Action, request: &Parts) -> Result<Run, Failure> {
@@ -167,7 +170,10 @@ impl Exchange {
             Part::Text(_) => None,
             Part::Placeholder(placeholder) => Some(of(placeholder)),
         });
-        all.min().unwrap_or_default()
+        match all.min().unwrap_or_default() {
+            Writing::Said if text.parts.len() > 1 => Writing::Within,
+            least => least,
+        }
     }
 
     fn rewrite(

@@ -28,7 +28,9 @@ pub(super) fn warn(
         made.gather(&server.steps);
         server.locations.iter().for_each(|location| made.gather(&location.steps));
     }
-    for url in urls.iter().filter(|url| made.is_the_clients(&url.value, &mut HashSet::new())) {
+    for url in
+        urls.iter().filter(|url| made.is_the_clients(before_path(&url.value.parts), &mut HashSet::new()))
+    {
         let message = "whoever asks decides which host the request is sent to, your own network's included";
         let warning = Diagnostic::warning("request-decides-host", url.span, message);
         let label = "let a `map` make it, whose cases name the hosts that may be asked";
@@ -48,8 +50,8 @@ impl<'t> Made<'t> {
     }
 
     /// Whether any of a text is what a client wrote. `seen` are the variables that were looked at.
-    fn is_the_clients(&self, template: &'t Template, seen: &mut HashSet<&'t str>) -> bool {
-        template.parts.iter().any(|part| match part {
+    fn is_the_clients(&self, parts: &'t [Part], seen: &mut HashSet<&'t str>) -> bool {
+        parts.iter().any(|part| match part {
             Part::Text(_) => false,
             Part::Placeholder(Placeholder::Variable(name)) => self.makes_the_clients(name, seen),
             Part::Placeholder(placeholder) => is_the_clients(placeholder),
@@ -63,12 +65,25 @@ impl<'t> Made<'t> {
         let sets = self.sets.get(name);
         let Some(map) = self.maps.get(name) else {
             // What nothing sets is a regex's group.
-            return sets.is_none_or(|sets| sets.iter().any(|value| self.is_the_clients(value, seen)));
+            return sets.is_none_or(|sets| sets.iter().any(|value| self.is_the_clients(&value.parts, seen)));
         };
         let cases = map.cases.iter().map(|case| &case.value);
         let mut values = cases.chain([&map.default]).chain(sets.into_iter().flatten().copied());
-        values.any(|value| self.is_the_clients(value, seen))
+        values.any(|value| self.is_the_clients(&value.parts, seen))
     }
+}
+
+/// What of a URL stands before its path: a path that is filled in behind a host begins with `/`.
+fn before_path(url: &[Part]) -> &[Part] {
+    let is_path = |part: &Part| {
+        matches!(part, Part::Placeholder(Placeholder::Uri | Placeholder::Path | Placeholder::NormalPath))
+    };
+    let is_behind_host = |at: usize| match url.get(..at).and_then(<[Part]>::last) {
+        Some(Part::Text(text)) => !text.ends_with("://"),
+        before => before.is_some(),
+    };
+    let path = (0..url.len()).find(|at| is_behind_host(*at) && url.get(*at).is_some_and(is_path));
+    url.get(..path.unwrap_or(url.len())).unwrap_or(url)
 }
 
 fn is_the_clients(placeholder: &Placeholder) -> bool {

@@ -262,3 +262,49 @@ fn a_path_that_was_made_of_what_came_is_told_as_that() {
     assert_eq!(asked(&words("{uri}"), "/a/b%2Fc%20d?e=%31"), "/x/b%2Fc%20d?e=%31");
     assert_eq!(asked(&words("{normal_path}"), "/a/b%25c%20d?e"), "/x/b%25c%20d");
 }
+
+#[test]
+fn what_a_client_says_beside_other_text_breaks_out_of_no_url_that_begins_with_it() {
+    let words = r##"location "/me" {
+        steps { rewrite "^/me$" "/users/{arg.uid}" then=stay; }
+        rewrite "{normal_path}"; proxy "http://app"; }"##;
+    assert_eq!(asked(words, "/me?uid=7?role%20b#c"), "/users/7%3Frole%20b?uid=7?role%20b");
+    let words = r##"location "/" { steps { when "/users/{header.x-p}" matches="^(.*)$" { redirect "{1}" query=off; }; }; respond 204; }"##;
+    assert_eq!(told(words, "GET /\nX-P: 7?role=a#b%2F").1, "/users/7%3Frole=a%23b%2F");
+    // One that is all that was said may be a whole URL.
+    let words = r##"location "/" { steps { when "{header.x-p}" matches="^(.*)$" { redirect "{1}" query=off; }; }; respond 204; }"##;
+    assert_eq!(told(words, "GET /\nX-P: https://b.test/a?b#c").1, "https://b.test/a?b#c");
+}
+
+#[test]
+fn a_new_query_leaves_the_path_what_it_was_made_of() {
+    let words = r##"location "/a" { rewrite "{normal_path}"
+        steps { rewrite "^" "{uri}" then=next; query "f=2"; break; }
+        proxy "http://app"; }"##;
+    assert_eq!(asked(words, "/a%2Fb%20c?d=%31"), "/a%2Fb%20c?d=%31");
+    let words = r##"location "/a" { rewrite "/x{normal_path}"
+        steps { rewrite "^/a/(.*)" "{1}" then=stay; }
+        proxy "http://app"; }"##;
+    assert_eq!(asked(words, "/a/b"), "/xb");
+}
+
+#[test]
+fn a_path_without_its_slash_is_no_part_of_a_host() {
+    let words = |url: &str| {
+        format!(
+            r##"location "/old/" raw=on {{ steps {{ rewrite "^/old/(.*)$" "{{1}}" then=stay; }}; proxy "{url}"; }}"##
+        )
+    };
+    let reached = |url: &str, target: &str| {
+        let mut scene = scene(&words(url), &format!("GET {target}"));
+        assert_eq!(scene.admit(), crate::exchange::Admission::Forward, "{url}");
+        scene.exchange.goal(&scene.request).unwrap().map(|goal| (goal.authority, goal.path)).ok()
+    };
+    let at = |host: &str, path: &str| Some((host.to_owned(), Some(path.as_bytes().to_vec())));
+    for target in ["/old/.evil.test/x", "/old/:8080/x", "/old/@evil.test/x"] {
+        let path = format!("/{}", target.strip_prefix("/old/").unwrap());
+        assert_eq!(reached("http://app{normal_path}", target), at("app", &path), "{target}");
+    }
+    // A host of the client's choice is what these rules ask for.
+    assert_eq!(reached("http://{normal_path}", "/old/b.test/x"), at("b.test", "/x"));
+}
