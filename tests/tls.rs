@@ -1,6 +1,6 @@
 //! https upstreams: whom vordr believes, and which name it asks for.
 
-use crate::harness::{Authority, Identity, Origin, Vordr, eventually};
+use crate::harness::{Authority, Http2Origin, Identity, Origin, Vordr, eventually};
 use rcgen::{BasicConstraints, IsCa};
 use std::io::Write;
 use std::sync::Arc;
@@ -101,6 +101,29 @@ async fn a_server_in_whose_place_another_was_for_a_while_is_believed_again() {
     }
     assert_eq!(statuses, [200, 200, 502, 502, 200, 200]);
     assert_eq!(stranger.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn a_connection_of_http_2_that_was_not_believed_is_not_asked_again() {
+    let ((identity, ca), (other, _)) = (of_its_own(AUTHORITY), of_its_own(AUTHORITY));
+    let own = Http2Origin::answering(Some(&identity), b"own").await;
+    let stranger = Http2Origin::answering(Some(&other), b"never").await;
+    let place = Arc::new(AtomicU16::new(stranger.port()));
+    let port = relay(place.clone()).await;
+    let vordr = Vordr::running_resolved(&format!(
+        r#"server a.test {{ listen 0; location "/" {{ proxy "https://localhost:{port}" {{ http 2; tls ca={ca:?}; }} }} }}"#
+    ))
+    .await;
+    // The relay leaves the stranger's connections open.
+    let mut statuses = Vec::new();
+    for port in [stranger.port(), own.port()] {
+        place.store(port, Relaxed);
+        for _ in 0..4 {
+            statuses.push(vordr.get("http://a.test/").await.status);
+        }
+    }
+    assert_eq!(statuses, [502, 502, 502, 502, 200, 200, 200, 200]);
+    assert_eq!((stranger.requests().len(), own.connections()), (0, 1));
 }
 
 /// Hands each connection on to the port that is given then.

@@ -80,6 +80,9 @@ impl Secured {
         let is_shown = |own: &Own| shown.is_some_and(|shown| own.sha256 == shown.cert_digest);
         let is_believed = self.own.for_name(&peer.sni).any(is_shown);
         standing.shows_another.store(!is_believed, Relaxed);
+        if !is_believed {
+            standing.disbelieved.fetch_add(1, Relaxed);
+        }
         is_believed
     }
 }

@@ -19,6 +19,7 @@ use pingora_core::upstreams::peer::{ALPN, HttpPeer};
 use rustls_pki_types::ServerName;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use vordr_rules::table::{HostHeader, HttpVersion, Proxy, Settings, UpstreamTls, handshake_name};
@@ -171,6 +172,10 @@ impl Upstreams {
 
 fn set_tls(peer: &mut HttpPeer, secured: &Secured, standing: &Standing) {
     let verify = secured.is_checked_by_pingora(standing, &peer.sni);
+    if !verify && secured.verify {
+        // Pingora keeps a connection of HTTP/2 whatever came of its requests.
+        peer.group_key = hash::both(peer.group_key, standing.disbelieved.load(Relaxed));
+    }
     peer.options.verify_cert = verify;
     peer.options.verify_hostname = verify;
     peer.options.ca.clone_from(&secured.ca);

@@ -35,6 +35,8 @@ pub(super) struct Standing {
     reached: AtomicUsize,
     /// It has shown another certificate than the one of its own.
     pub(super) shows_another: AtomicBool,
+    /// How many of its connections were not believed: what is kept of them is not asked again.
+    pub(super) disbelieved: AtomicU64,
     /// Its idle connections.
     pub(super) reserve: Arc<Reserve>,
     queue: Arc<Queue>,
@@ -54,6 +56,7 @@ impl Standing {
             reason: ArcSwapOption::empty(),
             reached: AtomicUsize::new(0),
             shows_another: AtomicBool::new(false),
+            disbelieved: AtomicU64::new(0),
             reserve: Arc::default(),
             queue,
         })
