@@ -133,7 +133,7 @@ impl<'k> Node<'k> {
             self.lacks(
                 Diagnostic::error("missing-argument", self.span, message)
                     .label(format!("expected {}", T::EXPECTED))
-                    .help(format!("it is written `{} {}`", self.word.name, self.word.arguments)),
+                    .help(format!("it is written `{}`", self.word.usage())),
                 reading,
             );
         }
@@ -207,7 +207,7 @@ impl<'k> Node<'k> {
         for entry in self.arguments.iter().filter(|entry| !entry.lost) {
             let message = format!("`{}` takes no further argument", self.word.name);
             let error = Diagnostic::error("surplus-argument", entry.span, message).label("leave it out");
-            reading.report(error.help(format!("it is written `{} {}`", self.word.name, self.word.arguments)));
+            reading.report(error.help(format!("it is written `{}`", self.word.usage())));
         }
         for (name, entry) in &self.properties {
             let message = format!("`{name}` means nothing in this form of `{}`", self.word.name);

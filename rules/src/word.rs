@@ -3,6 +3,9 @@
 use crate::diagnostic::nearest;
 use crate::hint;
 
+/// So many properties show how a word is written.
+const MOST_PROPERTIES: usize = 3;
+
 /// A word of the language.
 #[derive(Debug)]
 pub struct Word {
@@ -44,6 +47,24 @@ impl Word {
     pub fn meant(&self, name: &str) -> Option<String> {
         let by_spelling = || nearest(name, self.words().map(|word| word.name)).map(str::to_owned);
         hint::for_unknown(self, name).or_else(by_spelling)
+    }
+
+    /// How it is written: its arguments, the first of its properties, and its block.
+    pub(crate) fn usage(&self) -> String {
+        let mut usage = self.name.to_owned();
+        if !self.arguments.is_empty() {
+            usage = format!("{usage} {}", self.arguments);
+        }
+        for property in self.properties.iter().take(MOST_PROPERTIES) {
+            usage = format!("{usage} {property}=…");
+        }
+        if self.properties.len() > MOST_PROPERTIES {
+            usage.push_str(" …");
+        }
+        if !self.children.is_empty() {
+            usage.push_str(" { … }");
+        }
+        usage
     }
 
     /// A word without properties and block, that stands at most once.

@@ -26,6 +26,14 @@ pub(crate) struct Redirect {
 pub(super) fn read(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Redirect> {
     let mut node = Node::open(kdl, &WORD, reading);
     let has_status = kdl.entries().iter().filter(|entry| entry.name().is_none()).count() > 1;
+    let last = kdl.entries().iter().rfind(|entry| entry.name().is_none());
+    if has_status && last.is_some_and(|last| last.value().as_integer().is_some()) {
+        let message = "the status comes before the place to go to";
+        let error = Diagnostic::error("wrong-order", node.span, message);
+        reading.report(error.label("write `redirect 301 \"…\"`"));
+        node.forget_rest();
+        return None;
+    }
     let status = if has_status { node.take::<StatusCode>(reading) } else { None };
     let target = node.need::<String>(reading);
     let keeps_query = node.property::<bool>("query", reading).is_none_or(|query| query.value);

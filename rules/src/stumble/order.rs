@@ -10,9 +10,17 @@ const DEEPEST: usize = 48;
 
 /// Calls `report` for each piece that stands where it cannot.
 pub(super) fn check(tokens: &[Token<'_>], report: &mut dyn FnMut(&Token<'_>, Diagnostic)) {
-    let mut order = Order { open: Vec::new(), last: Last::Start, slashed: false, report };
+    let mut order = Order {
+        open: Vec::new(),
+        last: Last::Start,
+        slashed: false,
+        line: Line::default(),
+        lost: None,
+        report,
+    };
     let mut rest = tokens.iter();
     while let Some(token) = rest.next() {
+        order.line.pass(token);
         if token.kind == Kind::OpenType {
             order.annotation(token, &mut rest);
         } else {
@@ -40,12 +48,46 @@ enum Last {
     SlashedBlock,
 }
 
+/// The present line.
+#[derive(Debug, Default)]
+struct Line {
+    start: usize,
+    /// How far its first piece is from its start, in bytes.
+    indent: Option<usize>,
+    /// Whether the present piece is its first.
+    is_first: bool,
+}
+
+impl Line {
+    fn pass(&mut self, token: &Token<'_>) {
+        if token.kind == Kind::Newline {
+            *self = Self { start: token.start + token.text.len(), ..Self::default() };
+            return;
+        }
+        self.is_first = self.indent.is_none();
+        self.indent.get_or_insert(token.start.saturating_sub(self.start));
+    }
+}
+
+/// A block that is open.
+struct Open<'t> {
+    brace: Token<'t>,
+    /// What came before it.
+    before: Last,
+    /// Whether a `/-` did.
+    slashed: bool,
+    /// The indentation of its line.
+    indent: usize,
+}
+
 struct Order<'r, 't> {
-    /// Each open block's brace, what came before it, and whether a `/-` did.
-    open: Vec<(Token<'t>, Last, bool)>,
+    open: Vec<Open<'t>>,
     last: Last,
     /// A `/-` stands before what comes.
     slashed: bool,
+    line: Line,
+    /// The first block whose `}` stands further out than its line: it is another block's, and its own is missing.
+    lost: Option<Token<'t>>,
     report: &'r mut dyn FnMut(&Token<'_>, Diagnostic),
 }
 
@@ -138,22 +180,25 @@ impl<'t> Order<'_, 't> {
                 "write it behind its word, on the same line",
             );
         }
-        self.open.push((*token, self.last, self.slashed));
+        let indent = self.line.indent.unwrap_or_default();
+        self.open.push(Open { brace: *token, before: self.last, slashed: self.slashed, indent });
         (self.last, self.slashed) = (Last::Start, false);
     }
 
     fn close_block(&mut self, token: &Token<'t>) {
         self.end_node(token);
-        match self.open.pop() {
-            // What was commented out leaves the node as it was.
-            Some((_, Last::Block, true)) => self.last = Last::Block,
-            Some((_, Last::Start, true)) => self.last = Last::Start,
-            Some((.., true)) => self.last = Last::SlashedBlock,
-            Some(_) => self.last = Last::Block,
-            None => {
-                self.fault(token, "this `}` closes nothing", "leave it out");
-            }
+        let Some(open) = self.open.pop() else {
+            return self.fault(token, "this `}` closes nothing", "leave it out");
+        };
+        if self.line.is_first && self.line.indent.is_some_and(|indent| indent < open.indent) {
+            self.lost.get_or_insert(open.brace);
         }
+        self.last = match (open.before, open.slashed) {
+            // What was commented out leaves the node as it was.
+            (before @ (Last::Block | Last::Start), true) => before,
+            (_, true) => Last::SlashedBlock,
+            (_, false) => Last::Block,
+        };
     }
 
     fn end_node(&mut self, token: &Token<'t>) {
@@ -170,7 +215,10 @@ impl<'t> Order<'_, 't> {
         if let Some(last) = last {
             self.end_node(last);
         }
-        while let Some((brace, ..)) = self.open.pop() {
+        let lost = self.lost.take();
+        while let Some(open) = self.open.pop() {
+            // By how the lines are indented, another block has lost its `}` and was given this one's.
+            let brace = if self.open.is_empty() { lost.unwrap_or(open.brace) } else { open.brace };
             self.fault(&brace, "this block is never closed", "its `}` is missing");
         }
     }
