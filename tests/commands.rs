@@ -134,6 +134,30 @@ async fn explain_tells_the_location_that_the_running_vordr_takes() {
     }
 }
 
+#[test]
+fn explain_tells_a_preflight_from_other_requests_and_what_may_keep_one_out() {
+    let (_folder, path) = written(
+        r#"server a.test { listen 80; cors { origins "https://b.test"; methods PUT; }
+            location "/" { allow "10.0.0.0/8"; deny all; limit rate="1/s"; respond 200 "ok"; }
+            location "/put" { match method=PUT; respond 204; } }"#,
+    );
+    let explained = |method: &str, target: &str, fields: &[&str]| {
+        let url = format!("http://a.test{target}");
+        let mut arguments = vec!["explain", method, &url, "-c", path.to_str().unwrap()];
+        fields.iter().for_each(|field| arguments.extend(["-H", field]));
+        text(&ends(&arguments))
+    };
+    let preflight = |origin: &'static str| ["Access-Control-Request-Method: PUT", origin];
+    let said = explained("OPTIONS", "/put", &preflight("Origin: https://b.test"));
+    assert!(said.contains("204 to a preflight, granted for PUT"), "{said}");
+    assert!(said.contains("location  /put"), "{said}");
+    let said = explained("OPTIONS", "/put", &preflight("Origin: https://c.test"));
+    assert!(said.contains("204 to a preflight, not granted for PUT"), "{said}");
+    let said = explained("GET", "/", &[]);
+    assert!(said.contains("guarded   by `allow` and `deny`, `limit`, which may answer first"), "{said}");
+    assert!(said.contains("answer    200, 2 bytes"), "{said}");
+}
+
 #[tokio::test]
 async fn explain_says_why_the_others_were_not_chosen() {
     let origin = Origin::answering("root").await;

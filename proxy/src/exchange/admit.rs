@@ -163,7 +163,8 @@ impl Exchange {
     pub(super) fn find(&mut self, request: &Parts) -> Result<(), Failure> {
         let Some(server) = self.server else { return Err(Failure::NoRoute) };
         let has_cors = self.server().is_some_and(|server| server.has_cors);
-        let preflight = if has_cors { cors::requested_method(request) } else { None };
+        let preflight =
+            if has_cors { cors::requested_method(&request.method, &request.headers) } else { None };
         let wanted = Request {
             listener: self.arrival.listener,
             // A preflight is answered by the location that will take the request it asks about.

@@ -23,20 +23,24 @@ const REPLACED: [HeaderName; 6] = [
 ];
 
 /// The method that a preflight asks about; `None` where the request is no preflight.
-pub(super) fn requested_method(request: &Parts) -> Option<Method> {
-    let is_preflight = request.method == Method::OPTIONS && request.headers.contains_key(ORIGIN);
-    let method = request.headers.get(ACCESS_CONTROL_REQUEST_METHOD).filter(|_| is_preflight)?;
-    Method::from_bytes(method.as_bytes()).ok()
+pub(crate) fn requested_method(method: &Method, headers: &HeaderMap) -> Option<Method> {
+    let is_preflight = method == Method::OPTIONS && headers.contains_key(ORIGIN);
+    let requested = headers.get(ACCESS_CONTROL_REQUEST_METHOD).filter(|_| is_preflight)?;
+    Method::from_bytes(requested.as_bytes()).ok()
+}
+
+/// Whether a preflight with these headers is granted that asks about `method`.
+pub(crate) fn grants(cors: &Cors, method: &Method, headers: &HeaderMap) -> bool {
+    (is_simple(method) || cors.methods.contains(method)) && allowed_origin(cors, headers).is_some()
 }
 
 /// The answer to a preflight, and whether it grants. One that does not is a 204 without a grant: that is what a
 /// browser reports best ("No 'Access-Control-Allow-Origin' header is present").
 pub(super) fn preflight(exchange: &Exchange, request: &Parts) -> Option<(bool, Answer)> {
     let cors = exchange.settings()?.cors.as_ref()?;
-    let method = requested_method(request)?;
+    let method = requested_method(&request.method, &request.headers)?;
     let mut answer = Answer::empty(StatusCode::NO_CONTENT);
-    let granted = is_simple(&method) || cors.methods.contains(&method);
-    let granted = granted && allowed_origin(cors, &request.headers).is_some();
+    let granted = grants(cors, &method, &request.headers);
     if granted {
         let [methods, headers, _] = &cors.rendered;
         let headers = headers.as_ref().or_else(|| request.headers.get(ACCESS_CONTROL_REQUEST_HEADERS));

@@ -12,7 +12,7 @@ mod coding;
 mod compress;
 mod context;
 mod copy;
-mod cors;
+pub(crate) mod cors;
 mod deliver;
 mod distinguished_name;
 mod failure;

@@ -2,6 +2,7 @@
 
 mod standing;
 
+use crate::exchange::cors;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header::HOST};
 use serde_json::{Value, json};
 use std::fmt;
@@ -9,7 +10,7 @@ use std::net::IpAddr;
 use vordr_rules::show::step_lines;
 use vordr_rules::table::{
     Action, Address, Body, Listener, ListenerId, Location, LocationId, Outcome, Pattern, Place, Request,
-    Server, Step, Table, Way,
+    Server, Settings, Step, Table, Way,
 };
 
 /// A request that is asked about.
@@ -180,12 +181,16 @@ fn explain(table: &Table, request: &Request<'_>, status: Option<&Value>) -> Expl
         return told;
     }
     tell_steps(&mut told, &server.steps, (table, server));
+    let preflight =
+        if server.has_cors { cors::requested_method(request.method, request.headers) } else { None };
+    let request = &Request { method: preflight.as_ref().unwrap_or(request.method), ..*request };
     let mut candidates: Vec<(LocationId, Way, bool)> = Vec::new();
     let outcome =
         table.find_in(binding.server, request, &mut |id, step, held| candidates.push((id, step, held)));
     let chosen = match &outcome {
         Outcome::Found(found) => {
-            tell_found(&mut told, table, server, found.location);
+            let preflight = preflight.as_ref().map(|method| (method, request.headers));
+            tell_found(&mut told, table, server, found.location, preflight);
             told.tell_standing(table, server, found.location, status);
             Some(found.location)
         }
@@ -210,7 +215,14 @@ fn explain(table: &Table, request: &Request<'_>, status: Option<&Value>) -> Expl
     told
 }
 
-fn tell_found(told: &mut Explanation, table: &Table, server: &Server, id: LocationId) {
+/// `preflight` is the method that one asks about, and its headers.
+fn tell_found(
+    told: &mut Explanation,
+    table: &Table,
+    server: &Server,
+    id: LocationId,
+    preflight: Option<(&Method, &HeaderMap)>,
+) {
     let Some(location) = server.locations.get(id.0) else { return };
     told.tell("location", location.name.as_str(), Some(&location.place));
     if location.is_internal {
@@ -218,7 +230,27 @@ fn tell_found(told: &mut Explanation, table: &Table, server: &Server, id: Locati
         return;
     }
     tell_steps(told, &location.steps, (table, server));
+    if let (Some(cors), Some((method, headers))) = (&location.settings.cors, preflight) {
+        let granted = if cors::grants(cors, method, headers) { "granted" } else { "not granted" };
+        let text = format!("204 to a preflight, {granted} for {method}: the upstream is not asked");
+        return told.tell("answer", text, None);
+    }
+    tell_guards(told, &location.settings);
     tell_action(told, table, server, location, MOST_ENTERED);
+}
+
+/// What may keep a request out, whatever its location would do.
+fn tell_guards(told: &mut Explanation, settings: &Settings) {
+    let guards = [
+        ("`allow` and `deny`", !settings.access.rules.is_empty()),
+        ("`auth`", !settings.auth.is_empty()),
+        ("`limit`", !settings.limits.is_empty()),
+        ("`concurrent`", !settings.concurrent.is_empty()),
+    ];
+    let guards: Vec<_> = guards.into_iter().filter_map(|(word, is_there)| is_there.then_some(word)).collect();
+    if !guards.is_empty() {
+        told.tell("guarded", format!("by {}, which may answer first", guards.join(", ")), None);
+    }
 }
 
 /// The steps that come first, as they are written: whether they are taken is told by a request alone.
