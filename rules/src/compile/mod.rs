@@ -9,6 +9,7 @@ mod listeners;
 mod logs;
 mod maps;
 mod names;
+mod overruled;
 mod pings;
 mod process;
 mod settings;
@@ -191,6 +192,7 @@ fn compile_location<'t>(
     let steps = steps::compile(&location.steps, true, (names, &mut *pools), reading);
     let settings = settings::compile(&layers, known, (names, &mut *pools), reading);
     pings::warn(&layers, &settings.websocket, reading);
+    overruled::warn(&layers, settings.cors.as_ref(), reading);
     warn_of_scattered_sessions(location, action.as_ref(), pools, reading);
     table::Location {
         name: name(location.name.as_ref(), &patterns),
