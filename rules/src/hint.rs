@@ -2,6 +2,8 @@
 
 use crate::language::TOP;
 use crate::word::Word;
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 /// Where most words stand; the top of a file has no name.
 const USUAL_BLOCKS: [&str; 4] = ["", "vordr", "server", "location"];
@@ -89,24 +91,34 @@ pub(crate) fn for_unknown(parent: &Word, name: &str) -> Option<String> {
 }
 
 /// The blocks in which `name` stands, where it is a word: the usual ones first.
-pub(crate) fn blocks_of(name: &str) -> Vec<&'static str> {
+pub(crate) fn blocks_of(name: &str) -> &'static [&'static str] {
+    static BLOCKS: LazyLock<HashMap<&str, Vec<&str>>> = LazyLock::new(blocks);
+    BLOCKS.get(name).map_or(&[], Vec::as_slice)
+}
+
+/// The blocks of every word.
+fn blocks() -> HashMap<&'static str, Vec<&'static str>> {
+    let mut blocks: HashMap<&str, Vec<&str>> = HashMap::new();
     let mut seen: Vec<&'static Word> = vec![TOP];
-    let mut found = Vec::new();
     let mut at = 0;
     while let Some(word) = seen.get(at).copied() {
         at += 1;
-        if word.child(name).is_some() && !found.contains(&word.name) {
-            found.push(word.name);
+        for child in word.words() {
+            let of_child = blocks.entry(child.name).or_default();
+            // A template's block is a location's, and that is where a word is looked for.
+            if word.name != "template" && !of_child.contains(&word.name) {
+                of_child.push(word.name);
+            }
+            if !seen.iter().any(|known| std::ptr::eq(*known, child)) {
+                seen.push(child);
+            }
         }
-        let is_new = |child: &&'static Word| !seen.iter().any(|known| std::ptr::eq(*known, *child));
-        let new: Vec<_> = word.words().filter(is_new).collect();
-        seen.extend(new);
     }
-    // A template's block is a location's, and that is where a word is looked for.
     let rank =
         |name: &&str| USUAL_BLOCKS.iter().position(|usual| usual == name).unwrap_or(USUAL_BLOCKS.len());
-    found.sort_by_key(rank);
-    found.retain(|name| *name != "template");
-    found.truncate(MOST_BLOCKS);
-    found
+    for of_word in blocks.values_mut() {
+        of_word.sort_by_key(rank);
+        of_word.truncate(MOST_BLOCKS);
+    }
+    blocks
 }

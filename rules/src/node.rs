@@ -275,7 +275,7 @@ fn unknown_node(parent: &'static Word, name: &str, span: Span) -> Diagnostic {
         _ if parent.properties.contains(&name) => {
             error.label(format!("it is a property: `{} … {name}=…`", parent.name))
         }
-        _ if let blocks @ [_, ..] = hint::blocks_of(name).as_slice() => {
+        _ if let blocks @ [_, ..] = hint::blocks_of(name) => {
             error.label(format!("it stands {}", places(blocks)))
         }
         Some(meant) => error.label(format!("did you mean `{meant}`?")),

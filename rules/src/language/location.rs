@@ -206,7 +206,7 @@ fn warn_of_odd(path: &Spanned<String>, reading: &mut Reading<'_>) {
     } else if path.value.split('/').any(|segment| segment == "." || segment == "..") {
         reading.report(odd("dot segments are gone before a path is compared, so this matches nothing"));
     } else if path.value.contains('*') {
-        let warning = odd("a prefix knows no wildcard: this is met by a path with a `*` in it alone");
+        let warning = odd("a path knows no wildcard: this is met by one with a `*` in it alone");
         reading.report(match path.value.strip_suffix('*') {
             Some(all) if !all.contains('*') => {
                 let all = if all == "/" { all } else { all.trim_end_matches('/') };

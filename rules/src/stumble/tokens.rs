@@ -3,6 +3,8 @@
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 
+/// The longest text that is written out in a remedy, in bytes.
+const LONGEST_SHOWN: usize = 100;
 /// How deep comments may nest.
 const DEEPEST: usize = 48;
 
@@ -194,7 +196,8 @@ fn no_escape(rest: &str, at: usize, after: &str) -> Fault {
     let length = 1 + escape.len();
     let line = rest.get(..line_length(rest)).unwrap_or_default();
     let inside = line.get(1..).and_then(|inside| Some(inside.split_once('"')?.0));
-    let raw = inside.filter(|inside| at < line.len() && !inside.ends_with('\\') && !is_number);
+    let is_shown = |inside: &&str| inside.len() <= LONGEST_SHOWN && !inside.ends_with('\\');
+    let raw = inside.filter(is_shown).filter(|_| at < line.len() && !is_number);
     let why = fault(format!("`\\{escape}` is no escape that KDL knows"));
     let mut broken = broken(
         length,
