@@ -1,7 +1,10 @@
 //! The kinds of value: duration, size, switch, address, status, and plain text.
 
+mod quantity;
+
 use crate::table::Address;
 use http::StatusCode;
+use quantity::{DURATIONS, SIZES};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -107,10 +110,12 @@ impl Value for Duration {
             Raw::Integer(seconds) => u64::try_from(*seconds).ok().map(Duration::from_secs),
             Raw::Text(text) => match text.parse::<u64>() {
                 Ok(seconds) => Some(Duration::from_secs(seconds)),
-                Err(_) => sum_of_parts(text, duration_unit)?
+                Err(_) => DURATIONS
+                    .sum(text)?
                     .map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX))),
             },
-            Raw::Decimal(_) | Raw::Other => return Err(None),
+            Raw::Decimal(seconds) => return DURATIONS.sum(&format!("{seconds:?}s")).and(Err(None)),
+            Raw::Other => return Err(None),
         };
         duration.filter(|duration| *duration <= LONGEST).ok_or(Some("that is longer than 100 years".into()))
     }
@@ -128,7 +133,7 @@ impl Value for Bytes {
             Raw::Integer(bytes) => u64::try_from(*bytes).ok(),
             Raw::Text(text) => match text.parse::<u64>() {
                 Ok(bytes) => Some(bytes),
-                Err(_) => sum_of_parts(text, size_unit)?.and_then(|bytes| u64::try_from(bytes).ok()),
+                Err(_) => SIZES.sum(text)?.and_then(|bytes| u64::try_from(bytes).ok()),
             },
             Raw::Decimal(_) | Raw::Other => return Err(None),
         };
@@ -137,59 +142,6 @@ impl Value for Bytes {
             .map(Self)
             .ok_or(Some("that is too large a size".into()))
     }
-}
-
-/// `1h30m`: numbers, each with its unit, added up. `Ok(None)` where the sum overflows.
-fn sum_of_parts(text: &str, unit: fn(&str) -> Option<u128>) -> Result<Option<u128>, Option<String>> {
-    if text.is_empty() {
-        return Err(None);
-    }
-    let mut rest = text;
-    let mut sum = Some(0_u128);
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(|| lacks_unit(rest))?;
-        let (number, after) = rest.split_at(digits);
-        let letters = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
-        let (name, next) = after.split_at(letters);
-        if number.is_empty() || name.is_empty() {
-            return Err(None);
-        }
-        let scale = unit(name).ok_or_else(|| Some(format!("`{name}` is no unit here")))?;
-        let part = number.parse::<u128>().ok().and_then(|number| number.checked_mul(scale));
-        sum = sum.zip(part).and_then(|(sum, part)| sum.checked_add(part));
-        rest = next;
-    }
-    Ok(sum)
-}
-
-fn lacks_unit(number: &str) -> Option<String> {
-    Some(format!("`{number}` at its end has no unit"))
-}
-
-/// In milliseconds.
-fn duration_unit(name: &str) -> Option<u128> {
-    const SECOND: u128 = 1000;
-    Some(match name {
-        "ms" => 1,
-        "s" => SECOND,
-        "m" => 60 * SECOND,
-        "h" => 3600 * SECOND,
-        "d" => 24 * 3600 * SECOND,
-        "w" => 7 * 24 * 3600 * SECOND,
-        "y" => 365 * 24 * 3600 * SECOND,
-        _ => return None,
-    })
-}
-
-fn size_unit(name: &str) -> Option<u128> {
-    Some(match name.to_ascii_lowercase().as_str() {
-        "b" => 1,
-        "k" | "kb" | "kib" => 1 << 10,
-        "m" | "mb" | "mib" => 1 << 20,
-        "g" | "gb" | "gib" => 1 << 30,
-        "t" | "tb" | "tib" => 1 << 40,
-        _ => return None,
-    })
 }
 
 impl Value for StatusCode {
@@ -271,7 +223,11 @@ mod tests {
         );
         assert_eq!(duration(""), Err(None));
         assert_eq!(duration("fast"), Err(None));
+        assert_eq!(duration("-5s"), Err(None));
         assert!(Duration::read(&Raw::Integer(-1)).is_err());
+        let told = Duration::read(&Raw::Decimal(1.5)).unwrap_err();
+        assert_eq!(told.as_deref(), Some("that is written `\"1500ms\"`"));
+        assert_eq!(Duration::read(&Raw::Decimal(f64::NAN)), Err(None));
     }
 
     #[test]
