@@ -216,11 +216,18 @@ async fn who_began_under_older_rules_is_logged_where_those_say() {
 async fn a_log_that_cannot_be_opened_is_told_at_the_start_and_keeps_the_old_rules_at_a_reload() {
     let origin = Origin::answering("ok").await;
     let logs = Logs::new();
-    let path = logs.at("no/such/folder.log");
-    let error = logging_to(&path, &origin, "").start().err().unwrap().in_full();
+    // Their folder is gone by the time they are opened.
+    let path = logs.at("folder/folder.log");
+    let loaded = |process: &str| {
+        std::fs::create_dir(path.parent().unwrap()).unwrap();
+        let loaded = logging_to(&path, &origin, process);
+        std::fs::remove_dir(path.parent().unwrap()).unwrap();
+        loaded
+    };
+    let error = loaded("").start().err().unwrap().in_full();
     assert!(error.contains("folder.log"), "{error}");
     let vordr = running(SHORT, &format!("location \"/\" {{ proxy {:?}; }}", origin.url())).await;
-    let error = vordr.replace(logging_to(&path, &origin, vordr.process())).unwrap_err().in_full();
+    let error = vordr.replace(loaded(vordr.process())).unwrap_err().in_full();
     assert!(error.contains("folder.log"), "{error}");
     assert_eq!(vordr.get("http://a.test/").await.text(), "ok");
     vordr.log_line(|line| line["path"] == "/").await;

@@ -1,6 +1,6 @@
 //! Error logs of servers and locations, and those that go to syslog.
 
-use crate::harness::{Origin, Vordr, eventually, free_port};
+use crate::harness::{Origin, Vordr, ends, eventually, free_port};
 use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -183,11 +183,28 @@ async fn what_vordr_itself_says_goes_to_syslog_too() {
 }
 
 #[tokio::test]
-async fn a_log_of_a_location_that_cannot_be_opened_stops_the_start() {
-    let rules = r#"server a.test { listen "127.0.0.1:0"
-        location "/" { error-log "/no/such/folder/error.log"; respond 204; }; }"#;
-    let error = vordr::Vordr::from_text("test.kdl", rules).unwrap().start().unwrap_err();
-    assert!(error.to_string().starts_with("cannot write the log /no/such/folder/error.log"), "{error}");
+async fn a_log_that_cannot_be_written_is_named_with_its_place_by_check_and_by_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.kdl");
+    let log = folder.path().join("access.log");
+    let rules = format!(
+        r#"vordr {{ access-log "{}"; }}
+        server a.test {{ listen "127.0.0.1:0"
+            location "/" {{ error-log "/no/such/folder/error.log"; respond 204; }}; }}"#,
+        log.display()
+    );
+    std::fs::write(&path, &rules).unwrap();
+    for command in ["check", "run"] {
+        let output = ends(&[command, path.to_str().unwrap()]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{command}: {said}");
+        for part in ["unwritable-log", "test.kdl:3:38", "there is no folder `/no/such/folder`"] {
+            assert!(said.contains(part), "{command}: {part} in {said}");
+        }
+    }
+    assert!(!log.exists(), "a check makes no log");
+    std::fs::write(&path, rules.replace("/no/such/folder", folder.path().to_str().unwrap())).unwrap();
+    assert_eq!(ends(&["check", path.to_str().unwrap()]).status.code(), Some(0));
 }
 
 #[tokio::test]

@@ -43,12 +43,6 @@ async fn a_file_that_cannot_be_read_is_named() {
 }
 
 #[tokio::test]
-async fn a_log_that_cannot_be_written_is_named() {
-    let (_folder, path) = written(&format!("vordr {{ access-log \"/nonexistent/access.log\"; }}\n{HELLO}"));
-    fails(&["run", path.to_str().unwrap()], &["/nonexistent/access.log"]);
-}
-
-#[tokio::test]
 async fn rules_that_are_faulty_are_shown_with_their_place() {
     let (_folder, path) = written("server a.test { listen 0; location \"/\" { resond 200; } }");
     let output = ends(&["run", path.to_str().unwrap()]);

@@ -1,6 +1,7 @@
 //! The real world, as the rules see it: files and environment variables.
 
 use crate::files::missing_folders;
+use crate::observe::unwritable_logs;
 use crate::tls::{Inspected, inspect, unusable_ca};
 use crate::upstream::unusable_files;
 use std::io;
@@ -8,7 +9,7 @@ use std::net::{IpAddr, ToSocketAddrs};
 use std::path::Path;
 use vordr_rules::{Diagnostics, Loaded, Surroundings, glob_matches};
 
-/// What is wrong with the certificates, authorities and folders that rules name, as of now: errors for what cannot be
+/// What is wrong with the certificates, authorities, folders and logs that rules name, as of now: errors for what cannot be
 /// served, warnings for the rest.
 pub fn check_surroundings(loaded: &Loaded) -> Diagnostics {
     loaded.warnings.others(inspect_all(loaded).found)
@@ -18,6 +19,7 @@ pub fn check_surroundings(loaded: &Loaded) -> Diagnostics {
 pub(crate) fn inspect_all(loaded: &Loaded) -> Inspected {
     let mut inspected = inspect(loaded);
     inspected.found.extend(missing_folders(loaded));
+    inspected.found.extend(unwritable_logs(loaded));
     inspected.found.extend(unusable_files(loaded));
     inspected.found.extend(unusable_ca(loaded));
     inspected

@@ -52,6 +52,8 @@ pub struct Loaded {
     pub tls_places: Vec<TlsPlaces>,
     /// Folders that files are served from.
     pub folders: Vec<Folder>,
+    /// Files that logs go to, where the rules are in KDL: nginx's syntax has its own words for those that cannot be.
+    pub logs: Vec<Spanned<String>>,
     /// What is said of TLS with upstreams, for whoever reads the files that it names.
     pub upstream_tls: Vec<Spanned<UpstreamTls>>,
     /// The file of the authorities of ACME's issuer.
@@ -97,6 +99,7 @@ fn finish(
         warnings: Diagnostics::new(warnings, sources),
         tls_places: outcome.tls_places,
         folders: reading.folders,
+        logs: reading.logs,
         upstream_tls: reading.upstream_tls,
         acme_ca: reading.acme_ca,
         secrets: reading.secrets,

@@ -30,6 +30,7 @@ mod traces;
 mod upstreams;
 mod websockets;
 mod words;
+mod writable;
 mod writer;
 
 pub(crate) use cells::{Gauge, count_as_worker};
@@ -44,6 +45,7 @@ pub(crate) use scrape::scrape;
 pub(crate) use status::status;
 pub(crate) use upstreams::InUse;
 pub(crate) use websockets::Meter;
+pub(crate) use writable::unwritable_logs;
 
 use crate::exchange::{Connections, Exchange, Failure, Limited, Party};
 use crate::start_error::StartError;

@@ -5,7 +5,7 @@ use super::{header, text};
 use crate::diagnostic::Diagnostic;
 use crate::node::{Node, Reading};
 use crate::placeholder::Template;
-use crate::source::Spanned;
+use crate::source::{Span, Spanned};
 use crate::table::{ErrorFormat, ErrorLog, Escape, Level, LogTarget, Syslog, SyslogAddress};
 use crate::word::Word;
 use kdl::KdlNode;
@@ -65,8 +65,11 @@ pub(super) fn read_access(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Sp
 }
 
 fn read_access_words(node: &mut Node<'_>, reading: &mut Reading<'_>) -> Option<AccessLog> {
-    let target = node.need::<String>(reading).and_then(|target| read_target(target, node, reading));
+    let word = node.need::<String>(reading);
+    let span = word.as_ref().map_or(node.span, |word| word.span);
+    let target = word.and_then(|word| read_target(word, node, reading));
     let target = target.and_then(|target| read_packing(target, node, reading));
+    note_file(target.as_ref(), span, reading);
     let format = node.property::<String>("format", reading);
     let query = node.property("query", reading);
     let condition = node.property::<String>("if", reading);
@@ -99,6 +102,7 @@ pub(super) fn read_error(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Spa
     let mut node = Node::open(kdl, &ERROR, reading);
     let span = node.span;
     let target = node.need::<String>(reading);
+    let word_span = target.as_ref().map_or(span, |target| target.span);
     let target = target.and_then(|target| match target.value.starts_with("syslog:") {
         true => read_syslog(&target, None, &mut node, reading),
         false if target.value == "off" => {
@@ -109,6 +113,7 @@ pub(super) fn read_error(kdl: &KdlNode, reading: &mut Reading<'_>) -> Option<Spa
         // Nothing is filled in here, and a brace is a brace.
         false => Some(target_of(target.value)),
     });
+    note_file(target.as_ref(), word_span, reading);
     let level = node.property::<String>("level", reading);
     let level = one_of(level, &Level::ALL.map(Level::name), "level", reading);
     let level = level.and_then(|at| Level::ALL.get(at).copied()).unwrap_or(Level::Info);
@@ -135,6 +140,13 @@ fn read_target(word: Spanned<String>, node: &mut Node<'_>, reading: &mut Reading
         Some(text) => LogTarget::File(text.to_owned()),
         None => LogTarget::Filled(path),
     })
+}
+
+/// Whoever looks at the files that rules name looks at this one too.
+fn note_file(target: Option<&LogTarget>, span: Span, reading: &mut Reading<'_>) {
+    if let Some(LogTarget::File(path) | LogTarget::Packed(path, _)) = target {
+        reading.logs.push(Spanned::new(path.clone(), span));
+    }
 }
 
 /// `gzip=1`, for a file whose name is known.

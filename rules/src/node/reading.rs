@@ -21,6 +21,8 @@ pub(crate) struct Reading<'w> {
     pub secrets: Vec<String>,
     /// Folders that are named.
     pub folders: Vec<Folder>,
+    /// Files that logs go to.
+    pub logs: Vec<Spanned<String>>,
     /// What is said of TLS with upstreams.
     pub upstream_tls: Vec<Spanned<UpstreamTls>>,
     /// The file of the authorities of ACME's issuer.
@@ -51,6 +53,7 @@ impl<'w> Reading<'w> {
             filled_in: HashMap::new(),
             secrets: Vec::new(),
             folders: Vec::new(),
+            logs: Vec::new(),
             upstream_tls: Vec::new(),
             acme_ca: None,
             variables: Vec::new(),
