@@ -1,6 +1,7 @@
 //! The scripted upstream and the client understand each other, so a failing test speaks of vordr.
 
 use crate::harness::{Client, Origin};
+use std::path::Path;
 
 #[tokio::test]
 async fn an_origin_remembers_what_it_was_asked_and_answers_again_on_the_same_connection() {
@@ -21,4 +22,15 @@ async fn an_origin_echoes_over_a_websocket() {
     let client = Client::connect(format!("127.0.0.1:{}", origin.port()).parse().unwrap()).await;
     let mut socket = client.websocket("a.test", "/ws", "").await.unwrap();
     assert!(socket.echoes("over there").await);
+}
+
+#[test]
+fn every_file_of_tests_is_run() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests");
+    let named = std::fs::read_to_string(folder.join("main.rs")).unwrap();
+    let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let names = files.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    for name in names.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()) {
+        assert!(name == "main" || named.contains(&format!("mod {name};\n")), "main.rs does not name {name}");
+    }
 }

@@ -96,6 +96,8 @@ mod tls;
 mod trace_delivery;
 mod traces;
 mod trailers;
+mod try_for;
+mod unix_sockets;
 mod unread_bodies;
 mod upstream_http2;
 mod websocket;

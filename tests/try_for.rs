@@ -63,6 +63,28 @@ async fn a_server_that_never_comes_up_is_a_503_that_names_try_for() {
 }
 
 #[tokio::test]
+async fn while_many_wait_one_of_them_tries_four_times_a_second() {
+    for more in ["", "connections=1", "connections=1; passive fails=2 for=\"300ms\""] {
+        let (_socket, address) = reserved().await;
+        let (more, passive) = more.split_once("; ").unwrap_or((more, ""));
+        let rules = format!("server \"{address}\" {more}\n{passive}\ntry-for \"2s\"");
+        let vordr = Vordr::running(&pooled(&rules, "")).await;
+        let mut clients = Vec::new();
+        for _ in 0..5 {
+            clients.push(asking(&vordr).await);
+        }
+        for client in &mut clients {
+            assert_eq!(client.response().await.status, 503, "{rules}");
+        }
+        let all = || Some(vordr.log_lines()).filter(|lines| lines.len() == clients.len());
+        let lines = eventually("a line for each", all).await;
+        let retries: u64 = lines.iter().filter_map(|line| line["retries"].as_u64()).sum();
+        // Each tries once by itself, and whoever goes ahead four times a second.
+        assert!((4..=5 + 4 * 2 + 12).contains(&retries), "{rules}: {retries} attempts more");
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_leaves_is_not_waited_for() {
     let (socket, address) = reserved().await;
     let vordr = Vordr::running(&pooled(&format!("server \"{address}\"\ntry-for \"15s\""), "")).await;

@@ -8,6 +8,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+/// How many attempts have a span.
+const MOST_ATTEMPTS: usize = 16;
+
 /// What an exchange has to do with traces.
 #[derive(Debug, Default)]
 pub(crate) enum Part {
@@ -111,6 +114,10 @@ impl Recording {
         // The connection that was chosen first turned out to be one too many: nothing has been asked on it.
         if self.present().is_some() {
             return;
+        }
+        if self.attempts.len() >= MOST_ATTEMPTS {
+            // The present one is always told of.
+            self.attempts.pop();
         }
         self.attempts.push(Attempt {
             span: new_span(),

@@ -4,7 +4,7 @@ use super::balance::{By, Tier};
 use super::hash;
 use super::member::{Destination, Member};
 use super::patience::Patience;
-use super::queue::{Queue, Scout};
+use super::queue::Queue;
 use super::resolve::Names;
 use super::standing::{Slot, Standing};
 use super::sticky::Mark;
@@ -323,11 +323,6 @@ impl Pool {
             Some(Target { member: (*member).clone(), probe: Some(probe), _slot: slot })
         });
         target.ok_or(Unavailable::Out(left))
-    }
-
-    /// Goes ahead of the requests that wait, unless another has.
-    pub(super) fn scout(&self) -> Option<Scout> {
-        self.live.queue.scout()
     }
 
     /// Whether a request that failed somewhere could go to another server.

@@ -1,7 +1,8 @@
 //! Requests that wait for a server: for a place at one, or for one to be up.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// How many requests of one pool wait at most.
@@ -11,9 +12,14 @@ const MOST: usize = 1024;
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     waiting: AtomicUsize,
-    changed: Notify,
+    /// Tells those who wait for a place. One that is given back while nobody listens is kept for who does next.
+    place_free: Notify,
+    /// Tells those who wait for a server: what they give back themselves, having reached none, is no news to them.
+    server_up: Notify,
     /// One of those who wait has gone ahead, to see whether a server is up again.
     scouting: AtomicBool,
+    /// When somebody last did.
+    scouted: Mutex<Option<Instant>>,
 }
 
 impl Queue {
@@ -27,19 +33,28 @@ impl Queue {
     /// A place at a server is free.
     pub(super) fn wake_one(&self) {
         if self.waiting.load(Relaxed) > 0 {
-            self.changed.notify_one();
+            self.place_free.notify_one();
         }
     }
 
     /// A server is up again.
     pub(super) fn wake_all(&self) {
-        self.changed.notify_waiters();
+        self.place_free.notify_waiters();
+        self.server_up.notify_waiters();
     }
 
-    /// Goes ahead of those who wait, unless somebody has.
-    pub(super) fn scout(self: &Arc<Self>) -> Option<Scout> {
-        let taken = self.scouting.swap(true, Relaxed);
-        if taken { None } else { Some(Scout { queue: self.clone() }) }
+    /// Goes ahead of those who wait, unless somebody does, or has less than `pause` ago.
+    pub(super) fn scout(self: &Arc<Self>, pause: Duration) -> Option<Scout> {
+        if self.scouting.swap(true, Relaxed) {
+            return None;
+        }
+        let scout = Scout { queue: self.clone() };
+        let mut last = self.scouted.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|last| last.elapsed() < pause) {
+            return None;
+        }
+        *last = Some(Instant::now());
+        Some(scout)
     }
 }
 
@@ -50,9 +65,14 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    /// Waits until something has changed.
-    pub(super) async fn change(&self) {
-        self.queue.changed.notified().await;
+    /// Waits until a place at a server is free, or a server is up again.
+    pub(super) async fn place(&self) {
+        self.queue.place_free.notified().await;
+    }
+
+    /// Waits until a server is up again.
+    pub(super) async fn server(&self) {
+        self.queue.server_up.notified().await;
     }
 }
 
@@ -88,12 +108,27 @@ mod tests {
         assert!(queue.enter().is_some());
     }
 
+    #[tokio::test]
+    async fn a_place_that_is_free_is_no_news_to_who_waits_for_a_server() {
+        let queue: Arc<Queue> = Arc::default();
+        let waiting = queue.enter().unwrap();
+        queue.wake_one();
+        let soon = Duration::from_millis(20);
+        assert!(tokio::time::timeout(soon, waiting.server()).await.is_err());
+        assert!(tokio::time::timeout(soon, waiting.place()).await.is_ok());
+        for _ in 0..2 {
+            let both = async { tokio::join!(waiting.server(), waiting.place(), async { queue.wake_all() }) };
+            assert!(tokio::time::timeout(soon, both).await.is_ok());
+        }
+    }
+
     #[test]
     fn one_goes_ahead_at_a_time() {
         let queue: Arc<Queue> = Arc::default();
-        let scout = queue.scout().unwrap();
-        assert!(queue.scout().is_none());
+        let scout = queue.scout(Duration::ZERO).unwrap();
+        assert!(queue.scout(Duration::ZERO).is_none());
         drop(scout);
-        assert!(queue.scout().is_some());
+        assert!(queue.scout(Duration::from_secs(60)).is_none());
+        assert!(queue.scout(Duration::ZERO).is_some());
     }
 }

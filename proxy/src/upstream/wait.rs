@@ -55,11 +55,17 @@ impl Upstreams {
             if left.is_zero() {
                 return Err(if failure == Failure::QueueFull { failure } else { Failure::NeverUp });
             }
-            let changed = tokio::time::timeout(left.min(LOOK), place.change()).await.is_ok();
+            let change = async {
+                match turn.none_up {
+                    true => place.server().await,
+                    false => place.place().await,
+                }
+            };
+            let changed = tokio::time::timeout(left.min(LOOK), change).await.is_ok();
             if !turn.refused || changed {
                 break;
             }
-            turn.scout = pool.scout();
+            turn.scout = pool.live.queue.scout(LOOK);
             if turn.scout.is_some() {
                 break;
             }
