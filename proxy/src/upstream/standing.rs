@@ -30,7 +30,9 @@ pub(super) struct Standing {
     paused_anew: Notify,
     /// When live requests to it failed. Touched by failures, and at the end of a pause, alone.
     failures: Mutex<VecDeque<Instant>>,
-    reason: ArcSwapOption<String>,
+    /// Why it is paused, and what the last check said.
+    paused_for: ArcSwapOption<String>,
+    checked: ArcSwapOption<String>,
     /// Which of its addresses was reached last, from 1; 0 is unknown.
     reached: AtomicUsize,
     /// It has shown another certificate than the one of its own.
@@ -53,7 +55,8 @@ impl Standing {
             awaited: AtomicBool::new(false),
             paused_anew: Notify::new(),
             failures: Mutex::default(),
-            reason: ArcSwapOption::empty(),
+            paused_for: ArcSwapOption::empty(),
+            checked: ArcSwapOption::empty(),
             reached: AtomicUsize::new(0),
             shows_another: AtomicBool::new(false),
             disbelieved: AtomicU64::new(0),
@@ -79,7 +82,10 @@ impl Standing {
 
     /// Why it is out.
     pub(super) fn reason(&self) -> Option<Arc<String>> {
-        if self.is_up() { None } else { self.reason.load_full() }
+        if self.is_unwell() {
+            return self.checked.load_full();
+        }
+        self.paused_for.load_full().filter(|_| !self.is_up())
     }
 
     /// How long its pause still takes.
@@ -128,7 +134,7 @@ impl Standing {
         failures.clear();
         let pause = u64::try_from(passive.pause.as_millis()).unwrap_or(u64::MAX / 4);
         self.paused_until.store(now().saturating_add(pause), Relaxed);
-        self.reason.store(Some(Arc::new(reason.to_owned())));
+        self.paused_for.store(Some(Arc::new(reason.to_owned())));
         self.paused.store(true, Relaxed);
         self.paused_anew.notify_one();
         true
@@ -162,7 +168,7 @@ impl Standing {
 
     /// Active checks have come to another result.
     pub(super) fn set_well(&self, well: bool, reason: &str) {
-        self.reason.store(Some(Arc::new(reason.to_owned())));
+        self.checked.store(Some(Arc::new(reason.to_owned())));
         self.unwell.store(!well, Relaxed);
         if well {
             self.came_back();
@@ -227,6 +233,21 @@ mod tests {
         assert!(!standing.is_up());
         assert_eq!(standing.reason().unwrap().as_str(), "reset");
         assert!(standing.pause_left() > Duration::from_secs(29));
+    }
+
+    #[test]
+    fn what_a_check_says_is_no_reason_for_a_pause_nor_the_other_way_round() {
+        let standing = standing();
+        let reason = || standing.reason().map(|reason| reason.as_str().to_owned());
+        assert!(standing.failed(&passive(1, Duration::from_secs(60)), "refused"));
+        standing.set_well(false, "its check timed out");
+        assert_eq!(reason().as_deref(), Some("its check timed out"));
+        standing.failed(&passive(1, Duration::from_secs(60)), "reset");
+        assert_eq!(reason().as_deref(), Some("its check timed out"));
+        standing.set_well(true, "it answers its checks");
+        assert_eq!(reason().as_deref(), Some("reset"));
+        assert!(standing.ends_pause());
+        assert_eq!(reason(), None);
     }
 
     #[test]
