@@ -293,6 +293,22 @@ async fn http_in_the_clear_on_a_port_with_tls_is_told_so() {
 }
 
 #[tokio::test]
+async fn whoever_came_in_the_clear_before_a_port_spoke_tls_is_told_so_at_the_next_request() {
+    let office = Office::open();
+    let plain = r#"server a.test { listen "127.0.0.1:0"; location "/" { respond 200 hello; } }"#;
+    let vordr = Vordr::running(plain).await;
+    let mut kept = vordr.connect().await;
+    assert_eq!(kept.get("a.test", "/").await.text(), "hello");
+    let tls = format!("{}; client-ca {:?}", office.tls(&["a.test"]), office.authority.file());
+    let newer = plain.replace(":0\"", &format!(":0\" tls=on; tls {{ {tls}; }}"));
+    let newer = vordr::Vordr::from_text("newer.kdl", &format!("{}\n{newer}", vordr.process())).unwrap();
+    vordr.replace(newer).unwrap();
+    let answer = kept.get("a.test", "/").await;
+    assert_eq!((answer.status, answer.header("Connection")), (400, Some("close")), "{}", answer.text());
+    vordr.log_error("plain_http").await;
+}
+
+#[tokio::test]
 async fn a_stop_lets_a_request_over_tls_finish_and_a_handshake_go() {
     let office = Office::open();
     let vordr = office.serving("").await;

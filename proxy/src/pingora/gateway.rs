@@ -35,6 +35,9 @@ impl Gateway {
 
     fn begin(table: Arc<Table>, link: &Link) -> Exchange {
         let at = table.listeners.iter().position(|listener| listener.address == link.listener);
+        let tls = link.handshake();
+        // Newer rules may speak TLS where a connection that is kept came in the clear.
+        let speaks_tls = at.and_then(|at| table.listeners.get(at)).is_some_and(|listener| listener.tls);
         let arrival = Arrival {
             listener: ListenerId(at.unwrap_or(usize::MAX)),
             connection: link.number,
@@ -42,8 +45,8 @@ impl Gateway {
             ends: link.peer.zip(link.local),
             introduced: link.introduced(),
             local_port: link.local_port,
-            tls: link.handshake(),
-            lacks_tls: link.lacks_tls(),
+            lacks_tls: link.lacks_tls() || (speaks_tls && tls.is_none()),
+            tls,
             http2: link.http2,
             started: link.head_since().into_std(),
             opened: link.opened().into_std(),
