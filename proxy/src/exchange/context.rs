@@ -360,10 +360,14 @@ impl Exchange {
         }
     }
 
-    /// Notes how it ended: the status that its client got, or what stands for that, and what was sent.
-    pub(crate) fn over(&mut self, status: u16, sent: Sent) {
+    /// Notes how it ended: the status that its client got, or what stands for that, and what was sent, of which `head` is
+    /// the head. Of an answer that was cut, part of the body may have waited for its client in vain.
+    pub(crate) fn over(&mut self, status: u16, sent: Sent, head: u64) {
         self.status = StatusCode::from_u16(status).ok();
         self.sent = sent;
+        if !sent.whole {
+            self.bytes_out = self.bytes_out.min(sent.bytes.saturating_sub(head));
+        }
     }
 
     /// Notes that the connection is closed without an answer, which has this status in the log.

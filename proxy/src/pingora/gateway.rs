@@ -11,7 +11,7 @@ use crate::shared::Shared;
 use crate::websocket::Side;
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, Version};
+use http::{HeaderMap, Method, Version};
 use pingora_core::modules::http::HttpModules;
 use pingora_core::protocols::Digest;
 use pingora_core::upstreams::peer::HttpPeer;
@@ -307,6 +307,10 @@ impl ProxyHttp for Gateway {
             answering::passed_whole(session, under_way);
         }
         let UnderWay { exchange, tunnel, link, packer, .. } = under_way;
+        if session.req_header().method == Method::HEAD {
+            // The upstream was asked by another method, and nobody is sent what it says.
+            *part = part.as_ref().map(|_| Bytes::new());
+        }
         body::substitute(&mut exchange.substitution, part, end);
         exchange.bytes_unpacked += part.as_ref().map_or(0, Bytes::len) as u64;
         body::pack(packer, part, end)?;
@@ -367,7 +371,8 @@ impl ProxyHttp for Gateway {
         let status = answered.or(failed).or(silent).unwrap_or(0);
         // Where it failed and a page says so, that was sent.
         let whole = error.is_none() || (answered.is_some() && answered == failed);
-        under_way.exchange.over(status, Sent { bytes: under_way.link.answered(), whole });
+        let head = session.response_written().map_or(0, weight::of_answer);
+        under_way.exchange.over(status, Sent { bytes: under_way.link.answered(), whole }, head);
         // Whoever reads of its end finds its places free.
         under_way.exchange.places.clear();
         let ended = Instant::now();

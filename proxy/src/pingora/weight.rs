@@ -29,8 +29,8 @@ fn of_request(head: &RequestHeader) -> u64 {
     (line + of_fields(&head.headers)) as u64
 }
 
-/// Of an answer as it came.
-fn of_answer(head: &ResponseHeader) -> u64 {
+/// Of an answer as it comes or goes.
+pub(super) fn of_answer(head: &ResponseHeader) -> u64 {
     (head.get_reason_phrase().map_or(0, str::len) + STATUS_LINE + of_fields(&head.headers)) as u64
 }
 
