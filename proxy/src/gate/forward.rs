@@ -5,7 +5,8 @@ use crate::ask::{self, Asker};
 use crate::exchange::{Answer, Exchange, Failure, Learnt};
 use bytes::Bytes;
 use http::header::{
-    CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, LOCATION, SET_COOKIE, TRANSFER_ENCODING, WWW_AUTHENTICATE,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, LOCATION,
+    SET_COOKIE, TRANSFER_ENCODING, WWW_AUTHENTICATE,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, Request, Response};
@@ -13,7 +14,8 @@ use http_body_util::Full;
 use vordr_rules::table::Auth;
 
 /// What a refusal may tell the client.
-const PASSED_ON: [HeaderName; 4] = [WWW_AUTHENTICATE, LOCATION, SET_COOKIE, CONTENT_TYPE];
+const PASSED_ON: [HeaderName; 6] =
+    [WWW_AUTHENTICATE, LOCATION, SET_COOKIE, CONTENT_TYPE, CONTENT_ENCODING, CACHE_CONTROL];
 const NOT_LET_IN: &str = "whoever decides does not let it in";
 
 /// Asks `url` whether the request may come in, and copies what the answer tells.
@@ -47,7 +49,8 @@ fn question(url: &str, exchange: &Exchange, request: &Parts) -> Result<Request<F
     *question.uri_mut() = ask::url(url)?;
     let headers = question.headers_mut();
     *headers = exchange.told_to_others(request);
-    for name in [HOST, CONTENT_LENGTH, TRANSFER_ENCODING, EXPECT] {
+    // What it says in its refusal is said to the client, which `compress` may pack.
+    for name in [HOST, CONTENT_LENGTH, TRANSFER_ENCODING, EXPECT, ACCEPT_ENCODING] {
         headers.remove(name);
     }
     Ok(question)
