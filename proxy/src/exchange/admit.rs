@@ -13,7 +13,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE}
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use std::borrow::Cow;
-use vordr_rules::table::{Action, ClientCa, ClientFailure, Outcome, Request, Server, Whom};
+use vordr_rules::table::{Action, ClientCa, ClientFailure, Outcome, Request, Server, ServerId, Whom};
 
 pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(super) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -163,22 +163,16 @@ impl Exchange {
     pub(super) fn find(&mut self, request: &Parts) -> Result<(), Failure> {
         let Some(server) = self.server else { return Err(Failure::NoRoute) };
         let has_cors = self.server().is_some_and(|server| server.has_cors);
-        let preflight =
-            if has_cors { cors::requested_method(&request.method, &request.headers) } else { None };
-        let wanted = Request {
-            listener: self.arrival.listener,
-            // A preflight is answered by the location that will take the request it asks about.
-            method: preflight.as_ref().unwrap_or(self.method(request)),
-            host: "",
-            path: request.uri.path(),
-            query: self.current_query(request),
-            headers: &request.headers,
+        let asked_about = match has_cors && !self.is_question {
+            true => cors::requested_method(&request.method, &request.headers),
+            false => None,
         };
-        let seen = &mut |_, _, _| {};
-        let found = match &self.current {
-            Some(_) => self.table.find_path_in(server, &self.current_path(request), &wanted, seen),
-            None => self.table.find_in(server, &wanted, seen),
-        };
+        // A preflight is answered by the location that will take the request it asks about. Where that one answers none, it
+        // is a request like any other.
+        let found = asked_about
+            .map(|method| self.find_by(server, &method, request))
+            .filter(|found| self.answers_preflights(found))
+            .unwrap_or_else(|| self.find_by(server, self.method(request), request));
         match found {
             Outcome::Found(found) => {
                 self.take_place(found);
@@ -195,6 +189,29 @@ impl Exchange {
                 Err(BAD_PATH)
             }
         }
+    }
+
+    fn find_by(&self, server: ServerId, method: &Method, request: &Parts) -> Outcome {
+        let wanted = Request {
+            listener: self.arrival.listener,
+            method,
+            host: "",
+            path: request.uri.path(),
+            query: self.current_query(request),
+            headers: &request.headers,
+        };
+        let seen = &mut |_, _, _| {};
+        match &self.current {
+            Some(_) => self.table.find_path_in(server, &self.current_path(request), &wanted, seen),
+            None => self.table.find_in(server, &wanted, seen),
+        }
+    }
+
+    fn answers_preflights(&self, found: &Outcome) -> bool {
+        let Outcome::Found(found) = found else { return false };
+        let server = self.table.servers.get(found.server.0);
+        let location = server.and_then(|server| server.locations.get(found.location.0));
+        location.is_some_and(|location| location.settings.cors.is_some())
     }
 
     /// What the action in force comes to, where it is not `proxy`.

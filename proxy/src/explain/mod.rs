@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use vordr_rules::show::step_lines;
 use vordr_rules::table::{
     Action, Address, Body, Listener, ListenerId, Location, LocationId, Outcome, Pattern, Place, Request,
-    Server, Settings, Step, Table, Way,
+    Server, ServerId, Settings, Step, Table, Way,
 };
 
 /// A request that is asked about.
@@ -181,8 +181,7 @@ fn explain(table: &Table, request: &Request<'_>, status: Option<&Value>) -> Expl
         return told;
     }
     tell_steps(&mut told, &server.steps, (table, server));
-    let preflight =
-        if server.has_cors { cors::requested_method(request.method, request.headers) } else { None };
+    let preflight = preflight_of(table, binding.server, request);
     let request = &Request { method: preflight.as_ref().unwrap_or(request.method), ..*request };
     let mut candidates: Vec<(LocationId, Way, bool)> = Vec::new();
     let outcome =
@@ -213,6 +212,16 @@ fn explain(table: &Table, request: &Request<'_>, status: Option<&Value>) -> Expl
     };
     told.not_chosen = others(server, request, &candidates, chosen);
     told
+}
+
+/// The method that a preflight asks about, where the location that takes that one answers preflights.
+fn preflight_of(table: &Table, id: ServerId, request: &Request<'_>) -> Option<Method> {
+    let server = table.servers.get(id.0).filter(|server| server.has_cors)?;
+    let method = cors::requested_method(request.method, request.headers)?;
+    let asked_about = Request { method: &method, ..*request };
+    let Outcome::Found(found) = table.find_in(id, &asked_about, &mut |_, _, _| {}) else { return None };
+    server.locations.get(found.location.0)?.settings.cors.as_ref()?;
+    Some(method)
 }
 
 /// `preflight` is the method that one asks about, and its headers.
