@@ -50,6 +50,7 @@ mod inside;
 mod interim;
 mod keepalive;
 mod keepalive_upstream;
+mod led_on;
 mod left_out;
 mod limit_store;
 mod limits;

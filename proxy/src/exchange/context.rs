@@ -81,8 +81,10 @@ pub struct Exchange {
     /// A step put another path in the place of its own, in the location that it was in: no part of it is the
     /// location's prefix.
     pub(super) has_strayed: bool,
-    /// A `limit` has counted it.
-    pub(super) is_counted: bool,
+    /// A `limit` has counted it, or refused it.
+    pub(crate) is_rated: bool,
+    /// A `concurrent` has, and no further one does.
+    pub(crate) is_counted: bool,
     /// The variables that are its own, by name: they come before those that a `map` makes.
     pub(super) variables: Vec<(String, Vec<u8>)>,
     /// The status of the answer, once it is known.
@@ -223,6 +225,7 @@ impl Exchange {
             turns: 0,
             is_inside: false,
             has_strayed: false,
+            is_rated: false,
             is_counted: false,
             variables: Vec::new(),
             status: None,

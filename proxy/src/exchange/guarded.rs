@@ -76,7 +76,7 @@ impl Exchange {
     /// The limits that hold, each with what it is counted for. What a location has from its server is counted over all of
     /// that server.
     pub fn limits(&self) -> impl Iterator<Item = (&RateLimit, CountedFor<'_>)> {
-        let all = self.settings().filter(|_| !self.is_counted).map_or(&[][..], |settings| &settings.limits);
+        let all = self.settings().map_or(&[][..], |settings| &settings.limits);
         let route = self.location().filter(|location| !location.shared.limits);
         all.iter()
             .enumerate()
@@ -85,8 +85,7 @@ impl Exchange {
 
     /// How many may be under way, each with what it is counted for.
     pub fn concurrencies(&self) -> impl Iterator<Item = (&Concurrency, CountedFor<'_>)> {
-        let all =
-            self.settings().filter(|_| !self.is_counted).map_or(&[][..], |settings| &settings.concurrent);
+        let all = self.settings().map_or(&[][..], |settings| &settings.concurrent);
         let route = self.location().filter(|location| !location.shared.concurrent);
         all.iter()
             .enumerate()
@@ -113,7 +112,6 @@ impl Exchange {
 
     /// Goes on with a request that has passed everything.
     pub fn pass(&mut self, request: &Parts) -> Admission {
-        self.is_counted |= self.limits().next().is_some() || self.concurrencies().next().is_some();
         self.act(request)
     }
 

@@ -26,7 +26,7 @@ pub(crate) use concurrent::Place;
 pub(crate) use credentials::Credentials;
 pub(crate) use store::{State as StoreState, Store};
 
-use crate::exchange::{Admission, CountedFor, Exchange, Failure, LimitVerdict, Limited};
+use crate::exchange::{Admission, CountedFor, Exchange, Failure, Learnt, LimitVerdict, Limited};
 use crate::files::Folders;
 use crate::observe::Observer;
 use crate::upstream::Upstreams;
@@ -69,7 +69,27 @@ impl Gate {
         request: &Parts,
         observer: &Observer,
     ) -> Result<Duration, Failure> {
-        let turn = self.check_rates(store, exchange, request, observer).await?;
+        let turn = match exchange.is_rated {
+            true => Duration::ZERO,
+            false => {
+                let checked = self.check_rates(store, exchange, request, observer).await;
+                // What a refusal leads to is not refused once more.
+                exchange.is_rated |= checked.is_err();
+                checked?
+            }
+        };
+        if !exchange.is_counted {
+            self.check_places(exchange, request, observer)?;
+        }
+        Ok(turn)
+    }
+
+    fn check_places(
+        &self,
+        exchange: &mut Exchange,
+        request: &Parts,
+        observer: &Observer,
+    ) -> Result<(), Failure> {
         let (mut places, mut refused, mut verdict) = (Vec::new(), None, None);
         for (limit, name) in exchange.concurrencies() {
             let Some(key) = exchange.counted_key(&limit.key, limit.zone.as_deref(), request) else {
@@ -100,12 +120,13 @@ impl Gate {
             }
         }
         exchange.concurrent_verdict = verdict.or(exchange.concurrent_verdict);
+        exchange.is_counted = refused.is_some() || !places.is_empty();
         if let Some((status, limited)) = refused {
             exchange.limited = Some(Box::new(limited));
             return Err(Failure::Concurrency(status));
         }
         exchange.places.extend(places);
-        Ok(turn)
+        Ok(())
     }
 
     /// Decides on a request that keeps to its rate.
@@ -118,7 +139,10 @@ impl Gate {
     ) -> Admission {
         match self.check_credentials(known, exchange, request, observer).await {
             Ok(learnt) => {
-                exchange.learnt = learnt;
+                // A location that asks for nothing forgets nothing.
+                if learnt != Learnt::default() {
+                    exchange.learnt = learnt;
+                }
                 exchange.pass(request)
             }
             Err(Refusal::Own(failure)) => exchange.turn_away(failure, request),
@@ -134,10 +158,13 @@ impl Gate {
         observer: &Observer,
     ) -> Result<Duration, Failure> {
         let mut rates = Rates::default();
+        let mut is_rated = false;
         for (number, (limit, name)) in exchange.limits().enumerate() {
             let Some(key) = exchange.counted_key(&limit.key, limit.zone.as_deref(), request) else {
                 continue;
             };
+            // One that refuses nobody stands in the way of none.
+            is_rated |= !limit.dry;
             match self.take(store, exchange, (limit, name), &key, observer).await? {
                 Ok(turn) => rates.takes(limit, turn),
                 Err(wait) if limit.dry => {
@@ -159,6 +186,7 @@ impl Gate {
                 observer.delayed(exchange, request, &limited);
             }
             exchange.rate_verdict = verdict.or(exchange.rate_verdict);
+            exchange.is_rated = is_rated;
             return Ok(longest);
         };
         if store.is_none() {
