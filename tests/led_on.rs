@@ -146,3 +146,60 @@ async fn a_head_that_the_upstream_is_asked_for_by_another_method_sends_no_body_a
     assert_eq!((&line["status"], &line["bytes_out"]), (&200.into(), &0.into()), "{line}");
     assert_eq!(origin.only_request().head.method(), "GET");
 }
+
+#[tokio::test]
+async fn a_body_is_gathered_where_the_location_that_a_failure_leads_to_asks_for_that() {
+    let (origin, folder) = (Origin::answering("taken").await, tempfile::tempdir().unwrap());
+    let vordr = serving(&format!(
+        r#"location "/" {{ proxy "{NOBODY}"; on-error 502 {{ enter spare; }}; }}
+        location name=spare {{
+            buffering on folder={:?} file=kept
+            request {{ set X-Body-File "{{request_body_file}}"; }}
+            proxy "{}" {{ pass-body off; }}
+        }}"#,
+        folder.path(),
+        origin.url()
+    ))
+    .await;
+    let answer = vordr.send("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nhello").await;
+    assert_eq!(answer.text(), "taken");
+    let request = origin.only_request();
+    let file = request.header("X-Body-File").unwrap_or_default();
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "hello");
+}
+
+#[tokio::test]
+async fn a_client_that_waits_with_its_body_is_told_to_send_it_where_a_failure_leads() {
+    let origin = Origin::answering("taken").await;
+    let vordr = serving(&format!(
+        r#"location "/" {{ proxy "{NOBODY}"; on-error 502 {{ enter spare; }}; }}
+        location name=spare {{ buffering on; proxy "{}"; }}"#,
+        origin.url()
+    ))
+    .await;
+    let mut client = vordr.connect().await;
+    client.send("POST / HTTP/1.1\r\nHost: a.test\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n").await;
+    assert_eq!(client.any_response().await.status, 100);
+    client.send("hello").await;
+    assert_eq!(client.response().await.text(), "taken");
+    assert_eq!(origin.only_request().text(), "hello");
+}
+
+#[tokio::test]
+async fn a_websocket_passes_where_files_have_nothing_and_is_refused_where_there_are_to_be_none() {
+    let (origin, folder) = (Origin::echoing().await, tempfile::tempdir().unwrap());
+    let files = format!("files {:?}", folder.path());
+    let vordr = serving(&format!(
+        r#"location "/else" {{ {files} {{ else {{ proxy "{url}"; }}; }}; }}
+        location "/error" {{ {files}; on-error 404 405 {{ proxy "{url}"; }}; }}
+        location "/off" {{ websocket off; {files} {{ else {{ proxy "{url}"; }}; }}; }}"#,
+        url = origin.url()
+    ))
+    .await;
+    for path in ["/else/ws", "/error/ws"] {
+        let mut socket = vordr.connect().await.websocket("a.test", path, "").await.unwrap();
+        assert!(socket.echoes("over there").await, "{path}");
+    }
+    let refused = vordr.connect().await.websocket("a.test", "/off/ws", "").await;
+    assert_eq!(refused.err().unwrap().status, 426);
+}

@@ -221,7 +221,7 @@ impl Exchange {
             self.status = Some(self.status_instead(false).unwrap_or(respond.status));
         }
         let answer = match self.action() {
-            Some(Action::Proxy(_)) => return Admission::Forward,
+            Some(Action::Proxy(_)) => return self.forwarded(request),
             Some(Action::Respond(respond)) if respond.fails => {
                 let failure = Failure::Responded(respond.status);
                 return self.refuse(failure, request);
@@ -241,6 +241,18 @@ impl Exchange {
             None => return self.refuse(Failure::NoRoute, request),
         };
         self.made(answer, request)
+    }
+
+    /// A `proxy` where `files` have nothing lets WebSockets through as any other does; they have not been looked at before.
+    fn forwarded(&mut self, request: &Parts) -> Admission {
+        let of_files = self.location().is_some_and(|location| matches!(location.action, Action::Files(_)));
+        if !of_files || self.asks_anew || self.is_question {
+            return Admission::Forward;
+        }
+        match self.check_upgrade(request) {
+            Ok(()) => Admission::Forward,
+            Err(failure) => self.refuse(failure, request),
+        }
     }
 
     /// An answer of the rules; a redirect may be what an `on-error` is for.

@@ -25,8 +25,26 @@ pub(super) fn count_request(under_way: &mut UnderWay, part: Option<&Bytes>, end:
     under_way.exchange.received(length).map_err(|failure| failing::error(&failure))
 }
 
+/// Has the body sent, and waits for all of it, where the location that the request has come to asks for that. Of a body
+/// that has been read, or begun to be, nothing is read anew.
+pub(super) async fn make_ready(session: &mut Session, under_way: &mut UnderWay) -> Result<()> {
+    let UnderWay { exchange, .. } = &*under_way;
+    if under_way.is_gathered || exchange.body_is_gone || exchange.bytes_in > 0 {
+        return Ok(());
+    }
+    let settings = exchange.settings().filter(|_| !exchange.upgrade);
+    let buffering = settings.and_then(|settings| settings.buffering.clone());
+    if exchange.bids_for_body(session.req_header(), buffering.is_some()) {
+        bid(session, under_way).await?;
+    }
+    match buffering {
+        Some(how) => gather(session, under_way, how).await,
+        None => Ok(()),
+    }
+}
+
 /// Tells a client that waits with its body to send it.
-pub(super) async fn bid(session: &mut Session, under_way: &mut UnderWay) -> Result<()> {
+async fn bid(session: &mut Session, under_way: &mut UnderWay) -> Result<()> {
     under_way.exchange.has_bidden = true;
     let keepalive = session.as_ref().get_keepalive();
     session.as_mut().write_continue_response().await.map_err(|error| error.into_down())?;
@@ -37,11 +55,8 @@ pub(super) async fn bid(session: &mut Session, under_way: &mut UnderWay) -> Resu
 
 /// `buffering on`: waits until the whole body has come, so that the upstream is not kept waiting by a slow
 /// client. The connection keeps it; the part that is read here is kept by Pingora, to be sent first.
-pub(super) async fn gather(
-    session: &mut Session,
-    under_way: &mut UnderWay,
-    how: Arc<Buffering>,
-) -> Result<()> {
+async fn gather(session: &mut Session, under_way: &mut UnderWay, how: Arc<Buffering>) -> Result<()> {
+    under_way.is_gathered = true;
     let settings = under_way.exchange.settings();
     under_way.link.gather(settings.and_then(|settings| settings.body_limit), how.clone());
     session.as_mut().enable_retry_buffering();

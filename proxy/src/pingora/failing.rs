@@ -263,6 +263,7 @@ pub(super) fn falls_back(
         }
     }
     under_way.exchange.body_is_gone |= !is_sendable;
+    under_way.is_led_on = !under_way.exchange.needs_no_body();
     under_way.exchange.reached = before;
     under_way.exchange.filled = None;
     under_way.journey = Journey::default();

@@ -83,14 +83,7 @@ impl Gateway {
                     break;
                 }
                 Admission::Forward => {
-                    let settings = under_way.exchange.settings().filter(|_| !under_way.exchange.upgrade);
-                    let buffering = settings.and_then(|settings| settings.buffering.clone());
-                    if under_way.exchange.bids_for_body(session.req_header(), buffering.is_some()) {
-                        body::bid(session, under_way).await?;
-                    }
-                    if let Some(how) = buffering {
-                        body::gather(session, under_way, how).await?;
-                    }
+                    body::make_ready(session, under_way).await?;
                     return Ok(false);
                 }
             }

@@ -1,7 +1,7 @@
 //! On the way to an upstream: a server chosen, waited for if need be, and tried again elsewhere.
 
 use super::under_way::UnderWay;
-use super::{failing, guarding};
+use super::{body, failing, guarding};
 use crate::exchange::{Admission, Exchange, Failure};
 use crate::shared::Shared;
 use crate::upstream::{Line, Member, Target, Turn, Upstreams};
@@ -40,6 +40,9 @@ pub(super) async fn peer(
     loop {
         if under_way.due.is_some() {
             pass(shared, session, under_way).await?;
+        }
+        if std::mem::take(&mut under_way.is_led_on) {
+            body::make_ready(session, under_way).await?;
         }
         if under_way.journey.target.is_none() {
             match choose(session, under_way).await {

@@ -35,6 +35,10 @@ pub(super) struct UnderWay {
     pub line: Option<Arc<Line>>,
     /// Its route's series, from the moment it has a route.
     pub in_flight: Option<InFlight>,
+    /// Its body has been waited for.
+    pub is_gathered: bool,
+    /// A failure led it to where its body may be asked for, or waited for.
+    pub is_led_on: bool,
     /// The answer is a WebSocket.
     pub tunnel: Option<Box<Tunnel>>,
     /// Packs the upstream's answer.
@@ -60,6 +64,8 @@ impl UnderWay {
             in_use: None,
             line: None,
             in_flight: None,
+            is_gathered: false,
+            is_led_on: false,
             tunnel: None,
             packer: None,
             storing: None,
