@@ -162,18 +162,7 @@ impl Exchange {
     /// Finds the location for the path that the request is served by.
     pub(super) fn find(&mut self, request: &Parts) -> Result<(), Failure> {
         let Some(server) = self.server else { return Err(Failure::NoRoute) };
-        let has_cors = self.server().is_some_and(|server| server.has_cors);
-        let asked_about = match has_cors && !self.is_question {
-            true => cors::requested_method(&request.method, &request.headers),
-            false => None,
-        };
-        // A preflight is answered by the location that will take the request it asks about. Where that one answers none, it
-        // is a request like any other.
-        let found = asked_about
-            .map(|method| self.find_by(server, &method, request))
-            .filter(|found| self.answers_preflights(found))
-            .unwrap_or_else(|| self.find_by(server, self.method(request), request));
-        match found {
+        match self.sought(server, request) {
             Outcome::Found(found) => {
                 self.take_place(found);
                 let is_hidden = self.location().is_some_and(|location| location.is_internal);
@@ -189,6 +178,22 @@ impl Exchange {
                 Err(BAD_PATH)
             }
         }
+    }
+
+    fn sought(&self, server: ServerId, request: &Parts) -> Outcome {
+        let has_cors = self.server().is_some_and(|server| server.has_cors);
+        let asked_about = match has_cors && !self.is_question {
+            true => cors::requested_method(&request.method, &request.headers),
+            false => None,
+        };
+        // A preflight is answered by the location that will take the request it asks about. Where that one answers none, it
+        // is a request like any other.
+        let preflight = asked_about
+            .map(|method| self.find_by(server, &method, request))
+            .filter(|found| self.answers_preflights(found));
+        // Whatever a question is about, it is itself a GET.
+        let method = if self.is_question { &Method::GET } else { self.method(request) };
+        preflight.unwrap_or_else(|| self.find_by(server, method, request))
     }
 
     fn find_by(&self, server: ServerId, method: &Method, request: &Parts) -> Outcome {

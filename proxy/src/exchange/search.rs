@@ -64,10 +64,9 @@ impl Exchange {
     }
 
     /// The method that it is served by: the one that it came with, or GET where a page is read in the place of what was
-    /// to be done, and of a question.
+    /// to be done.
     pub fn method<'e>(&'e self, request: &'e Parts) -> &'e Method {
-        let is_page = self.asks_anew && request.method != Method::HEAD;
-        if is_page || self.is_question { &Method::GET } else { &request.method }
+        if self.asks_anew && request.method != Method::HEAD { &Method::GET } else { &request.method }
     }
 
     /// The query that goes with [`Exchange::current_path`], without its `?`.
