@@ -20,8 +20,9 @@ const MEMORY: f64 = 1.1;
 const MEMORY_BESIDES: u64 = 6 * 1024 * 1024;
 const DESCRIPTORS: f64 = 1.2;
 const DESCRIPTORS_BESIDES: usize = 20;
-/// Threads that read files and hash passwords come when they are needed, and go when they are not.
-const THREADS_BESIDES: usize = 6;
+/// Threads that read files and hash passwords come when they are needed, the more the busier the machine is, and go when
+/// they are not: that they do is seen at the end.
+const THREADS_BESIDES: usize = 16;
 const THREADS_LEFT: usize = 3;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
