@@ -29,7 +29,7 @@ pub(super) fn count_request(under_way: &mut UnderWay, part: Option<&Bytes>, end:
 /// that has been read, or begun to be, nothing is read anew.
 pub(super) async fn make_ready(session: &mut Session, under_way: &mut UnderWay) -> Result<()> {
     let UnderWay { exchange, .. } = &*under_way;
-    if under_way.is_gathered || exchange.body_is_gone || exchange.bytes_in > 0 {
+    if under_way.is_gathered || exchange.body_is_gone || session.as_ref().body_bytes_read() > 0 {
         return Ok(());
     }
     let settings = exchange.settings().filter(|_| !exchange.upgrade);
