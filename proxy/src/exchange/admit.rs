@@ -109,7 +109,8 @@ impl Exchange {
             self.server = self.first_server();
         })?;
         // A head may still be under way when a reload closes its listener.
-        let binding = self.table.binding_of_request(self.arrival.listener, &host).ok_or(Failure::NoRoute)?;
+        let binding =
+            self.table.binding_of_request(self.arrival.listener, &host).ok_or(Failure::AddressGone)?;
         self.server = Some(binding.server);
         self.meet_client(request);
         self.check_method(request)?;

@@ -54,6 +54,8 @@ pub enum Failure {
     Version,
     /// A transfer coding that is not known, so that nobody can say where the body ends: 501.
     Coding,
+    /// Newer rules do not listen on the address that it came by, and it was no request yet when they came: 503.
+    AddressGone,
     /// The connection was made for a server that asks for other client certificates: 421.
     Misdirected,
     /// HTTP in the clear where TLS is spoken: 400, or what an `on-error 497` says.
@@ -184,6 +186,7 @@ impl Failure {
             Self::BadRequest(_) => "bad_request",
             Self::Version => "version",
             Self::Coding => "transfer_coding",
+            Self::AddressGone => "address_gone",
             Self::Misdirected => "misdirected",
             Self::PlainHttp => "plain_http",
             Self::ClientCertificate(_) => "client_certificate",
@@ -252,6 +255,7 @@ impl Failure {
             | Self::ConnectionLimit
             | Self::Uncounted
             | Self::Undecided(_)
+            | Self::AddressGone
             | Self::Shutdown => StatusCode::SERVICE_UNAVAILABLE,
             Self::ConnectTimeout | Self::WriteTimeout | Self::ReadTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Status(status) | Self::Responded(status) => *status,
@@ -309,6 +313,7 @@ impl Failure {
             | Self::Status(_)
             | Self::Elsewhere => Party::Upstream,
             Self::Idle
+            | Self::AddressGone
             | Self::Shutdown
             | Self::Unreadable(_)
             | Self::RegexTooLong
@@ -320,7 +325,7 @@ impl Failure {
 
     /// Whether nothing further is to come by the same connection.
     pub fn ends_connection(&self) -> bool {
-        self.is_of_tls() || matches!(self, Self::Barred(_))
+        self.is_of_tls() || matches!(self, Self::Barred(_) | Self::AddressGone)
     }
 
     fn is_of_tls(&self) -> bool {

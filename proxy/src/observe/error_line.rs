@@ -154,6 +154,7 @@ pub(super) fn level(failure: &Failure) -> Option<Level> {
         | Failure::Elsewhere
         | Failure::NoRoute
         | Failure::WebSocketOff
+        | Failure::AddressGone
         | Failure::Misdirected => None,
         Failure::Address
         | Failure::RateLimit(_)

@@ -26,6 +26,7 @@ fn each_failure_has_the_status_and_the_name_that_the_documentation_gives_it() {
         (Failure::BadRequest("x"), 400, "bad_request", None),
         (Failure::Version, 505, "version", None),
         (Failure::Coding, 501, "transfer_coding", None),
+        (Failure::AddressGone, 503, "address_gone", None),
         (Failure::Misdirected, 421, "misdirected", None),
         (Failure::HeaderTimeout, 408, "header_timeout", Some("limits header-timeout")),
         (Failure::HeaderSize, 431, "header_size", None),

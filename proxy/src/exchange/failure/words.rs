@@ -30,6 +30,7 @@ impl Failure {
             Self::BadRequest(reason) | Self::ProxyHeader(reason) => (*reason).to_owned(),
             Self::Version => "the HTTP version is neither 1.0 nor 1.1".to_owned(),
             Self::Coding => "Transfer-Encoding is not just `chunked`".to_owned(),
+            Self::AddressGone => "newer rules do not listen on this address: ask again".to_owned(),
             Self::Misdirected => {
                 "this connection was made for a server that asks for other client certificates".to_owned()
             }
